@@ -1,0 +1,1 @@
+"""Printing: a Program becomes a tree of source files; decides nothing."""

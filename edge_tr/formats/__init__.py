@@ -1,0 +1,1 @@
+"""Packed formats, declared once and printed as C, SystemVerilog and Markdown."""

@@ -1,0 +1,75 @@
+"""The firmware image: what lies at a board's image base and what a loader checks.
+
+Byte 0 is what the core starts from (Cortex-M: the vector table's 16 entries;
+RISC-V: a jump). The `ImageHeader` follows at IMAGE_HEADER_OFFSET, so that a
+board without our loader starts the same image from reset.
+"""
+
+from __future__ import annotations
+
+import zlib
+
+from edge_tr.formats.schema import Constant, Field, Format, FormatError, Record
+
+IMAGE_MAGIC = Constant("IMAGE_MAGIC", int.from_bytes(b"TRIM", "little"), "First word of the header, 'TRIM'.")
+IMAGE_VERSION = Constant("IMAGE_VERSION", 1, "Version of the image format.")
+IMAGE_HEADER_OFFSET = Constant("IMAGE_HEADER_OFFSET", 64, "Bytes from the image base to the header.")
+
+IMAGE_HEADER = Record(
+    "ImageHeader",
+    "Filled in by the host after linking; the firmware reserves the space.",
+    (
+        Field("magic", 32, "IMAGE_MAGIC."),
+        Field("version", 16, "IMAGE_VERSION."),
+        Field("reserved", 16, "Zero."),
+        Field("load_address", 32, "Address of byte 0."),
+        Field("image_bytes", 32, "Length from byte 0, header included; a multiple of four."),
+        Field("board_id", 32, "CRC-32 of the board's name: a loader refuses another board's image."),
+        Field("build_id", 64, "First eight bytes of the SHA-256 of everything the build depends on."),
+        Field("model_sha256", 256, "SHA-256 of the .tflite file.", is_bytes=True),
+        Field("crc32", 32, "CRC-32 of the image with these four bytes as zero."),
+    ),
+)
+
+FORMAT = Format(
+    "Firmware image", __doc__ or "", (IMAGE_MAGIC, IMAGE_VERSION, IMAGE_HEADER_OFFSET), (), (IMAGE_HEADER,)
+)
+
+_START = IMAGE_HEADER_OFFSET.value
+_END = _START + IMAGE_HEADER.size
+
+
+def board_id(board: str) -> int:
+    """CRC-32 of the board's name."""
+    return zlib.crc32(board.encode())
+
+
+def seal(image: bytes, *, load_address: int, board: str, build_id: int, model_sha256: bytes) -> bytes:
+    """Pad a linked image to words and fill in its header."""
+    image = image + bytes(-len(image) % 4)
+    if len(image) < _END or any(image[_START:_END]):
+        raise FormatError("the linked image has no empty space for its header at offset 64: check the linker script")
+    values = {
+        "magic": IMAGE_MAGIC.value,
+        "version": IMAGE_VERSION.value,
+        "load_address": load_address,
+        "image_bytes": len(image),
+        "board_id": board_id(board),
+        "build_id": build_id,
+        "model_sha256": model_sha256,
+    }
+    blank = image[:_START] + IMAGE_HEADER.pack(**values) + image[_END:]
+    return image[:_START] + IMAGE_HEADER.pack(**values, crc32=zlib.crc32(blank)) + image[_END:]
+
+
+def check(image: bytes) -> dict[str, int | bytes]:
+    """The header of a sealed image; FormatError if its magic, version, length or CRC is wrong."""
+    header = IMAGE_HEADER.unpack(image[_START:])
+    if header["magic"] != IMAGE_MAGIC.value or header["version"] != IMAGE_VERSION.value:
+        raise FormatError(f"not a version {IMAGE_VERSION.value} firmware image")
+    if header["image_bytes"] != len(image):
+        raise FormatError(f"firmware image of {len(image)} bytes says it has {header['image_bytes']}")
+    blank = image[: _END - 4] + bytes(4) + image[_END:]
+    if zlib.crc32(blank) != header["crc32"]:
+        raise FormatError("firmware image with a wrong CRC-32")
+    return header

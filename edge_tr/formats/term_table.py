@@ -1,0 +1,142 @@
+"""Packed weight tables: how one layer's weights lie in flash.
+
+A table is a `TableHeader` followed by its payload. Every layout begins with
+`rows + 1` little-endian 32-bit row starts, in words of the layout, then the
+words. A row is one output channel; the reduction axis is `depth` long.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge_tr.formats.schema import Constant, Enumeration, Field, Format, FormatError, Record
+
+TABLE_MAGIC = Constant("TABLE_MAGIC", int.from_bytes(b"TRWT", "little"), "First word of a table, 'TRWT'.")
+TABLE_VERSION = Constant("TABLE_VERSION", 1, "Version of the table format.")
+NO_TERM = Constant("NO_TERM", 15, "Exponent of a term word that carries no term (an empty group's only word).")
+MAX_GROUP = Constant("MAX_GROUP", 256, "Largest group size: TermWord.index counts within a group.")
+
+LAYOUT = Enumeration(
+    "TableLayout",
+    "What the payload's words are.",
+    (
+        Constant("TERMS", 0, "16-bit TermWords, group after group, largest term of a group first."),
+        Constant("PLANES", 1, "16-bit offsets into pre-shifted activations, highest exponent first."),
+        Constant("INT8", 2, "Plain int8 weights, for the multiply baseline."),
+    ),
+)
+
+TERM_WORD = Record(
+    "TermWord",
+    "One signed power of two of one weight: (-1)^sign * 2^exponent at `index` of its group.",
+    (
+        Field("index", 8, "Element within the group, 0 to group - 1."),
+        Field("exponent", 4, "0 to 7; NO_TERM if the group is empty."),
+        Field("sign", 1, "1 if the term is negative."),
+        Field("last", 1, "1 on the last word of a group."),
+        Field("reserved", 2, "Zero."),
+    ),
+)
+
+PLANE_ROW = Record(
+    "PlaneRow",
+    "First word of a row in layout PLANES; the row's other words are offsets.",
+    (Field("positive", 16, "How many of the row's offsets, the first ones, are added; the rest are subtracted."),),
+)
+
+PLANE_OFFSET = Record(
+    "PlaneOffset",
+    "Where a pre-shifted activation lies: exponent * depth + index, so x << exponent is one load.",
+    (Field("offset", 16, "Below 65536, so depth * (highest exponent + 1) is at most that."),),
+)
+
+TABLE_HEADER = Record(
+    "TableHeader",
+    "Before every weight table.",
+    (
+        Field("magic", 32, "TABLE_MAGIC."),
+        Field("version", 8, "TABLE_VERSION."),
+        Field("layout", 8, "A TableLayout."),
+        Field("group", 16, "Group size g along the reduction axis, 1 to MAX_GROUP."),
+        Field("rows", 32, "Output channels."),
+        Field("depth", 32, "Length of the reduction axis."),
+        Field("budget", 16, "Terms kept per group, k; 0 if lossless."),
+        Field("data_budget", 16, "Terms kept per activation, s; 0 if all."),
+        Field("planes", 8, "Layout PLANES: how many exponents are in use, highest + 1; else 0."),
+        Field("reserved", 24, "Zero."),
+        Field("payload_bytes", 32, "Length of what follows the header."),
+        Field("crc32", 32, "CRC-32 (IEEE 802.3) of this header without this field, then the payload."),
+    ),
+)
+
+FORMAT = Format(
+    "Weight tables",
+    __doc__ or "",
+    (TABLE_MAGIC, TABLE_VERSION, NO_TERM, MAX_GROUP),
+    (LAYOUT,),
+    (TABLE_HEADER, TERM_WORD, PLANE_ROW, PLANE_OFFSET),
+)
+
+_WORD_DTYPE = {LAYOUT.TERMS: "<u2", LAYOUT.PLANES: "<u2", LAYOUT.INT8: "<i1"}
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table taken apart. `starts` [rows + 1] indexes `words`; see `TABLE_HEADER` for the rest."""
+
+    layout: int
+    group: int
+    depth: int
+    budget: int
+    data_budget: int
+    planes: int
+    starts: np.ndarray
+    words: np.ndarray
+
+    @property
+    def rows(self) -> int:
+        return len(self.starts) - 1
+
+
+def encode(table: Table) -> bytes:
+    """The table's bytes, a multiple of four."""
+    payload = table.starts.astype("<u4").tobytes() + table.words.astype(_WORD_DTYPE[table.layout]).tobytes()
+    payload += bytes(-len(payload) % 4)
+    header = TABLE_HEADER.pack(
+        magic=TABLE_MAGIC.value,
+        version=TABLE_VERSION.value,
+        layout=table.layout,
+        group=table.group,
+        rows=table.rows,
+        depth=table.depth,
+        budget=table.budget,
+        data_budget=table.data_budget,
+        planes=table.planes,
+        payload_bytes=len(payload),
+    )[:-4]
+    return header + zlib.crc32(payload, zlib.crc32(header)).to_bytes(4, "little") + payload
+
+
+def decode(data: bytes) -> Table:
+    """The inverse of `encode`; FormatError on a wrong magic, version, length or CRC."""
+    header = TABLE_HEADER.unpack(data)
+    if header["magic"] != TABLE_MAGIC.value or header["version"] != TABLE_VERSION.value:
+        raise FormatError(f"not a version {TABLE_VERSION.value} weight table")
+    payload = data[TABLE_HEADER.size : TABLE_HEADER.size + header["payload_bytes"]]
+    if len(payload) != header["payload_bytes"]:
+        raise FormatError(f"weight table cut short: {len(payload)} of {header['payload_bytes']} payload bytes")
+    if zlib.crc32(payload, zlib.crc32(data[: TABLE_HEADER.size - 4])) != header["crc32"]:
+        raise FormatError("weight table with a wrong CRC-32")
+    head = 4 * (header["rows"] + 1)
+    if header["layout"] not in _WORD_DTYPE or head > len(payload):
+        raise FormatError("weight table with an impossible header")
+    starts = np.frombuffer(payload[:head], "<u4").astype(np.int64)
+    dtype = np.dtype(_WORD_DTYPE[header["layout"]])
+    if (np.diff(starts) < 0).any() or starts[-1] * dtype.itemsize > len(payload) - head:
+        raise FormatError("weight table with impossible row starts")
+    words = np.frombuffer(payload, dtype, int(starts[-1]), head)
+    names = ("layout", "group", "depth", "budget", "data_budget", "planes")
+    return Table(**{name: header[name] for name in names}, starts=starts, words=words)

@@ -1,0 +1,1 @@
+"""Import: parse a .tflite at the edge, typed and validated data inside."""

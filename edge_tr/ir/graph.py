@@ -1,0 +1,75 @@
+"""The typed graph every later stage works on: frozen, validated, int8.
+
+Shapes are NHWC as in TFLite; weights keep TFLite's layouts (CONV_2D: OHWI,
+DEPTHWISE_CONV_2D: 1HWO, FULLY_CONNECTED: OI).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """Affine quantisation, real = scale * (q - zero_point).
+
+    `scale` is float32 as stored, length 1 (per tensor) or the length of `axis`
+    (per channel); `zero_point` is int64 of the same length.
+    """
+
+    scale: np.ndarray
+    zero_point: np.ndarray
+    axis: int = 0
+
+    @property
+    def per_tensor(self) -> bool:
+        return self.scale.size == 1
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """One tensor of the subgraph. `data` is read-only, None for activations."""
+
+    index: int
+    name: str
+    shape: tuple[int, ...]
+    dtype: str  # numpy name: "int8", "int32", "float32", ...
+    quantization: Quantization | None = None
+    data: np.ndarray | None = None
+
+    @property
+    def size(self) -> int:
+        return int(np.prod(self.shape, dtype=np.int64))
+
+
+@dataclass(frozen=True)
+class Op:
+    """One operator. `kind` is TFLite's builtin name, `options` its options by snake_case name.
+
+    An absent optional input is -1, as in TFLite.
+    """
+
+    index: int
+    kind: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    options: Mapping[str, object] = field(default_factory=dict)
+    version: int = 1
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A validated model: operators in execution order, tensors by TFLite index."""
+
+    tensors: tuple[Tensor, ...]
+    ops: tuple[Op, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    sha256: str  # of the .tflite file's bytes, hex
+    description: str = ""
+
+    def tensor(self, index: int) -> Tensor:
+        return self.tensors[index]

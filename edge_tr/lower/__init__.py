@@ -1,0 +1,1 @@
+"""Planning: budgets, tables, kernels and memory become one Program value."""

@@ -1,0 +1,1 @@
+"""The outside world: compilers, emulators, serial ports, devices."""

@@ -1,0 +1,1 @@
+"""Number mathematics of terms: signed digits, term revealing, requantisation (numpy only)."""
