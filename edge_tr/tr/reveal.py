@@ -131,7 +131,8 @@ def _keep_largest(digits: np.ndarray, rider: np.ndarray, budget: int) -> np.ndar
     riders = row, column, rider[row, column, lane], lane
     cost[leaders] = 2
     cost[riders] = 0
-    used = cost.reshape(*cost.shape[:2], -1).cumsum(axis=-1, dtype=np.int16).reshape(cost.shape)
+    rows, groups, planes, width = cost.shape
+    used = cost.reshape(rows, groups, planes * width).cumsum(axis=-1, dtype=np.int16).reshape(cost.shape)
     kept = used <= budget
     kept[riders] = kept[leaders]
     result = digits * kept
