@@ -1,0 +1,110 @@
+#include "link.h"
+
+#include "tr_board.h"
+#include "tr_crc32.h"
+
+#define CRC_SIZE 4u
+#define BODY_SIZE (TR_FRAME_HEADER_SIZE + TR_MAX_PAYLOAD + CRC_SIZE)
+#define COBS_BLOCK 254u
+#define WIRE_SIZE (BODY_SIZE + BODY_SIZE / COBS_BLOCK + 1u)
+
+/* The only buffer: the bytes on the wire, decoded in place, then the reply's body. */
+static uint8_t buffer[WIRE_SIZE];
+
+/* Bytes up to the next delimiter, empty frames skipped; 0 if they were more than any frame has. */
+static uint32_t receive_wire(void)
+{
+    uint32_t length = 0u;
+    for (;;) {
+        int byte = tr_board_receive();
+        if (byte < 0) {
+            continue;
+        }
+        if (byte == 0 && length > 0u) {
+            return length <= WIRE_SIZE ? length : 0u;
+        }
+        if (byte != 0) {
+            if (length < WIRE_SIZE) {
+                buffer[length] = (uint8_t)byte;
+            }
+            length += length <= WIRE_SIZE ? 1u : 0u;
+        }
+    }
+}
+
+/* COBS decoded in place; its length, 0 if the code bytes do not add up. */
+static uint32_t decode(uint32_t length)
+{
+    uint32_t from = 0u;
+    uint32_t to = 0u;
+    while (from < length) {
+        uint32_t code = buffer[from++];
+        if (code - 1u > length - from) {
+            return 0u;
+        }
+        for (uint32_t i = 1u; i < code; i++) {
+            buffer[to++] = buffer[from++];
+        }
+        if (code <= COBS_BLOCK && from < length) {
+            buffer[to++] = 0u;
+        }
+    }
+    return to;
+}
+
+enum tr_link_result tr_link_receive(struct tr_frame *frame)
+{
+    uint32_t length = decode(receive_wire());
+    if (length < TR_FRAME_HEADER_SIZE + CRC_SIZE) {
+        return TR_LINK_DAMAGED;
+    }
+    length -= CRC_SIZE;
+    if (tr_crc32(0u, buffer, length) != tr_load_u32(buffer + length)) {
+        return TR_LINK_DAMAGED;
+    }
+    frame->version = tr_frame_header_version(buffer);
+    frame->command = tr_frame_header_command(buffer);
+    frame->status = tr_frame_header_status(buffer);
+    frame->sequence = tr_frame_header_sequence(buffer);
+    frame->sample = tr_frame_header_sample(buffer);
+    frame->length = tr_frame_header_length(buffer);
+    frame->payload = buffer + TR_FRAME_HEADER_SIZE;
+    return frame->length == length - TR_FRAME_HEADER_SIZE ? TR_LINK_FRAME : TR_LINK_DAMAGED;
+}
+
+/* Send buffer[0..length) as COBS between two delimiters. */
+static void transmit(uint32_t length)
+{
+    tr_board_transmit(0u);
+    for (uint32_t start = 0u; start <= length;) {
+        uint32_t end = start;
+        while (end < length && buffer[end] != 0u && end - start < COBS_BLOCK) {
+            end++;
+        }
+        tr_board_transmit((uint8_t)(end - start + 1u));
+        for (uint32_t i = start; i < end; i++) {
+            tr_board_transmit(buffer[i]);
+        }
+        bool full = end - start == COBS_BLOCK;
+        if (full && end == length) {
+            break;
+        }
+        start = full ? end : end + 1u;
+    }
+    tr_board_transmit(0u);
+}
+
+void tr_link_reply(const struct tr_frame *frame)
+{
+    uint8_t *payload = buffer + TR_FRAME_HEADER_SIZE;
+    tr_frame_header_set_version(buffer, TR_LINK_VERSION);
+    tr_frame_header_set_command(buffer, frame->command | TR_REPLY_BIT);
+    tr_frame_header_set_status(buffer, frame->status);
+    buffer[3] = 0u;
+    tr_frame_header_set_sequence(buffer, frame->sequence);
+    tr_frame_header_set_sample(buffer, frame->sample);
+    tr_frame_header_set_length(buffer, frame->length);
+    uint32_t length = TR_FRAME_HEADER_SIZE + frame->length;
+    tr_store_u32(payload + frame->length, tr_crc32(0u, buffer, length));
+    transmit(length + CRC_SIZE);
+}

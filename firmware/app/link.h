@@ -1,0 +1,23 @@
+/* Frames of the serial link over the board's UART: COBS, CRC-32. See docs/formats.md. */
+#ifndef TR_LINK_H
+#define TR_LINK_H
+
+#include <stdint.h>
+
+#include "tr_formats.h"
+
+/* One frame. `length` is the payload's; the request's buffer is reused by the reply. */
+struct tr_frame {
+    uint32_t version, command, status, sequence, sample, length;
+    uint8_t *payload; /* TR_MAX_PAYLOAD bytes */
+};
+
+enum tr_link_result { TR_LINK_FRAME, TR_LINK_DAMAGED };
+
+/* Block until a frame has ended; its fields are valid only for TR_LINK_FRAME. */
+enum tr_link_result tr_link_receive(struct tr_frame *frame);
+
+/* Send `frame` as a reply: REPLY_BIT and LINK_VERSION are added here. */
+void tr_link_reply(const struct tr_frame *frame);
+
+#endif

@@ -1,0 +1,236 @@
+/* The on-device side of `edge-tr check`: answers the host's frames for ever. */
+#include "link.h"
+#include "model.h"
+#include "tr_board.h"
+
+/* What has been done with the sample that was loaded last. */
+static struct {
+    uint32_t sample;
+    uint32_t loaded;   /* bytes of the input that have come */
+    bool ran;
+    uint32_t last;     /* last layer that ran */
+    uint64_t ticks;    /* of all layers that ran */
+    uint64_t layer_ticks[TR_MODEL_LAYERS];
+    uint32_t digests[TR_MODEL_LAYERS];
+} state;
+
+static bool tables_are_good;
+
+static void hello(struct tr_frame *frame)
+{
+    uint8_t *reply = frame->payload;
+    for (uint32_t i = 0u; i < TR_HELLO_REPLY_SIZE; i++) {
+        reply[i] = 0u;
+    }
+    tr_hello_reply_set_table_version(reply, TR_TABLE_VERSION);
+    tr_hello_reply_set_counter(reply, tr_board_counter());
+    tr_hello_reply_set_layers(reply, TR_MODEL_LAYERS);
+    tr_hello_reply_set_max_payload(reply, TR_MAX_PAYLOAD);
+    tr_hello_reply_set_input_bytes(reply, TR_MODEL_INPUT_BYTES);
+    tr_hello_reply_set_output_bytes(reply, TR_MODEL_OUTPUT_BYTES);
+    tr_hello_reply_set_ticks_hz(reply, tr_board_ticks_hz());
+    tr_hello_reply_set_board_id(reply, TR_MODEL_BOARD_ID);
+    tr_hello_reply_set_build_id(reply, TR_MODEL_BUILD_ID);
+    for (uint32_t i = 0u; i < TR_HELLO_REPLY_MODEL_SHA256_SIZE; i++) {
+        reply[TR_HELLO_REPLY_MODEL_SHA256_OFFSET + i] = tr_model_sha256[i];
+    }
+    frame->length = TR_HELLO_REPLY_SIZE;
+}
+
+static uint32_t load_input(struct tr_frame *frame)
+{
+    if (frame->length < TR_TRANSFER_SIZE) {
+        return TR_STATUS_BAD_ARGUMENT;
+    }
+    uint32_t offset = tr_transfer_offset(frame->payload);
+    uint32_t count = tr_transfer_count(frame->payload);
+    if (count != frame->length - TR_TRANSFER_SIZE || offset > TR_MODEL_INPUT_BYTES ||
+        count > TR_MODEL_INPUT_BYTES - offset) {
+        return TR_STATUS_BAD_ARGUMENT;
+    }
+    if (offset == 0u) {
+        state.sample = frame->sample;
+        state.loaded = 0u;
+        state.ran = false;
+    }
+    if (state.ran || frame->sample != state.sample || offset > state.loaded) {
+        return TR_STATUS_BAD_STATE;
+    }
+    int8_t *input = tr_model_input() + offset;
+    for (uint32_t i = 0u; i < count; i++) {
+        input[i] = (int8_t)frame->payload[TR_TRANSFER_SIZE + i];
+    }
+    state.loaded = offset + count > state.loaded ? offset + count : state.loaded;
+    frame->length = 0u;
+    return TR_STATUS_OK;
+}
+
+static void run_layers(bool digests)
+{
+    state.ticks = 0u;
+    for (uint32_t layer = 0u; layer <= state.last; layer++) {
+        uint64_t start = tr_board_ticks();
+        tr_model_run_layer(layer);
+        state.layer_ticks[layer] = tr_board_ticks() - start;
+        state.ticks += state.layer_ticks[layer];
+        if (digests) {
+            state.digests[layer] = tr_model_layer_digest(layer);
+        }
+    }
+}
+
+static void reply_ticks(struct tr_frame *frame, uint64_t ticks)
+{
+    tr_infer_reply_set_ticks(frame->payload, ticks);
+    frame->length = TR_INFER_REPLY_SIZE;
+}
+
+static uint32_t infer(struct tr_frame *frame)
+{
+    if (frame->length != TR_INFER_REQUEST_SIZE) {
+        return TR_STATUS_BAD_ARGUMENT;
+    }
+    if (!tables_are_good) {
+        return TR_STATUS_BAD_TABLE;
+    }
+    uint32_t request = tr_load_u32(frame->payload);
+    uint32_t last = tr_infer_request_stop_layer(request);
+    if (last == TR_ALL_LAYERS) {
+        last = TR_MODEL_LAYERS - 1u;
+    }
+    if (last >= TR_MODEL_LAYERS) {
+        return TR_STATUS_BAD_ARGUMENT;
+    }
+    if (frame->sample != state.sample || state.loaded != TR_MODEL_INPUT_BYTES || (state.ran && last != state.last)) {
+        return TR_STATUS_BAD_STATE;
+    }
+    if (!state.ran) {
+        state.last = last;
+        run_layers(tr_infer_request_digests(request) != 0u);
+        state.ran = true;
+    }
+    reply_ticks(frame, state.ticks);
+    return TR_STATUS_OK;
+}
+
+/* Bytes [offset, offset + count) of a tensor. */
+static uint32_t read_tensor(struct tr_frame *frame, const int8_t *tensor, uint32_t bytes, uint32_t layer)
+{
+    uint32_t offset = tr_transfer_offset(frame->payload);
+    uint32_t count = tr_transfer_count(frame->payload);
+    if (frame->sample != state.sample || !state.ran || state.last != layer) {
+        return TR_STATUS_BAD_STATE;
+    }
+    if (count > TR_MAX_PAYLOAD || offset > bytes || count > bytes - offset) {
+        return TR_STATUS_BAD_ARGUMENT;
+    }
+    for (uint32_t i = 0u; i < count; i++) {
+        frame->payload[i] = (uint8_t)tensor[offset + i];
+    }
+    frame->length = count;
+    return TR_STATUS_OK;
+}
+
+/* `count` per-layer figures of `size` bytes from layer `offset` on. */
+static uint32_t read_layers(struct tr_frame *frame, uint32_t size)
+{
+    uint32_t offset = tr_transfer_offset(frame->payload);
+    uint32_t count = tr_transfer_count(frame->payload);
+    if (frame->sample != state.sample || !state.ran) {
+        return TR_STATUS_BAD_STATE;
+    }
+    if (offset > state.last || count > state.last + 1u - offset || count * size > TR_MAX_PAYLOAD) {
+        return TR_STATUS_BAD_ARGUMENT;
+    }
+    for (uint32_t i = 0u; i < count; i++) {
+        if (size == 8u) {
+            tr_store_u64(frame->payload + i * size, state.layer_ticks[offset + i]);
+        } else {
+            tr_store_u32(frame->payload + i * size, state.digests[offset + i]);
+        }
+    }
+    frame->length = count * size;
+    return TR_STATUS_OK;
+}
+
+static uint32_t read_something(struct tr_frame *frame)
+{
+    if (frame->length != TR_TRANSFER_SIZE) {
+        return TR_STATUS_BAD_ARGUMENT;
+    }
+    uint32_t layer = tr_transfer_layer(frame->payload);
+    switch (frame->command) {
+    case TR_COMMAND_READ_OUTPUT:
+        return read_tensor(frame, tr_model_output(), TR_MODEL_OUTPUT_BYTES, TR_MODEL_LAYERS - 1u);
+    case TR_COMMAND_READ_LAYER:
+        if (layer >= TR_MODEL_LAYERS) {
+            return TR_STATUS_BAD_ARGUMENT;
+        }
+        return read_tensor(frame, tr_model_layer_output(layer), tr_model_layer_bytes(layer), layer);
+    case TR_COMMAND_READ_DIGESTS:
+        return read_layers(frame, 4u);
+    default:
+        return read_layers(frame, 8u);
+    }
+}
+
+/* Time a loop of frame->sample rounds, so that the host can see the counter move in proportion. */
+static uint32_t calibrate(struct tr_frame *frame)
+{
+    uint64_t start = tr_board_ticks();
+    for (uint32_t round = frame->sample; round > 0u; round--) {
+        __asm__ volatile("" ::: "memory");
+    }
+    reply_ticks(frame, tr_board_ticks() - start);
+    return TR_STATUS_OK;
+}
+
+static uint32_t execute(struct tr_frame *frame)
+{
+    if (frame->version != TR_LINK_VERSION) {
+        return TR_STATUS_BAD_VERSION;
+    }
+    switch (frame->command) {
+    case TR_COMMAND_HELLO:
+        hello(frame);
+        return TR_STATUS_OK;
+    case TR_COMMAND_LOAD_INPUT:
+        return load_input(frame);
+    case TR_COMMAND_INFER:
+        return infer(frame);
+    case TR_COMMAND_READ_OUTPUT:
+    case TR_COMMAND_READ_LAYER:
+    case TR_COMMAND_READ_DIGESTS:
+    case TR_COMMAND_READ_COST:
+        return read_something(frame);
+    case TR_COMMAND_CALIBRATE:
+        return calibrate(frame);
+    case TR_COMMAND_RESET:
+        frame->length = 0u;
+        return TR_STATUS_OK;
+    default:
+        return TR_STATUS_BAD_COMMAND;
+    }
+}
+
+int main(void)
+{
+    tr_board_init();
+    tables_are_good = tr_model_check();
+    for (;;) {
+        struct tr_frame frame = {0};
+        if (tr_link_receive(&frame) == TR_LINK_DAMAGED) {
+            frame = (struct tr_frame){.status = TR_STATUS_NAK};
+        } else {
+            frame.status = execute(&frame);
+            if (frame.status != TR_STATUS_OK) {
+                frame.length = 0u;
+            }
+        }
+        tr_link_reply(&frame);
+        if (frame.command == TR_COMMAND_RESET && frame.status == TR_STATUS_OK) {
+            tr_board_flush();
+            tr_board_reset();
+        }
+    }
+}

@@ -1,0 +1,155 @@
+/* Kernels of the term runtime: every layer that a generated model calls.
+ *
+ * Activations are int8, NHWC, batch 1. Weights are the packed tables of
+ * tr_formats.h, one row per output channel. All arithmetic is TFLite's
+ * reference integer arithmetic, bit for bit (double rounding). No heap, no
+ * floating point, no recursion. */
+#ifndef TR_KERNELS_H
+#define TR_KERNELS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "tr_formats.h"
+
+/* ---- weight tables -------------------------------------------------------- */
+
+/* A weight table taken apart; `starts` [rows + 1] counts words of the layout. */
+struct tr_table {
+    uint32_t layout;
+    uint32_t rows;
+    uint32_t depth;
+    uint32_t group;
+    uint32_t planes;
+    const uint32_t *starts;
+    const void *words;
+};
+
+/* View of the table whose bytes (4-byte aligned) are at `bytes`. Trusts them: see tr_table_check. */
+struct tr_table tr_table_open(const uint32_t *bytes);
+
+/* Whether magic, version and CRC-32 of a table are right. */
+bool tr_table_check(const uint32_t *bytes);
+
+/* ---- dot products ---------------------------------------------------------- */
+
+/* One way of computing sum(w[row][i] * patch[i]). `patch` is int16 [depth], x - zero_point
+ * (-255 to 255) or its truncation to s terms (-256 to 256), at the start of the layer's scratch.
+ * `prepare` derives from it, in the scratch behind it, whatever `row` reads. */
+struct tr_dot {
+    void (*prepare)(const struct tr_table *table, int16_t *scratch);
+    int32_t (*row)(const struct tr_table *table, uint32_t row, const int16_t *scratch);
+};
+
+extern const struct tr_dot tr_dot_pairs;  /* layout TERMS: both operands as terms, shift and add */
+extern const struct tr_dot tr_dot_planes; /* layout PLANES: sums of pre-shifted activations */
+extern const struct tr_dot tr_dot_int8;   /* layout INT8: the multiply baseline */
+
+/* ---- layers ------------------------------------------------------------------ */
+
+/* Height, width and channels of an activation. */
+struct tr_shape {
+    uint16_t height;
+    uint16_t width;
+    uint16_t channels;
+};
+
+/* A window that slides over an image. `pad_*` is the padding before; dilation 1 is dense. */
+struct tr_window {
+    uint16_t height, width;
+    uint16_t stride_y, stride_x;
+    uint16_t dilation_y, dilation_x;
+    uint16_t pad_top, pad_left;
+};
+
+/* What turns an int32 sum of channel c into int8: sum * multiplier[c] * 2^(shift[c] - 31), plus
+ * the zero point, clamped. */
+struct tr_output {
+    const int32_t *multiplier;
+    const int8_t *shift;
+    int16_t zero_point;
+    int8_t minimum, maximum;
+};
+
+/* CONV_2D; FULLY_CONNECTED as a 1x1 convolution over its rows; DEPTHWISE_CONV_2D. */
+struct tr_convolution {
+    struct tr_shape input, output;
+    struct tr_window window;
+    int16_t input_zero_point;
+    const int16_t *data_terms; /* [256]: x + 128 -> x - zero_point cut to s terms; null keeps all */
+    const struct tr_dot *dot;
+    const uint32_t *table;
+    const int32_t *bias; /* [output.channels] */
+    struct tr_output to;
+};
+
+void tr_conv_2d(const struct tr_convolution *layer, const int8_t *input, int8_t *output, int16_t *scratch);
+void tr_depthwise_conv_2d(const struct tr_convolution *layer, const int8_t *input, int8_t *output,
+                          int16_t *scratch);
+
+/* AVERAGE_POOL_2D and MAX_POOL_2D. */
+struct tr_pool {
+    struct tr_shape input, output;
+    struct tr_window window;
+    int8_t minimum, maximum;
+};
+
+void tr_average_pool_2d(const struct tr_pool *layer, const int8_t *input, int8_t *output);
+void tr_max_pool_2d(const struct tr_pool *layer, const int8_t *input, int8_t *output);
+
+/* One factor of an affine map: multiplier * 2^(shift - 31). */
+struct tr_factor {
+    int32_t multiplier;
+    int8_t shift;
+};
+
+/* ADD of two tensors of one shape. */
+struct tr_add {
+    uint32_t size;
+    int16_t zero_point[2];
+    uint8_t left_shift;
+    struct tr_factor input[2];
+    struct tr_factor output;
+    int16_t output_zero_point;
+    int8_t minimum, maximum;
+};
+
+void tr_add(const struct tr_add *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
+
+/* SOFTMAX over the last axis. `exponential` [256]: e^-d scaled to Q0.31 for d = maximum - x,
+ * made by the host with the reference's fixed-point arithmetic; 0 where the reference skips. */
+struct tr_softmax {
+    uint32_t rows, depth;
+    const int32_t *exponential;
+};
+
+void tr_softmax(const struct tr_softmax *layer, const int8_t *input, int8_t *output);
+
+/* PAD of four axes: `before` and `after` in elements, `value` is the fill. */
+struct tr_pad {
+    uint16_t input[4];
+    uint16_t before[4], after[4];
+    int8_t value;
+};
+
+void tr_pad(const struct tr_pad *layer, const int8_t *input, int8_t *output);
+
+/* MEAN over the middle axis of [outer, reduced, inner]; see edge_tr/ir/params.py for the arithmetic. */
+struct tr_mean {
+    uint32_t outer, reduced, inner;
+    int16_t input_zero_point, output_zero_point;
+    struct tr_factor factor;
+};
+
+void tr_mean(const struct tr_mean *layer, const int8_t *input, int8_t *output);
+
+/* QUANTIZE from int8 to int8. */
+struct tr_requantize {
+    uint32_t size;
+    int16_t input_zero_point, output_zero_point;
+    struct tr_factor factor;
+};
+
+void tr_requantize(const struct tr_requantize *layer, const int8_t *input, int8_t *output);
+
+#endif
