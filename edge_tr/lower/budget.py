@@ -1,0 +1,120 @@
+"""Budgets: how many terms each layer keeps.
+
+A budget is written ``lossless``, ``g=8,k=12``, ``g=8,k=12,s=3``, or as a TOML file::
+
+    [default]            # any layer not named below
+    g = 8
+    k = 12               # left out: every term
+    s = 3                # left out: every term of the activations
+
+    [layer.conv_2d_0]    # names as `edge-tr inspect` prints them
+    k = 24
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from edge_tr.errors import UsageError
+from edge_tr.formats.term_table import MAX_GROUP
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+DEFAULT_GROUP = 8
+MAX_TERMS = 0xFFFF
+_KEYS = {"g": "group", "k": "terms", "s": "data_terms"}
+_FORMS = "lossless, g=8,k=12, g=8,k=12,s=3, or a .toml file"
+
+
+@dataclass(frozen=True)
+class TrSetting:
+    """Term revealing of one layer: in each `group` weights along the reduction axis keep the
+    `terms` largest (None: all), of each activation the `data_terms` largest (None: all)."""
+
+    group: int = DEFAULT_GROUP
+    terms: int | None = None
+    data_terms: int | None = None
+
+    @property
+    def lossless(self) -> bool:
+        return self.terms is None and self.data_terms is None
+
+    def __str__(self) -> str:
+        if self.lossless:
+            return "lossless"
+        parts = [f"g={self.group}"]
+        parts += [f"k={self.terms}"] if self.terms is not None else []
+        parts += [f"s={self.data_terms}"] if self.data_terms is not None else []
+        return ",".join(parts)
+
+
+@dataclass(frozen=True)
+class Budget:
+    """A setting for every layer, and others for layers by name."""
+
+    default: TrSetting = TrSetting()
+    layers: Mapping[str, TrSetting] = field(default_factory=dict)
+
+    def of(self, layer: str) -> TrSetting:
+        return self.layers.get(layer, self.default)
+
+    def __str__(self) -> str:
+        rest = "; ".join(f"{name}: {setting}" for name, setting in self.layers.items())
+        return f"{self.default}; {rest}" if rest else str(self.default)
+
+
+def parse(text: str) -> Budget:
+    """The budget that a command line names; UsageError says what is wrong and what is possible."""
+    if text == "lossless":
+        return Budget()
+    if text.endswith(".toml"):
+        return read(Path(text))
+    pairs = [part.partition("=") for part in text.split(",")]
+    if not all(re.fullmatch(r"\d+", value) for _, _, value in pairs):
+        raise UsageError(f"budget {text!r} is not understood: use {_FORMS}")
+    keys = [key.strip() for key, _, _ in pairs]
+    if len(set(keys)) != len(keys) or "k" not in keys and "s" not in keys:
+        raise UsageError(f"budget {text!r} needs k or s, each key once: use {_FORMS}")
+    return Budget(_setting({key: int(value) for key, (_, _, value) in zip(keys, pairs)}, TrSetting(), repr(text)))
+
+
+def read(path: Path) -> Budget:
+    """The budget in a TOML file."""
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"budget file {path} cannot be read: {error}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"budget file {path} is not TOML: {error}") from error
+    unknown = set(data) - {"default", "layer"}
+    layers = data.get("layer", {})
+    if unknown or not all(isinstance(t, dict) for t in (data.get("default", {}), layers, *dict(layers).values())):
+        raise UsageError(f"budget file {path}: only [default] and [layer.NAME] tables are known")
+    default = _setting(data.get("default", {}), TrSetting(), f"{path} [default]")
+    return Budget(default, {n: _setting(t, default, f"{path} [layer.{n}]") for n, t in layers.items()})
+
+
+def _setting(values: Mapping[str, object], base: TrSetting, where: str) -> TrSetting:
+    limits = {"g": MAX_GROUP.value, "k": MAX_TERMS, "s": MAX_TERMS}
+    wrong = [
+        f"{key} = {value!r} (integers {', '.join(f'{k} 1 to {top}' for k, top in limits.items())} are known)"
+        for key, value in values.items()
+        if key not in limits or type(value) is not int or not 1 <= value <= limits[key]
+    ]
+    if wrong:
+        raise UsageError(f"budget {where}: {'; '.join(wrong)}")
+    return replace(base, **{_KEYS[key]: value for key, value in values.items()})
+
+
+def check_names(budget: Budget, layers: list[str]) -> None:
+    """UsageError if the budget names a layer that the model does not have."""
+    unknown = sorted(set(budget.layers) - set(layers))
+    if unknown:
+        raise UsageError(f"the budget names {', '.join(unknown)}; this model has {', '.join(layers)}")

@@ -1,0 +1,61 @@
+"""Memory planner: where each tensor and each layer's scratch lies in the static arena.
+
+Buffers live from the step that first writes them to the last step that reads
+them; two buffers may overlap only if their lives do not. Placement is best-fit
+decreasing: largest first, each into the smallest gap that takes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+ALIGNMENT = 4
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """`size` bytes needed from step `first` to step `last`, both included."""
+
+    name: str
+    size: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class MemoryPlan:
+    """`offsets` by buffer name; `size` is the arena's, `lower_bound` what no plan can go below:
+    the largest sum of buffers alive at one step. Bytes."""
+
+    offsets: dict[str, int]
+    size: int
+    lower_bound: int
+
+
+def plan(buffers: Sequence[Buffer]) -> MemoryPlan:
+    """Place every buffer; deterministic (ties by first step, then by name)."""
+    placed: list[tuple[Buffer, int]] = []
+    for buffer in sorted(buffers, key=lambda b: (-b.size, b.first, b.name)):
+        neighbours = [(o, o + _aligned(b.size)) for b, o in placed if b.first <= buffer.last and buffer.first <= b.last]
+        placed.append((buffer, _best_gap(sorted(neighbours), _aligned(buffer.size))))
+    steps = range(max((b.last for b in buffers), default=-1) + 1)
+    return MemoryPlan(
+        offsets={buffer.name: offset for buffer, offset in placed},
+        size=max((offset + _aligned(buffer.size) for buffer, offset in placed), default=0),
+        lower_bound=max((sum(_aligned(b.size) for b in buffers if b.first <= s <= b.last) for s in steps), default=0),
+    )
+
+
+def _aligned(size: int) -> int:
+    return -(-size // ALIGNMENT) * ALIGNMENT
+
+
+def _best_gap(taken: list[tuple[int, int]], size: int) -> int:
+    """Offset of the smallest gap between `taken` (sorted by start) that holds `size`; else behind all."""
+    gaps, end = [], 0
+    for start, stop in taken:
+        if start - end >= size:
+            gaps.append((start - end, end))
+        end = max(end, stop)
+    return min(gaps)[1] if gaps else end
