@@ -1,0 +1,267 @@
+"""Import: the bytes of a .tflite file become a validated `Graph`.
+
+Python's flatbuffers verifies nothing, so nothing in the file is trusted here:
+lengths are bounded before they are looped over, the vectors that are read may
+not add up to much more than the file, indices are checked, and whatever a
+damaged file makes the reader raise becomes a `ModelError`.
+
+Schema: tensorflow/compiler/mlir/lite/schema/schema.fbs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+import tflite
+
+from edge_tr.errors import ModelError, UsageError
+from edge_tr.ir.graph import Graph, Op, Quantization, Tensor
+from edge_tr.ir.passes import fold_shapes, strip_float_boundary
+from edge_tr.ir.validate import check_indices, check_order, check_support
+
+MAX_TABLES = 1 << 14  # tensors, operators or buffers; real int8 models have hundreds
+MAX_RANK = 8
+MAX_ELEMENTS = 1 << 24  # of one activation tensor: 16 MB, beyond any microcontroller's RAM
+
+# What the flatbuffers reader and numpy raise on offsets and lengths that make no sense.
+_READ_ERRORS = (struct.error, ValueError, IndexError, TypeError, OverflowError, AttributeError)
+
+_ENUMS = {"padding": tflite.Padding, "fused_activation_function": tflite.ActivationFunctionType}
+_OPTIONS = {
+    "CONV_2D": (
+        "Conv2DOptions",
+        "padding stride_h stride_w dilation_h_factor dilation_w_factor fused_activation_function",
+    ),
+    "DEPTHWISE_CONV_2D": (
+        "DepthwiseConv2DOptions",
+        "padding stride_h stride_w dilation_h_factor dilation_w_factor fused_activation_function",
+    ),
+    "FULLY_CONNECTED": ("FullyConnectedOptions", "fused_activation_function weights_format keep_num_dims"),
+    "AVERAGE_POOL_2D": (
+        "Pool2DOptions",
+        "padding stride_h stride_w filter_height filter_width fused_activation_function",
+    ),
+    "MAX_POOL_2D": (
+        "Pool2DOptions",
+        "padding stride_h stride_w filter_height filter_width fused_activation_function",
+    ),
+    "ADD": ("AddOptions", "fused_activation_function"),
+    "RESHAPE": ("ReshapeOptions", "new_shape"),
+    "SOFTMAX": ("SoftmaxOptions", "beta"),
+    "MEAN": ("ReducerOptions", "keep_dims"),
+    "STRIDED_SLICE": (
+        "StridedSliceOptions",
+        "begin_mask end_mask ellipsis_mask new_axis_mask shrink_axis_mask",
+    ),
+    "PACK": ("PackOptions", "axis"),
+}
+
+
+def load(path: str | Path) -> Graph:
+    """Read and validate the model file at `path`."""
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise UsageError(f"cannot read the model {path}: {error.strerror}; check the path") from error
+    return parse(data)
+
+
+def parse(data: bytes) -> Graph:
+    """Turn a .tflite file's bytes into a graph that every later stage accepts.
+
+    Raises `ModelError`, for a damaged file at once, and for what is not
+    supported with one line per operator, all of them together.
+    """
+    graph = read(data)
+    check_indices(graph)
+    graph = strip_float_boundary(fold_shapes(graph))
+    check_support(graph)
+    check_order(graph)
+    return graph
+
+
+def read(data: bytes) -> Graph:
+    """Read the file's only subgraph as it is: no passes, nothing said about support."""
+    if data[4:8] != b"TFL3":
+        raise ModelError(
+            f"this is not a TFLite model ({len(data)} bytes, no TFL3 identifier); "
+            "give a .tflite file as written by the TFLite converter"
+        )
+    try:
+        return _Reader(data).graph()
+    except _READ_ERRORS as error:
+        raise damaged(f"its tables point outside the file ({error})") from error
+
+
+def damaged(what: str) -> ModelError:
+    """The error for a file that breaks the format."""
+    return ModelError(f"the model file is damaged: {what}; copy or convert it again")
+
+
+class _Reader:
+    """One pass over the tables of a file, spending a budget of vector bytes.
+
+    Tables may share vectors, so a small hostile file can describe a huge
+    model; real files share little, hence the budget of four file sizes.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._budget = 4 * len(data) + 65536
+        self._model = tflite.Model.GetRootAs(data, 0)
+
+    def graph(self) -> Graph:
+        model = self._model
+        if model.SubgraphsLength() != 1:
+            raise ModelError(
+                f"the model has {model.SubgraphsLength()} subgraphs; supported is exactly one: "
+                "convert it without control flow and signatures of its own"
+            )
+        subgraph = model.Subgraphs(0)
+        self._count(model.BuffersLength(), "buffers")
+        tensors = self._count(subgraph.TensorsLength(), "tensors")
+        operators = self._count(subgraph.OperatorsLength(), "operators")
+        return Graph(
+            tensors=tuple(self._tensor(i, subgraph.Tensors(i)) for i in range(tensors)),
+            ops=tuple(self._op(i, subgraph.Operators(i)) for i in range(operators)),
+            inputs=self._indices(subgraph.InputsAsNumpy(), subgraph.InputsIsNone()),
+            outputs=self._indices(subgraph.OutputsAsNumpy(), subgraph.OutputsIsNone()),
+            sha256=hashlib.sha256(self._data).hexdigest(),
+            description=self._text(model.Description()),
+        )
+
+    def _count(self, count: int, what: str) -> int:
+        if count > MAX_TABLES:
+            raise damaged(f"it claims {count} {what}, the limit is {MAX_TABLES}")
+        return count
+
+    def _spend(self, size: int) -> None:
+        self._budget -= size
+        if self._budget < 0:
+            raise damaged("its tables describe far more data than the file holds")
+
+    def _vector(self, values: np.ndarray, absent: bool) -> np.ndarray:
+        """A numpy view of one of the file's vectors, paid for."""
+        if absent:
+            return np.zeros(0, dtype=np.int32)
+        self._spend(values.nbytes)
+        return values
+
+    def _indices(self, values: np.ndarray, absent: bool) -> tuple[int, ...]:
+        return tuple(int(v) for v in self._vector(values, absent))
+
+    def _text(self, value: bytes | None) -> str:
+        """A name for messages and comments: control characters become '?'."""
+        self._spend(len(value or b""))
+        text = (value or b"").decode("utf-8", "replace")
+        return "".join(c if c.isprintable() else "?" for c in text)
+
+    def _tensor(self, index: int, table: tflite.Tensor) -> Tensor:
+        name = self._text(table.Name())
+        shape = self._indices(table.ShapeAsNumpy(), table.ShapeIsNone())
+        size = 1
+        for dim in shape:
+            size *= dim
+        if len(shape) > MAX_RANK or min(shape, default=1) < 0:
+            raise damaged(f"tensor {index} '{name}' has the impossible shape {list(shape)}")
+        dtype = _DTYPES.get(table.Type(), f"type {table.Type()}")
+        data = self._constant(index, name, table, dtype, shape, size)
+        if data is None and size > MAX_ELEMENTS:
+            raise ModelError(
+                f"tensor {index} '{name}' of shape {list(shape)} has {size} elements; "
+                f"supported are up to {MAX_ELEMENTS}"
+            )
+        return Tensor(index, name, shape, dtype, self._quantization(index, name, table, shape), data)
+
+    def _constant(
+        self, index: int, name: str, table: tflite.Tensor, dtype: str, shape: tuple[int, ...], size: int
+    ) -> np.ndarray | None:
+        """The tensor's bytes in the file as a read-only array, None when it has none."""
+        if not 0 <= table.Buffer() < self._model.BuffersLength():
+            raise damaged(f"tensor {index} '{name}' names buffer {table.Buffer()}, which does not exist")
+        buffer = self._model.Buffers(table.Buffer())
+        if buffer.Offset() > 1:
+            raise ModelError(f"tensor {index} '{name}' lies outside the flatbuffer; supported are models under 2 GB")
+        if buffer.DataLength() == 0 or dtype not in _ITEM_BYTES:
+            return None
+        raw = self._vector(buffer.DataAsNumpy(), False)
+        if raw.size != size * _ITEM_BYTES[dtype]:
+            raise damaged(
+                f"tensor {index} '{name}' of shape {list(shape)} and type {dtype} "
+                f"needs {size * _ITEM_BYTES[dtype]} bytes and has {raw.size}"
+            )
+        values = raw.view(np.dtype(dtype).newbyteorder("<")).reshape(shape)
+        values.flags.writeable = False
+        return values
+
+    def _quantization(
+        self, index: int, name: str, table: tflite.Tensor, shape: tuple[int, ...]
+    ) -> Quantization | None:
+        """As TFLite's loader: absent without both scales and zero points."""
+        q = table.Quantization()
+        if q is None or not q.ScaleLength() or not q.ZeroPointLength():
+            return None
+        axis, count = q.QuantizedDimension(), q.ScaleLength()
+        if q.ZeroPointLength() != count:
+            raise damaged(f"tensor {index} '{name}' has {count} scales and {q.ZeroPointLength()} zero points")
+        if count > 1 and not (0 <= axis < len(shape) and shape[axis] == count):
+            raise damaged(
+                f"tensor {index} '{name}' of shape {list(shape)} has {count} scales along dimension {axis}"
+            )
+        scale = self._vector(q.ScaleAsNumpy(), False).astype(np.float32)
+        if not np.all(np.isfinite(scale) & (scale >= 0)):
+            raise damaged(f"tensor {index} '{name}' has a scale that is negative or not finite")
+        zero_point = self._vector(q.ZeroPointAsNumpy(), False).astype(np.int64)
+        scale.flags.writeable = zero_point.flags.writeable = False
+        return Quantization(scale, zero_point, axis)
+
+    def _op(self, index: int, table: tflite.Operator) -> Op:
+        if not 0 <= table.OpcodeIndex() < self._model.OperatorCodesLength():
+            raise damaged(f"operator {index} names operator code {table.OpcodeIndex()}, which does not exist")
+        code = self._model.OperatorCodes(table.OpcodeIndex())
+        builtin = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
+        kind = _KINDS.get(builtin, f"operator code {builtin}")
+        if kind == "CUSTOM":
+            kind = f"CUSTOM {self._text(code.CustomCode())}"
+        return Op(
+            index=index,
+            kind=kind,
+            inputs=self._indices(table.InputsAsNumpy(), table.InputsIsNone()),
+            outputs=self._indices(table.OutputsAsNumpy(), table.OutputsIsNone()),
+            options=MappingProxyType(self._options(index, kind, table)),
+            version=code.Version(),
+        )
+
+    def _options(self, index: int, kind: str, table: tflite.Operator) -> dict[str, object]:
+        """The options table by the schema's names; empty when the file has none."""
+        if kind not in _OPTIONS or table.BuiltinOptionsType() == 0:
+            return {}
+        type_name, names = _OPTIONS[kind]
+        if table.BuiltinOptionsType() != getattr(tflite.BuiltinOptions, type_name):
+            raise damaged(f"operator {index} ({kind}) has options of type {table.BuiltinOptionsType()}")
+        options = getattr(tflite, type_name)()
+        options.Init(table.BuiltinOptions().Bytes, table.BuiltinOptions().Pos)
+        return {name: self._option(options, name) for name in names.split()}
+
+    def _option(self, options: object, name: str) -> object:
+        accessor = "".join(word.capitalize() for word in name.split("_"))
+        if name == "new_shape":
+            return self._indices(options.NewShapeAsNumpy(), options.NewShapeIsNone())
+        value = getattr(options, accessor)()
+        if name in _ENUMS:
+            return _names(_ENUMS[name]).get(value, f"number {value}")
+        return value
+
+
+def _names(enum: type) -> dict[int, str]:
+    """Number -> name of one of the schema's enums."""
+    return {value: name for name, value in vars(enum).items() if isinstance(value, int)}
+
+
+_KINDS = _names(tflite.BuiltinOperator)
+_DTYPES = {value: name.lower() for value, name in _names(tflite.TensorType).items()}
+_ITEM_BYTES = {"int8": 1, "uint8": 1, "bool": 1, "int16": 2, "int32": 4, "float32": 4, "int64": 8}

@@ -1,0 +1,70 @@
+"""What must hold of a whole graph: its wiring first, then that all of it is supported."""
+
+from __future__ import annotations
+
+from edge_tr.errors import ModelError
+from edge_tr.ir.graph import Graph
+from edge_tr.ir.params import params
+
+
+def check_indices(graph: Graph) -> None:
+    """Every tensor index exists; -1 is an absent optional input."""
+    count = len(graph.tensors)
+    _check_indices("the graph", graph.inputs + graph.outputs, count)
+    for op in graph.ops:
+        where = f"operator {op.index} ({op.kind})"
+        _check_indices(where, tuple(i for i in op.inputs if i != -1) + op.outputs, count)
+
+
+def check_order(graph: Graph) -> None:
+    """Operators come after what they read, and every tensor is written at most once."""
+    known = {t.index for t in graph.tensors if t.data is not None} | set(graph.inputs)
+    for op in graph.ops:
+        where = f"operator {op.index} ({op.kind})"
+        for i in op.inputs:
+            if i != -1 and i not in known:
+                raise _miswired(f"{where} reads tensor {i} before anything has written it")
+        if known.intersection(op.outputs):
+            raise _miswired(f"{where} writes a tensor that already has a value")
+        known.update(op.outputs)
+    for i in graph.outputs:
+        if i not in known:
+            raise _miswired(f"output tensor {i} is never written")
+
+
+def _check_indices(where: str, indices: tuple[int, ...], count: int) -> None:
+    bad = [i for i in indices if not 0 <= i < count]
+    if bad:
+        raise _miswired(f"{where} names tensor {bad[0]} of {count}")
+
+
+def _miswired(what: str) -> ModelError:
+    return ModelError(f"the model file is damaged: {what}; copy or convert it again")
+
+
+def check_support(graph: Graph) -> None:
+    """Every operator's parameters can be made; all problems are reported together."""
+    problems = _end_problems(graph, "input", graph.inputs) + _end_problems(graph, "output", graph.outputs)
+    for op in graph.ops:
+        try:
+            params(graph, op)
+        except ModelError as error:
+            problems.append(str(error))
+    if not graph.ops:
+        problems.append("the graph has no operators")
+    if problems:
+        raise ModelError(
+            "this model uses what edge-tr does not support; convert it to full int8 with these operators only:\n"
+            + "\n".join(f"  {line}" for line in problems)
+        )
+
+
+def _end_problems(graph: Graph, what: str, indices: tuple[int, ...]) -> list[str]:
+    if len(indices) != 1:
+        return [f"the graph: found {len(indices)} {what}s; supported: exactly 1"]
+    tensor = graph.tensor(indices[0])
+    if tensor.dtype != "int8" or tensor.data is not None or tensor.quantization is None:
+        return [f"graph {what} '{tensor.name}': found {tensor.dtype}; supported: computed int8, quantised"]
+    if tensor.shape[:1] != (1,):
+        return [f"graph {what} '{tensor.name}': found shape {list(tensor.shape)}; supported: batch 1"]
+    return []
