@@ -41,9 +41,13 @@ def activation_tensor(graph: Graph, op: Op, index: int, what: str) -> Tensor:
     require(tensor.data is None, f"a constant {what} '{tensor.name}'", f"a computed {what}")
     require(tensor.size > 0, f"an empty {what} of shape {shape_text(tensor.shape)}", "at least one element")
     q = tensor.quantization
-    require(q is not None and q.per_tensor, f"{what} without one scale and zero point", "per-tensor quantisation")
+    require(
+        q is not None and q.per_tensor, f"{what} without one scale and zero point", "per-tensor quantisation"
+    )
     require(scale(tensor) > 0, f"{what} scale 0", "a positive scale")
-    require(INT8[0] <= zero_point(tensor) <= INT8[1], f"{what} zero point {zero_point(tensor)}", "-128 to 127")
+    require(
+        INT8[0] <= zero_point(tensor) <= INT8[1], f"{what} zero point {zero_point(tensor)}", "-128 to 127"
+    )
     return tensor
 
 
@@ -123,7 +127,9 @@ _ACTIVATIONS = {"NONE": (None, None), "RELU": (0.0, None), "RELU6": (0.0, 6.0), 
 def _quantize(real: float, output: Tensor) -> int:
     with np.errstate(over="ignore"):
         steps = float(np.float32(real) / output.quantization.scale[0])
-    require(abs(steps) < 2**31, f"output scale {scale(output)} with a fused activation", "a larger output scale")
+    require(
+        abs(steps) < 2**31, f"output scale {scale(output)} with a fused activation", "a larger output scale"
+    )
     return int(np.copysign(np.floor(abs(steps) + 0.5), steps)) + zero_point(output)
 
 
@@ -131,7 +137,11 @@ def window(op: Op, image: Shape3, kernel: Size, dilation: Size) -> tuple[Size, S
     """(output (h, w), stride (h, w), pad (top, left)) of a sliding window: kernels/padding.h."""
     stride = (int(op.options["stride_h"]), int(op.options["stride_w"]))
     padding = op.options["padding"]
-    require(min(stride + dilation + kernel) > 0, f"stride {stride}, dilation {dilation}, window {kernel}", "positive")
+    require(
+        min(stride + dilation + kernel) > 0,
+        f"stride {stride}, dilation {dilation}, window {kernel}",
+        "positive",
+    )
     require(padding in ("SAME", "VALID"), f"padding {padding}", "SAME or VALID")
     output, pad = [], []
     for size, k, s, d in zip(image[:2], kernel, stride, dilation):

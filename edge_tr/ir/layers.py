@@ -180,5 +180,12 @@ class ReshapeParams:
 
 DotParams = ConvParams | DepthwiseParams | FullyConnectedParams
 Params = (
-    DotParams | PoolParams | AddParams | SoftmaxParams | PadParams | MeanParams | RequantizeParams | ReshapeParams
+    DotParams
+    | PoolParams
+    | AddParams
+    | SoftmaxParams
+    | PadParams
+    | MeanParams
+    | RequantizeParams
+    | ReshapeParams
 )

@@ -70,9 +70,7 @@ def with_weights(record: DotParams, weights: np.ndarray) -> DotParams:
     """The same layer with other int8 [rows, K] weights."""
     weights = np.asarray(weights)
     if weights.dtype != np.int8 or weights.shape != record.weights.shape:
-        raise ValueError(
-            f"weights must be int8 {record.weights.shape}, got {weights.dtype} {weights.shape}"
-        )
+        raise ValueError(f"weights must be int8 {record.weights.shape}, got {weights.dtype} {weights.shape}")
     return replace(record, weights=weights)
 
 

@@ -72,12 +72,16 @@ def add(graph: Graph, op: Op) -> AddParams:
     a, y = _ends(graph, op)
     b = activation_tensor(graph, op, op.inputs[1], "second input")
     require(
-        a.shape == b.shape, f"inputs of shapes {shape_text(a.shape)} and {shape_text(b.shape)}", "equal shapes"
+        a.shape == b.shape,
+        f"inputs of shapes {shape_text(a.shape)} and {shape_text(b.shape)}",
+        "equal shapes",
     )
     output_shape(y, a.shape)
     twice = 2 * max(scale(a), scale(b))
     output = twice / ((1 << ADD_LEFT_SHIFT) * scale(y))
-    require(output < 1, f"output scale {scale(y)} for inputs up to scale {twice / 2}", "a larger output scale")
+    require(
+        output < 1, f"output scale {scale(y)} for inputs up to scale {twice / 2}", "a larger output scale"
+    )
     return AddParams(
         size=a.size,
         input1_zero_point=zero_point(a),
@@ -120,10 +124,16 @@ def pad(graph: Graph, op: Op) -> PadParams:
     amounts = constant(graph, op.inputs[1], "paddings", ("int32", "int64")).data.astype(np.int64)
     rank = len(x.shape)
     require(
-        2 <= rank <= 4 and x.shape[0] == 1, f"input of shape {shape_text(x.shape)}", "2 to 4 dimensions with batch 1"
+        2 <= rank <= 4 and x.shape[0] == 1,
+        f"input of shape {shape_text(x.shape)}",
+        "2 to 4 dimensions with batch 1",
     )
     require(amounts.shape == (rank, 2), f"paddings of shape {shape_text(amounts.shape)}", f"{rank}x2")
-    require(amounts.min() >= 0 and not amounts[0].any(), "negative paddings or a padded batch", "padding of h, w, c")
+    require(
+        amounts.min() >= 0 and not amounts[0].any(),
+        "negative paddings or a padded batch",
+        "padding of h, w, c",
+    )
     output_shape(y, tuple(d + int(p.sum()) for d, p in zip(x.shape, amounts)))
     return PadParams(
         input_shape=_three(x.shape[1:], 1),
@@ -220,4 +230,6 @@ def reshape(graph: Graph, op: Op) -> ReshapeParams:
 def no_dequantize(graph: Graph, op: Op) -> None:
     """Only DEQUANTIZE to the graph's output can be left to the host."""
     arity(op, (1,))
-    require(False, "float arithmetic after it", "one DEQUANTIZE to the graph's float32 output, left to the host")
+    require(
+        False, "float arithmetic after it", "one DEQUANTIZE to the graph's float32 output, left to the host"
+    )

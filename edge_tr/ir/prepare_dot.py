@@ -35,7 +35,9 @@ def conv(graph: Graph, op: Op) -> ConvParams:
     w = _weights(graph, op, rank=4, channel_axis=0)
     image, (c_out, kh, kw, c_in) = image_shape(x, "input"), w.shape
     require(
-        c_in == image[2], f"weights for {c_in} input channels on an input of {image[2]}", "one group (no grouped convolution)"
+        c_in == image[2],
+        f"weights for {c_in} input channels on an input of {image[2]}",
+        "one group (no grouped convolution)",
     )
     dilation = (int(op.options["dilation_h_factor"]), int(op.options["dilation_w_factor"]))
     out, stride, pad = window(op, image, (kh, kw), dilation)
@@ -100,7 +102,9 @@ def fully_connected(graph: Graph, op: Op) -> FullyConnectedParams:
     units, depth = w.shape
     keep = op.options.get("keep_num_dims", False)
     fits = x.shape[-1:] == (depth,) if keep else x.size % depth == 0
-    require(fits, f"an input of shape {shape_text(x.shape)} for weights of depth {depth}", "rows of that depth")
+    require(
+        fits, f"an input of shape {shape_text(x.shape)} for weights of depth {depth}", "rows of that depth"
+    )
     rows = x.size // depth
     output_shape(y, (*x.shape[:-1], units) if keep else (rows, units))
     return FullyConnectedParams(
@@ -119,7 +123,11 @@ def fully_connected(graph: Graph, op: Op) -> FullyConnectedParams:
 def _weights(graph: Graph, op: Op, rank: int, channel_axis: int) -> Tensor:
     """int8 weights in the file with zero point 0, per-channel only along the output channels."""
     w = constant(graph, op.inputs[1], "weights", ("int8",))
-    require(len(w.shape) == rank and min(w.shape) > 0, f"weights of shape {shape_text(w.shape)}", f"{rank} dimensions")
+    require(
+        len(w.shape) == rank and min(w.shape) > 0,
+        f"weights of shape {shape_text(w.shape)}",
+        f"{rank} dimensions",
+    )
     q = w.quantization
     require(q is not None, "weights without scales", "quantised weights")
     require(

@@ -21,6 +21,7 @@ import tflite
 from edge_tr.errors import ModelError, UsageError
 from edge_tr.ir.graph import Graph, Op, Quantization, Tensor
 from edge_tr.ir.passes import fold_shapes, strip_float_boundary
+from edge_tr.ir.schema import DTYPES, ENUM_FIELDS, ITEM_BYTES, KINDS, OPTIONS, VECTOR_FIELDS, accessor
 from edge_tr.ir.validate import check_indices, check_order, check_support
 
 MAX_TABLES = 1 << 14  # tensors, operators or buffers; real int8 models have hundreds
@@ -29,36 +30,6 @@ MAX_ELEMENTS = 1 << 24  # of one activation tensor: 16 MB, beyond any microcontr
 
 # What the flatbuffers reader and numpy raise on offsets and lengths that make no sense.
 _READ_ERRORS = (struct.error, ValueError, IndexError, TypeError, OverflowError, AttributeError)
-
-_ENUMS = {"padding": tflite.Padding, "fused_activation_function": tflite.ActivationFunctionType}
-_OPTIONS = {
-    "CONV_2D": (
-        "Conv2DOptions",
-        "padding stride_h stride_w dilation_h_factor dilation_w_factor fused_activation_function",
-    ),
-    "DEPTHWISE_CONV_2D": (
-        "DepthwiseConv2DOptions",
-        "padding stride_h stride_w dilation_h_factor dilation_w_factor fused_activation_function",
-    ),
-    "FULLY_CONNECTED": ("FullyConnectedOptions", "fused_activation_function weights_format keep_num_dims"),
-    "AVERAGE_POOL_2D": (
-        "Pool2DOptions",
-        "padding stride_h stride_w filter_height filter_width fused_activation_function",
-    ),
-    "MAX_POOL_2D": (
-        "Pool2DOptions",
-        "padding stride_h stride_w filter_height filter_width fused_activation_function",
-    ),
-    "ADD": ("AddOptions", "fused_activation_function"),
-    "RESHAPE": ("ReshapeOptions", "new_shape"),
-    "SOFTMAX": ("SoftmaxOptions", "beta"),
-    "MEAN": ("ReducerOptions", "keep_dims"),
-    "STRIDED_SLICE": (
-        "StridedSliceOptions",
-        "begin_mask end_mask ellipsis_mask new_axis_mask shrink_axis_mask",
-    ),
-    "PACK": ("PackOptions", "axis"),
-}
 
 
 def load(path: str | Path) -> Graph:
@@ -168,7 +139,7 @@ class _Reader:
             size *= dim
         if len(shape) > MAX_RANK or min(shape, default=1) < 0:
             raise damaged(f"tensor {index} '{name}' has the impossible shape {list(shape)}")
-        dtype = _DTYPES.get(table.Type(), f"type {table.Type()}")
+        dtype = DTYPES.get(table.Type(), f"type {table.Type()}")
         data = self._constant(index, name, table, dtype, shape, size)
         if data is None and size > MAX_ELEMENTS:
             raise ModelError(
@@ -185,14 +156,16 @@ class _Reader:
             raise damaged(f"tensor {index} '{name}' names buffer {table.Buffer()}, which does not exist")
         buffer = self._model.Buffers(table.Buffer())
         if buffer.Offset() > 1:
-            raise ModelError(f"tensor {index} '{name}' lies outside the flatbuffer; supported are models under 2 GB")
-        if buffer.DataLength() == 0 or dtype not in _ITEM_BYTES:
+            raise ModelError(
+                f"tensor {index} '{name}' lies outside the flatbuffer; supported are models under 2 GB"
+            )
+        if buffer.DataLength() == 0 or dtype not in ITEM_BYTES:
             return None
         raw = self._vector(buffer.DataAsNumpy(), False)
-        if raw.size != size * _ITEM_BYTES[dtype]:
+        if raw.size != size * ITEM_BYTES[dtype]:
             raise damaged(
                 f"tensor {index} '{name}' of shape {list(shape)} and type {dtype} "
-                f"needs {size * _ITEM_BYTES[dtype]} bytes and has {raw.size}"
+                f"needs {size * ITEM_BYTES[dtype]} bytes and has {raw.size}"
             )
         values = raw.view(np.dtype(dtype).newbyteorder("<")).reshape(shape)
         values.flags.writeable = False
@@ -224,7 +197,7 @@ class _Reader:
             raise damaged(f"operator {index} names operator code {table.OpcodeIndex()}, which does not exist")
         code = self._model.OperatorCodes(table.OpcodeIndex())
         builtin = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
-        kind = _KINDS.get(builtin, f"operator code {builtin}")
+        kind = KINDS.get(builtin, f"operator code {builtin}")
         if kind == "CUSTOM":
             kind = f"CUSTOM {self._text(code.CustomCode())}"
         return Op(
@@ -238,30 +211,18 @@ class _Reader:
 
     def _options(self, index: int, kind: str, table: tflite.Operator) -> dict[str, object]:
         """The options table by the schema's names; empty when the file has none."""
-        if kind not in _OPTIONS or table.BuiltinOptionsType() == 0:
+        if kind not in OPTIONS or table.BuiltinOptionsType() == 0:
             return {}
-        type_name, names = _OPTIONS[kind]
+        type_name, names = OPTIONS[kind]
         if table.BuiltinOptionsType() != getattr(tflite.BuiltinOptions, type_name):
             raise damaged(f"operator {index} ({kind}) has options of type {table.BuiltinOptionsType()}")
         options = getattr(tflite, type_name)()
         options.Init(table.BuiltinOptions().Bytes, table.BuiltinOptions().Pos)
-        return {name: self._option(options, name) for name in names.split()}
+        return {name: self._option(options, name) for name in names}
 
     def _option(self, options: object, name: str) -> object:
-        accessor = "".join(word.capitalize() for word in name.split("_"))
-        if name == "new_shape":
-            return self._indices(options.NewShapeAsNumpy(), options.NewShapeIsNone())
-        value = getattr(options, accessor)()
-        if name in _ENUMS:
-            return _names(_ENUMS[name]).get(value, f"number {value}")
-        return value
-
-
-def _names(enum: type) -> dict[int, str]:
-    """Number -> name of one of the schema's enums."""
-    return {value: name for name, value in vars(enum).items() if isinstance(value, int)}
-
-
-_KINDS = _names(tflite.BuiltinOperator)
-_DTYPES = {value: name.lower() for value, name in _names(tflite.TensorType).items()}
-_ITEM_BYTES = {"int8": 1, "uint8": 1, "bool": 1, "int16": 2, "int32": 4, "float32": 4, "int64": 8}
+        if name in VECTOR_FIELDS:
+            absent = getattr(options, accessor(name) + "IsNone")()
+            return self._indices(getattr(options, accessor(name) + "AsNumpy")(), absent)
+        value = getattr(options, accessor(name))()
+        return ENUM_FIELDS[name].get(value, f"number {value}") if name in ENUM_FIELDS else value

@@ -1,0 +1,60 @@
+"""The part of TFLite's schema that is read and written here, by name.
+
+Names are those of tensorflow/compiler/mlir/lite/schema/schema.fbs.
+"""
+
+from __future__ import annotations
+
+import tflite
+
+_CONV = "padding stride_h stride_w dilation_h_factor dilation_w_factor fused_activation_function"
+_POOL = "padding stride_h stride_w filter_height filter_width fused_activation_function"
+
+# Operator -> (options table, its fields).
+OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
+    kind: (table, tuple(fields.split()))
+    for kind, table, fields in (
+        ("CONV_2D", "Conv2DOptions", _CONV),
+        ("DEPTHWISE_CONV_2D", "DepthwiseConv2DOptions", _CONV + " depth_multiplier"),
+        (
+            "FULLY_CONNECTED",
+            "FullyConnectedOptions",
+            "fused_activation_function weights_format keep_num_dims",
+        ),
+        ("AVERAGE_POOL_2D", "Pool2DOptions", _POOL),
+        ("MAX_POOL_2D", "Pool2DOptions", _POOL),
+        ("ADD", "AddOptions", "fused_activation_function"),
+        ("RESHAPE", "ReshapeOptions", "new_shape"),
+        ("SOFTMAX", "SoftmaxOptions", "beta"),
+        ("MEAN", "ReducerOptions", "keep_dims"),
+        ("SHAPE", "ShapeOptions", "out_type"),
+        (
+            "STRIDED_SLICE",
+            "StridedSliceOptions",
+            "begin_mask end_mask ellipsis_mask new_axis_mask shrink_axis_mask",
+        ),
+        ("PACK", "PackOptions", "values_count axis"),
+    )
+}
+
+VECTOR_FIELDS = ("new_shape",)
+
+
+def names(enum: type) -> dict[int, str]:
+    """Number -> name of one of the schema's enums."""
+    return {value: name for name, value in vars(enum).items() if isinstance(value, int)}
+
+
+KINDS = names(tflite.BuiltinOperator)
+DTYPES = {value: name.lower() for value, name in names(tflite.TensorType).items()}
+ITEM_BYTES = {"int8": 1, "uint8": 1, "bool": 1, "int16": 2, "int32": 4, "float32": 4, "int64": 8}
+ENUM_FIELDS = {
+    "padding": names(tflite.Padding),
+    "fused_activation_function": names(tflite.ActivationFunctionType),
+    "out_type": DTYPES,
+}
+
+
+def accessor(field: str) -> str:
+    """The generated Python code's name of a field: stride_h -> StrideH."""
+    return "".join(word.capitalize() for word in field.split("_"))
