@@ -49,12 +49,23 @@ static inline uint32_t tr_load_u8(const uint8_t *p) {{ return p[0]; }}
 static inline uint32_t tr_load_u16(const uint8_t *p) {{ return (uint32_t)p[0] | (uint32_t)p[1] << 8; }}
 static inline uint32_t tr_load_u24(const uint8_t *p) {{ return tr_load_u16(p) | (uint32_t)p[2] << 16; }}
 static inline uint32_t tr_load_u32(const uint8_t *p) {{ return tr_load_u16(p) | tr_load_u16(p + 2) << 16; }}
-static inline uint64_t tr_load_u64(const uint8_t *p) {{ return tr_load_u32(p) | (uint64_t)tr_load_u32(p + 4) << 32; }}
+static inline uint64_t tr_load_u64(const uint8_t *p)
+{{
+    return tr_load_u32(p) | (uint64_t)tr_load_u32(p + 4) << 32;
+}}
 static inline void tr_store_u8(uint8_t *p, uint32_t v) {{ p[0] = (uint8_t)v; }}
 static inline void tr_store_u16(uint8_t *p, uint32_t v) {{ p[0] = (uint8_t)v; p[1] = (uint8_t)(v >> 8); }}
 static inline void tr_store_u24(uint8_t *p, uint32_t v) {{ tr_store_u16(p, v); p[2] = (uint8_t)(v >> 16); }}
-static inline void tr_store_u32(uint8_t *p, uint32_t v) {{ tr_store_u16(p, v); tr_store_u16(p + 2, v >> 16); }}
-static inline void tr_store_u64(uint8_t *p, uint64_t v) {{ tr_store_u32(p, (uint32_t)v); tr_store_u32(p + 4, (uint32_t)(v >> 32)); }}
+static inline void tr_store_u32(uint8_t *p, uint32_t v)
+{{
+    tr_store_u16(p, v);
+    tr_store_u16(p + 2, v >> 16);
+}}
+static inline void tr_store_u64(uint8_t *p, uint64_t v)
+{{
+    tr_store_u32(p, (uint32_t)v);
+    tr_store_u32(p + 4, (uint32_t)(v >> 32));
+}}
 """
 
 

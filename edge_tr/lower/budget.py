@@ -80,7 +80,7 @@ def parse(text: str) -> Budget:
     if not all(re.fullmatch(r"\d+", value) for _, _, value in pairs):
         raise UsageError(f"budget {text!r} is not understood: use {_FORMS}")
     keys = [key.strip() for key, _, _ in pairs]
-    if len(set(keys)) != len(keys) or "k" not in keys and "s" not in keys:
+    if len(set(keys)) != len(keys) or ("k" not in keys and "s" not in keys):
         raise UsageError(f"budget {text!r} needs k or s, each key once: use {_FORMS}")
     return Budget(_setting({key: int(value) for key, (_, _, value) in zip(keys, pairs)}, TrSetting(), repr(text)))
 

@@ -1,16 +1,20 @@
 """Memory planner: where each tensor and each layer's scratch lies in the static arena.
 
 Buffers live from the step that first writes them to the last step that reads
-them; two buffers may overlap only if their lives do not. Placement is best-fit
-decreasing: largest first, each into the smallest gap that takes it.
+them; two buffers may overlap only if their lives do not. Placement is best-fit:
+one after the other, each into the smallest gap that takes it. The order starts
+as largest first and is then improved by seeded swaps until the lower bound is
+reached or the tries are used up.
 """
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 ALIGNMENT = 4
+SWAPS = 400
 
 
 @dataclass(frozen=True)
@@ -34,17 +38,32 @@ class MemoryPlan:
 
 
 def plan(buffers: Sequence[Buffer]) -> MemoryPlan:
-    """Place every buffer; deterministic (ties by first step, then by name)."""
-    placed: list[tuple[Buffer, int]] = []
-    for buffer in sorted(buffers, key=lambda b: (-b.size, b.first, b.name)):
-        neighbours = [(o, o + _aligned(b.size)) for b, o in placed if b.first <= buffer.last and buffer.first <= b.last]
-        placed.append((buffer, _best_gap(sorted(neighbours), _aligned(buffer.size))))
+    """Place every buffer; the same buffers always get the same plan."""
     steps = range(max((b.last for b in buffers), default=-1) + 1)
-    return MemoryPlan(
-        offsets={buffer.name: offset for buffer, offset in placed},
-        size=max((offset + _aligned(buffer.size) for buffer, offset in placed), default=0),
-        lower_bound=max((sum(_aligned(b.size) for b in buffers if b.first <= s <= b.last) for s in steps), default=0),
-    )
+    lower_bound = max((sum(_aligned(b.size) for b in buffers if b.first <= s <= b.last) for s in steps), default=0)
+    order = sorted(buffers, key=lambda b: (-b.size, b.first, b.name))
+    size, offsets = _place(order)
+    swaps = random.Random(len(order))
+    for _ in range(SWAPS if len(order) > 1 else 0):
+        if size == lower_bound:
+            break
+        trial = list(order)
+        i, j = swaps.sample(range(len(order)), 2)
+        trial[i], trial[j] = trial[j], trial[i]
+        trial_size, trial_offsets = _place(trial)
+        if trial_size <= size:
+            order, size, offsets = trial, trial_size, trial_offsets
+    return MemoryPlan(offsets, size, lower_bound)
+
+
+def _place(order: Sequence[Buffer]) -> tuple[int, dict[str, int]]:
+    """Arena size and offsets when buffers are placed in this order."""
+    placed: list[tuple[Buffer, int]] = []
+    for buffer in order:
+        alive = [(o, o + _aligned(b.size)) for b, o in placed if b.first <= buffer.last and buffer.first <= b.last]
+        placed.append((buffer, _best_gap(sorted(alive), _aligned(buffer.size))))
+    size = max((offset + _aligned(buffer.size) for buffer, offset in placed), default=0)
+    return size, {buffer.name: offset for buffer, offset in placed}
 
 
 def _aligned(size: int) -> int:

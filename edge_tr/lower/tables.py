@@ -19,7 +19,7 @@ DATA_PLANE_LIMIT = 7
 
 def term_table(revealed: Revealed, setting: TrSetting) -> Table:
     """Layout TERMS: every group's terms, largest first; an empty group is one NO_TERM word."""
-    rows, depth = revealed.values.shape
+    depth = revealed.values.shape[1]
     terms = revealed.term_arrays()
     counts = revealed.counts.astype(np.int64)
     groups = counts.shape[1]
@@ -27,7 +27,8 @@ def term_table(revealed: Revealed, setting: TrSetting) -> Table:
     words_per_group = np.maximum(counts, 1).ravel()
     ends = np.cumsum(words_per_group)
     words = np.full(int(ends[-1]), _word(exponent=NO_TERM.value), "<u2")
-    within_group = np.arange(len(group_of_term)) - np.repeat(np.cumsum(counts.ravel()) - counts.ravel(), counts.ravel())
+    first_of_group = np.cumsum(counts.ravel()) - counts.ravel()
+    within_group = np.arange(len(group_of_term)) - first_of_group[group_of_term]
     words[(ends - words_per_group)[group_of_term] + within_group] = TERM_WORD.pack_words(
         index=terms.element % setting.group, exponent=terms.exponent, sign=terms.sign < 0
     )
@@ -61,9 +62,8 @@ def plane_table(revealed: Revealed, setting: TrSetting) -> Table:
     per_row = np.bincount(terms.row, minlength=rows)
     positive = np.bincount(terms.row[terms.sign > 0], minlength=rows)
     starts = np.concatenate([[0], np.cumsum(per_row + 1)])
-    words = np.insert(
-        PLANE_OFFSET.pack_words(offset=offsets), np.cumsum(per_row) - per_row, PLANE_ROW.pack_words(positive=positive)
-    )
+    heads = PLANE_ROW.pack_words(positive=positive)
+    words = np.insert(PLANE_OFFSET.pack_words(offset=offsets), np.cumsum(per_row) - per_row, heads)
     return _table(LAYOUT.PLANES, setting, depth, planes, starts, words)
 
 
@@ -81,7 +81,9 @@ def int8_table(revealed: Revealed, setting: TrSetting) -> Table:
     return _table(LAYOUT.INT8, setting, depth, 0, starts, revealed.values.ravel())
 
 
-def _table(layout: int, setting: TrSetting, depth: int, planes: int, starts: np.ndarray, words: np.ndarray) -> Table:
+def _table(
+    layout: int, setting: TrSetting, depth: int, planes: int, starts: np.ndarray, words: np.ndarray
+) -> Table:
     return Table(
         layout=layout,
         group=setting.group,

@@ -49,9 +49,9 @@ extern const struct tr_dot tr_dot_int8;   /* layout INT8: the multiply baseline 
 
 /* Height, width and channels of an activation. */
 struct tr_shape {
-    uint16_t height;
-    uint16_t width;
-    uint16_t channels;
+    uint32_t height;
+    uint32_t width;
+    uint32_t channels;
 };
 
 /* A window that slides over an image. `pad_*` is the padding before; dilation 1 is dense. */
@@ -125,18 +125,18 @@ struct tr_softmax {
 
 void tr_softmax(const struct tr_softmax *layer, const int8_t *input, int8_t *output);
 
-/* PAD of four axes: `before` and `after` in elements, `value` is the fill. */
+/* PAD of an image with a constant. */
 struct tr_pad {
-    uint16_t input[4];
-    uint16_t before[4], after[4];
+    struct tr_shape input, output;
+    uint16_t top, left, front; /* elements before, along height, width and channels */
     int8_t value;
 };
 
 void tr_pad(const struct tr_pad *layer, const int8_t *input, int8_t *output);
 
-/* MEAN over the middle axis of [outer, reduced, inner]; see edge_tr/ir/params.py for the arithmetic. */
+/* MEAN over the middle axis of [outer, count, inner]; the division is inside `factor`. */
 struct tr_mean {
-    uint32_t outer, reduced, inner;
+    uint32_t outer, count, inner;
     int16_t input_zero_point, output_zero_point;
     struct tr_factor factor;
 };

@@ -6,8 +6,7 @@
 
 #include <stdint.h>
 
-/* round(a * b / 2^31), ties away from zero towards plus infinity as gemmlowp does; the one
- * overflow (both INT32_MIN) saturates. */
+/* round(a * b / 2^31), ties up; the one overflow (both INT32_MIN) saturates. */
 int32_t tr_doubling_high_mul(int32_t a, int32_t b);
 
 /* round(x / 2^exponent), ties away from zero; exponent 0 to 31. */

@@ -20,7 +20,8 @@ static void gather(const struct tr_convolution *layer, const int8_t *input, uint
         int32_t iy = top + (int32_t)(ky * window->dilation_y);
         for (uint32_t kx = 0u; kx < window->width; kx++) {
             int32_t ix = left + (int32_t)(kx * window->dilation_x);
-            bool inside = iy >= 0 && iy < layer->input.height && ix >= 0 && ix < layer->input.width;
+            /* a negative coordinate wraps to a large one */
+            bool inside = (uint32_t)iy < layer->input.height && (uint32_t)ix < layer->input.width;
             if (!inside) {
                 for (uint32_t c = 0u; c < channels; c++) {
                     *patch++ = 0;
@@ -64,7 +65,7 @@ void tr_depthwise_conv_2d(const struct tr_convolution *layer, const int8_t *inpu
                           int16_t *scratch)
 {
     struct tr_table table = tr_table_open(layer->table);
-    uint32_t multiplier = (uint32_t)layer->output.channels / layer->input.channels;
+    uint32_t multiplier = layer->output.channels / layer->input.channels;
     for (uint32_t y = 0u; y < layer->output.height; y++) {
         for (uint32_t x = 0u; x < layer->output.width; x++) {
             for (uint32_t c = 0u; c < layer->input.channels; c++) {

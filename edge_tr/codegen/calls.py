@@ -1,0 +1,225 @@
+"""What the model file says of each layer: its constants and its kernel call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import singledispatch
+
+import numpy as np
+
+from edge_tr.codegen.text import integer
+from edge_tr.golden.layers import softmax_exponentials
+from edge_tr.ir.params import (
+    AddParams,
+    ConvParams,
+    DepthwiseParams,
+    FullyConnectedParams,
+    MeanParams,
+    PadParams,
+    PoolParams,
+    Requant,
+    RequantizeParams,
+    SoftmaxParams,
+)
+from edge_tr.lower.program import Layer, Program
+
+Initialisers = dict[str, str]
+"""Field of the C struct -> initialiser."""
+
+
+@dataclass(frozen=True)
+class LayerCode:
+    """One layer, ready to print. `arrays` are (C type, name, numpy array)."""
+
+    layer: Layer
+    struct: str
+    function: str
+    initialisers: Initialisers
+    inputs: tuple[int, ...]  # arena offsets
+    output: int
+    output_bytes: int
+    scratch: int | None
+    arrays: tuple[tuple[str, str, np.ndarray], ...] = ()
+    lookup_name: str = ""
+    lookup: np.ndarray | None = field(default=None, repr=False)
+
+    @property
+    def name(self) -> str:
+        return self.layer.name
+
+
+def constants_of(program: Program, layer: Layer) -> LayerCode:
+    """The C of one layer."""
+    struct, function, initialisers = _call(layer.params, layer)
+    dot = layer.dot
+    lookup_name, lookup = _lookup(layer)
+    return LayerCode(
+        layer=layer,
+        struct=struct,
+        function=function,
+        initialisers=initialisers,
+        inputs=tuple(program.offset(tensor) for tensor in layer.inputs),
+        output=program.offset(layer.output),
+        output_bytes=layer.output_bytes,
+        scratch=None if dot is None else program.memory.offsets[layer.name],
+        arrays=_arrays(layer),
+        lookup_name=lookup_name,
+        lookup=lookup,
+    )
+
+
+def _lookup(layer: Layer) -> tuple[str, np.ndarray | None]:
+    """int16 [256] by x + 128: x - zero_point cut to s terms."""
+    if layer.dot is None or layer.dot.data_terms is None:
+        return "", None
+    zero_point = layer.params.input_zero_point
+    values = layer.dot.data_terms[np.arange(-128, 128) - zero_point + 255]
+    return f"data_terms_s{layer.dot.setting.data_terms}_zero{zero_point + 128}", values
+
+
+def _arrays(layer: Layer) -> tuple[tuple[str, str, np.ndarray], ...]:
+    if isinstance(layer.params, SoftmaxParams):
+        return (("int32_t", f"{layer.name}_exponential", softmax_exponentials(layer.params)),)
+    if layer.dot is None:
+        return ()
+    requant = layer.params.requant
+    return (
+        ("int32_t", f"{layer.name}_bias", layer.params.bias),
+        ("int32_t", f"{layer.name}_multiplier", requant.multiplier),
+        ("int8_t", f"{layer.name}_shift", requant.shift),
+    )
+
+
+@singledispatch
+def _call(params: object, layer: Layer) -> tuple[str, str, Initialisers]:
+    """(struct, function, initialisers) of a layer's kernel call."""
+    raise TypeError(f"no kernel for {type(params).__name__}")
+
+
+@_call.register
+def _(params: ConvParams, layer: Layer) -> tuple[str, str, Initialisers]:
+    window = _window(params.kernel, params.stride, params.dilation, params.pad)
+    shapes = {"input": _shape(params.input_shape), "output": _shape(params.output_shape)}
+    return "tr_convolution", "tr_conv_2d", shapes | {"window": window} | _dot(layer)
+
+
+@_call.register
+def _(params: DepthwiseParams, layer: Layer) -> tuple[str, str, Initialisers]:
+    window = _window(params.kernel, params.stride, params.dilation, params.pad)
+    shapes = {"input": _shape(params.input_shape), "output": _shape(params.output_shape)}
+    return "tr_convolution", "tr_depthwise_conv_2d", shapes | {"window": window} | _dot(layer)
+
+
+@_call.register
+def _(params: FullyConnectedParams, layer: Layer) -> tuple[str, str, Initialisers]:
+    rows = {"input": _shape((params.rows, 1, params.depth)), "output": _shape((params.rows, 1, params.units))}
+    return "tr_convolution", "tr_conv_2d", rows | {"window": _window((1, 1), (1, 1))} | _dot(layer)
+
+
+@_call.register
+def _(params: PoolParams, layer: Layer) -> tuple[str, str, Initialisers]:
+    return (
+        "tr_pool",
+        f"tr_{params.kind.lower()}",
+        {
+            "input": _shape(params.input_shape),
+            "output": _shape(params.output_shape),
+            "window": _window(params.kernel, params.stride, pad=params.pad),
+            "minimum": integer(params.activation[0]),
+            "maximum": integer(params.activation[1]),
+        },
+    )
+
+
+@_call.register
+def _(params: AddParams, layer: Layer) -> tuple[str, str, Initialisers]:
+    factors = f"{_factor(params.requant1)}, {_factor(params.requant2)}"
+    return (
+        "tr_add",
+        "tr_add",
+        {
+            "size": f"{params.size}u",
+            "zero_point": f"{{{params.input1_zero_point}, {params.input2_zero_point}}}",
+            "left_shift": f"{params.left_shift}u",
+            "input": f"{{{factors}}}",
+            "output": _factor(params.requant_out),
+            "output_zero_point": integer(params.output_zero_point),
+            "minimum": integer(params.activation[0]),
+            "maximum": integer(params.activation[1]),
+        },
+    )
+
+
+@_call.register
+def _(params: SoftmaxParams, layer: Layer) -> tuple[str, str, Initialisers]:
+    rows = {"rows": f"{params.rows}u", "depth": f"{params.depth}u"}
+    return "tr_softmax", "tr_softmax", rows | {"exponential": f"{layer.name}_exponential"}
+
+
+@_call.register
+def _(params: PadParams, layer: Layer) -> tuple[str, str, Initialisers]:
+    top, left, front = params.before
+    return (
+        "tr_pad",
+        "tr_pad",
+        {
+            "input": _shape(params.input_shape),
+            "output": _shape(params.output_shape),
+            "top": f"{top}u",
+            "left": f"{left}u",
+            "front": f"{front}u",
+            "value": integer(params.value),
+        },
+    )
+
+
+@_call.register
+def _(params: MeanParams, layer: Layer) -> tuple[str, str, Initialisers]:
+    sizes = {"outer": f"{params.outer}u", "count": f"{params.count}u", "inner": f"{params.inner}u"}
+    return "tr_mean", "tr_mean", sizes | _affine(params)
+
+
+@_call.register
+def _(params: RequantizeParams, layer: Layer) -> tuple[str, str, Initialisers]:
+    return "tr_requantize", "tr_requantize", {"size": f"{params.size}u"} | _affine(params)
+
+
+def _affine(params: MeanParams | RequantizeParams) -> Initialisers:
+    return {
+        "input_zero_point": integer(params.input_zero_point),
+        "output_zero_point": integer(params.output_zero_point),
+        "factor": _factor(params.requant),
+    }
+
+
+def _dot(layer: Layer) -> Initialisers:
+    params, name = layer.params, layer.name
+    lookup_name, _ = _lookup(layer)
+    low, high = params.activation
+    to = f".multiplier = {name}_multiplier, .shift = {name}_shift, .zero_point = {params.output_zero_point}"
+    return {
+        "input_zero_point": integer(params.input_zero_point),
+        "data_terms": lookup_name or "0",
+        "dot": f"&{layer.dot.kernel.symbol}",
+        "table": f"{name}_table",
+        "bias": f"{name}_bias",
+        "to": f"{{{to}, .minimum = {low}, .maximum = {high}}}",
+    }
+
+
+def _shape(shape: tuple[int, int, int]) -> str:
+    return "{{{}u, {}u, {}u}}".format(*shape)
+
+
+def _window(
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    dilation: tuple[int, int] = (1, 1),
+    pad: tuple[int, int] = (0, 0),
+) -> str:
+    return "{{{}}}".format(", ".join(f"{n}u" for n in (*kernel, *stride, *dilation, *pad)))
+
+
+def _factor(requant: Requant) -> str:
+    return f"{{{integer(requant.multiplier[0])}, {int(requant.shift[0])}}}"
+

@@ -1,0 +1,18 @@
+/* MEAN. Source: tensorflow/lite/kernels/internal/reference/integer_ops/mean.h. */
+#include "tr_kernels.h"
+#include "tr_requant.h"
+
+void tr_mean(const struct tr_mean *layer, const int8_t *input, int8_t *output)
+{
+    for (uint32_t outer = 0u; outer < layer->outer; outer++) {
+        for (uint32_t inner = 0u; inner < layer->inner; inner++) {
+            int32_t sum = 0;
+            for (uint32_t i = 0u; i < layer->count; i++) {
+                sum += input[i * layer->inner + inner] - layer->input_zero_point;
+            }
+            int32_t scaled = tr_multiply(sum, layer->factor.multiplier, layer->factor.shift);
+            *output++ = tr_clamp(scaled + layer->output_zero_point, INT8_MIN, INT8_MAX);
+        }
+        input += layer->count * layer->inner;
+    }
+}
