@@ -10,11 +10,13 @@ import importlib
 import importlib.metadata
 from dataclasses import dataclass
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
 from edge_tr.errors import ModelError, ToolMissingError
 from edge_tr.golden.run import sample_shape
+from edge_tr.ir.rewrite import truncate
 from edge_tr.ir.tflite import parse, read
 
 RUNTIMES = {"tflite-runtime": "tflite_runtime.interpreter", "ai-edge-litert": "ai_edge_litert.interpreter"}
@@ -56,45 +58,72 @@ class Oracle:
 
     def __init__(self, data: bytes, runtime: Runtime | None = None) -> None:
         self.runtime = runtime or find_runtime()
+        self._data = data
         self._graph = parse(data)
-        self._shape = sample_shape(self._graph.tensor(self._graph.inputs[0]))
         self._file_input = read(data).inputs[0]
-        resolvers = self.runtime.module.OpResolverType
-        try:
-            self._interpreter = self.runtime.module.Interpreter(
-                model_content=data,
-                num_threads=1,
-                experimental_op_resolver_type=getattr(resolvers, RESOLVER),
-                experimental_preserve_all_tensors=True,
-            )
-            self._interpreter.allocate_tensors()
-        except (RuntimeError, ValueError) as error:
-            raise ModelError(f"{self.runtime.name} refuses the model: {error}") from error
+        self._interpreter = _interpreter(self.runtime, data)
 
     def run(self, x: np.ndarray) -> np.ndarray:
         """The graph's output of samples x [n, ...], int8 or what the file's input takes."""
-        return self._read(x, (self._graph.outputs[0],))[self._graph.outputs[0]]
+        output = self._graph.outputs[0]
+        return self._read(self._interpreter, x, (output,))[output]
 
     def tensors(self, x: np.ndarray) -> dict[int, np.ndarray]:
-        """Every computed tensor of samples x, by TFLite index."""
-        return self._read(x, tuple(i for op in self._graph.ops for i in op.outputs))
+        """Every computed tensor of samples x, by TFLite index.
 
-    def _read(self, x: np.ndarray, indices: tuple[int, ...]) -> dict[int, np.ndarray]:
+        Kernels that work in place (ADD) overwrite an input whatever the
+        interpreter is told to preserve; those are read from the model cut off
+        after the operator that writes them.
+        """
+        results = self._read(self._interpreter, x, tuple(i for op in self._graph.ops for i in op.outputs))
+        for i in self._overwritten():
+            results |= self._read(_interpreter(self.runtime, truncate(self._data, i)), x, (i,))
+        return results
+
+    def _overwritten(self) -> set[int]:
+        """Computed tensors whose memory a later operator's output takes over, known after a run."""
+        written: dict[int, int] = {}  # address -> tensor
+        lost = set()
+        for op in self._graph.ops:
+            for i in op.outputs:
+                address = self._interpreter.tensor(i)().__array_interface__["data"][0]
+                if address in written and op.kind != "RESHAPE":
+                    lost.add(written[address])
+                written[address] = i
+        return lost
+
+    def _read(self, interpreter: Any, x: np.ndarray, indices: tuple[int, ...]) -> dict[int, np.ndarray]:
         samples = self._inputs(x)
         results = {
             i: np.empty((len(samples), *sample_shape(self._graph.tensor(i))), np.int8) for i in indices
         }
         for n, sample in enumerate(samples):
-            self._interpreter.set_tensor(self._file_input, sample)
-            self._interpreter.invoke()
+            interpreter.set_tensor(self._file_input, sample)
+            interpreter.invoke()
             for i, result in results.items():
-                result[n] = self._interpreter.get_tensor(i).reshape(result.shape[1:])
+                result[n] = interpreter.get_tensor(i).reshape(result.shape[1:])
         return results
 
     def _inputs(self, x: np.ndarray) -> np.ndarray:
         """Samples in the file's own input type; int8 becomes floats that quantise back to it."""
+        tensor = self._graph.tensor(self._graph.inputs[0])
         (details,) = self._interpreter.get_input_details()
         if details["dtype"] == np.float32 and x.dtype == np.int8:
-            q = self._graph.tensor(self._graph.inputs[0]).quantization
+            q = tensor.quantization
             x = (x.astype(np.float32) - np.float32(q.zero_point[0])) * q.scale[0]
-        return x.astype(details["dtype"], casting="no").reshape(-1, 1, *self._shape)
+        return x.astype(details["dtype"], casting="no").reshape(-1, *tensor.shape)
+
+
+def _interpreter(runtime: Runtime, data: bytes) -> Any:
+    """An interpreter of `data` with its tensors allocated."""
+    try:
+        interpreter = runtime.module.Interpreter(
+            model_content=data,
+            num_threads=1,
+            experimental_op_resolver_type=getattr(runtime.module.OpResolverType, RESOLVER),
+            experimental_preserve_all_tensors=True,
+        )
+        interpreter.allocate_tensors()
+    except (RuntimeError, ValueError) as error:
+        raise ModelError(f"{runtime.name} refuses the model: {error}") from error
+    return interpreter
