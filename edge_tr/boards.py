@@ -1,0 +1,328 @@
+"""Boards are data: a folder with a `board.toml`, C sources and a linker script.
+
+`load` validates the file against the dataclasses below, which are its schema:
+a table is a dataclass, a key is a field, a field without a default is required.
+All problems of a file are reported at once. Nothing else in the project knows
+a board by its name.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import functools
+import sys
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal
+
+from edge_tr import resources
+from edge_tr.errors import UsageError
+from edge_tr.formats import image
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+Verified = Literal["hardware", "emulator", "builds"]
+Parity = Literal["none", "even"]
+
+
+@dataclass(frozen=True)
+class Toolchain:
+    """The compiler: `prefix` + gcc of Debian's `package`, with the core's own flags."""
+
+    prefix: str
+    package: str
+    cflags: tuple[str, ...] = ()
+    freestanding: bool = True  # False: the host's own process with its C library
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What the application may use. The linker and `build` hold it to these limits (addresses and bytes)."""
+
+    flash_origin: int
+    flash_bytes: int
+    ram_origin: int
+    ram_bytes: int
+    stack_bytes: int  # of ram_bytes
+
+
+@dataclass(frozen=True)
+class Sources:
+    """C files and the linker script, relative to the board's folder."""
+
+    files: tuple[str, ...]
+    loader_files: tuple[str, ...] = ()  # besides, in the loader only
+    linker_script: str | None = None
+
+
+@dataclass(frozen=True)
+class Loader:
+    """Where our second-stage loader lies; a board without this table has a ROM loader or none."""
+
+    origin: int
+    bytes: int
+    wait_ms: int  # after reset, for a host, before a good image is started (the board's own milliseconds)
+
+
+@dataclass(frozen=True)
+class Link:
+    """The application's serial port."""
+
+    baud: int
+    parity: Parity = "none"
+
+
+@dataclass(frozen=True)
+class Pages:
+    """A run of erasable pages of one size; the first page of the first run lies at flash_origin."""
+
+    count: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Flash:
+    """How the image gets into the board through `--port`."""
+
+    protocol: Literal["an3155", "none"]
+    product_id: int = 0  # what Get ID answers
+    baud: int = 115200
+    parity: Parity = "even"
+    pages: tuple[Pages, ...] = ()  # numbered from 0; an image that reaches past them needs a mass erase
+    enter: tuple[str, ...] = ()  # steps into the ROM loader: "rts=1", "dtr=0", "wait=50" (ms)
+    leave: tuple[str, ...] = ()  # and back to the application
+    help: str = "reset the board and try again"  # what a person does when the loader does not answer
+
+
+@dataclass(frozen=True)
+class Emulator:
+    """A program that runs the board and serves its UART on TCP.
+
+    In `arguments`, {serial} {flash} {loader} {image} {ram_origin} and so on are filled in. The program prints
+    "...127.0.0.1:PORT" and waits for a connection before the board starts.
+    """
+
+    program: str
+    package: str
+    arguments: tuple[str, ...]
+    flash_file_bytes: int = 0  # size of {flash}, the file behind the emulated flash; 0: none, the image is placed
+    instructions_per_tick: str = "1"  # of tr_board_ticks(), for example "5/8"; "0": ticks are no instructions
+
+
+@dataclass(frozen=True)
+class Part:
+    """One thing to compile for a board, application or loader: what goes to the compiler besides -O and warnings."""
+
+    sources: tuple[Path, ...]
+    include_dirs: tuple[Path, ...]
+    cflags: tuple[str, ...]
+    ldflags: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Board:
+    """A validated board.toml."""
+
+    name: str
+    description: str
+    core: str
+    verified: Verified
+    manuals: tuple[str, ...]
+    toolchain: Toolchain
+    memory: Memory
+    sources: Sources
+    link: Link
+    flash: Flash
+    loader: Loader | None = None
+    emulator: Emulator | None = None
+    counts_on: str | None = None  # the emulated board that costs are counted on, where there is no emulator
+    folder: Path = dataclasses.field(default=Path(), metadata={"toml": False})
+
+    @property
+    def board_id(self) -> int:
+        """What the image header and the loader know the board by."""
+        return image.board_id(self.name)
+
+    @property
+    def instructions_per_tick(self) -> Fraction | None:
+        """Factor from counter ticks to instructions under the emulator; None if there is none."""
+        return Fraction(self.emulator.instructions_per_tick) or None if self.emulator else None
+
+    @property
+    def application(self) -> Part:
+        """The board's share of an application: drivers, start-up, memory functions."""
+        files = self._files(self.sources.files)
+        if self.toolchain.freestanding:
+            files += (_firmware("src/tr_string.c"),)
+        return self._part(files, self.memory.flash_origin, self.memory.flash_bytes, {})
+
+    @property
+    def second_stage(self) -> Part | None:
+        """All of our loader; None for boards without one."""
+        if self.loader is None:
+            return None
+        files = self._files(self.sources.files + self.sources.loader_files)
+        files += tuple(_firmware(name) for name in ("src/tr_string.c", "src/tr_crc32.c"))
+        files += tuple(sorted(_firmware("boot").glob("*.c")))
+        defines = {
+            "TR_LOADER": 1,
+            "TR_IMAGE_ORIGIN": self.memory.flash_origin,
+            "TR_IMAGE_BYTES": self.memory.flash_bytes,
+            "TR_PAGE_BYTES": self.flash.pages[0].bytes,
+            "TR_PRODUCT_ID": self.flash.product_id,
+            "TR_BOARD_ID": self.board_id,
+            "TR_BOOT_WAIT_MS": self.loader.wait_ms,
+        }
+        return self._part(files, self.loader.origin, self.loader.bytes, defines)
+
+    def _files(self, names: tuple[str, ...]) -> tuple[Path, ...]:
+        return tuple((self.folder / name).resolve() for name in names)
+
+    def _part(self, sources: tuple[Path, ...], origin: int, size: int, defines: Mapping[str, int]) -> Part:
+        defines = {"TR_BAUD": self.link.baud, "TR_PARITY_EVEN": int(self.link.parity == "even"), **defines}
+        cflags = (*self.toolchain.cflags, "-std=c11", *(f"-D{name}={value}u" for name, value in defines.items()))
+        ldflags: tuple[str, ...] = ()
+        if self.toolchain.freestanding:
+            cflags += ("-ffreestanding", "-fno-common", "-ffunction-sections", "-fdata-sections")
+            ldflags = ("-nostdlib", "-nostartfiles", "-static", "-Wl,--gc-sections", "-Wl,--build-id=none")
+            ldflags += tuple(f"-Wl,--defsym={name}={value:#x}" for name, value in self._symbols(origin, size).items())
+            ldflags += ("-T", str((self.folder / str(self.sources.linker_script)).resolve()), "-lgcc")
+        return Part(sources, (_firmware("include"), self.folder.parent / "common"), cflags, ldflags)
+
+    def _symbols(self, origin: int, size: int) -> dict[str, int]:
+        return {
+            "TR_FLASH_ORIGIN": origin,
+            "TR_FLASH_BYTES": size,
+            "TR_RAM_ORIGIN": self.memory.ram_origin,
+            "TR_RAM_BYTES": self.memory.ram_bytes,
+            "TR_STACK_BYTES": self.memory.stack_bytes,
+        }
+
+
+def _firmware(path: str) -> Path:
+    return resources.folder("firmware") / path
+
+
+def names() -> tuple[str, ...]:
+    """All boards that ship with edge-tr, sorted."""
+    return tuple(sorted(path.parent.name for path in resources.folder("boards").glob("*/board.toml")))
+
+
+def load(name: str) -> Board:
+    """The board called `name`, or the one in the folder of that path; UsageError with what is wrong."""
+    folder = resources.folder("boards") / name
+    if name not in names():
+        folder = Path(name)
+        if not (folder / "board.toml").is_file():
+            close = difflib.get_close_matches(name, names(), n=1, cutoff=0.5)
+            hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(names())}"
+            raise UsageError(f"unknown board {name!r}: {hint} (or give the path of a folder with a board.toml)")
+    return _load(folder.resolve())
+
+
+@functools.cache
+def _load(folder: Path) -> Board:
+    path = folder / "board.toml"
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: {error}") from error
+    problems: list[str] = []
+    board = _read(Board, table, "", problems)
+    if not problems:
+        board = dataclasses.replace(board, folder=folder)
+        problems += _inconsistencies(board)
+    if problems:
+        raise UsageError(f"{path}:\n" + "\n".join(f"  {problem}" for problem in problems))
+    return board
+
+
+# --- TOML against dataclasses --------------------------------------------------
+
+
+def _read(kind: type, table: Any, where: str, problems: list[str]) -> Any:
+    """An instance of the dataclass; any value, where `problems` grew."""
+    if not isinstance(table, dict):
+        problems.append(f"[{where}] must be a table")
+        return None
+    hints = typing.get_type_hints(kind)
+    fields = {field.name: field for field in dataclasses.fields(kind) if field.metadata.get("toml", True)}
+    for key in table.keys() - fields.keys():
+        close = difflib.get_close_matches(key, fields, n=1)
+        problems.append(f"{where}{key}: unknown key" + (f", did you mean {close[0]}?" if close else ""))
+    values = {}
+    for key, field in fields.items():
+        if key in table:
+            values[key] = _value(hints[key], table[key], f"{where}{key}", problems)
+        elif field.default is dataclasses.MISSING:
+            problems.append(f"{where}{key}: missing")
+    return None if problems else kind(**values)
+
+
+def _value(hint: Any, value: Any, where: str, problems: list[str]) -> Any:
+    """`value` as the type `hint` says: str, int, bool, Literal, optional, tuple of one type, or a dataclass."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        return _value(arguments[0], value, where, problems)
+    if origin is tuple and isinstance(value, list):
+        return tuple(_value(arguments[0], item, f"{where}[{i}]", problems) for i, item in enumerate(value))
+    if dataclasses.is_dataclass(hint):
+        return _read(typing.cast(type, hint), value, f"{where}.", problems)
+    if origin is Literal:
+        if value not in arguments:
+            problems.append(f"{where}: {value!r} is not one of {', '.join(map(repr, arguments))}")
+    elif type(value) is not hint or (hint is int and value < 0):
+        wanted = {str: "a string", int: "a non-negative integer", bool: "true or false"}.get(hint, "a list")
+        problems.append(f"{where}: {value!r} is not {wanted}")
+    return value
+
+
+def _inconsistencies(board: Board) -> Iterator[str]:
+    """What no single key shows."""
+    if board.name != board.folder.name:
+        yield f"name: {board.name!r} is not the folder's name {board.folder.name!r}"
+    paths = [*board.sources.files, *board.sources.loader_files]
+    paths += [board.sources.linker_script] if board.sources.linker_script else []
+    yield from (f"sources: no file {path}" for path in paths if not (board.folder / path).is_file())
+    if board.toolchain.freestanding and board.sources.linker_script is None:
+        yield "sources.linker_script: needed, because toolchain.freestanding"
+    if board.loader and not (board.flash.protocol == "an3155" and board.flash.pages):
+        yield 'loader: needs flash.protocol = "an3155" and flash.pages'
+    if (board.verified == "emulator") != (board.emulator is not None) and board.verified != "hardware":
+        yield f"verified: {board.verified!r} does not go with {'an' if board.emulator else 'no'} emulator"
+    if board.emulator is None and board.counts_on is None:
+        yield "counts_on: needed where there is no [emulator]"
+    if board.emulator and not _is_fraction(board.emulator.instructions_per_tick):
+        yield f"emulator.instructions_per_tick: {board.emulator.instructions_per_tick!r} is not like 1 or 5/8"
+    yield from _overlaps(board)
+
+
+def _is_fraction(text: str) -> bool:
+    try:
+        return Fraction(text) >= 0
+    except (ValueError, ZeroDivisionError):
+        return False
+
+
+def _overlaps(board: Board) -> Iterator[str]:
+    memory = board.memory
+    regions = {
+        "flash": (memory.flash_origin, memory.flash_bytes),
+        "ram": (memory.ram_origin, memory.ram_bytes),
+    }
+    if board.loader:
+        regions["loader"] = (board.loader.origin, board.loader.bytes)
+    items = sorted(regions.items(), key=lambda item: item[1])
+    for (low, (start, size)), (high, (next_start, _)) in zip(items, items[1:]):
+        if start + size > next_start:
+            yield f"memory: {low} and {high} overlap"
+    if memory.stack_bytes > memory.ram_bytes:
+        yield "memory.stack_bytes: more than ram_bytes"

@@ -1,0 +1,160 @@
+"""An emulated board: started, given a URL, and stopped, whatever happens.
+
+The emulator inherits a listening socket on a free port and starts the board when
+the first client connects: no race for the port, and no byte is lost.
+What the board's loader wrote lies in a file of `state_dir` and outlives it.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from edge_tr.boards import Board
+from edge_tr.errors import DeviceError, UsageError
+from edge_tr.target.tools import require_tool
+
+START_SECONDS = 20.0  # until the emulator listens; a loaded machine needs a few
+_LISTENING = "waiting for connection"  # printed by QEMU, and by the host board
+_PR_SET_PDEATHSIG = 1  # prctl(2)
+
+
+@dataclass(frozen=True)
+class RunningBoard:
+    """What `emulate` gives: where the board's UART is served, and how its process is."""
+
+    url: str
+    process: subprocess.Popen[str]
+    log: Callable[[], str]  # the last lines the emulator printed
+
+    def explain(self, what: str) -> DeviceError:
+        """`what` went wrong, with the reason if the emulator gave one."""
+        code = self.process.poll()
+        ended = "" if code is None else f"; the emulator ended with code {code}"
+        return DeviceError(what + ended + (f": {self.log()}" if self.log() else ""))
+
+
+def flash_file(state_dir: Path) -> Path:
+    """The file behind the emulated flash."""
+    return state_dir / "flash.bin"
+
+
+def image_file(state_dir: Path) -> Path:
+    """The image that an emulator places, on boards whose flash cannot be written."""
+    return state_dir / "placed-image"
+
+
+@contextlib.contextmanager
+def emulate(board: Board, state_dir: Path, *, loader_elf: Path | None = None) -> Iterator[RunningBoard]:
+    """Run the board while the context lasts. Boards with our loader need `loader_elf`, others a placed image."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"socket://127.0.0.1:{listener.getsockname()[1]}"
+        process = _start(_command(board, state_dir, loader_elf, listener.fileno()), listener.fileno())
+    watcher = _Watcher(process)
+    try:
+        watcher.wait_until_listening()
+        yield RunningBoard(url, process, watcher.tail)
+    finally:
+        process.kill()
+        process.wait()
+        watcher.join()
+
+
+def _start(command: list[str], listener: int) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        command,
+        pass_fds=(listener,),
+        env={**os.environ, "TR_HOST_LISTENER": str(listener)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+    )
+
+
+def _command(board: Board, state_dir: Path, loader_elf: Path | None, listener: int) -> list[str]:
+    emulator = board.emulator
+    if emulator is None:
+        raise UsageError(f"{board.name} has no emulator: connect the board and give its --port")
+    state_dir.mkdir(parents=True, exist_ok=True)
+    _make_flash(flash_file(state_dir), emulator.flash_file_bytes)
+    if board.loader and (loader_elf is None or not loader_elf.is_file()):
+        raise DeviceError(f"{board.name} starts from a loader that has not been built: build again")
+    if not board.loader and not image_file(state_dir).is_file():
+        raise DeviceError(f"{board.name} has no image yet: flash it first")
+    values = {
+        "listener": str(listener),
+        "flash": _quoted(flash_file(state_dir)),
+        "image": _quoted(image_file(state_dir)),
+        "loader": _quoted(loader_elf or Path()),
+        "flash_origin": str(board.memory.flash_origin),
+    }
+    arguments = [argument.format_map(values) for argument in emulator.arguments]
+    if emulator.program == "{image}":
+        return [str(image_file(state_dir).resolve()), *arguments]
+    return [require_tool(emulator.program, emulator.package), *arguments]
+
+
+def _make_flash(path: Path, size: int) -> None:
+    """A sparse file of zeros; zeros are no image, so an empty board stays in its loader."""
+    if size and not (path.is_file() and path.stat().st_size == size):
+        with path.open("wb") as file:
+            file.truncate(size)
+
+
+def _quoted(path: Path) -> str:
+    """QEMU ends an option at a comma unless it is doubled."""
+    return str(path.resolve()).replace(",", ",,")
+
+
+def _die_with_parent() -> None:
+    """In the child: a killed edge-tr leaves no emulator behind."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+class _Watcher:
+    """Reads what the emulator prints: first that it listens, then the last lines for error messages."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._lines: collections.deque[str] = collections.deque(maxlen=5)
+        self._listens = False
+        self._known = threading.Event()
+        assert process.stderr is not None
+        self._thread = threading.Thread(target=self._read, args=(process.stderr,), daemon=True)
+        self._thread.start()
+
+    def _read(self, stream: IO[str]) -> None:
+        for line in stream:
+            if _LISTENING in line:
+                self._listens = True
+                self._known.set()
+            else:
+                self._lines.append(line.strip())
+        self._known.set()
+
+    def wait_until_listening(self) -> None:
+        """Until it takes a client; DeviceError if it ends or stays silent."""
+        if not self._known.wait(START_SECONDS) or not self._listens:
+            reason = self.tail() or f"no answer within {START_SECONDS:.0f} s"
+            raise DeviceError(f"the emulator did not start: {reason}")
+
+    def tail(self) -> str:
+        """The last lines, in one."""
+        return "; ".join(self._lines)
+
+    def join(self) -> None:
+        """Wait for the end of its output."""
+        self._thread.join(timeout=1.0)
