@@ -132,14 +132,14 @@ def _scan_minimal(magnitude: int) -> Iterator[Term]:
 def _scan_paper(magnitude: int) -> Iterator[Term]:
     """Digits of `magnitude` > 0 by the paper's rule: a lone 1 is itself, a run of ones
     from bit a down to bit b is 2^(a+1) - 2^b."""
-    in_run = False
+    previous = 0
     for i in reversed(range(magnitude.bit_length())):
         bit, following = magnitude >> i & 1, i > 0 and magnitude >> (i - 1) & 1
-        if bit and not in_run:
+        if bit and not previous:
             yield Term(1, i + 1 if following else i)
         elif bit and not following:
             yield Term(-1, i)
-        in_run = bool(bit and following)
+        previous = bit
 
 
 @cache
