@@ -58,9 +58,7 @@ def requant(x: np.ndarray, by: Requant, rounding: Rounding) -> np.ndarray:
     return np.clip(rounded, -(2.0**31), 2.0**31 - 1).astype(np.int32)
 
 
-def _finish(
-    acc: np.ndarray, by: Requant, zero_point: int, limits: tuple[int, int], rounding: Rounding
-) -> np.ndarray:
+def _finish(acc: np.ndarray, by: Requant, zero_point: int, limits: tuple[int, int], rounding: Rounding) -> np.ndarray:
     """Accumulators int32 [..., channels] to int8: scale, add the zero point, clamp."""
     scaled = requant(acc, by, rounding)
     scaled += np.int32(zero_point)
@@ -73,9 +71,7 @@ def _centred(record: DotParams, x: np.ndarray, data_table: np.ndarray | None) ->
     return centred if data_table is None else data_table[centred + DATA_RANGE]
 
 
-def _taps(
-    size: int, out: int, kernel: int, stride: int, dilation: int, pad: int
-) -> Iterator[tuple[int, slice, slice]]:
+def _taps(size: int, out: int, kernel: int, stride: int, dilation: int, pad: int) -> Iterator[tuple[int, slice, slice]]:
     """Along one axis: (tap, the outputs whose tap lies inside the image, the inputs there)."""
     for tap in range(kernel):
         offset = tap * dilation - pad
@@ -185,9 +181,7 @@ def softmax_exponentials(p: SoftmaxParams, rounding: Rounding = Rounding.DOUBLE)
 
 
 def _scale_differences(p: SoftmaxParams, differences: np.ndarray, rounding: Rounding) -> np.ndarray:
-    return multiply_by_quantized_multiplier(
-        differences, np.int32(p.multiplier), np.int32(p.left_shift), rounding
-    )
+    return multiply_by_quantized_multiplier(differences, np.int32(p.multiplier), np.int32(p.left_shift), rounding)
 
 
 def _softmax(p: SoftmaxParams, x: np.ndarray, rounding: Rounding) -> np.ndarray:

@@ -34,9 +34,7 @@ class Runtime:
 
 def find_runtime() -> Runtime:
     """The first of `RUNTIMES` that works here."""
-    remedy = (
-        "pip install 'tflite-runtime==2.14.*' 'numpy<2' (Python 3.11 or older) or pip install ai-edge-litert"
-    )
+    remedy = "pip install 'tflite-runtime==2.14.*' 'numpy<2' (Python 3.11 or older) or pip install ai-edge-litert"
     reasons = []
     for name, path in RUNTIMES.items():
         if name == "tflite-runtime" and int(np.__version__.split(".")[0]) >= 2:
@@ -94,9 +92,7 @@ class Oracle:
 
     def _read(self, interpreter: Any, x: np.ndarray, indices: tuple[int, ...]) -> dict[int, np.ndarray]:
         samples = self._inputs(x)
-        results = {
-            i: np.empty((len(samples), *sample_shape(self._graph.tensor(i))), np.int8) for i in indices
-        }
+        results = {i: np.empty((len(samples), *sample_shape(self._graph.tensor(i))), np.int8) for i in indices}
         for n, sample in enumerate(samples):
             interpreter.set_tensor(self._file_input, sample)
             interpreter.invoke()

@@ -131,9 +131,7 @@ def _data_table(terms: DataTerms) -> np.ndarray:
     table = terms(np.arange(-DATA_RANGE, DATA_RANGE + 1, dtype=np.int16)) if callable(terms) else terms
     table = np.asarray(table)
     if table.shape != (2 * DATA_RANGE + 1,) or table.dtype.kind != "i":
-        raise ValueError(
-            f"data terms must give {2 * DATA_RANGE + 1} integers, got {table.dtype} {table.shape}"
-        )
+        raise ValueError(f"data terms must give {2 * DATA_RANGE + 1} integers, got {table.dtype} {table.shape}")
     return table.astype(np.int16)
 
 

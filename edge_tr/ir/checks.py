@@ -41,13 +41,9 @@ def activation_tensor(graph: Graph, op: Op, index: int, what: str) -> Tensor:
     require(tensor.data is None, f"a constant {what} '{tensor.name}'", f"a computed {what}")
     require(tensor.size > 0, f"an empty {what} of shape {shape_text(tensor.shape)}", "at least one element")
     q = tensor.quantization
-    require(
-        q is not None and q.per_tensor, f"{what} without one scale and zero point", "per-tensor quantisation"
-    )
+    require(q is not None and q.per_tensor, f"{what} without one scale and zero point", "per-tensor quantisation")
     require(scale(tensor) > 0, f"{what} scale 0", "a positive scale")
-    require(
-        INT8[0] <= zero_point(tensor) <= INT8[1], f"{what} zero point {zero_point(tensor)}", "-128 to 127"
-    )
+    require(INT8[0] <= zero_point(tensor) <= INT8[1], f"{what} zero point {zero_point(tensor)}", "-128 to 127")
     return tensor
 
 
@@ -127,9 +123,7 @@ _ACTIVATIONS = {"NONE": (None, None), "RELU": (0.0, None), "RELU6": (0.0, 6.0), 
 def _quantize(real: float, output: Tensor) -> int:
     with np.errstate(over="ignore"):
         steps = float(np.float32(real) / output.quantization.scale[0])
-    require(
-        abs(steps) < 2**31, f"output scale {scale(output)} with a fused activation", "a larger output scale"
-    )
+    require(abs(steps) < 2**31, f"output scale {scale(output)} with a fused activation", "a larger output scale")
     return int(np.copysign(np.floor(abs(steps) + 0.5), steps)) + zero_point(output)
 
 

@@ -179,13 +179,4 @@ class ReshapeParams:
 
 
 DotParams = ConvParams | DepthwiseParams | FullyConnectedParams
-Params = (
-    DotParams
-    | PoolParams
-    | AddParams
-    | SoftmaxParams
-    | PadParams
-    | MeanParams
-    | RequantizeParams
-    | ReshapeParams
-)
+Params = DotParams | PoolParams | AddParams | SoftmaxParams | PadParams | MeanParams | RequantizeParams | ReshapeParams

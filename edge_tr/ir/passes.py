@@ -59,9 +59,7 @@ def _fold_strided_slice(op: Op, inputs: list[Tensor]) -> np.ndarray | None:
     first = int(begin[0])
     if options["shrink_axis_mask"]:
         return np.array(values[first], dtype=np.int32) if -values.size <= first < values.size else None
-    part = slice(
-        None if options["begin_mask"] else first, None if options["end_mask"] else int(end[0]), int(stride[0])
-    )
+    part = slice(None if options["begin_mask"] else first, None if options["end_mask"] else int(end[0]), int(stride[0]))
     return np.array(values[part], dtype=np.int32)
 
 

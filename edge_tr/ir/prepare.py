@@ -79,9 +79,7 @@ def add(graph: Graph, op: Op) -> AddParams:
     output_shape(y, a.shape)
     twice = 2 * max(scale(a), scale(b))
     output = twice / ((1 << ADD_LEFT_SHIFT) * scale(y))
-    require(
-        output < 1, f"output scale {scale(y)} for inputs up to scale {twice / 2}", "a larger output scale"
-    )
+    require(output < 1, f"output scale {scale(y)} for inputs up to scale {twice / 2}", "a larger output scale")
     return AddParams(
         size=a.size,
         input1_zero_point=zero_point(a),
@@ -175,9 +173,7 @@ def mean(graph: Graph, op: Op) -> MeanParams:
     else:
         output_shape(y, tuple(d for i, d in enumerate(x.shape) if i not in axes))
     outer, count, inner = _middle(x.shape, axes)
-    return MeanParams(
-        outer, count, inner, zero_point(x), zero_point(y), _mean_requant(scale(x) / scale(y), count)
-    )
+    return MeanParams(outer, count, inner, zero_point(x), zero_point(y), _mean_requant(scale(x) / scale(y), count))
 
 
 def _middle(shape: tuple[int, ...], axes: list[int]) -> tuple[int, int, int]:
@@ -230,6 +226,4 @@ def reshape(graph: Graph, op: Op) -> ReshapeParams:
 def no_dequantize(graph: Graph, op: Op) -> None:
     """Only DEQUANTIZE to the graph's output can be left to the host."""
     arity(op, (1,))
-    require(
-        False, "float arithmetic after it", "one DEQUANTIZE to the graph's float32 output, left to the host"
-    )
+    require(False, "float arithmetic after it", "one DEQUANTIZE to the graph's float32 output, left to the host")

@@ -27,8 +27,8 @@ from edge_tr.ir.layers import ConvParams, DepthwiseParams, FullyConnectedParams,
 
 
 def conv(graph: Graph, op: Op) -> ConvParams:
-    """Weights OHWI, per-tensor or per output channel."""
-    arity(op, (2, 3))
+    """Weights OHWI, per-tensor or per output channel; TFLite insists on a bias."""
+    arity(op, (3,))
     require_options(op)
     x = activation_tensor(graph, op, op.inputs[0], "input")
     y = activation_tensor(graph, op, op.outputs[0], "output")
@@ -102,8 +102,11 @@ def fully_connected(graph: Graph, op: Op) -> FullyConnectedParams:
     units, depth = w.shape
     keep = op.options.get("keep_num_dims", False)
     fits = x.shape[-1:] == (depth,) if keep else x.size % depth == 0
+    require(fits, f"an input of shape {shape_text(x.shape)} for weights of depth {depth}", "rows of that depth")
     require(
-        fits, f"an input of shape {shape_text(x.shape)} for weights of depth {depth}", "rows of that depth"
+        w.quantization.per_tensor or not keep or len(x.shape) == 2,
+        "per-channel weights with keep_num_dims on more than two dimensions, which TFLite 2.14 gets wrong",
+        "per-tensor weights, or a RESHAPE to two dimensions",
     )
     rows = x.size // depth
     output_shape(y, (*x.shape[:-1], units) if keep else (rows, units))
@@ -141,7 +144,7 @@ def _weights(graph: Graph, op: Op, rank: int, channel_axis: int) -> Tensor:
 
 def _bias(graph: Graph, op: Op, channels: int) -> np.ndarray:
     """int32 [channels], zeros without a bias."""
-    if len(op.inputs) < 3 or op.inputs[2] < 0:
+    if len(op.inputs) < 3 or (op.inputs[2] < 0 and op.kind == "FULLY_CONNECTED"):
         return read_only(np.zeros(channels, dtype=np.int32))
     b = constant(graph, op.inputs[2], "bias", ("int32",))
     require(b.size == channels, f"{b.size} biases for {channels} output channels", "one each")

@@ -29,7 +29,7 @@ MAX_RANK = 8
 MAX_ELEMENTS = 1 << 24  # of one activation tensor: 16 MB, beyond any microcontroller's RAM
 
 # What the flatbuffers reader and numpy raise on offsets and lengths that make no sense.
-_READ_ERRORS = (struct.error, ValueError, IndexError, TypeError, OverflowError, AttributeError)
+_READ_ERRORS = (struct.error, ValueError, IndexError, TypeError, OverflowError)
 
 
 def load(path: str | Path) -> Graph:
@@ -156,9 +156,7 @@ class _Reader:
             raise damaged(f"tensor {index} '{name}' names buffer {table.Buffer()}, which does not exist")
         buffer = self._model.Buffers(table.Buffer())
         if buffer.Offset() > 1:
-            raise ModelError(
-                f"tensor {index} '{name}' lies outside the flatbuffer; supported are models under 2 GB"
-            )
+            raise ModelError(f"tensor {index} '{name}' lies outside the flatbuffer; supported are models under 2 GB")
         if buffer.DataLength() == 0 or dtype not in ITEM_BYTES:
             return None
         raw = self._vector(buffer.DataAsNumpy(), False)
@@ -171,9 +169,7 @@ class _Reader:
         values.flags.writeable = False
         return values
 
-    def _quantization(
-        self, index: int, name: str, table: tflite.Tensor, shape: tuple[int, ...]
-    ) -> Quantization | None:
+    def _quantization(self, index: int, name: str, table: tflite.Tensor, shape: tuple[int, ...]) -> Quantization | None:
         """As TFLite's loader: absent without both scales and zero points."""
         q = table.Quantization()
         if q is None or not q.ScaleLength() or not q.ZeroPointLength():
@@ -182,9 +178,7 @@ class _Reader:
         if q.ZeroPointLength() != count:
             raise damaged(f"tensor {index} '{name}' has {count} scales and {q.ZeroPointLength()} zero points")
         if count > 1 and not (0 <= axis < len(shape) and shape[axis] == count):
-            raise damaged(
-                f"tensor {index} '{name}' of shape {list(shape)} has {count} scales along dimension {axis}"
-            )
+            raise damaged(f"tensor {index} '{name}' of shape {list(shape)} has {count} scales along dimension {axis}")
         scale = self._vector(q.ScaleAsNumpy(), False).astype(np.float32)
         if not np.all(np.isfinite(scale) & (scale >= 0)):
             raise damaged(f"tensor {index} '{name}' has a scale that is negative or not finite")
@@ -211,13 +205,14 @@ class _Reader:
 
     def _options(self, index: int, kind: str, table: tflite.Operator) -> dict[str, object]:
         """The options table by the schema's names; empty when the file has none."""
-        if kind not in OPTIONS or table.BuiltinOptionsType() == 0:
+        union = table.BuiltinOptions()
+        if kind not in OPTIONS or union is None:
             return {}
         type_name, names = OPTIONS[kind]
         if table.BuiltinOptionsType() != getattr(tflite.BuiltinOptions, type_name):
             raise damaged(f"operator {index} ({kind}) has options of type {table.BuiltinOptionsType()}")
         options = getattr(tflite, type_name)()
-        options.Init(table.BuiltinOptions().Bytes, table.BuiltinOptions().Pos)
+        options.Init(union.Bytes, union.Pos)
         return {name: self._option(options, name) for name in names}
 
     def _option(self, options: object, name: str) -> object:

@@ -85,9 +85,7 @@ class ModelWriter:
         self._tensors.append(_Tensor(f"t{len(self._tensors)}", shape, dtype, scales, zeros, axis, buffer))
         return len(self._tensors) - 1
 
-    def op(
-        self, kind: str, inputs: Sequence[int], outputs: Sequence[int], version: int = 1, **options: object
-    ) -> int:
+    def op(self, kind: str, inputs: Sequence[int], outputs: Sequence[int], version: int = 1, **options: object) -> int:
         """An operator with options by the schema's names; returns its index."""
         self._ops.append(_Op(kind, version, tuple(inputs), tuple(outputs), options))
         return len(self._ops) - 1
