@@ -87,10 +87,10 @@ package tr_formats_pkg;
   localparam int CommandInfer = 3;  // Run the loaded sample. (InferRequest; InferReply)
   localparam int CommandReadOutput = 4;  // Bytes of the output tensor. (Transfer; bytes)
   localparam int CommandReadLayer = 5;  // Bytes of the tensor of the layer that INFER stopped at. (Transfer; bytes)
-  localparam int CommandReadDigests = 6;  // CRC-32 of each layer's tensor, as u32 from Transfer.offset layers on. (Transfer; u32s)
-  localparam int CommandReadCost = 7;  // Counter ticks of each layer, as u64, likewise. (Transfer; u64s)
+  localparam int CommandReadDigests = 6;  // CRC-32 of layers' tensors from Transfer.offset on. (Transfer; u32s)
+  localparam int CommandReadCost = 7;  // Counter ticks of layers from Transfer.offset on. (Transfer; u64s)
   localparam int CommandReset = 8;  // Answer, then restart the board. (nothing; nothing)
-  localparam int CommandCalibrate = 9;  // Run a delay loop of as many rounds as the sample number, and time it. (nothing; InferReply)
+  localparam int CommandCalibrate = 9;  // Time a delay loop of `sample` rounds. (nothing; InferReply)
   localparam int StatusOk = 0;  // Done.
   localparam int StatusNak = 1;  // The frame's CRC or length was wrong: send it again.
   localparam int StatusBadCommand = 2;  // No such command.

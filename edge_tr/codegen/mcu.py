@@ -21,6 +21,9 @@ from edge_tr.formats.term_table import TABLE_VERSION
 from edge_tr.lower.program import Program
 from edge_tr.resources import folder
 
+IDENTITY = "model/identity.h"
+"""The one file that names the build, and so cannot be part of its digest."""
+
 SourceTree = Mapping[str, bytes]
 """Path below the output folder -> contents."""
 
@@ -33,14 +36,14 @@ def source_tree(program: Program, board: str, model_name: str) -> SourceTree:
     for part in ("include", "src", "app"):
         files = sorted((folder("firmware") / part).glob("*.[ch]"))
         tree |= {f"{part}/{file.name}": file.read_bytes() for file in files}
-    tree["model/identity.h"] = _render("mcu/identity.h.j2", context | {"build_id": build_id(tree, board)})
+    tree[IDENTITY] = _render("mcu/identity.h.j2", context | {"build_id": build_id(tree, board)})
     return MappingProxyType(dict(sorted(tree.items())))
 
 
 def build_id(tree: SourceTree, board: str) -> int:
-    """First eight bytes, little-endian, of the SHA-256 of the sources and the board's name."""
+    """First eight bytes, little-endian, of the SHA-256 of the sources (IDENTITY excepted) and the board's name."""
     digest = hashlib.sha256(board.encode())
-    for path in sorted(tree):
+    for path in sorted(set(tree) - {IDENTITY}):
         digest.update(path.encode() + b"\0" + hashlib.sha256(tree[path]).digest())
     return int.from_bytes(digest.digest()[:8], "little")
 

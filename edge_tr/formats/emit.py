@@ -166,7 +166,7 @@ def _sv_number(value: int) -> str:
 
 def markdown() -> str:
     """docs/formats.md."""
-    parts = [f"<!-- {_BANNER} -->\n\n# Packed formats\n\nAll numbers are little-endian; bit 0 is the least significant."]
+    parts = [f"<!-- {_BANNER} -->", "# Packed formats", "All numbers are little-endian; bit 0 is the lowest."]
     for item in FORMATS:
         parts.append(f"## {item.name}\n\n{textwrap.dedent(item.doc).strip()}")
         if item.constants:
@@ -190,13 +190,17 @@ def _md_record(record: Record) -> str:
     return f"### {record.name} ({record.size} bytes)\n\n{record.doc}\n\n{table}"
 
 
+def _read(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8") if path.is_file() else None
+
+
 def main() -> int:
     """Write the generated files, or with --check say which are stale."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="compare only; exit 1 if a file is stale")
     check = parser.parse_args().check
     root = Path(__file__).resolve().parents[2]
-    stale = [path for path, text in outputs().items() if not (root / path).is_file() or (root / path).read_text() != text]
+    stale = [path for path, text in outputs().items() if _read(root / path) != text]
     if check and stale:
         print(f"stale: {', '.join(stale)}; run python -m edge_tr.formats.emit", file=sys.stderr)
         return 1

@@ -32,10 +32,10 @@ COMMAND = Enumeration(
         Constant("INFER", 3, "Run the loaded sample. (InferRequest; InferReply)"),
         Constant("READ_OUTPUT", 4, "Bytes of the output tensor. (Transfer; bytes)"),
         Constant("READ_LAYER", 5, "Bytes of the tensor of the layer that INFER stopped at. (Transfer; bytes)"),
-        Constant("READ_DIGESTS", 6, "CRC-32 of each layer's tensor, as u32 from Transfer.offset layers on. (Transfer; u32s)"),
-        Constant("READ_COST", 7, "Counter ticks of each layer, as u64, likewise. (Transfer; u64s)"),
+        Constant("READ_DIGESTS", 6, "CRC-32 of layers' tensors from Transfer.offset on. (Transfer; u32s)"),
+        Constant("READ_COST", 7, "Counter ticks of layers from Transfer.offset on. (Transfer; u64s)"),
         Constant("RESET", 8, "Answer, then restart the board. (nothing; nothing)"),
-        Constant("CALIBRATE", 9, "Run a delay loop of as many rounds as the sample number, and time it. (nothing; InferReply)"),
+        Constant("CALIBRATE", 9, "Time a delay loop of `sample` rounds. (nothing; InferReply)"),
     ),
 )
 

@@ -34,11 +34,15 @@ _READ_ERRORS = (struct.error, ValueError, IndexError, TypeError, OverflowError)
 
 def load(path: str | Path) -> Graph:
     """Read and validate the model file at `path`."""
+    return parse(read_file(path))
+
+
+def read_file(path: str | Path) -> bytes:
+    """The bytes of a model file; `UsageError` when there is none."""
     try:
-        data = Path(path).read_bytes()
+        return Path(path).read_bytes()
     except OSError as error:
         raise UsageError(f"cannot read the model {path}: {error.strerror}; check the path") from error
-    return parse(data)
 
 
 def parse(data: bytes) -> Graph:

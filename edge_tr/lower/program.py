@@ -41,6 +41,7 @@ class Layer:
     inputs: tuple[int, ...]
     output: int
     output_bytes: int
+    tensor_name: str
     dot: DotProduct | None
 
     @property
@@ -63,7 +64,7 @@ class Program:
 
     def offset(self, tensor: int) -> int:
         """Arena offset of a tensor, bytes."""
-        return self.memory.offsets[tensor_name(tensor)]
+        return self.memory.offsets[buffer_name(tensor)]
 
 
 def layer_name(op: Op) -> str:
@@ -71,7 +72,7 @@ def layer_name(op: Op) -> str:
     return f"{op.kind.lower()}_{op.index}"
 
 
-def tensor_name(index: int) -> str:
+def buffer_name(index: int) -> str:
     """How the memory plan names a tensor."""
     return f"tensor {index}"
 
@@ -127,7 +128,8 @@ def _layer(graph: Graph, op: Op, aliases: dict[int, int], budget: Budget, choice
         record, dot = _dot_product(name, record, budget.of(name), choice)
     activations = [t for t in op.inputs if t >= 0 and graph.tensor(t).data is None]
     inputs = tuple(aliases.get(t, t) for t in activations)
-    return Layer(name, op, record, inputs, op.outputs[0], graph.tensor(op.outputs[0]).size, dot)
+    output = graph.tensor(op.outputs[0])
+    return Layer(name, op, record, inputs, output.index, output.size, output.name, dot)
 
 
 def _dot_product(
@@ -166,7 +168,7 @@ def _buffers(graph: Graph, layers: tuple[Layer, ...], aliases: dict[int, int]) -
     for step, layer in enumerate(layers):
         last.update({tensor: step for tensor in layer.inputs})
     last[result] = len(layers) - 1
-    buffers = [Buffer(tensor_name(t), graph.tensor(t).size, first[t], last[t]) for t in first]
+    buffers = [Buffer(buffer_name(t), graph.tensor(t).size, first[t], last[t]) for t in first]
     dots = [(step, layer) for step, layer in enumerate(layers) if layer.dot is not None]
     return buffers + [Buffer(layer.name, layer.dot.scratch_bytes, step, step) for step, layer in dots]
 

@@ -195,10 +195,10 @@ enum tr_command {
     TR_COMMAND_INFER = 3, /* Run the loaded sample. (InferRequest; InferReply) */
     TR_COMMAND_READ_OUTPUT = 4, /* Bytes of the output tensor. (Transfer; bytes) */
     TR_COMMAND_READ_LAYER = 5, /* Bytes of the tensor of the layer that INFER stopped at. (Transfer; bytes) */
-    TR_COMMAND_READ_DIGESTS = 6, /* CRC-32 of each layer's tensor, as u32 from Transfer.offset layers on. (Transfer; u32s) */
-    TR_COMMAND_READ_COST = 7, /* Counter ticks of each layer, as u64, likewise. (Transfer; u64s) */
+    TR_COMMAND_READ_DIGESTS = 6, /* CRC-32 of layers' tensors from Transfer.offset on. (Transfer; u32s) */
+    TR_COMMAND_READ_COST = 7, /* Counter ticks of layers from Transfer.offset on. (Transfer; u64s) */
     TR_COMMAND_RESET = 8, /* Answer, then restart the board. (nothing; nothing) */
-    TR_COMMAND_CALIBRATE = 9, /* Run a delay loop of as many rounds as the sample number, and time it. (nothing; InferReply) */
+    TR_COMMAND_CALIBRATE = 9, /* Time a delay loop of `sample` rounds. (nothing; InferReply) */
 };
 
 /* How it went. */

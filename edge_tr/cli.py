@@ -1,0 +1,192 @@
+"""The command line. Results go to stdout (`--json`: as JSON), everything else to stderr."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from importlib.resources import as_file
+from pathlib import Path
+
+from edge_tr import __version__, boards, compiler, demo
+from edge_tr.errors import EdgeTrError, MismatchError
+from edge_tr.ir import tflite
+from edge_tr.lower.kernels import KERNELS
+from edge_tr.report import summary
+from edge_tr.report.progress import Progress
+
+DEMO_BOARD = "mps2-an386"
+EXIT_CODES = """\
+exit codes: 0 done, 1 bug, 2 usage, 3 unsupported or damaged model, 4 does not fit,
+            5 tool missing, 6 port or flashing failed, 7 the device's answers differ"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point of `edge-tr`; the exit code."""
+    arguments = _parser().parse_args(argv)
+    try:
+        return arguments.run(arguments)
+    except EdgeTrError as error:
+        print(f"edge-tr: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("edge-tr: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        return 0
+    except Exception:
+        traceback.print_exc()
+        print("edge-tr: this is a bug of edge-tr, please report it with the lines above", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="edge-tr",
+        description="Build int8 TFLite models as power-of-two terms for a board, flash them over serial, check them.",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"edge-tr {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    command = _command(commands, "inspect", _inspect, "show a model's layers")
+    command.add_argument("model", type=Path, metavar="MODEL.tflite")
+
+    command = _command(commands, "build", _build, "generate and compile firmware")
+    command.add_argument("model", type=Path, metavar="MODEL.tflite")
+    command.add_argument("--target", required=True, metavar="BOARD", help="a name of `edge-tr boards`, or a folder")
+    command.add_argument("-o", dest="out", type=Path, metavar="DIR", help="default: out/MODEL-BOARD")
+    command.add_argument("--budget", default="lossless", help="lossless, g=8,k=12[,s=3], or FILE.toml")
+    command.add_argument(
+        "--kernel",
+        action="append",
+        default=[],
+        metavar="[LAYER=]NAME",
+        help="for all layers or one; " + "; ".join(f"{kernel.name}: {kernel.doc}" for kernel in KERNELS),
+    )
+
+    command = _command(commands, "flash", _flash, "write a build into its board")
+    _on_device(command)
+
+    command = _command(commands, "check", _check, "run samples on the board and compare")
+    _on_device(command)
+    command.add_argument("--data", type=Path, metavar="X.npz", help="x: inputs, y: labels; default: seeded noise")
+    command.add_argument("--limit", type=int, metavar="N", help="only the first N samples")
+    command.add_argument("--layers", action="store_true", help="compare every layer's tensor, not only the output")
+
+    _command(commands, "boards", _boards, "list the boards")
+    command = _command(commands, "demo", _demo, "build, flash and check the digits model on an emulated board")
+    command.add_argument("-o", dest="out", type=Path, metavar="DIR", default=Path("out/demo"), help="%(default)s")
+    return parser
+
+
+def _command(commands, name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.", epilog=EXIT_CODES)
+    command.formatter_class = argparse.RawDescriptionHelpFormatter
+    command.add_argument("--json", action="store_true", help="print JSON on stdout")
+    command.add_argument("-q", "--quiet", action="store_true", help="no progress")
+    command.set_defaults(run=run)
+    return command
+
+
+def _on_device(command: argparse.ArgumentParser) -> None:
+    command.add_argument("build", type=Path, metavar="DIR", help="what `edge-tr build` wrote")
+    command.add_argument(
+        "--port",
+        metavar="URL",
+        help="any pyserial URL: /dev/ttyACM0, socket://, rfc2217://; default: the board's emulator",
+    )
+
+
+def _progress(arguments: argparse.Namespace) -> Progress:
+    return Progress(quiet=arguments.quiet)
+
+
+def _print(arguments: argparse.Namespace, data: object, text: str) -> None:
+    print(json.dumps(data, indent=2) if arguments.json else text)
+
+
+def _inspect(arguments: argparse.Namespace) -> int:
+    model = summary.describe(tflite.load(arguments.model))
+    _print(arguments, model, summary.inspect_text(model))
+    return 0
+
+
+def _build(arguments: argparse.Namespace) -> int:
+    out = arguments.out or Path("out") / f"{arguments.model.stem}-{Path(arguments.target).name}"
+    try:
+        manifest = compiler.build(
+            arguments.model,
+            arguments.target,
+            out,
+            budget=arguments.budget,
+            kernels=arguments.kernel,
+            progress=_progress(arguments),
+        )
+    except compiler.NotFitting as error:
+        _print(arguments, asdict(error.manifest), summary.build_text(error.manifest))
+        raise
+    _print(arguments, asdict(manifest), f"{summary.build_text(manifest)}\nwritten to {out}")
+    return 0
+
+
+def _flash(arguments: argparse.Namespace) -> int:
+    result = compiler.flash(arguments.build, arguments.port, _progress(arguments))
+    _print(arguments, asdict(result), f"{result.bytes:,} bytes, {result.method}")
+    return 0
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    report = compiler.check(
+        arguments.build,
+        arguments.port,
+        data=arguments.data,
+        limit=arguments.limit,
+        layers=arguments.layers,
+        progress=_progress(arguments),
+    )
+    where = compiler.BuildFolder(arguments.build).report
+    _print(arguments, asdict(report), f"{summary.check_text(report)}\nreport: {where}")
+    if not report.bit_exact:
+        raise MismatchError(f"{report.mismatched_samples} of {report.samples} samples differ from golden")
+    return 0
+
+
+def _boards(arguments: argparse.Namespace) -> int:
+    found = [boards.load(name) for name in boards.names()]
+    listed = [
+        {
+            "name": board.name,
+            "description": board.description,
+            "core": board.core,
+            "flash_bytes": board.memory.flash_bytes,
+            "ram_bytes": board.memory.ram_bytes,
+            "verified": board.verified,
+            "costs_counted_on": board.counts_on or board.name,
+            "emulator": board.emulator.program if board.emulator else None,
+        }
+        for board in found
+    ]
+    _print(arguments, listed, summary.boards_text(found))
+    return 0
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    progress = _progress(arguments)
+    with as_file(demo.MODEL) as model, as_file(demo.TEST_DATA) as data:
+        manifest = compiler.build(model, DEMO_BOARD, arguments.out, progress=progress)
+        flashed = compiler.flash(arguments.out, progress=progress)
+        report = compiler.check(arguments.out, data=data, layers=True, progress=progress)
+    where = compiler.BuildFolder(arguments.out).report
+    text = [summary.build_text(manifest), "", f"flashed {flashed.bytes:,} bytes, {flashed.method}", ""]
+    text += [summary.check_text(report), f"report: {where}"]
+    _print(arguments, {"build": asdict(manifest), "check": asdict(report)}, "\n".join(text))
+    return 0 if report.bit_exact else MismatchError.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

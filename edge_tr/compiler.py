@@ -1,0 +1,281 @@
+"""The verbs: build, flash and check, as functions. The CLI only prints what they return."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from edge_tr import __version__, boards
+from edge_tr.boards import Board
+from edge_tr.codegen import mcu
+from edge_tr.errors import DoesNotFitError, UsageError
+from edge_tr.formats import image as image_format
+from edge_tr.golden.run import quantize_input
+from edge_tr.ir import tflite
+from edge_tr.ir.graph import Graph
+from edge_tr.ir.rewrite import rewrite_weights
+from edge_tr.lower.budget import parse as parse_budget
+from edge_tr.lower.kernels import parse_choice
+from edge_tr.lower.program import Program, lower, revealed_weights
+from edge_tr.manifest import MANIFEST_VERSION, BuildFolder, LayerRecord, Manifest
+from edge_tr.report.html import html_report
+from edge_tr.target import check as device_check
+from edge_tr.target.emulator import emulate
+from edge_tr.target.flash import FlashResult
+from edge_tr.target.flash import flash as flash_image
+from edge_tr.target.link import Link
+from edge_tr.target.port import open_port
+from edge_tr.target.toolchain import Linked, OverflowingLink, Sizes, compile_and_link
+
+Progress = Callable[[str, int, int, str], None]
+"""Called as progress(what, done, total, unit)."""
+
+
+def no_progress(what: str, done: int, total: int, unit: str) -> None:
+    """Say nothing."""
+
+
+def build(
+    model: Path,
+    target: str,
+    out: Path,
+    *,
+    budget: str = "lossless",
+    kernels: Sequence[str] = (),
+    progress: Progress = no_progress,
+) -> Manifest:
+    """Build `model` for the board called `target` into the folder `out`.
+
+    DoesNotFitError carries the manifest (with `fits` false) as `manifest`; the folder then holds
+    build.json and the sources, but nothing to flash.
+    """
+    board = boards.load(target)
+    data = tflite.read_file(model)
+    graph = tflite.parse(data)
+    program = lower(graph, parse_budget(budget), parse_choice(list(kernels)))
+    revealed = rewrite_weights(data, revealed_weights(program))
+    tree = mcu.source_tree(program, board.name, model.name)
+    build_id = mcu.build_id(tree, board.name)
+    folder = BuildFolder(out)
+    _write_tree(folder, tree)
+    folder.model.write_bytes(data)
+    folder.revealed.write_bytes(revealed)
+    try:
+        linked = _compile(board, folder, list(tree), progress)
+    except OverflowingLink as overflow:
+        manifest = _manifest(program, board, model.name, build_id, overflow.sizes)
+        folder.manifest_file.write_text(manifest.to_json(), encoding="utf-8")
+        raise NotFitting(manifest) from None
+    manifest = _manifest(program, board, model.name, build_id, linked.sizes)
+    if not manifest.fits:
+        folder.manifest_file.write_text(manifest.to_json(), encoding="utf-8")
+        raise NotFitting(manifest)
+    _seal(board, folder, linked, build_id, bytes.fromhex(graph.sha256))
+    folder.manifest_file.write_text(manifest.to_json(), encoding="utf-8")
+    return manifest
+
+
+class NotFitting(DoesNotFitError):
+    """The linked program is larger than the board."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        over = [
+            f"{name} {used:,} of {limit:,} bytes ({used - limit:,} too many)"
+            for name, used, limit in (
+                ("flash", manifest.flash_bytes, manifest.flash_limit),
+                ("RAM", manifest.ram_bytes, manifest.ram_limit),
+            )
+            if used > limit
+        ]
+        super().__init__(
+            f"{manifest.model} does not fit {manifest.target}: {', '.join(over)}; "
+            "use a smaller --budget, --kernel int8, or a larger board (edge-tr boards)"
+        )
+        self.manifest = manifest
+
+
+def _write_tree(folder: BuildFolder, tree: mcu.SourceTree) -> None:
+    """Replace what an earlier build left, and only that: a folder with other things in it is refused."""
+    if folder.path.exists() and not folder.path.is_dir():
+        raise UsageError(f"{folder.path} is a file: choose another -o")
+    if folder.path.is_dir() and any(folder.path.iterdir()) and not folder.manifest_file.is_file():
+        raise UsageError(f"{folder.path} holds files that are no build of edge-tr: choose another -o, or empty it")
+    for old in (folder.sources, folder.objects, folder.state):
+        shutil.rmtree(old, ignore_errors=True)
+    for file in (folder.image, folder.elf, folder.loader, folder.check_json, folder.report):
+        file.unlink(missing_ok=True)
+    try:
+        folder.path.mkdir(parents=True, exist_ok=True)
+        folder.manifest_file.write_text("{}", encoding="utf-8")  # claims the folder until the build is done
+        for path, data in tree.items():
+            target = folder.sources / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(data)
+    except OSError as error:
+        raise UsageError(f"cannot write to {folder.path}: {error}") from error
+
+
+def _compile(board: Board, folder: BuildFolder, paths: Sequence[str], progress: Progress) -> Linked:
+    """The application, and the board's loader if it has one."""
+    if board.second_stage is not None:
+        loader = compile_and_link(board, board.second_stage, [], [], folder.objects, "loader")
+        shutil.copyfile(loader.elf, folder.loader)
+    sources = [folder.sources / path for path in paths if path.endswith(".c")]
+    includes = [folder.sources / part for part in ("include", "model", "app")]
+    return compile_and_link(
+        board,
+        board.application,
+        sources,
+        includes,
+        folder.objects,
+        "firmware",
+        lambda done, total: progress("compiling", done, total, "file"),
+    )
+
+
+def _seal(board: Board, folder: BuildFolder, linked: Linked, build_id: int, sha256: bytes) -> None:
+    shutil.copyfile(linked.elf, folder.elf)
+    if linked.image is None:
+        shutil.copyfile(linked.elf, folder.image)
+        return
+    sealed = image_format.seal(
+        linked.image,
+        load_address=board.memory.flash_origin,
+        board=board.name,
+        build_id=build_id,
+        model_sha256=sha256,
+    )
+    folder.image.write_bytes(sealed)
+
+
+def _manifest(program: Program, board: Board, model: str, build_id: int, sizes: Sizes) -> Manifest:
+    memory = board.memory
+    return Manifest(
+        manifest_version=MANIFEST_VERSION,
+        edge_tr_version=__version__,
+        model=model,
+        model_sha256=program.sha256,
+        target=str(board.name),
+        budget=str(program.budget),
+        build_id=f"{build_id:016x}",
+        flash_bytes=sizes.flash,
+        flash_limit=memory.flash_bytes,
+        ram_bytes=sizes.ram,
+        ram_limit=memory.ram_bytes,
+        arena_bytes=program.memory.size,
+        arena_lower_bound=program.memory.lower_bound,
+        fits=sizes.flash <= memory.flash_bytes and sizes.ram <= memory.ram_bytes,
+        layers=tuple(_layer_record(program, index) for index in range(len(program.layers))),
+    )
+
+
+def _layer_record(program: Program, index: int) -> LayerRecord:
+    layer = program.layers[index]
+    dot = layer.dot
+    return LayerRecord(
+        name=layer.name,
+        op=layer.op.kind,
+        index=layer.op.index,
+        tensor=layer.tensor_name,
+        tensor_index=layer.output,
+        tensor_bytes=layer.output_bytes,
+        macs=dot.macs if dot else 0,
+        weights=dot.weights if dot else 0,
+        terms=dot.terms if dot else 0,
+        terms_per_weight=round(dot.terms / dot.weights, 4) if dot else 0.0,
+        budget=str(dot.setting) if dot else "",
+        data_terms=dot.setting.data_terms if dot else None,
+        kernel=dot.kernel.name if dot else "reference",
+        flash_bytes=layer.flash_bytes,
+    )
+
+
+def flash(path: Path, port: str | None = None, progress: Progress = no_progress) -> FlashResult:
+    """Put a build onto its board: through `port`, or into the memory of the emulated board."""
+    folder, _, board = _open_build(path)
+    return flash_image(
+        board,
+        folder.image.read_bytes(),
+        port,
+        folder.state,
+        loader_elf=folder.loader if folder.loader.is_file() else None,
+        progress=lambda done, total: progress("flashing", done, total, "B"),
+    )
+
+
+def check(
+    path: Path,
+    port: str | None = None,
+    *,
+    data: Path | None = None,
+    limit: int | None = None,
+    layers: bool = False,
+    progress: Progress = no_progress,
+) -> device_check.CheckReport:
+    """Run samples on the board and compare with golden and the interpreter; writes check.json and report.html."""
+    folder, manifest, board = _open_build(path)
+    graph, revealed = tflite.load(folder.model), tflite.load(folder.revealed)
+    x, y = _samples(graph, data, limit)
+    models = device_check.Models(folder.model.read_bytes(), folder.revealed.read_bytes(), graph, revealed)
+    with _connect(board, folder, port) as link:
+        report = device_check.check(link, board, manifest, models, x, y, layers=layers, progress=progress)
+    report = replace(report, connection=port or "emulator")
+    folder.check_json.write_text(report.to_json(), encoding="utf-8")
+    folder.report.write_text(html_report(manifest, report), encoding="utf-8")
+    return report
+
+
+def _open_build(path: Path) -> tuple[BuildFolder, Manifest, Board]:
+    folder = BuildFolder(path)
+    manifest = folder.read()
+    if not manifest.fits or not folder.image.is_file():
+        raise UsageError(f"{path} holds an unfinished build: run edge-tr build again")
+    return folder, manifest, boards.load(manifest.target)
+
+
+@contextlib.contextmanager
+def _connect(board: Board, folder: BuildFolder, port: str | None) -> Iterator[Link]:
+    """The link to the board behind `port`, or to an emulator that runs while the context lasts."""
+    with contextlib.ExitStack() as stack:
+        if port is None:
+            loader = folder.loader if folder.loader.is_file() else None
+            port = stack.enter_context(emulate(board, folder.state, loader_elf=loader)).url
+        serial_port = stack.enter_context(open_port(port, board.link.baud, board.link.parity))
+        yield Link(serial_port)
+
+
+SEEDED_SAMPLES = 10
+
+
+def _samples(graph: Graph, data: Path | None, limit: int | None) -> tuple[np.ndarray, np.ndarray | None]:
+    """int8 inputs [n, ...] and labels [n] or None; without a file, seeded noise."""
+    if limit is not None and limit < 1:
+        raise UsageError(f"--limit {limit}: check at least one sample")
+    if data is None:
+        shape = graph.tensor(graph.inputs[0]).shape[1:]
+        noise = np.random.default_rng(0).integers(-128, 128, (limit or SEEDED_SAMPLES, *shape), np.int8, False)
+        return noise, None
+    x, y = _read_npz(data)
+    x = quantize_input(graph, x[:limit])
+    if len(x) == 0:
+        raise UsageError(f"{data} holds no samples")
+    return x, None if y is None else y[:limit]
+
+
+def _read_npz(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            x, y = arrays["x"], arrays.get("y")
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise UsageError(f"{path} is no .npz file with an array x (and labels y): {error}") from error
+    if x.dtype == np.float64:
+        x = x.astype(np.float32)
+    if y is not None and (y.shape != (len(x),) or y.dtype.kind not in "iu"):
+        raise UsageError(f"{path}: y must be {len(x)} integer labels, got {y.dtype} {list(y.shape)}")
+    return x, y

@@ -1,0 +1,63 @@
+"""The check as one HTML file without anything from outside: figures, and plots as inline SVG."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jinja2
+
+from edge_tr import __version__
+from edge_tr.manifest import Manifest
+from edge_tr.report.summary import cost_text, mismatch_text
+from edge_tr.resources import folder
+from edge_tr.target.check import CheckReport
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One bar of a plot; `share` of the longest, 0 to 1."""
+
+    label: str
+    text: str
+    share: float
+
+
+def html_report(manifest: Manifest, report: CheckReport) -> str:
+    """report.html; the same inputs give the same bytes."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folder("codegen_templates")),
+        undefined=jinja2.StrictUndefined,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report/report.html.j2").render(
+        version=__version__,
+        manifest=manifest,
+        report=report,
+        cost=cost_text(report),
+        mismatch=None if report.first_mismatch is None else mismatch_text(report.first_mismatch),
+        memory=_memory(manifest),
+        plots=_plots(manifest, report),
+    )
+
+
+def _memory(manifest: Manifest) -> list[Bar]:
+    pairs = ("flash", manifest.flash_bytes, manifest.flash_limit), ("RAM", manifest.ram_bytes, manifest.ram_limit)
+    return [Bar(name, f"{used:,} of {limit:,} bytes", min(1.0, used / limit)) for name, used, limit in pairs]
+
+
+def _plots(manifest: Manifest, report: CheckReport) -> dict[str, list[Bar]]:
+    """Title -> bars, empty plots left out."""
+    dots = [layer for layer in manifest.layers if layer.weights]
+    plots = {
+        f"{report.cost.unit} per layer, first sample": [(c.name, c.cost) for c in report.layer_costs],
+        "terms per layer": [(layer.name, layer.terms) for layer in dots],
+        "flash bytes per layer (tables, biases, multipliers)": [(layer.name, layer.flash_bytes) for layer in dots],
+    }
+    return {title: _bars(values) for title, values in plots.items() if values}
+
+
+def _bars(values: list[tuple[str, float]]) -> list[Bar]:
+    longest = max(value for _, value in values) or 1
+    return [Bar(label, f"{value:,.0f}", value / longest) for label, value in values]

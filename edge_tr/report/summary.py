@@ -1,0 +1,180 @@
+"""Results as text for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from edge_tr.boards import Board
+from edge_tr.ir.graph import Graph, Op, Tensor
+from edge_tr.ir.params import params
+from edge_tr.lower.program import layer_name
+from edge_tr.manifest import Manifest
+from edge_tr.target.check import CheckReport, Mismatch
+from edge_tr.tr.hese import term_count
+
+_BAR_WIDTH = 20
+
+
+def memory_bar(label: str, used: int, limit: int) -> str:
+    """`RAM:   [===       ]  31.2% (used 40,900 of 131,072 bytes)`"""
+    filled = min(_BAR_WIDTH, round(_BAR_WIDTH * used / limit)) if limit else _BAR_WIDTH
+    bar = "=" * filled + " " * (_BAR_WIDTH - filled)
+    percent = 100 * used / limit if limit else 100.0
+    return f"{label + ':':7}[{bar}] {percent:5.1f}% (used {used:,} of {limit:,} bytes)"
+
+
+def build_text(manifest: Manifest) -> str:
+    """What was built, layer by layer, and how full the board is."""
+    rows = [("layer", "op", "MACs", "weights", "terms", "terms/weight", "kernel", "flash bytes")]
+    for layer in manifest.layers:
+        dot = layer.weights > 0
+        rows.append(
+            (
+                layer.name,
+                layer.op,
+                f"{layer.macs:,}" if dot else "",
+                f"{layer.weights:,}" if dot else "",
+                f"{layer.terms:,}" if dot else "",
+                f"{layer.terms_per_weight:.2f}" if dot else "",
+                layer.kernel,
+                f"{layer.flash_bytes:,}" if dot else "",
+            )
+        )
+    arena = f"arena {manifest.arena_bytes:,} bytes; no plan can go below {manifest.arena_lower_bound:,}"
+    return "\n".join(
+        [
+            f"{manifest.model} for {manifest.target}, budget {manifest.budget}",
+            table(rows, left=(0, 1, 6)),
+            memory_bar("Flash", manifest.flash_bytes, manifest.flash_limit),
+            memory_bar("RAM", manifest.ram_bytes, manifest.ram_limit),
+            arena,
+        ]
+    )
+
+
+def describe(graph: Graph) -> dict[str, object]:
+    """A model as plain data: identity, input, output, layers with their weights and terms."""
+    ends = {"input": graph.tensor(graph.inputs[0]), "output": graph.tensor(graph.outputs[0])}
+    return {
+        "model_sha256": graph.sha256,
+        **{side: _describe_end(tensor) for side, tensor in ends.items()},
+        "layers": [_describe_layer(graph, op) for op in graph.ops],
+    }
+
+
+def _describe_end(tensor: Tensor) -> dict[str, object]:
+    quantization = tensor.quantization
+    return {
+        "name": tensor.name,
+        "shape": list(tensor.shape),
+        "dtype": tensor.dtype,
+        "scale": float(quantization.scale[0]),
+        "zero_point": int(quantization.zero_point[0]),
+    }
+
+
+def _describe_layer(graph: Graph, op: Op) -> dict[str, object]:
+    output = graph.tensor(op.outputs[0])
+    weights = getattr(params(graph, op), "weights", np.zeros(0, np.int8))
+    return {
+        "name": layer_name(op),
+        "op": op.kind,
+        "tensor": output.name,
+        "shape": list(output.shape),
+        "weights": int(weights.size),
+        "terms": int(term_count(weights).sum()),
+    }
+
+
+def inspect_text(model: dict) -> str:
+    """The layers of a model that `describe` described."""
+    rows = [("layer", "output shape", "weights", "terms", "terms/weight", "tensor")]
+    for layer in model["layers"]:
+        figures = ("", "", "")
+        if layer["weights"]:
+            per_weight = layer["terms"] / layer["weights"]
+            figures = (f"{layer['weights']:,}", f"{layer['terms']:,}", f"{per_weight:.2f}")
+        rows.append((layer["name"], "x".join(map(str, layer["shape"])), *figures, layer["tensor"][:48]))
+    ends = [
+        f"{side:7}{end['dtype']} {end['shape']}, scale {end['scale']:g}, zero point {end['zero_point']}"
+        for side, end in ((side, model[side]) for side in ("input", "output"))
+    ]
+    return "\n".join([f"sha256 {model['model_sha256']}", *ends, table(rows, left=(0, 1, 5))])
+
+
+def boards_text(boards: Iterable[Board]) -> str:
+    """Every board, its memory, and how far it has been verified."""
+    said = {
+        "hardware": "runs on hardware here",
+        "emulator": "verified in an emulator",
+        "builds": "only builds: not verified",
+    }
+    rows = [("board", "core", "flash", "RAM", "state", "costs counted on", "description")]
+    rows += [
+        (
+            board.name,
+            board.core,
+            f"{board.memory.flash_bytes // 1024:,} KB",
+            f"{board.memory.ram_bytes // 1024:,} KB",
+            said[board.verified],
+            board.counts_on or board.name,
+            board.description,
+        )
+        for board in boards
+    ]
+    return table(rows, left=(0, 1, 4, 5, 6))
+
+
+def check_text(report: CheckReport) -> str:
+    """The verdict and the figures behind it."""
+    what = f"every tensor of {report.layers_compared} layers" if report.layers_compared > 1 else "every output"
+    verdict = f"BIT-EXACT: {what} equals golden" if report.bit_exact else "NOT BIT-EXACT"
+    lines = [
+        f"{report.model} on {report.target} ({report.connection}), budget {report.budget}",
+        f"{verdict}, {report.samples - report.mismatched_samples} of {report.samples} samples",
+    ]
+    if report.first_mismatch is not None:
+        lines.append(mismatch_text(report.first_mismatch))
+    if report.accuracy is not None:
+        lines.append(
+            f"accuracy {report.accuracy:.2%} on the device, {report.golden_accuracy:.2%} golden, "
+            f"{report.reference_accuracy:.2%} the model as given"
+        )
+    reference = report.reference
+    lines += [
+        f"agreement with the model as given {report.agreement:.2%}",
+        f"identical to the interpreter on the same weights: {report.reference_identical} of {report.samples} "
+        f"({reference.runtime} {reference.version}, {reference.resolver}, rounding {reference.rounding})",
+        cost_text(report),
+    ]
+    return "\n".join([*lines, *(f"note: {note}" for note in report.notes)])
+
+
+def cost_text(report: CheckReport) -> str:
+    """One line on cost and where it comes from."""
+    cost = report.cost
+    if cost.per_inference is None:
+        return f"cost: {cost.source}"
+    return f"{cost.per_inference:,.0f} {cost.unit} per inference ({cost.source})"
+
+
+def mismatch_text(mismatch: Mismatch) -> str:
+    """Where the first difference is."""
+    return (
+        f"first difference: sample {mismatch.sample}, layer {mismatch.layer} (tensor '{mismatch.tensor}'), "
+        f"element {mismatch.index}: the device has {mismatch.got}, golden {mismatch.expected}"
+    )
+
+
+def table(rows: Sequence[Sequence[str]], left: Iterable[int]) -> str:
+    """Columns of text; the first row is the head, columns in `left` are flush left."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    flush = set(left)
+    lines = []
+    for row in rows:
+        cells = (c.ljust(w) if i in flush else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths)))
+        lines.append("  ".join(cells).rstrip())
+    lines.insert(1, "  ".join("-" * width for width in widths))
+    return "\n".join(lines)

@@ -1,0 +1,327 @@
+"""Device, golden and interpreter on the same samples: where do they agree, and where first not?
+
+Three answers are compared byte for byte. *Device* is what the board computed;
+*golden* is the integer model of this package on the revealed weights;
+*reference* is the TFLite interpreter, once on the model as given (accuracy,
+agreement) and once on the file with the revealed weights (identity).
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+
+import numpy as np
+
+from edge_tr.boards import Board
+from edge_tr.errors import DeviceError
+from edge_tr.formats.frames import COUNTER
+from edge_tr.golden.oracle import Oracle
+from edge_tr.golden.probe import ReferenceInfo, reference_info
+from edge_tr.golden.run import Result, run
+from edge_tr.ir.graph import Graph
+from edge_tr.manifest import Manifest
+from edge_tr.target.link import Hello, Link, identify
+from edge_tr.tr.requant import Rounding
+from edge_tr.tr.reveal import truncate_data
+
+Progress = Callable[[str, int, int, str], None]
+_BATCH = 16  # samples of golden and interpreter between two signs of progress
+_CALIBRATION_ROUNDS = 20_000
+
+
+@dataclass(frozen=True)
+class Models:
+    """The model as given and with the revealed weights, as files and as graphs."""
+
+    given: bytes
+    revealed: bytes
+    given_graph: Graph
+    revealed_graph: Graph
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """The first element at which device and golden differ. `index` counts in the tensor's bytes."""
+
+    sample: int
+    layer: str
+    tensor: str
+    index: int
+    got: int
+    expected: int
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Mean per inference; None where nothing on the board counts."""
+
+    per_inference: float | None
+    unit: str | None
+    source: str
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The interpreter that answered."""
+
+    runtime: str
+    version: str
+    resolver: str
+    rounding: str
+
+
+@dataclass(frozen=True)
+class LayerCost:
+    """Cost of one layer on the first sample, in the unit of `CheckReport.cost`."""
+
+    name: str
+    op: str
+    cost: float
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """Outcome of a check. Accuracies are fractions, None without labels; `agreement` is the fraction of
+    samples on which device and the model as given choose the same class (or, for outputs of one
+    element, the same value)."""
+
+    target: str
+    model: str
+    model_sha256: str
+    budget: str
+    samples: int
+    bit_exact: bool
+    mismatched_samples: int
+    first_mismatch: Mismatch | None
+    accuracy: float | None
+    golden_accuracy: float | None
+    reference_accuracy: float | None
+    agreement: float
+    reference_identical: int
+    layers_compared: int
+    cost: Cost
+    reference: Reference
+    layer_costs: tuple[LayerCost, ...]
+    notes: tuple[str, ...] = ()
+    connection: str = ""
+    confusion: tuple[tuple[int, ...], ...] = field(default=(), repr=False)
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+
+def check(
+    link: Link,
+    board: Board,
+    manifest: Manifest,
+    models: Models,
+    x: np.ndarray,
+    y: np.ndarray | None,
+    *,
+    layers: bool = False,
+    progress: Progress,
+) -> CheckReport:
+    """Run int8 samples x [n, ...] with labels y [n] everywhere; DeviceError if the board runs anything else.
+
+    `layers` compares the tensor of every layer, not only the output.
+    """
+    hello = identify(link, board, model_sha256=manifest.model_sha256, build_id=int(manifest.build_id, 16))
+    info = reference_info()
+    meter = _Meter(link, board, hello)
+    golden = _batched(lambda part: _golden(models, manifest, part).output, x, "golden model", progress)
+    reference = _batched(Oracle(models.given).run, x, "interpreter", progress)
+    lossless = models.given == models.revealed
+    same_weights = (
+        reference if lossless else _batched(Oracle(models.revealed).run, x, "interpreter, revealed", progress)
+    )
+    device, wrong = _run_device(link, manifest, models, x, golden, layers, meter, progress)
+    mismatch = _first_mismatch(link, manifest, models, x, wrong[0]) if wrong else None
+    identical = int(_equal(device, same_weights).sum())
+    return CheckReport(
+        target=manifest.target,
+        model=manifest.model,
+        model_sha256=manifest.model_sha256,
+        budget=manifest.budget,
+        samples=len(x),
+        bit_exact=not wrong,
+        mismatched_samples=len(wrong),
+        first_mismatch=mismatch,
+        accuracy=_accuracy(device, y),
+        golden_accuracy=_accuracy(golden, y),
+        reference_accuracy=_accuracy(reference, y),
+        agreement=float(np.mean(_choices(device) == _choices(reference))),
+        reference_identical=identical,
+        layers_compared=len(manifest.layers) if layers else 1,
+        cost=meter.cost(),
+        reference=Reference(info.runtime, info.version, info.resolver, info.rounding_text),
+        layer_costs=meter.layer_costs(manifest),
+        notes=tuple(_notes(models, manifest, info, x, same_weights, identical)),
+        confusion=_confusion(device, y),
+    )
+
+
+# --- the device ----------------------------------------------------------------
+
+
+def _run_device(
+    link: Link,
+    manifest: Manifest,
+    models: Models,
+    x: np.ndarray,
+    golden: np.ndarray,
+    layers: bool,
+    meter: _Meter,
+    progress: Progress,
+) -> tuple[np.ndarray, list[int]]:
+    """The device's outputs, shaped like golden's, and the samples that differ."""
+    device, wrong = np.empty_like(golden), []
+    for n in range(len(x)):
+        link.load_input(n, x[n].tobytes())
+        meter.add(link.infer(n, digests=layers))
+        device[n] = np.frombuffer(link.read_output(n, golden[n].size), np.int8).reshape(golden[n].shape)
+        if n == 0:
+            meter.layers = link.costs(n, len(manifest.layers))
+        same = np.array_equal(device[n], golden[n])
+        if layers:
+            same = same and link.digests(n, len(manifest.layers)) == _digests(models, manifest, x[n : n + 1])
+        if not same:
+            wrong.append(n)
+        progress(f"{manifest.target}", n + 1, len(x), "sample")
+    return device, wrong
+
+
+def _first_mismatch(link: Link, manifest: Manifest, models: Models, x: np.ndarray, n: int) -> Mismatch:
+    """Run sample n again with digests, stop at the first layer that differs, and read its tensor."""
+    link.load_input(n, x[n].tobytes())
+    link.infer(n, digests=True)
+    got = link.digests(n, len(manifest.layers))
+    expected = _digests(models, manifest, x[n : n + 1])
+    position = next((i for i, pair in enumerate(zip(got, expected)) if pair[0] != pair[1]), None)
+    if position is None:
+        raise DeviceError(f"sample {n} differed once and not again: suspect the board's memory or its supply")
+    layer = manifest.layers[position]
+    link.load_input(n, x[n].tobytes())
+    link.infer(n, stop_layer=position)
+    theirs = np.frombuffer(link.read_layer(n, position, layer.tensor_bytes), np.int8)
+    ours = _golden(models, manifest, x[n : n + 1], "all").tensors[layer.tensor_index].ravel()
+    index = int(np.flatnonzero(theirs != ours)[0])
+    return Mismatch(n, layer.name, layer.tensor, index, int(theirs[index]), int(ours[index]))
+
+
+class _Meter:
+    """Turns counter ticks into a cost that can be called by its name."""
+
+    def __init__(self, link: Link, board: Board, hello: Hello) -> None:
+        self._factor, self._unit, self._source = _unit_of(board, hello, _moves(link))
+        self._ticks: list[int] = []
+        self.layers: list[int] = []
+
+    def add(self, ticks: int) -> None:
+        """One inference."""
+        self._ticks.append(ticks)
+
+    def cost(self) -> Cost:
+        """The mean of all inferences."""
+        mean = None if self._unit is None else round(float(np.mean(self._ticks)) * self._factor, 1)
+        return Cost(mean, self._unit, self._source)
+
+    def layer_costs(self, manifest: Manifest) -> tuple[LayerCost, ...]:
+        """Of the first inference; empty where nothing counts."""
+        if self._unit is None:
+            return ()
+        pairs = zip(manifest.layers, self.layers)
+        return tuple(LayerCost(layer.name, layer.op, round(ticks * self._factor, 1)) for layer, ticks in pairs)
+
+
+def _moves(link: Link) -> bool:
+    """Whether the counter advances, and in proportion to the work (within an eighth)."""
+    once, twice = link.calibrate(_CALIBRATION_ROUNDS), link.calibrate(2 * _CALIBRATION_ROUNDS)
+    return once > 0 and abs(twice - 2 * once) * 8 <= twice
+
+
+def _unit_of(board: Board, hello: Hello, moves: bool) -> tuple[float, str | None, str]:
+    """(factor from ticks, unit, source)."""
+    counter = COUNTER.name_of(hello.counter)
+    if not moves:
+        return 0.0, None, f"none: the board's counter ({counter}) does not move with the work"
+    if hello.counter == COUNTER.CYCLES:
+        return 1.0, "cycles", f"core cycle counter of the board at {hello.ticks_hz:,} Hz"
+    if board.emulator is not None and board.instructions_per_tick is not None:
+        source = f"instructions counted by {board.emulator.program} -icount, an emulator: not cycles of a board"
+        return float(board.instructions_per_tick), "instructions", source
+    return 0.0, None, f"none: the board's {counter} counter tells neither cycles nor instructions"
+
+
+# --- golden and the interpreter --------------------------------------------------
+
+
+def _golden(models: Models, manifest: Manifest, x: np.ndarray, keep: str = "outputs") -> Result:
+    cut = {layer.index: truncate_data(layer.data_terms) for layer in manifest.layers if layer.data_terms is not None}
+    return run(models.revealed_graph, x, data_terms=cut, keep=keep)
+
+
+def _digests(models: Models, manifest: Manifest, x: np.ndarray) -> list[int]:
+    """CRC-32 of golden's tensor of each layer, for one sample."""
+    tensors = _golden(models, manifest, x, "all").tensors
+    return [zlib.crc32(tensors[layer.tensor_index].tobytes()) for layer in manifest.layers]
+
+
+def _batched(
+    function: Callable[[np.ndarray], np.ndarray], x: np.ndarray, what: str, progress: Progress
+) -> np.ndarray:
+    parts = []
+    for start in range(0, len(x), _BATCH):
+        parts.append(function(x[start : start + _BATCH]))
+        progress(what, min(start + _BATCH, len(x)), len(x), "sample")
+    return np.concatenate(parts)
+
+
+def _notes(
+    models: Models, manifest: Manifest, info: ReferenceInfo, x: np.ndarray, reference: np.ndarray, identical: int
+) -> list[str]:
+    """Why device and interpreter differ, where that is expected."""
+    if identical == len(x):
+        return []
+    if any(layer.data_terms is not None for layer in manifest.layers):
+        return ["the data budget s truncates activations, which no interpreter does: only golden is an oracle here"]
+    if all(mode is Rounding.DOUBLE for mode in info.rounding.values()):
+        return ["the interpreter differs from golden: please report this model"]
+    like_them = _batched(
+        lambda part: run(models.revealed_graph, part, rounding=info.rounding).output, x, "golden", lambda *_: None
+    )
+    same = int(_equal(like_them, reference).sum())
+    return [
+        f"{info.runtime} {info.version} rounds differently ({info.rounding_text}): with its rounding golden equals it "
+        f"on {same} of {len(x)} samples; tflite-runtime 2.14 rounds like the board"
+    ]
+
+
+# --- figures ----------------------------------------------------------------------
+
+
+def _equal(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """bool [n]: all bytes of the sample's output are equal."""
+    return (a.reshape(len(a), -1) == b.reshape(len(b), -1)).all(axis=1)
+
+
+def _choices(outputs: np.ndarray) -> np.ndarray:
+    """Class index [n], or the value itself for outputs of one element."""
+    flat = outputs.reshape(len(outputs), -1)
+    return flat[:, 0] if flat.shape[1] == 1 else flat.argmax(axis=1)
+
+
+def _accuracy(outputs: np.ndarray, y: np.ndarray | None) -> float | None:
+    return None if y is None else float(np.mean(_choices(outputs) == y))
+
+
+def _confusion(outputs: np.ndarray, y: np.ndarray | None) -> tuple[tuple[int, ...], ...]:
+    """Counts [label][choice] of the device; empty without labels or with very many classes."""
+    classes = outputs[0].size
+    if y is None or not 1 < classes <= 40 or y.min() < 0 or y.max() >= classes:
+        return ()
+    counts = np.zeros((classes, classes), np.int64)
+    np.add.at(counts, (y, _choices(outputs)), 1)
+    return tuple(tuple(int(n) for n in row) for row in counts)

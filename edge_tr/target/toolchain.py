@@ -1,0 +1,126 @@
+"""Run the board's compiler on a source tree: sources in, an executable and its raw image out."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_tr.boards import Board, Part
+from edge_tr.errors import DoesNotFitError, EdgeTrError
+from edge_tr.target.tools import require_tool
+
+OPTIMISATION = "-O2"
+WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror")
+_JOBS = 4
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Bytes of a linked program: flash holds code, constants and initial data; RAM data and stack."""
+
+    flash: int
+    ram: int
+
+
+@dataclass(frozen=True)
+class Linked:
+    """`image` is None for a host program, which is not copied into flash."""
+
+    elf: Path
+    image: bytes | None
+    sizes: Sizes
+
+
+def compile_and_link(
+    board: Board,
+    part: Part,
+    sources: Iterable[Path],
+    include_dirs: Iterable[Path],
+    build_dir: Path,
+    name: str,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Linked:
+    """Compile `sources` and the board's own, link them as `name`.elf below `build_dir`.
+
+    ToolMissingError without the compiler; DoesNotFitError, with the sizes, when the link overflows
+    the board's memory; EdgeTrError with the compiler's words on any other failure.
+    """
+    gcc = _tool(board, "gcc")
+    build_dir.mkdir(parents=True, exist_ok=True)
+    own = list(sources)
+    taken = {path.name for path in part.sources}
+    files = [path for path in own if path.name not in taken] + list(part.sources)
+    includes = [f"-I{path}" for path in (*include_dirs, *part.include_dirs)]
+    objects = [build_dir / f"{name}-{index:02d}-{path.stem}.o" for index, path in enumerate(files)]
+    commands = [
+        [gcc, OPTIMISATION, *part.cflags, *WARNINGS, *includes, "-c", str(source), "-o", str(target)]
+        for source, target in zip(files, objects)
+    ]
+    with ThreadPoolExecutor(_JOBS) as pool:
+        for done, _ in enumerate(pool.map(_run, commands), 1):
+            progress(done, len(commands) + 1)
+    elf = build_dir / f"{name}.elf"
+    _link(board, part, gcc, objects, elf)
+    progress(len(commands) + 1, len(commands) + 1)
+    image = _raw_image(board, elf) if board.toolchain.freestanding else None
+    return Linked(elf, image, _sizes(board, elf))
+
+
+def _link(board: Board, part: Part, gcc: str, objects: Sequence[Path], elf: Path) -> None:
+    """Link within the board's memory; if that overflows, link without limits to say by how much."""
+
+    def command(ldflags: Sequence[str]) -> list[str]:
+        return [gcc, *part.cflags, *map(str, objects), *ldflags, "-o", str(elf)]
+
+    done = subprocess.run(command(part.ldflags), capture_output=True, text=True)
+    if done.returncode == 0:
+        return
+    if "will not fit in region" not in done.stderr and "overflowed by" not in done.stderr:
+        raise EdgeTrError(_failure(command(part.ldflags), done.stderr))
+    unlimited = ("-Wl,--defsym=TR_FLASH_BYTES=0x10000000", "-Wl,--defsym=TR_RAM_BYTES=0x10000000")
+    _run(command([*part.ldflags, *unlimited]))
+    sizes = _sizes(board, elf)
+    elf.unlink()
+    raise OverflowingLink(sizes)
+
+
+class OverflowingLink(DoesNotFitError):
+    """The program was linked without limits, only to learn its sizes."""
+
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__(f"needs {sizes.flash} bytes of flash and {sizes.ram} bytes of RAM")
+        self.sizes = sizes
+
+
+def _sizes(board: Board, elf: Path) -> Sizes:
+    """From `size -A`: sections that are loaded, by where they live."""
+    listing = _run([_tool(board, "size"), "-A", str(elf)]).splitlines()
+    sections = {line.split()[0]: int(line.split()[1]) for line in listing if line.startswith(".")}
+    data, bss = (sum(size for name, size in sections.items() if name.startswith(kind)) for kind in (".data", ".bss"))
+    constant = (".text", ".rodata", ".vectors", ".tr_image", ".image", ".ARM", ".init", ".fini", ".eh_frame")
+    code = sum(size for name, size in sections.items() if name.startswith(constant))
+    return Sizes(flash=code + data, ram=data + bss + board.memory.stack_bytes)
+
+
+def _raw_image(board: Board, elf: Path) -> bytes:
+    raw = elf.with_suffix(".bin")
+    _run([_tool(board, "objcopy"), "-O", "binary", str(elf), str(raw)])
+    return raw.read_bytes()
+
+
+def _tool(board: Board, tool: str) -> str:
+    return require_tool(f"{board.toolchain.prefix}{tool}", board.toolchain.package)
+
+
+def _run(command: Sequence[str]) -> str:
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise EdgeTrError(_failure(command, done.stderr))
+    return done.stdout
+
+
+def _failure(command: Sequence[str], stderr: str) -> str:
+    return f"{command[0]} failed; this is a bug of edge-tr, please report it:\n{' '.join(command)}\n{stderr.strip()}"
