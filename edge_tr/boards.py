@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import functools
+import itertools
 import sys
 import types
 import typing
@@ -321,7 +322,7 @@ def _overlaps(board: Board) -> Iterator[str]:
     if board.loader:
         regions["loader"] = (board.loader.origin, board.loader.bytes)
     items = sorted(regions.items(), key=lambda item: item[1])
-    for (low, (start, size)), (high, (next_start, _)) in zip(items, items[1:]):
+    for (low, (start, size)), (high, (next_start, _)) in itertools.pairwise(items):
         if start + size > next_start:
             yield f"memory: {low} and {high} overlap"
     if memory.stack_bytes > memory.ram_bytes:

@@ -16,6 +16,7 @@
 #define UART_LSR REGISTER8(UART + 5u)
 #define UART_CLOCK_HZ 3686400u
 #define FCR_FIFO_ENABLE 0x01u
+#define FCR_TRIGGER_14 0xc0u /* no interrupt is used, but QEMU fills the FIFO only so far */
 #define LCR_8_BITS 0x03u
 #define LCR_PARITY_EVEN 0x18u
 #define LCR_DLAB 0x80u
@@ -31,6 +32,7 @@
 
 static uint32_t counter_kind; /* enum tr_counter */
 static uint32_t start_millis;
+static int early_byte = -1; /* received before the FIFO was switched on; -1: none */
 
 static uint32_t minstret(void)
 {
@@ -59,7 +61,11 @@ void tr_board_init(void)
     UART_DATA = (uint8_t)(UART_CLOCK_HZ / 16u / TR_BAUD);
     UART_DLM = (uint8_t)(UART_CLOCK_HZ / 16u / TR_BAUD >> 8);
     UART_LCR = TR_PARITY_EVEN ? LCR_8_BITS | LCR_PARITY_EVEN : LCR_8_BITS;
-    UART_FCR = FCR_FIFO_ENABLE;
+    early_byte = tr_board_receive(); /* switching the FIFO on clears what has come */
+    UART_FCR = FCR_FIFO_ENABLE | FCR_TRIGGER_14;
+    if ((UART_LSR & LSR_DATA_READY) == 0u) {
+        (void)UART_DATA; /* QEMU asks the host for the next byte after a read only */
+    }
     start_millis = rtc_millis();
     uint32_t before = minstret();
     counter_kind = minstret() != before ? TR_COUNTER_INSTRUCTIONS : TR_COUNTER_NONE;
@@ -67,6 +73,11 @@ void tr_board_init(void)
 
 int tr_board_receive(void)
 {
+    int early = early_byte;
+    early_byte = -1;
+    if (early >= 0) {
+        return early;
+    }
     return (UART_LSR & LSR_DATA_READY) != 0u ? UART_DATA : -1;
 }
 

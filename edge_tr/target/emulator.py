@@ -16,7 +16,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -97,12 +97,12 @@ def _command(board: Board, state_dir: Path, loader_elf: Path | None, listener: i
         raise DeviceError(f"{board.name} has no image yet: flash it first")
     values = {
         "listener": str(listener),
-        "flash": _quoted(flash_file(state_dir)),
-        "image": _quoted(image_file(state_dir)),
-        "loader": _quoted(loader_elf or Path()),
+        "flash": str(flash_file(state_dir).resolve()),
+        "image": str(image_file(state_dir).resolve()),
+        "loader": str((loader_elf or Path()).resolve()),
         "flash_origin": str(board.memory.flash_origin),
     }
-    arguments = [argument.format_map(values) for argument in emulator.arguments]
+    arguments = [_filled(argument, values) for argument in emulator.arguments]
     if emulator.program == "{image}":
         return [str(image_file(state_dir).resolve()), *arguments]
     return [require_tool(emulator.program, emulator.package), *arguments]
@@ -115,9 +115,10 @@ def _make_flash(path: Path, size: int) -> None:
             file.truncate(size)
 
 
-def _quoted(path: Path) -> str:
-    """QEMU ends an option at a comma unless it is doubled."""
-    return str(path.resolve()).replace(",", ",,")
+def _filled(argument: str, values: Mapping[str, str]) -> str:
+    """One argument of the emulator. In a list of options QEMU ends each at a comma unless it is doubled."""
+    listed = "," in argument
+    return argument.format_map({k: v.replace(",", ",,") if listed else v for k, v in values.items()})
 
 
 def _die_with_parent() -> None:

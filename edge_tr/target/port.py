@@ -1,0 +1,51 @@
+"""Serial ports by pyserial URL: /dev/ttyACM0, COM3, socket://, rfc2217://, ..."""
+
+from __future__ import annotations
+
+import errno
+import re
+
+import serial
+import serial.tools.list_ports
+
+from edge_tr.boards import Parity
+from edge_tr.errors import DeviceError, UsageError
+
+_PARITIES = {"none": serial.PARITY_NONE, "even": serial.PARITY_EVEN}
+WRITE_SECONDS = 10.0  # for one request; pyserial gives up then
+
+
+def open_port(url: str, baud: int, parity: Parity = "none") -> serial.SerialBase:
+    """An open port that no other program of this computer shares; DeviceError with cause and remedy."""
+    options = {"baudrate": baud, "parity": _PARITIES[parity], "timeout": 1.0, "write_timeout": WRITE_SECONDS}
+    try:
+        port = serial.serial_for_url(url, do_not_open=True, **options)
+        if "://" not in url:
+            port.exclusive = True
+        port.open()
+    except ValueError as error:
+        raise UsageError(f"--port {url}: {error}; give a device such as /dev/ttyACM0, or socket://HOST:PORT") from error
+    except (serial.SerialException, OSError) as error:
+        raise DeviceError(_explain(url, error)) from error
+    return port
+
+
+def _explain(url: str, error: Exception) -> str:
+    number = _errno(error)
+    if number in (errno.ENOENT, errno.ENODEV, errno.ENXIO):
+        found = ", ".join(sorted(port.device for port in serial.tools.list_ports.comports()))
+        return f"there is no port {url}: connect the board, or choose from: {found or 'no serial port found'}"
+    if number in (errno.EACCES, errno.EPERM):
+        return f"no permission for {url}: run `sudo usermod -aG dialout $USER` and log in again"
+    if number in (errno.EBUSY, errno.EAGAIN):
+        return f"{url} is busy: close the other program that has it open (a serial monitor, perhaps)"
+    if number == errno.ECONNREFUSED:
+        return f"nothing listens at {url}: start the emulator or the serial server there"
+    return f"cannot open {url}: {error}"
+
+
+def _errno(error: Exception) -> int | None:
+    """pyserial keeps the number of local ports, and only prints that of sockets."""
+    number = getattr(error, "errno", None)
+    printed = re.search(r"\[Errno (\d+)\]", str(error))
+    return number if number is not None else int(printed[1]) if printed else None
