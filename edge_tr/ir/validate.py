@@ -19,6 +19,7 @@ def check_indices(graph: Graph) -> None:
 def check_order(graph: Graph) -> None:
     """Operators come after what they read, and every tensor is written at most once."""
     known = {t.index for t in graph.tensors if t.data is not None} | set(graph.inputs)
+    given = set(known)
     for op in graph.ops:
         where = f"operator {op.index} ({op.kind})"
         for i in op.inputs:
@@ -28,7 +29,7 @@ def check_order(graph: Graph) -> None:
             raise _miswired(f"{where} writes a tensor that already has a value")
         known.update(op.outputs)
     for i in graph.outputs:
-        if i not in known:
+        if i not in known - given:
             raise _miswired(f"output tensor {i} is never written")
 
 

@@ -1,0 +1,211 @@
+"""Import: what is accepted, what is refused, and what the messages say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from models.random_ops import BUILDERS, build, flat_shape
+
+from edge_tr.errors import ModelError, UsageError
+from edge_tr.ir.params import params
+from edge_tr.ir.tflite import load, parse
+from edge_tr.ir.writer import ModelWriter
+
+WINDOW = dict(padding="SAME", stride_h=1, stride_w=1, dilation_h_factor=1, dilation_w_factor=1)
+SHARED_MODELS = {
+    "ad01_int8": 10,
+    "digits_cnn_int8": 7,
+    "digits_mlp_int8": 3,
+    "fashion_lenet5_int8": 9,
+    "hello_world_int8": 3,
+    "kws_ref_model": 13,
+    "micro_speech_quantized": 4,
+    "mnist_dscnn_int8": 8,
+    "mnist_lenet5_int8": 9,
+    "mnist_mlp_784_512_512_10_int8": 4,
+    "pretrainedResnet_quant": 16,
+    "str_ww_ref_model": 11,
+    "vww_96_int8": 31,
+}
+
+
+@pytest.mark.parametrize("name", SHARED_MODELS)
+def test_shared_models_import(shared, name):
+    graph = load(shared / "models" / f"{name}.tflite")
+    assert len(graph.ops) == SHARED_MODELS[name]
+    assert len(graph.sha256) == 64
+
+
+def test_operators_without_support_are_listed_all_at_once(shared):
+    with pytest.raises(ModelError) as error:
+        load(shared / "models" / "mnist_lstm32_int8.tflite")
+    lines = str(error.value).splitlines()
+    assert [line.split()[0] for line in lines[1:]] == ["UNIDIRECTIONAL_SEQUENCE_LSTM", "STRIDED_SLICE"]
+    assert "'tfl.unidirectional_sequence_lstm', version 1" in lines[1]
+    assert "supported: CONV_2D, DEPTHWISE_CONV_2D" in lines[1]
+
+
+@pytest.mark.parametrize("kind", BUILDERS)
+def test_written_models_import(kind):
+    graph = parse(build(kind, np.random.default_rng(5)))
+    assert graph.ops[-1].kind in (kind, "PADV2")
+
+
+def conv_model(weights=(2, 3, 3, 4), scales=(0.5,), axis=0, bias=2, zero=(0,), activation="NONE", out=2):
+    model = ModelWriter()
+    x = model.activation((1, 5, 5, 4), 0.5)
+    w = model.constant(np.ones(weights, np.int8), scales, list(zero) * len(scales), axis)
+    b = model.constant(np.zeros(bias, np.int32))
+    y = model.activation((1, 5, 5, out), 1.0)
+    model.op("CONV_2D", [x, w, b], [y], version=3, fused_activation_function=activation, **WINDOW)
+    return model.finish([x], [y])
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (dict(weights=(2, 3, 3, 2)), "one group"),
+        (dict(scales=(0.5, 0.5, 0.5), axis=1), "weight scales along dimension 1"),
+        (dict(bias=3), "3 biases for 2 output channels"),
+        (dict(zero=(1,)), "zero point other than 0"),
+        (dict(activation="TANH"), "fused activation TANH; supported: NONE, RELU, RELU6, RELU_N1_TO_1"),
+        (dict(out=3), "output of shape 1x5x5x3; supported: 1x5x5x2"),
+        (dict(scales=(1e20,)), "left shift"),
+    ],
+)
+def test_a_convolution_is_refused_with_what_was_found(change, found):
+    with pytest.raises(ModelError) as error:
+        parse(conv_model(**change))
+    (line,) = str(error.value).splitlines()[1:]
+    assert line.startswith("  CONV_2D (operator 0, 't3', version 3): found")
+    assert found in line
+
+
+def test_two_problems_are_two_lines():
+    model = ModelWriter()
+    x = model.activation((1, 4), 0.5)
+    y = model.activation((1, 4), 0.5)
+    z = model.activation((1, 4), 0.5)
+    model.op("LOGISTIC", [x], [y], version=2)
+    model.op("SOFTMAX", [y], [z], beta=1.0)
+    with pytest.raises(ModelError) as error:
+        parse(model.finish([x], [z]))
+    lines = str(error.value).splitlines()[1:]
+    assert "LOGISTIC (operator 0, 't1', version 2)" in lines[0]
+    assert "SOFTMAX (operator 1, 't2', version 1): found output scale 0.5" in lines[1]
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "float32"])
+def test_other_types_are_refused(dtype):
+    model = ModelWriter()
+    x, y = model.activation((1, 4), 0.5, dtype=dtype), model.activation((1, 4), 0.5, dtype=dtype)
+    model.op("RESHAPE", [x], [y], new_shape=[1, 4])
+    with pytest.raises(ModelError, match=dtype):
+        parse(model.finish([x], [y]))
+
+
+def test_float_ends_are_left_to_the_host():
+    model = ModelWriter()
+    x = model.activation((1, 4), dtype="float32")
+    q, y = model.activation((1, 4), 0.5, 3), model.activation((1, 4), 1 / 256, -128)
+    z = model.activation((1, 4), dtype="float32")
+    model.op("QUANTIZE", [x], [q])
+    model.op("SOFTMAX", [q], [y], beta=1.0)
+    model.op("DEQUANTIZE", [y], [z])
+    graph = parse(model.finish([x], [z]))
+    assert [(op.kind, op.index) for op in graph.ops] == [("SOFTMAX", 1)]
+    assert (graph.inputs, graph.outputs) == ((q,), (y,))
+
+
+def test_dequantize_inside_the_graph_is_refused():
+    model = ModelWriter()
+    x, y = model.activation((1, 4), 0.5), model.activation((1, 4), 0.5)
+    f = model.activation((1, 4), dtype="float32")
+    model.op("DEQUANTIZE", [x], [f])
+    model.op("QUANTIZE", [f], [y])
+    with pytest.raises(ModelError, match=r"DEQUANTIZE .*float arithmetic"):
+        parse(model.finish([x], [y]))
+
+
+def test_shape_arithmetic_is_folded_and_operators_keep_their_indices():
+    model = ModelWriter()
+    x, y = model.activation((1, 2, 3, 4), 0.5), model.activation((1, 24), 0.5)
+    model.op("RESHAPE", [x, flat_shape(model, x, 24)], [y])
+    graph = parse(model.finish([x], [y]))
+    assert [(op.kind, op.index) for op in graph.ops] == [("RESHAPE", 3)]
+
+
+@pytest.mark.parametrize(
+    ("ends", "message"),
+    [
+        (lambda x, y: ([x, x], [y]), "2 inputs"),
+        (lambda x, y: ([x], [y, y]), "2 outputs"),
+        (lambda x, y: ([x], [x]), "never written"),
+        (lambda x, y: ([y], [x]), "before anything has written it"),
+        (lambda x, y: ([x], [99]), "tensor 99"),
+        (lambda x, y: ([], [y]), "0 inputs"),
+    ],
+)
+def test_wrong_ends_are_refused(ends, message):
+    model = ModelWriter()
+    x, y = model.activation((1, 4), 0.5), model.activation((1, 4), 0.25)
+    model.op("QUANTIZE", [x], [y])
+    with pytest.raises(ModelError, match=message):
+        parse(model.finish(*ends(x, y)))
+
+
+def test_batches_are_refused():
+    model = ModelWriter()
+    x, y = model.activation((2, 4), 0.5), model.activation((2, 4), 0.25)
+    model.op("QUANTIZE", [x], [y])
+    with pytest.raises(ModelError, match="batch 1"):
+        parse(model.finish([x], [y]))
+
+
+def test_operators_out_of_order_are_refused():
+    model = ModelWriter()
+    x, y, z = (model.activation((1, 4), 0.5) for _ in range(3))
+    model.op("QUANTIZE", [y], [z])
+    model.op("QUANTIZE", [x], [y])
+    with pytest.raises(ModelError, match="before anything has written it"):
+        parse(model.finish([x], [z]))
+
+
+def test_a_tensor_written_twice_is_refused():
+    model = ModelWriter()
+    x, y = (model.activation((1, 4), 0.5) for _ in range(2))
+    model.op("QUANTIZE", [x], [y])
+    model.op("QUANTIZE", [x], [y])
+    with pytest.raises(ModelError, match="already has a value"):
+        parse(model.finish([x], [y]))
+
+
+def test_per_channel_fully_connected_that_the_reference_gets_wrong_is_refused():
+    model = ModelWriter()
+    x, y = model.activation((1, 3, 4), 0.5), model.activation((1, 3, 2), 0.5)
+    w = model.constant(np.ones((2, 4), np.int8), [0.5, 0.25])
+    model.op("FULLY_CONNECTED", [x, w, -1], [y], keep_num_dims=True)
+    with pytest.raises(ModelError, match="per-channel weights with keep_num_dims"):
+        parse(model.finish([x], [y]))
+
+
+def test_names_cannot_carry_terminal_codes():
+    data = conv_model(bias=3).replace(b"t3\0", b"\x1b[\0")
+    with pytest.raises(ModelError) as error:
+        parse(data)
+    assert "\x1b" not in str(error.value)
+
+
+def test_a_missing_file_is_a_usage_error(tmp_path):
+    with pytest.raises(UsageError, match="No such file"):
+        load(tmp_path / "no.tflite")
+
+
+def test_parameters_of_a_convolution():
+    """5x5 SAME with a 3x3 window: one pixel of padding; 0.5 * 0.5 / 1 = 2**-2 in TFLite's form."""
+    graph = parse(conv_model(scales=(0.5, 0.25), activation="RELU6"))
+    p = params(graph, graph.ops[0])
+    assert (p.input_shape, p.output_shape, p.pad) == ((5, 5, 4), (5, 5, 2), (1, 1))
+    assert p.weights.shape == (2, 36) and p.bias.tolist() == [0, 0]
+    assert p.requant.multiplier.tolist() == [2**30, 2**30] and p.requant.shift.tolist() == [-1, -2]
+    assert p.activation == (0, 6)
