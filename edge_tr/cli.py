@@ -136,7 +136,7 @@ def _build(arguments: argparse.Namespace) -> int:
 
 def _flash(arguments: argparse.Namespace) -> int:
     result = compiler.flash(arguments.build, arguments.port, _progress(arguments))
-    _print(arguments, asdict(result), f"{result.bytes:,} bytes, {result.method}")
+    _print(arguments, asdict(result), f"{result.image_bytes:,} bytes, {result.method}")
     return 0
 
 
@@ -182,7 +182,7 @@ def _demo(arguments: argparse.Namespace) -> int:
         flashed = compiler.flash(arguments.out, progress=progress)
         report = compiler.check(arguments.out, data=data, layers=True, progress=progress)
     where = compiler.BuildFolder(arguments.out).report
-    text = [summary.build_text(manifest), "", f"flashed {flashed.bytes:,} bytes, {flashed.method}", ""]
+    text = [summary.build_text(manifest), "", f"flashed {flashed.image_bytes:,} bytes, {flashed.method}", ""]
     text += [summary.check_text(report), f"report: {where}"]
     _print(arguments, {"build": asdict(manifest), "check": asdict(report)}, "\n".join(text))
     return 0 if report.bit_exact else MismatchError.exit_code

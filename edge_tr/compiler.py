@@ -14,7 +14,7 @@ import numpy as np
 from edge_tr import __version__, boards
 from edge_tr.boards import Board
 from edge_tr.codegen import mcu
-from edge_tr.errors import DoesNotFitError, UsageError
+from edge_tr.errors import DeviceError, DoesNotFitError, UsageError
 from edge_tr.formats import image as image_format
 from edge_tr.golden.run import quantize_input
 from edge_tr.ir import tflite
@@ -242,12 +242,17 @@ def _open_build(path: Path) -> tuple[BuildFolder, Manifest, Board]:
 @contextlib.contextmanager
 def _connect(board: Board, folder: BuildFolder, port: str | None) -> Iterator[Link]:
     """The link to the board behind `port`, or to an emulator that runs while the context lasts."""
-    with contextlib.ExitStack() as stack:
-        if port is None:
-            loader = folder.loader if folder.loader.is_file() else None
-            port = stack.enter_context(emulate(board, folder.state, loader_elf=loader)).url
-        serial_port = stack.enter_context(open_port(port, board.link.baud, board.link.parity))
-        yield Link(serial_port)
+    if port is not None:
+        with open_port(port, board.link.baud, board.link.parity) as serial_port:
+            yield Link(serial_port)
+        return
+    loader = folder.loader if folder.loader.is_file() else None
+    with emulate(board, folder.state, loader_elf=loader) as running:
+        try:
+            with open_port(running.url, board.link.baud, board.link.parity) as serial_port:
+                yield Link(serial_port)
+        except DeviceError as error:
+            raise running.explain(str(error)) from error
 
 
 SEEDED_SAMPLES = 10

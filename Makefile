@@ -1,0 +1,68 @@
+# Two commands do all the set-up: `make demo` and `make test`.
+SHELL := /bin/sh
+PYTHON ?= $(shell command -v python3.11 || command -v python3.10 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+
+# program-or-file:packages, packages separated by +
+DEMO_TOOLS := arm-none-eabi-gcc:gcc-arm-none-eabi qemu-system-arm:qemu-system-arm
+TEST_TOOLS := $(DEMO_TOOLS) gcc:gcc /usr/include/stdio.h:libc6-dev \
+	riscv64-unknown-elf-gcc:gcc-riscv64-unknown-elf qemu-system-riscv32:qemu-system-misc \
+	verilator:verilator+g++ iverilog:iverilog yosys:yosys git:git
+
+.PHONY: demo test lint formats clean help
+
+help: ## what there is
+	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile
+
+demo: $(VENV)/demo.stamp ## build, flash and check the digits model on an emulated board
+	$(call require,$(DEMO_TOOLS))
+	$(BIN)/edge-tr demo
+
+test: $(VENV)/test.stamp ## the whole test suite, every tool needed
+	$(call require,$(TEST_TOOLS))
+	@echo "== generated formats are fresh"
+	$(BIN)/python -m edge_tr.formats.emit --check
+	@echo "== ruff"
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	@echo "== pytest"
+	EDGE_TR_NO_SKIPS=$(CI) $(BIN)/python -m pytest -n 2 --durations=10 tests
+
+lint: $(VENV)/test.stamp ## format and lint
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+formats: $(VENV)/demo.stamp ## print the packed formats as C, SystemVerilog and Markdown
+	$(BIN)/python -m edge_tr.formats.emit
+
+clean: ## remove what was built, not the virtual environment
+	rm -rf out build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+
+$(VENV)/demo.stamp: pyproject.toml
+	$(call require,)
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e .
+	@touch $@
+
+$(VENV)/test.stamp: $(VENV)/demo.stamp
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[test]'
+	@touch $@
+
+# Install the Debian packages behind the tools in $(1) that are missing, and Python's venv.
+define require
+	@missing=""; \
+	for pair in $(1); do \
+		tool=$${pair%%:*}; \
+		command -v $$tool >/dev/null || test -f $$tool || missing="$$missing $$(echo $${pair#*:} | tr + ' ')"; \
+	done; \
+	test -x $(BIN)/python || $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || missing="$$missing python3-venv"; \
+	test -n "$$missing" || exit 0; \
+	install="apt-get install -y --no-install-recommends$$missing"; \
+	if test "$$(id -u)" = 0; then as=""; \
+	elif command -v sudo >/dev/null; then as="sudo"; \
+	else echo "missing tools; as root, run:  apt-get update && $$install"; exit 5; fi; \
+	echo "installing:$$missing"; \
+	$$as apt-get update -q && DEBIAN_FRONTEND=noninteractive $$as $$install >$(or $(TMPDIR),/tmp)/edge-tr-apt.log 2>&1 || \
+		{ tail -n 20 $(or $(TMPDIR),/tmp)/edge-tr-apt.log; echo "could not install; run:  $$as apt-get update && $$as $$install"; exit 5; }
+endef
