@@ -71,6 +71,7 @@ class Loader:
     origin: int
     bytes: int
     wait_ms: int  # after reset, for a host, before a good image is started (the board's own milliseconds)
+    timeout_ms: int  # of silence inside a request, after which the loader waits for a new one (likewise)
 
 
 @dataclass(frozen=True)
@@ -181,6 +182,7 @@ class Board:
             "TR_PRODUCT_ID": self.flash.product_id,
             "TR_BOARD_ID": self.board_id,
             "TR_BOOT_WAIT_MS": self.loader.wait_ms,
+            "TR_BOOT_TIMEOUT_MS": self.loader.timeout_ms,
         }
         return self._part(files, self.loader.origin, self.loader.bytes, defines)
 

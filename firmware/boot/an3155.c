@@ -31,7 +31,7 @@ static int receive(void)
         if (byte >= 0) {
             return byte;
         }
-    } while (tr_board_millis() - start < TR_AN3155_TIMEOUT_MS);
+    } while (tr_board_millis() - start < TR_BOOT_TIMEOUT_MS);
     return -1;
 }
 

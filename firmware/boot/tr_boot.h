@@ -1,6 +1,7 @@
 /* The second-stage loader: ST's USART protocol (AN3155) and the rule that only a whole image starts.
  * From the build: TR_IMAGE_ORIGIN, TR_IMAGE_BYTES (where images lie), TR_PAGE_BYTES, TR_PRODUCT_ID,
- * TR_BOARD_ID (CRC-32 of the board's name), TR_BOOT_WAIT_MS. */
+ * TR_BOARD_ID (CRC-32 of the board's name), TR_BOOT_WAIT_MS (for a host's call, after reset),
+ * TR_BOOT_TIMEOUT_MS (a longer silence ends a request: an interrupted transfer leaves the loader in step). */
 #ifndef TR_BOOT_H
 #define TR_BOOT_H
 
@@ -10,9 +11,6 @@
 #define TR_AN3155_ACK 0x79u
 #define TR_AN3155_NACK 0x1fu
 #define TR_AN3155_SYNC 0x7fu
-
-/* Inside a request, longer silence than this ends it: an interrupted transfer leaves the loader in step. */
-#define TR_AN3155_TIMEOUT_MS 500u
 
 /* Is there a whole image for this board at TR_IMAGE_ORIGIN? */
 bool tr_image_is_good(void);
