@@ -15,6 +15,13 @@ int32_t tr_rounding_shift_right(int32_t x, unsigned exponent);
 /* x * multiplier * 2^(shift - 31); shift -31 to 30, positive is left. */
 int32_t tr_multiply(int32_t x, int32_t multiplier, int shift);
 
+/* a + b modulo 2^32: biases and scales of a file may leave int32, where C promises nothing and the
+ * reference wraps on every machine it runs on. */
+static inline int32_t tr_wrapping_add(int32_t a, int32_t b)
+{
+    return (int32_t)((uint32_t)a + (uint32_t)b);
+}
+
 /* x clamped to [minimum, maximum] and narrowed. */
 int8_t tr_clamp(int32_t x, int32_t minimum, int32_t maximum);
 

@@ -43,9 +43,9 @@ static void rows(const struct tr_convolution *layer, const struct tr_table *tabl
 {
     layer->dot->prepare(table, scratch);
     for (uint32_t row = first; row < end; row++) {
-        int32_t sum = layer->bias[row] + layer->dot->row(table, row, scratch);
+        int32_t sum = tr_wrapping_add(layer->bias[row], layer->dot->row(table, row, scratch));
         int32_t scaled = tr_multiply(sum, layer->to.multiplier[row], layer->to.shift[row]);
-        output[row] = tr_clamp(scaled + layer->to.zero_point, layer->to.minimum, layer->to.maximum);
+        output[row] = tr_clamp(tr_wrapping_add(scaled, layer->to.zero_point), layer->to.minimum, layer->to.maximum);
     }
 }
 

@@ -10,11 +10,11 @@ static void prepare(const struct tr_table *table, int16_t *scratch)
 static int32_t row(const struct tr_table *table, uint32_t row, const int16_t *scratch)
 {
     const int8_t *weights = (const int8_t *)table->words + table->starts[row];
-    int32_t sum = 0;
+    uint32_t sum = 0u; /* modulo 2^32 */
     for (uint32_t i = 0u; i < table->depth; i++) {
-        sum += weights[i] * scratch[i];
+        sum += (uint32_t)(weights[i] * scratch[i]);
     }
-    return sum;
+    return (int32_t)sum;
 }
 
 const struct tr_dot tr_dot_int8 = {prepare, row};

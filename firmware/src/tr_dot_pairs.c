@@ -44,14 +44,14 @@ static void prepare(const struct tr_table *table, int16_t *scratch)
     }
 }
 
-/* Sum over the pairs of one weight term with every term of one activation. */
-static int32_t multiply_accumulate(int32_t sum, uint32_t word, uint32_t terms)
+/* Sum, modulo 2^32, over the pairs of one weight term with every term of one activation. */
+static uint32_t multiply_accumulate(uint32_t sum, uint32_t word, uint32_t terms)
 {
     uint32_t exponent = tr_term_word_exponent(word);
     uint32_t sign = tr_term_word_sign(word) * DATA_SIGN;
     for (; terms != 0u; terms >>= DATA_TERM_BITS) {
-        int32_t pair = (int32_t)((uint32_t)1 << (exponent + (terms & DATA_EXPONENT)));
-        sum += (terms & DATA_SIGN) == sign ? pair : -pair;
+        uint32_t pair = (uint32_t)1 << (exponent + (terms & DATA_EXPONENT));
+        sum += (terms & DATA_SIGN) == sign ? pair : 0u - pair;
     }
     return sum;
 }
@@ -60,7 +60,7 @@ static int32_t row(const struct tr_table *table, uint32_t row, const int16_t *sc
 {
     const uint16_t *words = table->words;
     const uint32_t *group = data_terms((int16_t *)(uintptr_t)scratch, table->depth);
-    int32_t sum = 0;
+    uint32_t sum = 0u;
     for (uint32_t i = table->starts[row]; i < table->starts[row + 1u]; i++) {
         uint32_t word = words[i];
         if (tr_term_word_exponent(word) != TR_NO_TERM) {
@@ -70,7 +70,7 @@ static int32_t row(const struct tr_table *table, uint32_t row, const int16_t *sc
             group += table->group;
         }
     }
-    return sum;
+    return (int32_t)sum;
 }
 
 const struct tr_dot tr_dot_pairs = {prepare, row};

@@ -11,7 +11,7 @@ void tr_mean(const struct tr_mean *layer, const int8_t *input, int8_t *output)
                 sum += input[i * layer->inner + inner] - layer->input_zero_point;
             }
             int32_t scaled = tr_multiply(sum, layer->factor.multiplier, layer->factor.shift);
-            *output++ = tr_clamp(scaled + layer->output_zero_point, INT8_MIN, INT8_MAX);
+            *output++ = tr_clamp(tr_wrapping_add(scaled, layer->output_zero_point), INT8_MIN, INT8_MAX);
         }
         input += layer->count * layer->inner;
     }
