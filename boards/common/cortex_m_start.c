@@ -6,7 +6,7 @@
 #include "tr_formats.h"
 #include "tr_parts.h"
 
-#define VTOR TR_REGISTER(0xe000ed08u)  /* Vector Table Offset, DDI 0403E B3.2.5; optional in Armv6-M */
+#define VTOR TR_REGISTER(0xe000ed08u)  /* Vector Table Offset, DDI 0403E B3.2.5; Cortex-M0 has none and ignores it */
 #define AIRCR TR_REGISTER(0xe000ed0cu) /* Application Interrupt and Reset Control, B3.2.6 */
 #define AIRCR_SYSRESETREQ 0x05fa0004u  /* the key, and the request */
 
@@ -43,9 +43,7 @@ static const uint8_t header[TR_IMAGE_HEADER_SIZE] __attribute__((section(".tr_im
 
 _Noreturn void tr_start(void)
 {
-#if __ARM_ARCH >= 7
     VTOR = (uint32_t)(uintptr_t)&vectors;
-#endif
     const uint32_t *from = tr_data_load;
     for (uint32_t *to = tr_data_start; to < tr_data_end; to++) {
         *to = *from++;
