@@ -17,10 +17,10 @@
 void stm32_timer_start(void);
 
 /* Wait until the masked register has the value; false if it does not come in a time far longer than any
- * oscillator needs (an emulator without that register, or a broken chip). */
+ * oscillator needs, some milliseconds (an emulator without that register, or a broken chip). */
 static inline bool stm32_wait(uint32_t address, uint32_t mask, uint32_t value)
 {
-    for (uint32_t spin = 0u; spin < 100000u; spin++) {
+    for (uint32_t spin = 0u; spin < 10000u; spin++) {
         if ((TR_REGISTER(address) & mask) == value) {
             return true;
         }

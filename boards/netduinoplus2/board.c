@@ -109,7 +109,7 @@ void tr_board_init(void)
     TR_REGISTER(RCC_AHB1ENR) |= RCC_AHB1ENR_GPIOA;
     TR_REGISTER(RCC_APB1ENR) |= RCC_APB1ENR_TIM2;
     TR_REGISTER(RCC_APB2ENR) |= RCC_APB2ENR_USART1;
-    (void)TR_REGISTER(RCC_APB2ENR); /* two cycles until the clocks run (errata sheet ES0182, "Delay after an RCC peripheral clock enabling") */
+    (void)TR_REGISTER(RCC_APB2ENR); /* two cycles until the clocks run (errata sheet ES0182, RCC) */
     usart_start();
     stm32_timer_start();
     tr_counter_init();

@@ -89,7 +89,7 @@ void tr_board_init(void)
 {
     TR_REGISTER(RCC_APBENR1) |= RCC_APBENR1_TIM2 | RCC_APBENR1_USART2 | RCC_APBENR1_PWR;
     TR_REGISTER(RCC_IOPENR) |= RCC_IOPENR_GPIOA;
-    (void)TR_REGISTER(RCC_IOPENR); /* two cycles until the clocks run (RM0444, RCC, "Peripheral clock enable registers") */
+    (void)TR_REGISTER(RCC_IOPENR); /* two cycles until the clocks run (RM0444, RCC) */
     clocks_start();
     stm32_modify(RCC_CCIPR, RCC_CCIPR_USART2, RCC_CCIPR_USART2_HSI);
     stm32_modify(GPIOA_AFRL, 0xffu << 8, AF1 << 8 | AF1 << 12);       /* PA2, PA3 */

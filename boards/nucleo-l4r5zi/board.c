@@ -42,7 +42,7 @@
 #define PWR_CR5 0x40007080u
 #define PWR_CR1_VOS (3u << 9)
 #define PWR_CR1_VOS_RANGE1 (1u << 9)
-#define PWR_CR2_IOSV (1u << 9)   /* VDDIO2 is there: without it PG2 to PG15 are dead (RM0432, "Independent I/O supply rail") */
+#define PWR_CR2_IOSV (1u << 9)   /* VDDIO2 is there: otherwise PG2 to PG15 are dead (RM0432, PWR_CR2) */
 #define PWR_SR2_VOSF (1u << 10)
 #define PWR_CR5_R1MODE (1u << 8) /* 0: range 1 boost, needed above 80 MHz */
 
@@ -59,7 +59,7 @@
 #define AF8 8u /* LPUART1 on PG7 and PG8 (data sheet DS12023, "Alternate function") */
 
 #define LPUART1 0x40008000u
-/* BRR = 256 * clock / baud (RM0432, "LPUART baud rate generation"), rounded; the clock is HSI16 whatever the core runs at. */
+/* BRR = 256 * clock / baud, rounded (RM0432, "LPUART baud rate generation"); HSI16 whatever the core runs at. */
 #define LPUART1_DIVISOR ((uint32_t)((256ull * STM32_HSI_HZ + TR_BAUD / 2u) / TR_BAUD))
 
 static uint32_t core_hz = STM32_HSI_HZ;
@@ -105,7 +105,7 @@ void tr_board_init(void)
     TR_REGISTER(RCC_APB1ENR1) |= RCC_APB1ENR1_PWR | RCC_APB1ENR1_TIM2;
     TR_REGISTER(RCC_APB1ENR2) |= RCC_APB1ENR2_LPUART1;
     TR_REGISTER(RCC_AHB2ENR) |= RCC_AHB2ENR_GPIOG;
-    (void)TR_REGISTER(RCC_AHB2ENR); /* two cycles until the clocks run (RM0432, RCC, "Peripheral clock enable registers") */
+    (void)TR_REGISTER(RCC_AHB2ENR); /* two cycles until the clocks run (RM0432, RCC) */
     clocks_start();
     TR_REGISTER(PWR_CR2) |= PWR_CR2_IOSV;
     stm32_modify(RCC_CCIPR, RCC_CCIPR_LPUART1, RCC_CCIPR_LPUART1_HSI);
