@@ -14,6 +14,7 @@ from edge_tr.ir.layers import Requant, Shape3, Size
 from edge_tr.tr.requant import MAX_LEFT_SHIFT, quantize_multiplier
 
 INT8 = (-128, 127)
+INT16_MAX = 32767
 
 
 def require(condition: object, found: str, supported: str) -> None:
@@ -144,4 +145,9 @@ def window(op: Op, image: Shape3, kernel: Size, dilation: Size) -> tuple[Size, S
         require(out > 0, f"a window of {extent} on {size} pixels", "a window no larger than the image")
         output.append(out)
         pad.append(max((out - 1) * s + extent - size, 0) // 2)
+    require(
+        max(stride + dilation + tuple(pad)) <= INT16_MAX,
+        f"stride {stride}, dilation {dilation}, padding {pad}",
+        f"up to {INT16_MAX} (TFLite keeps them in 16 bits)",
+    )
     return (output[0], output[1]), stride, (pad[0], pad[1])

@@ -8,6 +8,7 @@ import numpy as np
 
 from edge_tr.errors import ModelError
 from edge_tr.ir import prepare, prepare_dot
+from edge_tr.ir.checks import require
 from edge_tr.ir.graph import Graph, Op
 from edge_tr.ir.layers import (
     AddParams,
@@ -27,20 +28,21 @@ from edge_tr.ir.layers import (
 
 DOT_KINDS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 
+# How, and up to which operator version: the newest that LiteRT's reference resolver registers.
 _PREPARE = {
-    "CONV_2D": prepare_dot.conv,
-    "DEPTHWISE_CONV_2D": prepare_dot.depthwise,
-    "FULLY_CONNECTED": prepare_dot.fully_connected,
-    "AVERAGE_POOL_2D": prepare.pool,
-    "MAX_POOL_2D": prepare.pool,
-    "ADD": prepare.add,
-    "RESHAPE": prepare.reshape,
-    "SOFTMAX": prepare.softmax,
-    "PAD": prepare.pad,
-    "PADV2": prepare.pad,
-    "MEAN": prepare.mean,
-    "QUANTIZE": prepare.requantize,
-    "DEQUANTIZE": prepare.no_dequantize,
+    "CONV_2D": (prepare_dot.conv, 8),
+    "DEPTHWISE_CONV_2D": (prepare_dot.depthwise, 7),
+    "FULLY_CONNECTED": (prepare_dot.fully_connected, 14),
+    "AVERAGE_POOL_2D": (prepare.pool, 3),
+    "MAX_POOL_2D": (prepare.pool, 3),
+    "ADD": (prepare.add, 5),
+    "RESHAPE": (prepare.reshape, 1),
+    "SOFTMAX": (prepare.softmax, 3),
+    "PAD": (prepare.pad, 4),
+    "PADV2": (prepare.pad, 4),
+    "MEAN": (prepare.mean, 3),
+    "QUANTIZE": (prepare.requantize, 4),
+    "DEQUANTIZE": (prepare.no_dequantize, 7),
 }
 SUPPORTED_KINDS = tuple(_PREPARE)
 
@@ -48,9 +50,10 @@ SUPPORTED_KINDS = tuple(_PREPARE)
 def params(graph: Graph, op: Op) -> Params:
     """The record of `op`; `ModelError` with one line when it is not supported."""
     try:
-        if op.kind not in _PREPARE:
-            raise ModelError(f"found this operator; supported: {', '.join(SUPPORTED_KINDS)}")
-        return _PREPARE[op.kind](graph, op)
+        require(op.kind in _PREPARE, "this operator", ", ".join(SUPPORTED_KINDS))
+        prepare_op, newest = _PREPARE[op.kind]
+        require(1 <= op.version <= newest, f"version {op.version}", f"1 to {newest}")
+        return prepare_op(graph, op)
     except ModelError as error:
         raise ModelError(f"{op_text(graph, op)}: {error}") from None
 

@@ -41,7 +41,7 @@ def _fold(op: Op, tensors: list[Tensor]) -> np.ndarray | None:
 
 
 def _fold_shape(op: Op, inputs: list[Tensor]) -> np.ndarray | None:
-    if len(inputs) != 1:
+    if len(inputs) != 1 or op.options.get("out_type") != "int32":
         return None
     return np.array(inputs[0].shape, dtype=np.int32)
 

@@ -44,6 +44,7 @@ ADD_LEFT_SHIFT = 20
 SOFTMAX_INTEGER_BITS = 5  # the differences are Q5.26
 SOFTMAX_MAX_DEPTH = 511  # at 512 the reference shifts by 32 bits, which C leaves undefined
 MAX_POOL_WINDOW = 4096
+MAX_OPTION_RANK = 8  # of RESHAPE's shape when it is an option
 
 
 def _ends(graph: Graph, op: Op) -> tuple[Tensor, Tensor]:
@@ -210,10 +211,11 @@ def reshape(graph: Graph, op: Op) -> ReshapeParams:
     """The new shape is the second input's value, else the option's."""
     arity(op, (1, 2))
     x, y = _ends(graph, op)
+    option = list(op.options.get("new_shape", ()))
+    require(len(option) <= MAX_OPTION_RANK, f"a new shape of {len(option)} dimensions", f"{MAX_OPTION_RANK}")
+    shape = option
     if len(op.inputs) == 2 and op.inputs[1] >= 0:
         shape = [int(d) for d in constant(graph, op.inputs[1], "shape", ("int32",)).data.reshape(-1)]
-    else:
-        shape = list(op.options.get("new_shape", ()))
     if shape.count(-1) == 1:
         known = -math.prod(shape)
         require(known > 0 and x.size % known == 0, f"shape {shape} for {x.size} elements", "one that fits")

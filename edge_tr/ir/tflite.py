@@ -1,9 +1,9 @@
 """Import: the bytes of a .tflite file become a validated `Graph`.
 
-Python's flatbuffers verifies nothing, so nothing in the file is trusted here:
-lengths are bounded before they are looped over, the vectors that are read may
-not add up to much more than the file, indices are checked, and whatever a
-damaged file makes the reader raise becomes a `ModelError`.
+Nothing in the file is trusted: `verify` has seen that its tables and vectors
+lie inside it, the vectors that are read may not add up to much more than the
+file, indices and sizes are checked, and what a damaged file makes the reader
+raise becomes a `ModelError`.
 
 Schema: tensorflow/compiler/mlir/lite/schema/schema.fbs.
 """
@@ -17,18 +17,19 @@ from types import MappingProxyType
 
 import numpy as np
 import tflite
+from flatbuffers.number_types import Int32Flags
 
 from edge_tr.errors import ModelError, UsageError
 from edge_tr.ir.graph import Graph, Op, Quantization, Tensor
 from edge_tr.ir.passes import fold_shapes, strip_float_boundary
 from edge_tr.ir.schema import DTYPES, ENUM_FIELDS, ITEM_BYTES, KINDS, OPTIONS, VECTOR_FIELDS, accessor
 from edge_tr.ir.validate import check_indices, check_order, check_support
+from edge_tr.ir.verify import damaged, verify
 
-MAX_TABLES = 1 << 14  # tensors, operators or buffers; real int8 models have hundreds
 MAX_RANK = 8
 MAX_ELEMENTS = 1 << 24  # of one activation tensor: 16 MB, beyond any microcontroller's RAM
 
-# What the flatbuffers reader and numpy raise on offsets and lengths that make no sense.
+# What the flatbuffers reader and numpy raise on options tables that `verify` does not look into.
 _READ_ERRORS = (struct.error, ValueError, IndexError, TypeError, OverflowError)
 
 
@@ -61,20 +62,11 @@ def parse(data: bytes) -> Graph:
 
 def read(data: bytes) -> Graph:
     """Read the file's only subgraph as it is: no passes, nothing said about support."""
-    if data[4:8] != b"TFL3":
-        raise ModelError(
-            f"this is not a TFLite model ({len(data)} bytes, no TFL3 identifier); "
-            "give a .tflite file as written by the TFLite converter"
-        )
+    verify(data)
     try:
         return _Reader(data).graph()
     except _READ_ERRORS as error:
-        raise damaged(f"its tables point outside the file ({error})") from error
-
-
-def damaged(what: str) -> ModelError:
-    """The error for a file that breaks the format."""
-    return ModelError(f"the model file is damaged: {what}; copy or convert it again")
+        raise damaged(f"an operator's options are out of place ({error})") from error
 
 
 class _Reader:
@@ -91,28 +83,22 @@ class _Reader:
 
     def graph(self) -> Graph:
         model = self._model
+        if model.Version() != 3:
+            raise ModelError(f"the model has schema version {model.Version()}; supported is 3: convert it again")
         if model.SubgraphsLength() != 1:
             raise ModelError(
                 f"the model has {model.SubgraphsLength()} subgraphs; supported is exactly one: "
                 "convert it without control flow and signatures of its own"
             )
         subgraph = model.Subgraphs(0)
-        self._count(model.BuffersLength(), "buffers")
-        tensors = self._count(subgraph.TensorsLength(), "tensors")
-        operators = self._count(subgraph.OperatorsLength(), "operators")
         return Graph(
-            tensors=tuple(self._tensor(i, subgraph.Tensors(i)) for i in range(tensors)),
-            ops=tuple(self._op(i, subgraph.Operators(i)) for i in range(operators)),
+            tensors=tuple(self._tensor(i, subgraph.Tensors(i)) for i in range(subgraph.TensorsLength())),
+            ops=tuple(self._op(i, subgraph.Operators(i)) for i in range(subgraph.OperatorsLength())),
             inputs=self._indices(subgraph.InputsAsNumpy(), subgraph.InputsIsNone()),
             outputs=self._indices(subgraph.OutputsAsNumpy(), subgraph.OutputsIsNone()),
             sha256=hashlib.sha256(self._data).hexdigest(),
             description=self._text(model.Description()),
         )
-
-    def _count(self, count: int, what: str) -> int:
-        if count > MAX_TABLES:
-            raise damaged(f"it claims {count} {what}, the limit is {MAX_TABLES}")
-        return count
 
     def _spend(self, size: int) -> None:
         self._budget -= size
@@ -132,11 +118,16 @@ class _Reader:
     def _text(self, value: bytes | None) -> str:
         """A name for messages and comments: control characters become '?'."""
         self._spend(len(value or b""))
-        text = (value or b"").decode("utf-8", "replace")
+        try:
+            text = (value or b"").decode()
+        except UnicodeDecodeError as error:
+            raise damaged(f"the name {value!r} is not UTF-8") from error
         return "".join(c if c.isprintable() else "?" for c in text)
 
     def _tensor(self, index: int, table: tflite.Tensor) -> Tensor:
         name = self._text(table.Name())
+        if table.Sparsity() is not None:
+            raise ModelError(f"tensor {index} '{name}' is stored sparse; supported are dense tensors: densify it")
         shape = self._indices(table.ShapeAsNumpy(), table.ShapeIsNone())
         size = 1
         for dim in shape:
@@ -174,14 +165,14 @@ class _Reader:
         return values
 
     def _quantization(self, index: int, name: str, table: tflite.Tensor, shape: tuple[int, ...]) -> Quantization | None:
-        """As TFLite's loader: absent without both scales and zero points."""
+        """Absent without scales."""
         q = table.Quantization()
-        if q is None or not q.ScaleLength() or not q.ZeroPointLength():
+        if q is None or not q.ScaleLength():
             return None
         axis, count = q.QuantizedDimension(), q.ScaleLength()
         if q.ZeroPointLength() != count:
             raise damaged(f"tensor {index} '{name}' has {count} scales and {q.ZeroPointLength()} zero points")
-        if count > 1 and not (0 <= axis < len(shape) and shape[axis] == count):
+        if not 0 <= axis < max(len(shape), 1) or (count > 1 and shape[axis] != count):
             raise damaged(f"tensor {index} '{name}' of shape {list(shape)} has {count} scales along dimension {axis}")
         scale = self._vector(q.ScaleAsNumpy(), False).astype(np.float32)
         if not np.all(np.isfinite(scale) & (scale >= 0)):
@@ -194,7 +185,7 @@ class _Reader:
         if not 0 <= table.OpcodeIndex() < self._model.OperatorCodesLength():
             raise damaged(f"operator {index} names operator code {table.OpcodeIndex()}, which does not exist")
         code = self._model.OperatorCodes(table.OpcodeIndex())
-        builtin = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
+        builtin = max(_builtin_code(code), code.DeprecatedBuiltinCode())
         kind = KINDS.get(builtin, f"operator code {builtin}")
         if kind == "CUSTOM":
             kind = f"CUSTOM {self._text(code.CustomCode())}"
@@ -225,3 +216,9 @@ class _Reader:
             return self._indices(getattr(options, accessor(name) + "AsNumpy")(), absent)
         value = getattr(options, accessor(name))()
         return ENUM_FIELDS[name].get(value, f"number {value}") if name in ENUM_FIELDS else value
+
+
+def _builtin_code(code: tflite.OperatorCode) -> int:
+    """The field itself; PyPI tflite's `BuiltinCode` prefers the deprecated field, TFLite takes the larger one."""
+    field = code._tab.Offset(10)
+    return code._tab.Get(Int32Flags, field + code._tab.Pos) if field else 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from edge_tr.errors import ModelError
 from edge_tr.ir.graph import Graph
 from edge_tr.ir.params import params
+from edge_tr.ir.verify import damaged
 
 
 def check_indices(graph: Graph) -> None:
@@ -24,23 +25,19 @@ def check_order(graph: Graph) -> None:
         where = f"operator {op.index} ({op.kind})"
         for i in op.inputs:
             if i != -1 and i not in known:
-                raise _miswired(f"{where} reads tensor {i} before anything has written it")
+                raise damaged(f"{where} reads tensor {i} before anything has written it")
         if known.intersection(op.outputs):
-            raise _miswired(f"{where} writes a tensor that already has a value")
+            raise damaged(f"{where} writes a tensor that already has a value")
         known.update(op.outputs)
     for i in graph.outputs:
         if i not in known - given:
-            raise _miswired(f"output tensor {i} is never written")
+            raise damaged(f"output tensor {i} is never written")
 
 
 def _check_indices(where: str, indices: tuple[int, ...], count: int) -> None:
     bad = [i for i in indices if not 0 <= i < count]
     if bad:
-        raise _miswired(f"{where} names tensor {bad[0]} of {count}")
-
-
-def _miswired(what: str) -> ModelError:
-    return ModelError(f"the model file is damaged: {what}; copy or convert it again")
+        raise damaged(f"{where} names tensor {bad[0]} of {count}")
 
 
 def check_support(graph: Graph) -> None:

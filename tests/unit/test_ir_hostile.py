@@ -110,6 +110,18 @@ def test_thousands_of_operators_that_share_one_long_vector():
     assert not survives(bytes(data))
 
 
+def test_a_name_without_an_end_and_an_offset_out_of_the_file():
+    """The interpreter would read past both; `verify` does not let them through."""
+    data = build("QUANTIZE", np.random.default_rng(2))
+    tensor = tflite.Model.GetRootAs(data, 0).Subgraphs(0).Tensors(0)
+    end = tensor._tab.Vector(tensor._tab.Offset(10)) + len(tensor.Name())
+    with pytest.raises(ModelError, match="a name without an end"):
+        parse(data[:end] + b"x" + data[end + 1 :])
+    field = table_field(tensor, 4)
+    with pytest.raises(ModelError, match="points to bytes"):
+        parse(data[:field] + struct.pack("<I", len(data)) + data[field + 4 :])
+
+
 @pytest.mark.parametrize("dims", [(2**31 - 1, 2**31 - 1), (1, 2**31 - 1), (-1, -1), (1, 0)])
 def test_impossible_shapes(dims):
     data = bytearray(build("QUANTIZE", np.random.default_rng(2)))

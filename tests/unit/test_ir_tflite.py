@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import tflite
 from models.random_ops import BUILDERS, build, flat_shape
 
 from edge_tr.errors import ModelError, UsageError
@@ -187,6 +188,31 @@ def test_per_channel_fully_connected_that_the_reference_gets_wrong_is_refused():
     model.op("FULLY_CONNECTED", [x, w, -1], [y], keep_num_dims=True)
     with pytest.raises(ModelError, match="per-channel weights with keep_num_dims"):
         parse(model.finish([x], [y]))
+
+
+def patched(data: bytes, table, field: int, value: bytes) -> bytes:
+    """`data` with a scalar field of one of its tables overwritten."""
+    position = table._tab.Pos + table._tab.Offset(4 + 2 * field)
+    return data[:position] + value + data[position + len(value) :]
+
+
+def test_newer_operator_versions_are_refused():
+    data = conv_model()
+    code = tflite.Model.GetRootAs(data, 0).OperatorCodes(0)
+    with pytest.raises(ModelError, match="version 99; supported: 1 to 8"):
+        parse(patched(data, code, 2, b"\x63"))
+
+
+def test_of_two_operator_codes_the_larger_one_counts_as_in_the_interpreter():
+    data = build("AVERAGE_POOL_2D", np.random.default_rng(1))
+    code = tflite.Model.GetRootAs(data, 0).OperatorCodes(0)
+    assert parse(patched(data, code, 3, b"\x11")).ops[0].kind == "MAX_POOL_2D"
+
+
+def test_another_schema_version_is_refused():
+    data = conv_model()
+    with pytest.raises(ModelError, match="schema version 4"):
+        parse(patched(data, tflite.Model.GetRootAs(data, 0), 0, b"\x04"))
 
 
 def test_names_cannot_carry_terminal_codes():
