@@ -74,7 +74,7 @@ class Oracle:
         after the operator that writes them.
         """
         results = self._read(self._interpreter, x, tuple(i for op in self._graph.ops for i in op.outputs))
-        for i in self._overwritten():
+        for i in self._overwritten() if len(x) else ():
             results |= self._read(_interpreter(self.runtime, truncate(self._data, i)), x, (i,))
         return results
 

@@ -34,7 +34,7 @@ def shape_text(shape: tuple[int, ...]) -> str:
     return "x".join(str(d) for d in shape) or "scalar"
 
 
-def activation_tensor(graph: Graph, op: Op, index: int, what: str) -> Tensor:
+def activation_tensor(graph: Graph, index: int, what: str) -> Tensor:
     """A computed int8 tensor with one positive scale and a zero point in int8."""
     require(index >= 0, f"no {what}", f"an int8 {what}")
     tensor = graph.tensor(index)

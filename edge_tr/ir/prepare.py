@@ -50,8 +50,8 @@ MAX_OPTION_RANK = 8  # of RESHAPE's shape when it is an option
 def _ends(graph: Graph, op: Op) -> tuple[Tensor, Tensor]:
     """The first input and the output, both int8 activations."""
     return (
-        activation_tensor(graph, op, op.inputs[0], "input"),
-        activation_tensor(graph, op, op.outputs[0], "output"),
+        activation_tensor(graph, op.inputs[0], "input"),
+        activation_tensor(graph, op.outputs[0], "output"),
     )
 
 
@@ -71,7 +71,7 @@ def add(graph: Graph, op: Op) -> AddParams:
     """Both inputs are brought to twice the larger scale with 20 bits of headroom."""
     arity(op, (2,))
     a, y = _ends(graph, op)
-    b = activation_tensor(graph, op, op.inputs[1], "second input")
+    b = activation_tensor(graph, op.inputs[1], "second input")
     require(
         a.shape == b.shape,
         f"inputs of shapes {shape_text(a.shape)} and {shape_text(b.shape)}",

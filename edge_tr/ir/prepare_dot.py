@@ -30,8 +30,8 @@ def conv(graph: Graph, op: Op) -> ConvParams:
     """Weights OHWI, per-tensor or per output channel; TFLite insists on a bias."""
     arity(op, (3,))
     require_options(op)
-    x = activation_tensor(graph, op, op.inputs[0], "input")
-    y = activation_tensor(graph, op, op.outputs[0], "output")
+    x = activation_tensor(graph, op.inputs[0], "input")
+    y = activation_tensor(graph, op.outputs[0], "output")
     w = _weights(graph, op, rank=4, channel_axis=0)
     image, (c_out, kh, kw, c_in) = image_shape(x, "input"), w.shape
     require(
@@ -62,8 +62,8 @@ def depthwise(graph: Graph, op: Op) -> DepthwiseParams:
     """Weights 1HWO with o = channel * depth_multiplier + m; the multiplier follows from the shapes."""
     arity(op, (2, 3))
     require_options(op)
-    x = activation_tensor(graph, op, op.inputs[0], "input")
-    y = activation_tensor(graph, op, op.outputs[0], "output")
+    x = activation_tensor(graph, op.inputs[0], "input")
+    y = activation_tensor(graph, op.outputs[0], "output")
     w = _weights(graph, op, rank=4, channel_axis=3)
     image, (one, kh, kw, c_out) = image_shape(x, "input"), w.shape
     require(
@@ -96,8 +96,8 @@ def fully_connected(graph: Graph, op: Op) -> FullyConnectedParams:
     arity(op, (2, 3))
     layout = op.options.get("weights_format", 0)
     require(layout == 0, f"weights format {layout}", "the default format")
-    x = activation_tensor(graph, op, op.inputs[0], "input")
-    y = activation_tensor(graph, op, op.outputs[0], "output")
+    x = activation_tensor(graph, op.inputs[0], "input")
+    y = activation_tensor(graph, op.outputs[0], "output")
     w = _weights(graph, op, rank=2, channel_axis=0)
     units, depth = w.shape
     keep = op.options.get("keep_num_dims", False)

@@ -121,7 +121,7 @@ class _Reader:
         try:
             text = (value or b"").decode()
         except UnicodeDecodeError as error:
-            raise damaged(f"the name {value!r} is not UTF-8") from error
+            raise damaged(f"the name {value[:40]!r} is not UTF-8") from error
         return "".join(c if c.isprintable() else "?" for c in text)
 
     def _tensor(self, index: int, table: tflite.Tensor) -> Tensor:
