@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from models.random_ops import BUILDERS, build
 
 from edge_tr.errors import ModelError
 from edge_tr.golden.oracle import Oracle
 from edge_tr.golden.run import run, sample_shape
 from edge_tr.ir.tflite import parse
 from edge_tr.ir.writer import ModelWriter
+from tests.models.random_ops import BUILDERS, build
 
 MODELS_PER_KIND = 150
 

@@ -8,11 +8,11 @@ import time
 import numpy as np
 import pytest
 import tflite
-from models.random_ops import BUILDERS, build
 
 from edge_tr.errors import ModelError
 from edge_tr.golden.run import run, sample_shape
 from edge_tr.ir.tflite import parse
+from tests.models.random_ops import BUILDERS, build
 
 SECONDS = 2.0  # for one small file; measured: milliseconds
 WORDS = (0, 1, 0xFFFFFFFF, 0x7FFFFFFF, 0x80000000, 1 << 24, 65536, 4)

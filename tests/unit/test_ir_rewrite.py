@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from models.random_ops import build
 
 from edge_tr.errors import UsageError
 from edge_tr.ir.params import DOT_KINDS, dot_weights
 from edge_tr.ir.rewrite import rewrite_weights
 from edge_tr.ir.tflite import parse
 from edge_tr.ir.writer import ModelWriter
+from tests.models.random_ops import build
 
 
 @pytest.mark.parametrize("kind", DOT_KINDS)
