@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from firmware.harness_build import HERE, compile_c, compile_model, compile_runtime, run_c
-from firmware.harness_models import WAYS, expected_bytes, lower_with, random_network, samples
-from models.random_ops import BUILDERS, build
 
 from edge_tr.errors import ModelError
 from edge_tr.ir.graph import Graph
 from edge_tr.ir.tflite import parse
 from edge_tr.ir.writer import ModelWriter
 from edge_tr.tr import requant
+from tests.firmware.harness_build import HERE, compile_c, compile_model, compile_runtime, run_c
+from tests.firmware.harness_models import WAYS, expected_bytes, lower_with, random_network, samples
+from tests.models.random_ops import BUILDERS, build
 
 INT32 = np.iinfo(np.int32)
 CORNERS = np.array([INT32.min, INT32.min + 1, -(1 << 30), -3, -2, -1, 0, 1, 2, 3, 1 << 30, INT32.max - 1, INT32.max])

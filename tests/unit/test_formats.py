@@ -132,9 +132,10 @@ def any_tables(draw) -> Table:
     low, high = (-128, 127) if layout == LAYOUT.INT8 else (0, 0xFFFF)
     rows = draw(st.lists(st.lists(st.integers(low, high), max_size=9), min_size=1, max_size=6))
     starts = np.cumsum([0, *map(len, rows)])
+    words = np.array([word for row in rows for word in row])
     header = {name: draw(st.integers(0, 0xFFFF)) for name in ("group", "budget", "data_budget")}
     depth, planes = draw(st.integers(0, 0xFFFFFFFF)), draw(st.integers(0, 8))
-    return Table(layout, **header, depth=depth, planes=planes, starts=starts, words=np.array(sum(rows, [])))
+    return Table(layout, **header, depth=depth, planes=planes, starts=starts, words=words)
 
 
 @SEEDED
