@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +22,8 @@ from edge_tr.ir.graph import Graph
 from edge_tr.ir.rewrite import rewrite_weights
 from edge_tr.lower.budget import parse as parse_budget
 from edge_tr.lower.kernels import parse_choice
-from edge_tr.lower.program import Program, lower, revealed_weights
+from edge_tr.lower.machines import isa_of
+from edge_tr.lower.program import Layer, Program, lower, revealed_weights
 from edge_tr.manifest import MANIFEST_VERSION, BuildFolder, LayerRecord, Manifest
 from edge_tr.report.html import html_report
 from edge_tr.target import check as device_check
@@ -31,7 +32,7 @@ from edge_tr.target.flash import FlashResult
 from edge_tr.target.flash import flash as flash_image
 from edge_tr.target.link import Link
 from edge_tr.target.port import open_port
-from edge_tr.target.toolchain import Linked, OverflowingLink, Sizes, compile_and_link
+from edge_tr.target.toolchain import Linked, OverflowingLink, compile_and_link
 
 Progress = Callable[[str, int, int, str], None]
 """Called as progress(what, done, total, unit)."""
@@ -58,7 +59,7 @@ def build(
     board = boards.load(target)
     data = tflite.read_file(model)
     graph = tflite.parse(data)
-    program = lower(graph, parse_budget(budget), parse_choice(list(kernels)))
+    program = lower(graph, parse_budget(budget), parse_choice(list(kernels)), isa_of(board.core))
     revealed = rewrite_weights(data, revealed_weights(program))
     tree = mcu.source_tree(program, board.name, model.name)
     build_id = mcu.build_id(tree, board.name)
@@ -69,10 +70,10 @@ def build(
     try:
         linked = _compile(board, folder, list(tree), progress)
     except OverflowingLink as overflow:
-        manifest = _manifest(program, board, model.name, build_id, overflow.sizes)
+        manifest = _manifest(program, board, model.name, build_id, overflow)
         folder.manifest_file.write_text(manifest.to_json(), encoding="utf-8")
         raise NotFitting(manifest) from None
-    manifest = _manifest(program, board, model.name, build_id, linked.sizes)
+    manifest = _manifest(program, board, model.name, build_id, linked)
     if not manifest.fits:
         folder.manifest_file.write_text(manifest.to_json(), encoding="utf-8")
         raise NotFitting(manifest)
@@ -126,7 +127,7 @@ def _compile(board: Board, folder: BuildFolder, paths: Sequence[str], progress: 
     if board.second_stage is not None:
         loader = compile_and_link(board, board.second_stage, [], [], folder.objects, "loader")
         shutil.copyfile(loader.elf, folder.loader)
-    sources = [folder.sources / path for path in paths if path.endswith(".c")]
+    sources = [folder.sources / path for path in paths if path.endswith((".c", ".S"))]
     includes = [folder.sources / part for part in ("include", "model", "app")]
     return compile_and_link(
         board,
@@ -154,8 +155,8 @@ def _seal(board: Board, folder: BuildFolder, linked: Linked, build_id: int, sha2
     folder.image.write_bytes(sealed)
 
 
-def _manifest(program: Program, board: Board, model: str, build_id: int, sizes: Sizes) -> Manifest:
-    memory = board.memory
+def _manifest(program: Program, board: Board, model: str, build_id: int, linked: Linked | OverflowingLink) -> Manifest:
+    memory, sizes = board.memory, linked.sizes
     return Manifest(
         manifest_version=MANIFEST_VERSION,
         edge_tr_version=__version__,
@@ -171,13 +172,13 @@ def _manifest(program: Program, board: Board, model: str, build_id: int, sizes: 
         arena_bytes=program.memory.size,
         arena_lower_bound=program.memory.lower_bound,
         fits=sizes.flash <= memory.flash_bytes and sizes.ram <= memory.ram_bytes,
-        layers=tuple(_layer_record(program, index) for index in range(len(program.layers))),
+        layers=tuple(_layer_record(layer, linked.symbols) for layer in program.layers),
     )
 
 
-def _layer_record(program: Program, index: int) -> LayerRecord:
-    layer = program.layers[index]
+def _layer_record(layer: Layer, symbols: Mapping[str, int]) -> LayerRecord:
     dot = layer.dot
+    own = (size for name, size in symbols.items() if name == layer.name or name.startswith(f"{layer.name}_"))
     return LayerRecord(
         name=layer.name,
         op=layer.op.kind,
@@ -192,7 +193,7 @@ def _layer_record(program: Program, index: int) -> LayerRecord:
         budget=str(dot.setting) if dot else "",
         data_terms=dot.setting.data_terms if dot else None,
         kernel=dot.kernel.name if dot else "reference",
-        flash_bytes=layer.flash_bytes,
+        flash_bytes=sum(own),
     )
 
 

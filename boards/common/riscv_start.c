@@ -36,6 +36,7 @@ __attribute__((naked, used)) _Noreturn void tr_begin(void)
                      ".option pop\n\t"
                      "la sp, tr_stack_top\n\t"
                      "la t0, tr_trap\n\t"
+                     ".option arch, +zicsr\n\t" /* not in -march: GCC 12 would find no libgcc for it */
                      "csrw mtvec, t0\n\t"
                      "j tr_prepare");
 }

@@ -37,14 +37,14 @@ static int early_byte = -1; /* received before the FIFO was switched on; -1: non
 static uint32_t minstret(void)
 {
     uint32_t value;
-    __asm__ volatile("csrr %0, minstret" : "=r"(value));
+    __asm__ volatile(".option arch, +zicsr\n\tcsrr %0, minstret" : "=r"(value));
     return value;
 }
 
 static uint32_t minstreth(void)
 {
     uint32_t value;
-    __asm__ volatile("csrr %0, minstreth" : "=r"(value));
+    __asm__ volatile(".option arch, +zicsr\n\tcsrr %0, minstreth" : "=r"(value));
     return value;
 }
 

@@ -21,6 +21,7 @@ from edge_tr.ir.params import (
     RequantizeParams,
     SoftmaxParams,
 )
+from edge_tr.lower.generated import Code, Function
 from edge_tr.lower.program import Layer, Program
 
 Initialisers = dict[str, str]
@@ -39,6 +40,7 @@ class LayerCode:
     output: int
     output_bytes: int
     scratch: int | None
+    scratch_type: str
     arrays: tuple[tuple[str, str, np.ndarray], ...] = ()
     lookup_name: str = ""
     lookup: np.ndarray | None = field(default=None, repr=False)
@@ -46,6 +48,36 @@ class LayerCode:
     @property
     def name(self) -> str:
         return self.layer.name
+
+    @property
+    def table(self) -> bytes | None:
+        """The layer's weight table, if it has one."""
+        dot = self.layer.dot
+        return dot.body if dot is not None and isinstance(dot.body, bytes) else None
+
+    @property
+    def code(self) -> Code | None:
+        """The layer's generated code, if it has any."""
+        dot = self.layer.dot
+        return dot.body if dot is not None and isinstance(dot.body, Code) else None
+
+    def functions(self) -> list[tuple[str, Function | None]]:
+        """C name and program of every generated function; one per output channel in a depthwise layer."""
+        loops = isinstance(self.layer.params, DepthwiseParams)
+        functions = self.code.functions if self.code is not None else ()
+        return [(f"{self.name}_code{n if loops else ''}", function) for n, function in enumerate(functions)]
+
+    @property
+    def loops(self) -> bool:
+        """Whether the functions run over a row of windows."""
+        return self.code is not None and isinstance(self.layer.params, DepthwiseParams)
+
+    def quick_rows(self) -> list[str]:
+        """Initialisers of struct tr_channel."""
+        quick = self.layer.dot.quick
+        columns = (quick.low, quick.high, quick.factor, quick.offset)
+        rows = zip(*(column.tolist() for column in columns), quick.near.tolist())
+        return ["{" + ", ".join([*map(integer, row[:-1]), f"0x{row[-1]:x}u"]) + "}" for row in rows]
 
 
 def constants_of(program: Program, layer: Layer) -> LayerCode:
@@ -62,6 +94,7 @@ def constants_of(program: Program, layer: Layer) -> LayerCode:
         output=program.offset(layer.output),
         output_bytes=layer.output_bytes,
         scratch=None if dot is None else program.memory.offsets[layer.name],
+        scratch_type="int32_t" if dot is not None and isinstance(dot.body, Code) else "int16_t",
         arrays=_arrays(layer),
         lookup_name=lookup_name,
         lookup=lookup,
@@ -84,7 +117,7 @@ def _arrays(layer: Layer) -> tuple[tuple[str, str, np.ndarray], ...]:
         return ()
     requant = layer.params.requant
     return (
-        ("int32_t", f"{layer.name}_bias", layer.params.bias),
+        ("int32_t", f"{layer.name}_bias", (layer.dot.bias & 0xFFFFFFFF).astype(np.uint32).view(np.int32)),
         ("int32_t", f"{layer.name}_multiplier", requant.multiplier),
         ("int8_t", f"{layer.name}_shift", requant.shift),
     )
@@ -100,20 +133,20 @@ def _call(params: object, layer: Layer) -> tuple[str, str, Initialisers]:
 def _(params: ConvParams, layer: Layer) -> tuple[str, str, Initialisers]:
     window = _window(params.kernel, params.stride, params.dilation, params.pad)
     shapes = {"input": _shape(params.input_shape), "output": _shape(params.output_shape)}
-    return "tr_convolution", "tr_conv_2d", shapes | {"window": window} | _dot(layer)
+    return _convolution(layer, "tr_conv_2d", shapes, window)
 
 
 @_call.register
 def _(params: DepthwiseParams, layer: Layer) -> tuple[str, str, Initialisers]:
     window = _window(params.kernel, params.stride, params.dilation, params.pad)
     shapes = {"input": _shape(params.input_shape), "output": _shape(params.output_shape)}
-    return "tr_convolution", "tr_depthwise_conv_2d", shapes | {"window": window} | _dot(layer)
+    return _convolution(layer, "tr_depthwise_conv_2d", shapes, window)
 
 
 @_call.register
 def _(params: FullyConnectedParams, layer: Layer) -> tuple[str, str, Initialisers]:
     rows = {"input": _shape((params.rows, 1, params.depth)), "output": _shape((params.rows, 1, params.units))}
-    return "tr_convolution", "tr_conv_2d", rows | {"window": _window((1, 1), (1, 1))} | _dot(layer)
+    return _convolution(layer, "tr_conv_2d", rows, _window((1, 1), (1, 1)))
 
 
 @_call.register
@@ -192,19 +225,39 @@ def _affine(params: MeanParams | RequantizeParams) -> Initialisers:
     }
 
 
-def _dot(layer: Layer) -> Initialisers:
+def _output(layer: Layer) -> str:
     params, name = layer.params, layer.name
-    lookup_name, _ = _lookup(layer)
     low, high = params.activation
-    to = f".multiplier = {name}_multiplier, .shift = {name}_shift, .zero_point = {params.output_zero_point}"
+    arrays = ", ".join(f".{array} = {name}_{array}" for array in ("quick", "bias", "multiplier", "shift"))
+    return f"{{{arrays}, .zero_point = {params.output_zero_point}, .minimum = {low}, .maximum = {high}}}"
+
+
+def _table_dot(layer: Layer) -> Initialisers:
+    lookup_name, _ = _lookup(layer)
     return {
-        "input_zero_point": integer(params.input_zero_point),
+        "input_zero_point": integer(layer.params.input_zero_point),
         "data_terms": lookup_name or "0",
         "dot": f"&{layer.dot.kernel.symbol}",
-        "table": f"{name}_table",
-        "bias": f"{name}_bias",
-        "to": f"{{{to}, .minimum = {low}, .maximum = {high}}}",
+        "table": f"{layer.name}_table",
+        "to": _output(layer),
     }
+
+
+def _code_dot(layer: Layer) -> Initialisers:
+    lookup_name, _ = _lookup(layer)
+    loops = isinstance(layer.params, DepthwiseParams)
+    return {
+        "padding": "0" if lookup_name else integer(layer.params.input_zero_point),
+        "data_terms": lookup_name or "0",
+        "loops" if loops else "code": f"{layer.name}_loops" if loops else f"{layer.name}_code",
+        "to": _output(layer),
+    }
+
+
+def _convolution(layer: Layer, function: str, shapes: Initialisers, window: str) -> tuple[str, str, Initialisers]:
+    if isinstance(layer.dot.body, Code):
+        return "tr_pairs", f"{function}_pairs", shapes | {"window": window} | _code_dot(layer)
+    return "tr_convolution", function, shapes | {"window": window} | _table_dot(layer)
 
 
 def _shape(shape: tuple[int, int, int]) -> str:
@@ -222,4 +275,3 @@ def _window(
 
 def _factor(requant: Requant) -> str:
     return f"{{{integer(requant.multiplier[0])}, {int(requant.shift[0])}}}"
-

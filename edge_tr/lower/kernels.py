@@ -11,22 +11,41 @@ from dataclasses import dataclass, field
 
 from edge_tr.errors import UsageError
 from edge_tr.formats.term_table import Table
+from edge_tr.ir.params import DotParams
+from edge_tr.lower import generated
 from edge_tr.lower.budget import TrSetting
 from edge_tr.lower.tables import MAX_PLANE_OFFSETS, int8_table, plane_count, plane_table, term_table
 from edge_tr.tr.reveal import Revealed
 
 
 @dataclass(frozen=True)
-class Kernel:
-    """`symbol` is the C object; `scratch_bytes(depth, planes)` what it needs per layer, the patch
-    included; `takes` whether its table format can hold these weights."""
+class TableKernel:
+    """Weights in a table that one C routine reads. `symbol` is its C object; `scratch_bytes(depth, planes)`
+    what it needs per layer, the patch included; `fits` whether its table format can hold these weights."""
 
     name: str
-    symbol: str
     doc: str
+    symbol: str
     table: Callable[[Revealed, TrSetting], Table]
     scratch_bytes: Callable[[int, int], int]
-    takes: Callable[[Revealed, TrSetting], bool]
+    fits: Callable[[Revealed, TrSetting], bool] = lambda revealed, setting: True
+
+    def takes(self, params: DotParams, revealed: Revealed, setting: TrSetting) -> bool:
+        return self.fits(revealed, setting)
+
+
+@dataclass(frozen=True)
+class CodeKernel:
+    """Weights as generated code."""
+
+    name: str
+    doc: str
+
+    def takes(self, params: DotParams, revealed: Revealed, setting: TrSetting) -> bool:
+        return generated.takes(params)
+
+
+Kernel = TableKernel | CodeKernel
 
 
 def _fits_offsets(revealed: Revealed, setting: TrSetting) -> bool:
@@ -34,29 +53,28 @@ def _fits_offsets(revealed: Revealed, setting: TrSetting) -> bool:
 
 
 KERNELS: tuple[Kernel, ...] = (
-    Kernel(
+    CodeKernel("pairs", "generated straight-line code over two pixels a word"),
+    TableKernel(
         "planes",
-        "tr_dot_planes",
         "exponent-ordered term lists on pre-shifted activations",
+        "tr_dot_planes",
         plane_table,
         lambda depth, planes: 2 * depth * planes,
         _fits_offsets,
     ),
-    Kernel(
+    TableKernel(
         "term-pairs",
-        "tr_dot_pairs",
         "the literal term-pair MAC loop, both operands as terms",
+        "tr_dot_pairs",
         term_table,
         lambda depth, planes: 2 * (depth + depth % 2) + 4 * depth,
-        lambda revealed, setting: True,
     ),
-    Kernel(
+    TableKernel(
         "int8",
-        "tr_dot_int8",
         "the int8 multiply baseline",
+        "tr_dot_int8",
         int8_table,
         lambda depth, planes: 2 * depth,
-        lambda revealed, setting: True,
     ),
 )
 _BY_NAME = {kernel.name: kernel for kernel in KERNELS}
@@ -86,15 +104,16 @@ def parse_choice(texts: list[str]) -> KernelChoice:
     return KernelChoice(default, layers)
 
 
-def choose(choice: KernelChoice, layer: str, revealed: Revealed, setting: TrSetting) -> Kernel:
-    """The kernel of one layer; UsageError if the one asked for cannot hold its weights."""
-    wanted = choice.layers.get(layer, choice.default)
+def choose(choice: KernelChoice, layer: str, params: DotParams, revealed: Revealed, setting: TrSetting) -> Kernel:
+    """The kernel of one layer: the one named for it, or the default if that takes it, or the first that does.
+
+    UsageError if the one named for this layer does not take it.
+    """
+    wanted = choice.layers.get(layer)
     if wanted is None:
-        return next(kernel for kernel in KERNELS if kernel.takes(revealed, setting))
-    if not wanted.takes(revealed, setting):
-        depth = revealed.values.shape[1]
-        raise UsageError(
-            f"kernel {wanted.name} cannot hold layer {layer}: its reduction axis of {depth} is too long; "
-            f"choose another with --kernel {layer}=NAME"
-        )
+        order = (choice.default, *KERNELS) if choice.default else KERNELS
+        return next(kernel for kernel in order if kernel.takes(params, revealed, setting))
+    if not wanted.takes(params, revealed, setting):
+        able = [kernel.name for kernel in KERNELS if kernel.takes(params, revealed, setting)]
+        raise UsageError(f"kernel {wanted.name} does not take layer {layer}; use {' or '.join(able)}")
     return wanted

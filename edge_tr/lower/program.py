@@ -11,8 +11,10 @@ from edge_tr.formats import term_table
 from edge_tr.ir.graph import Graph, Op, Tensor
 from edge_tr.ir.params import DotParams, FullyConnectedParams, Params, ReshapeParams, params, with_weights
 from edge_tr.lower.budget import Budget, TrSetting, check_names
-from edge_tr.lower.kernels import Kernel, KernelChoice, choose
+from edge_tr.lower.generated import Code, generate
+from edge_tr.lower.kernels import CodeKernel, Kernel, KernelChoice, choose
 from edge_tr.lower.memory import Buffer, MemoryPlan, plan
+from edge_tr.lower.quick import Quick, quick
 from edge_tr.tr.reveal import reveal, truncate_data
 
 
@@ -22,7 +24,9 @@ class DotProduct:
 
     setting: TrSetting
     kernel: Kernel
-    table: bytes
+    body: bytes | Code  # the weight table, or the generated code
+    bias: np.ndarray  # int64 [rows]: what a sum lacks
+    quick: Quick
     macs: int
     weights: int
     terms: int
@@ -43,11 +47,6 @@ class Layer:
     output_bytes: int
     tensor_name: str
     dot: DotProduct | None
-
-    @property
-    def flash_bytes(self) -> int:
-        """Bytes of its table, biases, multipliers and shifts; 0 for a layer without weights."""
-        return 0 if self.dot is None else len(self.dot.table) + len(self.params.bias) * (4 + 4 + 1)
 
 
 @dataclass(frozen=True)
@@ -77,8 +76,8 @@ def buffer_name(index: int) -> str:
     return f"tensor {index}"
 
 
-def lower(graph: Graph, budget: Budget, choice: KernelChoice) -> Program:
-    """Plan every layer. UsageError for names in `budget` or `choice` that the model does not have."""
+def lower(graph: Graph, budget: Budget, choice: KernelChoice, isa: str = "c") -> Program:
+    """Plan every layer for an instruction set of `lower.machines`. UsageError for names in `budget` or `choice` that the model does not have."""
     aliases = _aliases(graph)
     ops = [op for op in graph.ops if op.outputs[0] not in aliases]
     if not ops:
@@ -88,7 +87,7 @@ def lower(graph: Graph, budget: Budget, choice: KernelChoice) -> Program:
     unknown = sorted(set(choice.layers) - set(with_dots))
     if unknown:
         raise UsageError(f"--kernel names {', '.join(unknown)}; this model has {', '.join(with_dots)}")
-    layers = tuple(_layer(graph, op, aliases, budget, choice) for op in ops)
+    layers = tuple(_layer(graph, op, aliases, budget, choice, isa) for op in ops)
     return Program(
         sha256=graph.sha256,
         budget=budget,
@@ -120,12 +119,12 @@ def _aliases(graph: Graph) -> dict[int, int]:
     return aliases
 
 
-def _layer(graph: Graph, op: Op, aliases: dict[int, int], budget: Budget, choice: KernelChoice) -> Layer:
+def _layer(graph: Graph, op: Op, aliases: dict[int, int], budget: Budget, choice: KernelChoice, isa: str) -> Layer:
     record = params(graph, op)
     name = layer_name(op)
     dot = None
     if isinstance(record, DotParams):
-        record, dot = _dot_product(name, record, budget.of(name), choice)
+        record, dot = _dot_product(name, record, budget.of(name), choice, isa)
     activations = [t for t in op.inputs if t >= 0 and graph.tensor(t).data is None]
     inputs = tuple(aliases.get(t, t) for t in activations)
     output = graph.tensor(op.outputs[0])
@@ -133,23 +132,34 @@ def _layer(graph: Graph, op: Op, aliases: dict[int, int], budget: Budget, choice
 
 
 def _dot_product(
-    name: str, record: DotParams, setting: TrSetting, choice: KernelChoice
+    name: str, record: DotParams, setting: TrSetting, choice: KernelChoice, isa: str
 ) -> tuple[DotParams, DotProduct]:
     revealed = reveal(record.weights, setting.group, setting.terms)
-    kernel = choose(choice, name, revealed, setting)
-    table = kernel.table(revealed, setting)
+    record = with_weights(record, revealed.values)
+    kernel = choose(choice, name, record, revealed, setting)
+    cut = setting.data_terms is not None
+    bias = record.bias.astype(np.int64)
+    if isinstance(kernel, CodeKernel):
+        body: bytes | Code = generate(record, revealed, cut, isa)
+        scratch = body.scratch_bytes
+        bias = bias if cut else bias - record.input_zero_point * revealed.values.sum(axis=1, dtype=np.int64)
+    else:
+        table = kernel.table(revealed, setting)
+        body, scratch = term_table.encode(table), kernel.scratch_bytes(table.depth, table.planes)
     dot = DotProduct(
         setting=setting,
         kernel=kernel,
-        table=term_table.encode(table),
+        body=body,
+        bias=bias,
+        quick=quick(record, bias),
         macs=_positions(record) * revealed.values.size,
         weights=revealed.values.size,
         terms=int(revealed.counts.sum()),
         nonzero=int(np.count_nonzero(revealed.values)),
-        data_terms=None if setting.data_terms is None else truncate_data(setting.data_terms),
-        scratch_bytes=kernel.scratch_bytes(table.depth, table.planes),
+        data_terms=truncate_data(setting.data_terms) if cut else None,
+        scratch_bytes=scratch,
     )
-    return with_weights(record, revealed.values), dot
+    return record, dot
 
 
 def _positions(record: DotParams) -> int:
@@ -171,5 +181,3 @@ def _buffers(graph: Graph, layers: tuple[Layer, ...], aliases: dict[int, int]) -
     buffers = [Buffer(buffer_name(t), graph.tensor(t).size, first[t], last[t]) for t in first]
     dots = [(step, layer) for step, layer in enumerate(layers) if layer.dot is not None]
     return buffers + [Buffer(layer.name, layer.dot.scratch_bytes, step, step) for step, layer in dots]
-
-

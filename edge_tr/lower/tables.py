@@ -81,9 +81,7 @@ def int8_table(revealed: Revealed, setting: TrSetting) -> Table:
     return _table(LAYOUT.INT8, setting, depth, 0, starts, revealed.values.ravel())
 
 
-def _table(
-    layout: int, setting: TrSetting, depth: int, planes: int, starts: np.ndarray, words: np.ndarray
-) -> Table:
+def _table(layout: int, setting: TrSetting, depth: int, planes: int, starts: np.ndarray, words: np.ndarray) -> Table:
     return Table(
         layout=layout,
         group=setting.group,

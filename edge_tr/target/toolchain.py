@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +32,7 @@ class Linked:
     elf: Path
     image: bytes | None
     sizes: Sizes
+    symbols: Mapping[str, int]  # bytes by symbol
 
 
 def compile_and_link(
@@ -66,7 +67,7 @@ def compile_and_link(
     _link(board, part, gcc, objects, elf)
     progress(len(commands) + 1, len(commands) + 1)
     image = _raw_image(board, elf) if board.toolchain.freestanding else None
-    return Linked(elf, image, _sizes(board, elf))
+    return Linked(elf, image, _sizes(board, elf), _symbols(board, elf))
 
 
 def _link(board: Board, part: Part, gcc: str, objects: Sequence[Path], elf: Path) -> None:
@@ -82,17 +83,18 @@ def _link(board: Board, part: Part, gcc: str, objects: Sequence[Path], elf: Path
         raise EdgeTrError(_failure(command(part.ldflags), done.stderr))
     unlimited = ("-Wl,--defsym=TR_FLASH_BYTES=0x10000000", "-Wl,--defsym=TR_RAM_BYTES=0x10000000")
     _run(command([*part.ldflags, *unlimited]))
-    sizes = _sizes(board, elf)
+    sizes, symbols = _sizes(board, elf), _symbols(board, elf)
     elf.unlink()
-    raise OverflowingLink(sizes)
+    raise OverflowingLink(sizes, symbols)
 
 
 class OverflowingLink(DoesNotFitError):
     """The program was linked without limits, only to learn its sizes."""
 
-    def __init__(self, sizes: Sizes) -> None:
+    def __init__(self, sizes: Sizes, symbols: Mapping[str, int]) -> None:
         super().__init__(f"needs {sizes.flash} bytes of flash and {sizes.ram} bytes of RAM")
         self.sizes = sizes
+        self.symbols = symbols
 
 
 def _sizes(board: Board, elf: Path) -> Sizes:
@@ -103,6 +105,16 @@ def _sizes(board: Board, elf: Path) -> Sizes:
     constant = (".text", ".rodata", ".vectors", ".tr_image", ".image", ".ARM", ".init", ".fini", ".eh_frame")
     code = sum(size for name, size in sections.items() if name.startswith(constant))
     return Sizes(flash=code + data, ram=data + bss + board.memory.stack_bytes)
+
+
+def _symbols(board: Board, elf: Path) -> dict[str, int]:
+    """Bytes by symbol, from `nm -S`; of two static symbols of one name, the sum."""
+    sizes: dict[str, int] = {}
+    for line in _run([_tool(board, "nm"), "-S", str(elf)]).splitlines():
+        parts = line.split()
+        if len(parts) == 4:
+            sizes[parts[3]] = sizes.get(parts[3], 0) + int(parts[1], 16)
+    return sizes
 
 
 def _raw_image(board: Board, elf: Path) -> bytes:

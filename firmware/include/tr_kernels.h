@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "tr_formats.h"
+#include "tr_output.h"
 
 /* ---- weight tables -------------------------------------------------------- */
 
@@ -62,15 +63,6 @@ struct tr_window {
     uint16_t pad_top, pad_left;
 };
 
-/* What turns an int32 sum of channel c into int8: sum * multiplier[c] * 2^(shift[c] - 31), plus
- * the zero point, clamped. */
-struct tr_output {
-    const int32_t *multiplier;
-    const int8_t *shift;
-    int16_t zero_point;
-    int8_t minimum, maximum;
-};
-
 /* CONV_2D; FULLY_CONNECTED as a 1x1 convolution over its rows; DEPTHWISE_CONV_2D. */
 struct tr_convolution {
     struct tr_shape input, output;
@@ -79,7 +71,6 @@ struct tr_convolution {
     const int16_t *data_terms; /* [256]: x + 128 -> x - zero_point cut to s terms; null keeps all */
     const struct tr_dot *dot;
     const uint32_t *table;
-    const int32_t *bias; /* [output.channels] */
     struct tr_output to;
 };
 

@@ -1,7 +1,6 @@
 /* CONV_2D and DEPTHWISE_CONV_2D over any dot-product kernel: gather a patch, then one dot product
  * per output channel. Padding is zero in x - zero_point, as in the reference. */
 #include "tr_kernels.h"
-#include "tr_requant.h"
 
 /* One activation as the dot product takes it. */
 static int16_t centred(const struct tr_convolution *layer, int8_t x)
@@ -43,9 +42,7 @@ static void rows(const struct tr_convolution *layer, const struct tr_table *tabl
 {
     layer->dot->prepare(table, scratch);
     for (uint32_t row = first; row < end; row++) {
-        int32_t sum = tr_wrapping_add(layer->bias[row], layer->dot->row(table, row, scratch));
-        int32_t scaled = tr_multiply(sum, layer->to.multiplier[row], layer->to.shift[row]);
-        output[row] = tr_clamp(tr_wrapping_add(scaled, layer->to.zero_point), layer->to.minimum, layer->to.maximum);
+        output[row] = tr_output(&layer->to, row, layer->dot->row(table, row, scratch));
     }
 }
 

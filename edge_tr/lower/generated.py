@@ -1,0 +1,77 @@
+"""Layers as generated code over pixel pairs: which functions, over which words, with which scratch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge_tr.ir.params import ConvParams, DepthwiseParams, DotParams
+from edge_tr.lower.machines import MACHINES
+from edge_tr.lower.straightline import Program, plan
+from edge_tr.tr.reveal import Revealed, TermArrays
+
+RAW_LARGEST = 128
+"""Largest |x| of int8 activations as they are."""
+CUT_LARGEST = 256
+"""Largest |x - zero_point| cut to s terms: 255 may round to 256."""
+
+
+@dataclass(frozen=True)
+class Function:
+    """One function to emit: `step` words between windows if it loops over them, else None."""
+
+    program: Program
+    step: int | None = None
+
+
+@dataclass(frozen=True)
+class Code:
+    """All functions of one layer, one per output channel in a depthwise layer (None: all weights zero)."""
+
+    isa: str
+    functions: tuple[Function | None, ...]
+    scratch_bytes: int
+
+
+def takes(params: DotParams) -> bool:
+    """Whether pairs of pixels exist: convolutions of more than one output pixel."""
+    if not isinstance(params, (ConvParams, DepthwiseParams)):
+        return False
+    height, width, _ = params.output_shape
+    return height * width > 1
+
+
+def generate(params: DotParams, revealed: Revealed, cut: bool, isa: str) -> Code:
+    """The code of one layer for `isa`; `cut`: activations are truncated to s terms."""
+    largest = CUT_LARGEST if cut else RAW_LARGEST
+    if isinstance(params, DepthwiseParams):
+        return _depthwise(params, revealed, largest, isa)
+    rows, depth = revealed.values.shape
+    program = plan(revealed.term_arrays(), rows, depth, largest, MACHINES[isa])
+    return Code(isa, (Function(program),), 4 * depth + 8 * rows)
+
+
+def plane_shape(params: DepthwiseParams) -> tuple[int, int]:
+    """Rows and columns of words of one channel: a word holds two rows, `stride` apart (tr_pairs.c)."""
+    height, width, _ = params.output_shape
+    pairs = (height + 1) // 2
+    rows = (pairs - 1) * 2 * params.stride[0] + (params.kernel[0] - 1) * params.dilation[0] + 1
+    return rows, (width - 1) * params.stride[1] + (params.kernel[1] - 1) * params.dilation[1] + 1
+
+
+def _depthwise(params: DepthwiseParams, revealed: Revealed, largest: int, isa: str) -> Code:
+    rows, pitch = plane_shape(params)
+    ky, kx = np.divmod(np.arange(params.kernel[0] * params.kernel[1]), params.kernel[1])
+    word_of_tap = ky * params.dilation[0] * pitch + kx * params.dilation[1]
+    terms = revealed.term_arrays()
+    depth = int(word_of_tap[-1]) + 1
+    functions: list[Function | None] = []
+    for channel in range(len(revealed.values)):
+        mine = TermArrays(*(column[terms.row == channel] for column in terms))
+        if len(mine.row) == 0:
+            functions.append(None)
+            continue
+        shifted = mine._replace(row=np.zeros_like(mine.row), element=word_of_tap[mine.element])
+        functions.append(Function(plan(shifted, 1, depth, largest, MACHINES[isa]), params.stride[1]))
+    return Code(isa, tuple(functions), 4 * rows * pitch + 8 * params.output_shape[1])

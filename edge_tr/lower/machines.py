@@ -1,0 +1,46 @@
+"""What planning knows of instruction sets: registers for accumulators, free shifts, cycles.
+
+The cycles are of the sequences that `codegen.assembly` emits, with each core's published table at zero
+wait states (Cortex-M0 DDI 0432, Cortex-M3 DDI 0337, Ibex): loads and stores 2, the rest 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from edge_tr.lower.straightline import Flush, Instruction, Load, Machine
+
+
+def _cost(load: int, first_flush: int, flush: int) -> Callable[[Instruction], int]:
+    def cost(op: Instruction) -> int:
+        if isinstance(op, Load):
+            return load
+        if isinstance(op, Flush):
+            return first_flush if op.first else flush
+        return 1
+
+    return cost
+
+
+MACHINES = {
+    "c": Machine(accumulators=8, free_shift=True, cost=_cost(1, 8, 8)),
+    "armv6-m": Machine(accumulators=5, free_shift=False, cost=_cost(2, 11, 16)),
+    "armv7-m": Machine(accumulators=10, free_shift=True, cost=_cost(2, 7, 11)),
+    "rv32": Machine(accumulators=8, free_shift=False, cost=_cost(2, 10, 16)),
+}
+
+ISA_OF_CORE = {
+    "host": "c",
+    "cortex-m0": "armv6-m",
+    "cortex-m0plus": "armv6-m",
+    "cortex-m3": "armv7-m",
+    "cortex-m4": "armv7-m",
+    "rv32ec": "rv32",
+    "rv32imc": "rv32",
+}
+"""Instruction set to generate code for; other cores get portable C."""
+
+
+def isa_of(core: str) -> str:
+    """The instruction set of a board's core."""
+    return ISA_OF_CORE.get(core, "c")

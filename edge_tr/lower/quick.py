@@ -1,0 +1,123 @@
+"""Requantisation in one 32-bit multiplication, exact.
+
+TFLite scales a sum by multiplier * 2^(shift - 31) with a 64-bit product and two roundings. An int8
+result needs far less. Outside [low, high] the sum saturates, which two comparisons settle. Inside,
+``q = sum * factor + offset`` modulo 2^32, with `factor` the scale in units of 2^-FRACTION, carries the
+result in its top eight bits; the bits below say how far it is from being rounded the other way. Farther
+than the error of `factor`, the result is the reference's; nearer (less than one sum in a hundred), the
+exact routine decides. Tests compare with the reference over every sum of a layer.
+
+Of the two roundings: with r = -shift, the first gives h = floor(v * 2^r + 1/2) of the real result v, the
+second floor((h + 2^(r-1)) / 2^r) for h >= 0 and one unit of 2^-r less for h < 0. Nested floors collapse:
+the result is floor(v + 1/2 + 2^-(r+1)) where v >= 0, and floor(v + 1/2 - 2^-(r+1)) below.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from edge_tr.ir.params import DotParams
+from edge_tr.tr.requant import multiply_by_quantized_multiplier
+
+FRACTION = 24
+ALWAYS_NEAR = 0xFFFFFFFF
+
+
+@dataclass(frozen=True)
+class Quick:
+    """Constants per channel, int32 [channels] but for `near`, uint32. `sum` is a dot product without bias.
+
+    sum < low gives the activation's minimum, sum > high its maximum; else with
+    q = sum * factor + offset (modulo 2^32) the result is q >> FRACTION, unless
+    (q << (32 - FRACTION)) <= near (unsigned): then the exact routine decides.
+    """
+
+    low: np.ndarray
+    high: np.ndarray
+    factor: np.ndarray
+    offset: np.ndarray
+    near: np.ndarray
+
+
+def quick(params: DotParams, bias: np.ndarray) -> Quick:
+    """The constants of a layer; `bias` int64 [channels] is what its sums lack."""
+    scale = params.requant.multiplier * np.exp2(params.requant.shift - 31.0)
+    low, high = _saturation(params)  # of sum + bias
+    factor = np.round(scale * 2**FRACTION).astype(np.int64)
+    deviation = factor / 2**FRACTION - scale
+    at_low, at_high = low * deviation, high * deviation
+    rounding = np.exp2(params.requant.shift - 1.0)
+    if params.activation[0] >= params.output_zero_point:  # no v below zero inside [low, high]
+        shift, error = rounding, np.abs(at_high - at_low) / 2
+    else:
+        shift, error = np.zeros_like(rounding), np.abs(at_high - at_low) / 2 + rounding
+    margin = np.ceil(error * 2**FRACTION).astype(np.int64) + 3
+    centre = np.round((0.5 + shift - (at_low + at_high) / 2) * 2**FRACTION).astype(np.int64)
+    offset = bias * factor + (params.output_zero_point << FRACTION) + centre + margin
+    slow = (scale >= 0.5) | (2 * margin >= 1 << FRACTION)
+    near = np.where(slow, ALWAYS_NEAR, (2 * margin) << (32 - FRACTION))
+    live = Quick(_int32(low - bias), _int32(high - bias), factor, offset, near)
+    return _with_constants(params, _exact_where_sums_wrap(params, bias, live))
+
+
+def _exact_where_sums_wrap(params: DotParams, bias: np.ndarray, live: Quick) -> Quick:
+    """A sum that leaves int32 wraps in the reference: such channels, of damaged or hostile models, never take
+    the quick way."""
+    reach = np.abs(params.weights.astype(np.int64)).sum(axis=1) * 256 + np.abs(params.bias.astype(np.int64))
+    wraps = (reach >= 1 << 31) | (np.abs(bias) >= 1 << 31)
+    return replace(
+        live,
+        low=np.where(wraps, np.iinfo(np.int32).min, live.low),
+        high=np.where(wraps, np.iinfo(np.int32).max, live.high),
+        near=np.where(wraps, ALWAYS_NEAR, live.near),
+    )
+
+
+def _with_constants(params: DotParams, live: Quick) -> Quick:
+    """Rows without a weight always sum to zero: their result becomes the offset."""
+    dead = ~params.weights.any(axis=1)
+    exact = multiply_by_quantized_multiplier(params.bias, params.requant.multiplier, params.requant.shift)
+    constant = np.clip(exact.astype(np.int64) + params.output_zero_point, *params.activation)
+    offset = np.where(dead, (constant << FRACTION) + (1 << (FRACTION - 1)), live.offset)
+    return Quick(
+        low=np.where(dead, np.iinfo(np.int32).min, live.low).astype(np.int32),
+        high=np.where(dead, np.iinfo(np.int32).max, live.high).astype(np.int32),
+        factor=np.where(dead, 0, live.factor).astype(np.int32),
+        offset=(offset & 0xFFFFFFFF).astype(np.uint32).view(np.int32),
+        near=np.where(dead, 0, live.near).astype(np.uint32),
+    )
+
+
+def apply(constants: Quick, sums: np.ndarray, channel: int) -> tuple[np.ndarray, np.ndarray]:
+    """(result if inside [low, high], bool: the exact routine decides) of int64 sums: the C code's mirror."""
+    q = (sums * int(constants.factor[channel]) + int(constants.offset[channel])) & 0xFFFFFFFF
+    near = ((q << (32 - FRACTION)) & 0xFFFFFFFF) <= int(constants.near[channel])
+    return (q - ((q & 0x80000000) << 1)) >> FRACTION, near
+
+
+def _saturation(params: DotParams) -> tuple[np.ndarray, np.ndarray]:
+    """int64 [channels]: the largest accumulator whose result is the activation's minimum, and the smallest
+    whose result is its maximum."""
+    minimum, maximum = params.activation
+    return _first_reaching(params, minimum + 1) - 1, _first_reaching(params, maximum)
+
+
+def _first_reaching(params: DotParams, result: int) -> np.ndarray:
+    """int64 [channels]: the smallest accumulator whose exact result is at least `result`: bisection,
+    since the exact routine never decreases."""
+    requant = params.requant
+    below = np.full(len(requant.multiplier), -(1 << 31), np.int64)
+    reached = np.full_like(below, (1 << 31) - 1)
+    while (reached - below > 1).any():
+        middle = (below + reached) >> 1
+        exact = multiply_by_quantized_multiplier(middle.astype(np.int32), requant.multiplier, requant.shift)
+        enough = exact.astype(np.int64) + params.output_zero_point >= result
+        reached = np.where(enough, middle, reached)
+        below = np.where(enough, below, middle)
+    return reached
+
+
+def _int32(values: np.ndarray) -> np.ndarray:
+    return np.clip(values, -(1 << 31), (1 << 31) - 1).astype(np.int32)
