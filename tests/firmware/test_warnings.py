@@ -1,0 +1,116 @@
+"""The firmware under every compiler it is built with: no warning, and no symbol that a bare board does not have."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edge_tr.ir.tflite import parse
+from edge_tr.target import toolchain
+from tests.firmware.harness_build import FIRMWARE, WARNINGS, command, write_tree
+from tests.firmware.harness_models import lower_with, random_network
+
+CORES = {
+    "host": ("", ()),
+    "cortex-m0": ("arm-none-eabi-", ("-mcpu=cortex-m0", "-mthumb")),
+    "cortex-m3": ("arm-none-eabi-", ("-mcpu=cortex-m3", "-mthumb")),
+    "cortex-m4": ("arm-none-eabi-", ("-mcpu=cortex-m4", "-mthumb")),
+    "rv32ec": ("riscv64-unknown-elf-", ("-march=rv32ec", "-mabi=ilp32e")),
+    "rv32imc": ("riscv64-unknown-elf-", ("-march=rv32imc", "-mabi=ilp32")),
+}
+FREESTANDING = ("-ffreestanding", "-fno-common")
+GIVEN = {"memcpy", "memset", "memmove", "memcmp"}  # firmware/src/tr_string.c
+INTEGER_HELPERS = {  # of libgcc; none of them is soft floating point
+    "__aeabi_lmul",
+    "__aeabi_idiv",
+    "__aeabi_idivmod",
+    "__aeabi_uidiv",
+    "__aeabi_uidivmod",
+    "__aeabi_llsl",
+    "__aeabi_llsr",
+    "__aeabi_lasr",
+    "__gnu_thumb1_case_uqi",
+    "__gnu_thumb1_case_uhi",
+    "__gnu_thumb1_case_sqi",
+    "__gnu_thumb1_case_shi",
+    "__gnu_thumb1_case_si",
+    "__mulsi3",
+    "__muldi3",
+    "__divsi3",
+    "__modsi3",
+    "__udivsi3",
+    "__umodsi3",
+    "__ashldi3",
+    "__ashrdi3",
+    "__lshrdi3",
+}
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory):
+    """Runtime, application and a model with every operator."""
+    graph = parse(random_network(np.random.default_rng(0)))
+    program = lower_with(graph, "planes", "g=8,k=4,s=2")
+    return write_tree(program, tmp_path_factory.mktemp("tree"), "some-board", "all operators.tflite")
+
+
+@pytest.fixture(scope="module", params=CORES)
+def objects(request, tree, tmp_path_factory):
+    """(prefix of the tools, object files) of everything, compiled without a warning."""
+    prefix, flags = CORES[request.param]
+    folder = tmp_path_factory.mktemp(request.param)
+    sources = sorted(tree.rglob("*.c"))
+    assert {path.name for path in sources} >= {path.name for path in FIRMWARE.rglob("src/*.c")}
+    includes = [f"-I{tree / part}" for part in ("include", "model", "app")]
+    everything = (*flags, *FREESTANDING, "-O2", *WARNINGS, *includes)
+    assert command(f"{prefix}gcc", *everything, "-c", *sources, cwd=folder) == ""
+    found = sorted(folder.glob("*.o"))
+    assert len(found) == len(sources)
+    return prefix, found
+
+
+def symbols(prefix: str, files: list, *options: str) -> dict[str, set[str]]:
+    """Object name -> symbols that `nm` lists."""
+    listed: dict[str, set[str]] = {}
+    for line in command(f"{prefix}nm", "-A", *options, *files).splitlines():
+        place, *_, name = line.split()
+        listed.setdefault(place.split(":")[0].rsplit("/", 1)[-1], set()).add(name)
+    return listed
+
+
+def test_no_object_needs_a_symbol_that_is_not_ours_or_an_integer_helper(objects):
+    needed = symbols(*objects, "--undefined-only")
+    for name, wanted in needed.items():
+        strangers = {symbol for symbol in wanted if not symbol.startswith("tr_")} - GIVEN - INTEGER_HELPERS
+        assert strangers - {"_GLOBAL_OFFSET_TABLE_"} == set(), name
+    assert any("tr_conv_2d" in wanted for wanted in needed.values())
+
+
+def test_every_function_that_is_called_is_defined_by_an_object_or_the_board(objects):
+    defined = set().union(*symbols(*objects, "--defined-only").values())
+    needed = {s for wanted in symbols(*objects, "--undefined-only").values() for s in wanted if s.startswith("tr_")}
+    assert all(symbol.startswith("tr_board_") for symbol in needed - defined)
+    assert defined >= GIVEN
+
+
+def test_names_visible_to_the_linker_are_ours(objects):
+    """So that a model can be linked into any application."""
+    visible = set().union(*symbols(*objects, "--defined-only", "--extern-only").values())
+    assert {name for name in visible if not name.startswith("tr_")} == GIVEN | {"main"}
+
+
+def test_no_object_has_data_that_a_constructor_or_heap_would_need(objects):
+    prefix, files = objects
+    sections = command(f"{prefix}objdump", "-h", *files)
+    assert ".text" in sections
+    assert not any(section in sections for section in (".init_array", ".ctors", ".tdata", ".tbss"))
+
+
+def test_the_toolchain_builds_with_the_same_warnings():
+    assert ("-std=c11", *toolchain.WARNINGS) == WARNINGS
+
+
+def test_sources_include_only_the_headers_that_a_freestanding_compiler_has():
+    for path in sorted(FIRMWARE.rglob("*.[ch]")):
+        includes = {line.split()[1] for line in path.read_text().splitlines() if line.startswith("#include <")}
+        assert includes <= {"<stdint.h>", "<stdbool.h>", "<stddef.h>"}, path.name
