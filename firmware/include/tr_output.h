@@ -28,20 +28,27 @@ struct tr_output {
 
 int8_t tr_output_exact(const struct tr_output *to, uint32_t channel, int32_t sum);
 
-static inline int8_t tr_output(const struct tr_output *to, uint32_t channel, int32_t sum)
+/* The result for `sum` with the channel's constants in `quick`: a copy, so that stores of int8, which
+ * may alias anything, do not make the compiler load them again. */
+static inline int8_t tr_output_quick(const struct tr_output *to, const struct tr_channel quick, uint32_t channel,
+                                     int32_t sum)
 {
-    const struct tr_channel *quick = to->quick + channel;
-    if (sum < quick->low) {
+    if (sum < quick.low) {
         return to->minimum;
     }
-    if (sum > quick->high) {
+    if (sum > quick.high) {
         return to->maximum;
     }
-    uint32_t q = (uint32_t)sum * (uint32_t)quick->factor + (uint32_t)quick->offset;
-    if (q << 8 <= quick->near) {
+    uint32_t q = (uint32_t)sum * (uint32_t)quick.factor + (uint32_t)quick.offset;
+    if (q << 8 <= quick.near) {
         return tr_output_exact(to, channel, sum);
     }
     return (int8_t)(q >> 24);
+}
+
+static inline int8_t tr_output(const struct tr_output *to, uint32_t channel, int32_t sum)
+{
+    return tr_output_quick(to, to->quick[channel], channel, sum);
 }
 
 #endif

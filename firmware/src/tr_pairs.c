@@ -22,7 +22,8 @@ static const int8_t *tap(const struct tr_pairs *layer, const int8_t *input, uint
 }
 
 /* Words of two pixels' channels, either of which may lie outside. */
-static void gather_tap(const struct tr_pairs *layer, const int8_t *first, const int8_t *second, int32_t *words)
+__attribute__((noinline)) static void gather_tap(const struct tr_pairs *layer, const int8_t *first,
+                                                 const int8_t *second, int32_t *words)
 {
     uint32_t channels = layer->input.channels;
     if (first != 0 && second != 0 && layer->data_terms == 0) {
@@ -50,6 +51,19 @@ static void gather(const struct tr_pairs *layer, const int8_t *input, uint32_t f
     }
 }
 
+/* Requantise the sums of two pixels. Alone in its function: it needs all the registers there are. */
+__attribute__((noinline)) static void finish_pixels(const struct tr_output *to, uint32_t channels, const int32_t *sums,
+                                                    int8_t *low, int8_t *high)
+{
+    for (uint32_t c = 0u; c < channels; c++) {
+        const struct tr_channel quick = to->quick[c];
+        int8_t result = tr_output_quick(to, quick, c, sums[0]);
+        high[c] = tr_output_quick(to, quick, c, sums[1]);
+        low[c] = result;
+        sums += 2;
+    }
+}
+
 void tr_conv_2d_pairs(const struct tr_pairs *layer, const int8_t *input, int8_t *output, int32_t *scratch)
 {
     uint32_t channels = layer->output.channels;
@@ -59,12 +73,7 @@ void tr_conv_2d_pairs(const struct tr_pairs *layer, const int8_t *input, int8_t 
         uint32_t second = first + 1u < pixels ? first + 1u : first; /* a last odd pixel is computed twice */
         gather(layer, input, first, second, scratch);
         layer->code(scratch, sums);
-        int8_t *low = output + first * channels;
-        int8_t *high = output + second * channels;
-        for (uint32_t c = 0u; c < channels; c++) {
-            low[c] = tr_output(&layer->to, c, sums[2u * c]);
-            high[c] = tr_output(&layer->to, c, sums[2u * c + 1u]);
-        }
+        finish_pixels(&layer->to, channels, sums, output + first * channels, output + second * channels);
     }
 }
 
@@ -83,42 +92,82 @@ static uint32_t plane_height(const struct tr_pairs *layer)
     return (pairs - 1u) * 2u * window->stride_y + (window->height - 1u) * (uint32_t)window->dilation_y + 1u;
 }
 
-/* One channel's column `x` (padded), from `input` at that channel on: words[y] holds rows y and
- * y + stride_y. */
-static void gather_column(const struct tr_pairs *layer, const int8_t *input, uint32_t x, int32_t *words)
+/* A row of one channel: `x` int8 every `step` bytes from `at` on; null outside the image. */
+struct row {
+    const int8_t *at;
+    uint32_t step;
+};
+
+static inline int32_t row_value(const struct tr_pairs *layer, const struct row *row, uint32_t x)
 {
-    uint32_t pitch = plane_width(layer);
-    uint32_t row_bytes = layer->input.width * layer->input.channels;
+    return row->at != 0 ? held(layer, row->at[x * row->step]) : layer->padding;
+}
+
+/* Words of two rows, `count` pixels. */
+__attribute__((noinline)) static void gather_row(const struct tr_pairs *layer, const struct row *low, const struct row *high, uint32_t count,
+                                                 int32_t *words)
+{
+    if (low->at != 0 && high->at != 0 && layer->data_terms == 0) {
+        const int8_t *first = low->at;
+        const int8_t *second = high->at;
+        uint32_t step = low->step;
+        for (int32_t *end = words + count; words < end; words++) {
+            *words = packed(*first, *second);
+            first += step;
+            second += step;
+        }
+        return;
+    }
+    for (uint32_t x = 0u; x < count; x++) {
+        words[x] = packed(row_value(layer, low, x), row_value(layer, high, x));
+    }
+}
+
+/* Row `y` (from the image's first) of the channel that `input` points at. */
+static struct row row_at(const struct tr_pairs *layer, const int8_t *input, uint32_t y)
+{
+    uint32_t step = layer->input.channels;
+    return (struct row){y < layer->input.height ? input + y * layer->input.width * step : 0, step};
+}
+
+/* The words of one channel: row y of the plane holds padded rows y and y + stride_y. */
+static void gather_plane(const struct tr_pairs *layer, const int8_t *input, int32_t *words)
+{
+    uint32_t width = plane_width(layer);
     uint32_t height = plane_height(layer);
-    uint32_t top = layer->window.pad_top;
-    uint32_t stride = layer->window.stride_y;
-    uint32_t column = x - layer->window.pad_left;
-    bool inside = column < layer->input.width;
-    const int8_t *at = inside ? input + column * layer->input.channels : input;
+    uint32_t left = layer->window.pad_left;
+    uint32_t right = left + layer->input.width < width ? left + layer->input.width : width;
+    int32_t outside = packed(layer->padding, layer->padding);
     for (uint32_t y = 0u; y < height; y++) {
-        uint32_t low_y = y - top;
-        uint32_t high_y = low_y + stride;
-        int32_t low = inside && low_y < layer->input.height ? held(layer, at[low_y * row_bytes]) : layer->padding;
-        int32_t high = inside && high_y < layer->input.height ? held(layer, at[high_y * row_bytes]) : layer->padding;
-        *words = packed(low, high);
-        words += pitch;
+        struct row low = row_at(layer, input, y - layer->window.pad_top);
+        struct row high = row_at(layer, input, y + layer->window.stride_y - layer->window.pad_top);
+        for (uint32_t x = 0u; x < left && x < width; x++) {
+            words[x] = outside;
+        }
+        if (left < width) {
+            gather_row(layer, &low, &high, right - left, words + left);
+        }
+        for (uint32_t x = right; x < width; x++) {
+            words[x] = outside;
+        }
+        words += width;
     }
 }
 
 /* Requantise a row pair of one channel: output rows y and, if there is one, y + 1. */
-static void finish_rows(const struct tr_pairs *layer, uint32_t channel, uint32_t y, const int32_t *sums, int8_t *output)
+__attribute__((noinline)) static void finish_rows(const struct tr_pairs *layer, uint32_t channel, uint32_t y,
+                                                  const int32_t *sums, int8_t *output)
 {
+    const struct tr_channel quick = layer->to.quick[channel];
     uint32_t step = layer->output.channels;
     uint32_t row_bytes = layer->output.width * step;
-    bool both = y + 1u < layer->output.height;
-    int8_t *at = output + y * row_bytes + channel;
-    for (uint32_t x = 0u; x < layer->output.width; x++) {
-        at[0] = tr_output(&layer->to, channel, sums[0]);
-        if (both) {
-            at[row_bytes] = tr_output(&layer->to, channel, sums[1]);
-        }
-        at += step;
-        sums += 2;
+    int8_t *low = output + y * row_bytes + channel;
+    int8_t *high = y + 1u < layer->output.height ? low + row_bytes : low; /* a last odd row is written last */
+    for (const int32_t *end = sums + 2u * layer->output.width; sums < end; sums += 2) {
+        *high = tr_output_quick(&layer->to, quick, channel, sums[1]);
+        *low = tr_output_quick(&layer->to, quick, channel, sums[0]);
+        low += step;
+        high += step;
     }
 }
 
@@ -139,9 +188,7 @@ void tr_depthwise_conv_2d_pairs(const struct tr_pairs *layer, const int8_t *inpu
     int32_t *sums = scratch + width * plane_height(layer);
     for (uint32_t channel = 0u; channel < layer->output.channels; channel++) {
         if (channel % multiplier == 0u) {
-            for (uint32_t x = 0u; x < width; x++) {
-                gather_column(layer, input + channel / multiplier, x, scratch + x);
-            }
+            gather_plane(layer, input + channel / multiplier, scratch);
         }
         if (layer->loops[channel] == 0) {
             fill(layer, channel, output);
