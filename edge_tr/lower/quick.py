@@ -56,22 +56,24 @@ def quick(params: DotParams, bias: np.ndarray) -> Quick:
     margin = np.ceil(error * 2**FRACTION).astype(np.int64) + 3
     centre = np.round((0.5 + shift - (at_low + at_high) / 2) * 2**FRACTION).astype(np.int64)
     offset = bias * factor + (params.output_zero_point << FRACTION) + centre + margin
-    slow = (scale >= 0.5) | (2 * margin >= 1 << FRACTION)
-    near = np.where(slow, ALWAYS_NEAR, (2 * margin) << (32 - FRACTION))
-    live = Quick(_int32(low - bias), _int32(high - bias), factor, offset, near)
-    return _with_constants(params, _exact_where_sums_wrap(params, bias, live))
+    live = Quick(_int32(low - bias), _int32(high - bias), factor, offset, (2 * margin) << (32 - FRACTION))
+    slow = (scale >= 0.5) | (2 * margin >= 1 << FRACTION) | _may_wrap(params, bias)
+    return _with_constants(params, _exact_only(live, slow))
 
 
-def _exact_where_sums_wrap(params: DotParams, bias: np.ndarray, live: Quick) -> Quick:
-    """A sum that leaves int32 wraps in the reference: such channels, of damaged or hostile models, never take
-    the quick way."""
+def _may_wrap(params: DotParams, bias: np.ndarray) -> np.ndarray:
+    """bool [channels]: sums of damaged or hostile models that leave int32, where the reference wraps."""
     reach = np.abs(params.weights.astype(np.int64)).sum(axis=1) * 256 + np.abs(params.bias.astype(np.int64))
-    wraps = (reach >= 1 << 31) | (np.abs(bias) >= 1 << 31)
+    return (reach >= 1 << 31) | (np.abs(bias) >= 1 << 31)
+
+
+def _exact_only(live: Quick, channels: np.ndarray) -> Quick:
+    """Channels that never take the quick way; nor do they saturate: what wraps is not monotonic."""
     return replace(
         live,
-        low=np.where(wraps, np.iinfo(np.int32).min, live.low),
-        high=np.where(wraps, np.iinfo(np.int32).max, live.high),
-        near=np.where(wraps, ALWAYS_NEAR, live.near),
+        low=np.where(channels, np.iinfo(np.int32).min, live.low),
+        high=np.where(channels, np.iinfo(np.int32).max, live.high),
+        near=np.where(channels, ALWAYS_NEAR, live.near),
     )
 
 
