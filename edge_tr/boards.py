@@ -254,7 +254,7 @@ def _load(folder: Path) -> Board:
 def _read(kind: type, table: Any, where: str, problems: list[str]) -> Any:
     """An instance of the dataclass; any value, where `problems` grew."""
     if not isinstance(table, dict):
-        problems.append(f"[{where}] must be a table")
+        problems.append(f"[{where.rstrip('.')}] must be a table")
         return None
     hints = typing.get_type_hints(kind)
     fields = {field.name: field for field in dataclasses.fields(kind) if field.metadata.get("toml", True)}

@@ -12,6 +12,8 @@ from operator import xor
 
 import serial
 
+from edge_tr.target.port import read
+
 ACK, NACK, SYNC = 0x79, 0x1F, 0x7F
 GET, GET_ID, READ_MEMORY, GO, WRITE_MEMORY, EXTENDED_ERASE = 0x00, 0x02, 0x11, 0x21, 0x31, 0x44
 MASS_ERASE = b"\xff\xff"
@@ -54,7 +56,7 @@ class Loader:
             if self._sync(_SYNC_SECONDS):
                 return
         for _ in range(BLOCK + 8):
-            if self._sync(0.005):
+            if self._sync(0.0):
                 return
         raise Silent("no answer to SYNC")
 
@@ -138,8 +140,7 @@ class Loader:
         return data
 
     def _read(self, count: int, seconds: float) -> bytes:
-        self._port.timeout = seconds
-        return self._port.read(count)
+        return read(self._port, count, seconds)
 
 
 def _summed(data: bytes) -> bytes:

@@ -24,7 +24,7 @@ from edge_tr.target.port import open_port
 
 Progress = Callable[[int, int], None]  # bytes done, bytes in all
 BLOCK_TRIES = 4
-ENTER_TRIES = 3
+ENTER_TRIES = 3  # where modem lines can reset the board
 EMULATOR_TRIES = 3
 _WORD = 8  # flash of STM32L4 and G0 is programmed by double words
 
@@ -69,6 +69,8 @@ def flash(
         _program_emulated(board, image, state_dir, loader_elf, progress)
         method = "AN3155 through the emulated UART, by our second-stage loader"
     elif board.emulator is not None:
+        if board.toolchain.freestanding:  # the host's program has no header
+            _check(board, image)
         _place(image, state_dir)
         progress(len(image), len(image))
         method = f"placed by the emulator: {board.name} has no loader that it can run"
@@ -101,9 +103,7 @@ def _place(image: bytes, state_dir: Path) -> None:
     file.chmod(0o755)
 
 
-def _program_emulated(
-    board: Board, image: bytes, state_dir: Path, loader_elf: Path | None, progress: Progress
-) -> None:
+def _program_emulated(board: Board, image: bytes, state_dir: Path, loader_elf: Path | None, progress: Progress) -> None:
     """On a busy computer the loader may have stopped waiting before the first byte came: start it once more."""
     for left in reversed(range(EMULATOR_TRIES)):
         with emulate(board, state_dir, loader_elf=loader_elf) as running:
@@ -166,7 +166,7 @@ class _Writer:
 
     def _enter(self, port: serial.SerialBase) -> an3155.Loader:
         loader = an3155.Loader(port)
-        for _ in range(ENTER_TRIES):
+        for _ in range(ENTER_TRIES if self._board.flash.enter else 1):
             _apply(port, self._board.flash.enter)
             try:
                 loader.synchronise()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import re
+import time
 
 import serial
 import serial.tools.list_ports
@@ -12,22 +13,36 @@ from edge_tr.boards import Parity
 from edge_tr.errors import DeviceError, UsageError
 
 _PARITIES = {"none": serial.PARITY_NONE, "even": serial.PARITY_EVEN}
-WRITE_SECONDS = 10.0  # for one request; pyserial gives up then
+POLL_SECONDS = 0.01  # a read's `timeout`; callers wait longer by reading again, see `read`
+WRITE_SECONDS = 10.0  # for one request to a local port; pyserial gives up then
 
 
 def open_port(url: str, baud: int, parity: Parity = "none") -> serial.SerialBase:
     """An open port that no other program of this computer shares; DeviceError with cause and remedy."""
-    options = {"baudrate": baud, "parity": _PARITIES[parity], "timeout": 1.0, "write_timeout": WRITE_SECONDS}
+    options = {"baudrate": baud, "parity": _PARITIES[parity], "timeout": POLL_SECONDS}
     try:
         port = serial.serial_for_url(url, do_not_open=True, **options)
         if "://" not in url:
             port.exclusive = True
+            port.write_timeout = WRITE_SECONDS
         port.open()
     except ValueError as error:
         raise UsageError(f"--port {url}: {error}; give a device such as /dev/ttyACM0, or socket://HOST:PORT") from error
     except (serial.SerialException, OSError) as error:
         raise DeviceError(_explain(url, error)) from error
     return port
+
+
+def read(port: serial.SerialBase, count: int, seconds: float) -> bytes:
+    """Up to `count` bytes that come within `seconds`.
+
+    pyserial's own `timeout` stays as it is: to change it on an open rfc2217:// port negotiates every setting anew.
+    """
+    deadline = time.monotonic() + seconds
+    data = port.read(count)
+    while len(data) < count and time.monotonic() < deadline:
+        data += port.read(count - len(data))
+    return data
 
 
 def _explain(url: str, error: Exception) -> str:

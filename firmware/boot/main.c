@@ -2,8 +2,6 @@
 #include "tr_board.h"
 #include "tr_boot.h"
 
-const uint8_t *tr_boot_memory(uint32_t address) { return (const uint8_t *)(uintptr_t)address; }
-
 /* Any byte but the host's call ends the wait: it is for the application. */
 static bool host_calls(void)
 {
