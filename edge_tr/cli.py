@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -12,13 +13,19 @@ from importlib.resources import as_file
 from pathlib import Path
 
 from edge_tr import __version__, boards, compiler, demo
-from edge_tr.errors import EdgeTrError, MismatchError
+from edge_tr.errors import EdgeTrError, MismatchError, UsageError
 from edge_tr.ir import tflite
 from edge_tr.lower.kernels import KERNELS
 from edge_tr.report import summary
 from edge_tr.report.progress import Progress
 
 DEMO_BOARD = "mps2-an386"
+FIRST_STEPS = """\
+first steps:
+  edge-tr demo                                   all of it, on an emulated board
+  edge-tr build MODEL.tflite --target BOARD      BOARD: see edge-tr boards; writes out/MODEL-BOARD
+  edge-tr flash out/MODEL-BOARD                  --port /dev/ttyACM0 for a board on a cable
+  edge-tr check out/MODEL-BOARD --layers         compare every layer with the reference"""
 EXIT_CODES = """\
 exit codes: 0 done, 1 bug, 2 usage, 3 unsupported or damaged model, 4 does not fit,
             5 tool missing, 6 port or flashing failed, 7 the device's answers differ"""
@@ -35,8 +42,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("edge-tr: interrupted", file=sys.stderr)
         return 130
-    except BrokenPipeError:
-        return 0
     except Exception:
         traceback.print_exc()
         print("edge-tr: this is a bug of edge-tr, please report it with the lines above", file=sys.stderr)
@@ -46,41 +51,55 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="edge-tr",
-        description="Build int8 TFLite models as power-of-two terms for a board, flash them over serial, check them.",
-        epilog=EXIT_CODES,
+        description=(
+            "Turn an int8 TFLite model into firmware whose weights are sums of powers of two,\n"
+            "flash it over serial, and check on the device that every byte is right."
+        ),
+        epilog=f"{FIRST_STEPS}\n\n{EXIT_CODES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"edge-tr {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    command = _command(commands, "inspect", _inspect, "show a model's layers")
+    command = _command(commands, "inspect", _inspect, "show a model's layers, weights and terms")
     command.add_argument("model", type=Path, metavar="MODEL.tflite")
 
-    command = _command(commands, "build", _build, "generate and compile firmware")
+    command = _command(commands, "build", _build, "generate C firmware for a board and compile it")
     command.add_argument("model", type=Path, metavar="MODEL.tflite")
     command.add_argument("--target", required=True, metavar="BOARD", help="a name of `edge-tr boards`, or a folder")
     command.add_argument("-o", dest="out", type=Path, metavar="DIR", help="default: out/MODEL-BOARD")
-    command.add_argument("--budget", default="lossless", help="lossless, g=8,k=12[,s=3], or FILE.toml")
+    command.add_argument(
+        "--budget",
+        default="lossless",
+        help="lossless (default): every term of every weight; g=8,k=12: in each group of 8 weights the 12 largest "
+        "terms; g=8,k=12,s=3: besides, of each activation the 3 largest; FILE.toml: by layer",
+    )
     command.add_argument(
         "--kernel",
         action="append",
         default=[],
         metavar="[LAYER=]NAME",
-        help="for all layers or one; " + "; ".join(f"{kernel.name}: {kernel.doc}" for kernel in KERNELS),
+        help="how dot products are computed, in all layers or in one (repeatable): "
+        + "; ".join(f"{kernel.name}: {kernel.doc}" for kernel in KERNELS),
     )
 
-    command = _command(commands, "flash", _flash, "write a build into its board")
+    command = _command(commands, "flash", _flash, "write a build into its board over serial")
     _on_device(command)
 
-    command = _command(commands, "check", _check, "run samples on the board and compare")
+    command = _command(commands, "check", _check, "run samples on the board and compare every byte with the reference")
     _on_device(command)
-    command.add_argument("--data", type=Path, metavar="X.npz", help="x: inputs, y: labels; default: seeded noise")
+    command.add_argument(
+        "--data",
+        type=Path,
+        metavar="X.npz",
+        help="x: inputs (int8, or float32 to be quantised), y: integer labels; default: 10 samples of seeded noise",
+    )
     command.add_argument("--limit", type=int, metavar="N", help="only the first N samples")
     command.add_argument("--layers", action="store_true", help="compare every layer's tensor, not only the output")
 
-    _command(commands, "boards", _boards, "list the boards")
+    _command(commands, "boards", _boards, "list the boards, their memory, and how far each is verified")
     command = _command(commands, "demo", _demo, "build, flash and check the digits model on an emulated board")
-    command.add_argument("-o", dest="out", type=Path, metavar="DIR", default=Path("out/demo"), help="%(default)s")
+    command.add_argument("-o", dest="out", type=Path, metavar="DIR", default=Path("out/demo"), help="default: out/demo")
     return parser
 
 
@@ -107,7 +126,13 @@ def _progress(arguments: argparse.Namespace) -> Progress:
 
 
 def _print(arguments: argparse.Namespace, data: object, text: str) -> None:
-    print(json.dumps(data, indent=2) if arguments.json else text)
+    """The result, on stdout. A reader that has gone (`| head`) changes nothing, not even the exit code."""
+    try:
+        print(json.dumps(data, indent=2) if arguments.json else text, flush=True)
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python fails again as it ends
+        if not isinstance(error, BrokenPipeError):
+            raise UsageError(f"cannot write the result: {error.strerror}; send stdout elsewhere") from error
 
 
 def _inspect(arguments: argparse.Namespace) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -64,9 +65,10 @@ def build(
     tree = mcu.source_tree(program, board.name, model.name)
     build_id = mcu.build_id(tree, board.name)
     folder = BuildFolder(out)
-    _write_tree(folder, tree)
-    folder.model.write_bytes(data)
-    folder.revealed.write_bytes(revealed)
+    with _writing_to(folder):
+        _write_tree(folder, tree)
+        folder.model.write_bytes(data)
+        folder.revealed.write_bytes(revealed)
     try:
         linked = _compile(board, folder, list(tree), progress)
     except OverflowingLink as overflow:
@@ -103,23 +105,29 @@ class NotFitting(DoesNotFitError):
 
 def _write_tree(folder: BuildFolder, tree: mcu.SourceTree) -> None:
     """Replace what an earlier build left, and only that: a folder with other things in it is refused."""
-    if folder.path.exists() and not folder.path.is_dir():
+    if folder.path.is_file():
         raise UsageError(f"{folder.path} is a file: choose another -o")
-    if folder.path.is_dir() and any(folder.path.iterdir()) and not folder.manifest_file.is_file():
+    if folder.path.is_dir() and any(folder.path.iterdir()) and not folder.is_ours():
         raise UsageError(f"{folder.path} holds files that are no build of edge-tr: choose another -o, or empty it")
     for old in (folder.sources, folder.objects, folder.state):
         shutil.rmtree(old, ignore_errors=True)
     for file in (folder.image, folder.elf, folder.loader, folder.check_json, folder.report):
-        file.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            file.unlink()
+    folder.path.mkdir(parents=True, exist_ok=True)
+    folder.claim()
+    for path, data in tree.items():
+        target = folder.sources / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+
+
+@contextlib.contextmanager
+def _writing_to(folder: BuildFolder) -> Iterator[None]:
     try:
-        folder.path.mkdir(parents=True, exist_ok=True)
-        folder.manifest_file.write_text("{}", encoding="utf-8")  # claims the folder until the build is done
-        for path, data in tree.items():
-            target = folder.sources / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(data)
+        yield
     except OSError as error:
-        raise UsageError(f"cannot write to {folder.path}: {error}") from error
+        raise UsageError(f"cannot write to {folder.path}: {error}; choose another folder") from error
 
 
 def _compile(board: Board, folder: BuildFolder, paths: Sequence[str], progress: Progress) -> Linked:
@@ -163,6 +171,7 @@ def _manifest(program: Program, board: Board, model: str, build_id: int, linked:
         model=model,
         model_sha256=program.sha256,
         target=str(board.name),
+        board_folder="" if board.name in boards.names() and board == boards.load(board.name) else str(board.folder),
         budget=str(program.budget),
         build_id=f"{build_id:016x}",
         flash_bytes=sizes.flash,
@@ -222,13 +231,16 @@ def check(
     """Run samples on the board and compare with golden and the interpreter; writes check.json and report.html."""
     folder, manifest, board = _open_build(path)
     graph, revealed = tflite.load(folder.model), tflite.load(folder.revealed)
+    if graph.sha256 != manifest.model_sha256:
+        raise UsageError(f"{folder.model} is not the model of this build: run edge-tr build again")
     x, y = _samples(graph, data, limit)
     models = device_check.Models(folder.model.read_bytes(), folder.revealed.read_bytes(), graph, revealed)
     with _connect(board, folder, port) as link:
         report = device_check.check(link, board, manifest, models, x, y, layers=layers, progress=progress)
     report = replace(report, connection=port or "emulator")
-    folder.check_json.write_text(report.to_json(), encoding="utf-8")
-    folder.report.write_text(html_report(manifest, report), encoding="utf-8")
+    with _writing_to(folder):
+        folder.check_json.write_text(report.to_json(), encoding="utf-8")
+        folder.report.write_text(html_report(manifest, report), encoding="utf-8")
     return report
 
 
@@ -237,7 +249,7 @@ def _open_build(path: Path) -> tuple[BuildFolder, Manifest, Board]:
     manifest = folder.read()
     if not manifest.fits or not folder.image.is_file():
         raise UsageError(f"{path} holds an unfinished build: run edge-tr build again")
-    return folder, manifest, boards.load(manifest.target)
+    return folder, manifest, boards.load(manifest.board_folder or manifest.target)
 
 
 @contextlib.contextmanager
@@ -268,18 +280,24 @@ def _samples(graph: Graph, data: Path | None, limit: int | None) -> tuple[np.nda
         noise = np.random.default_rng(0).integers(-128, 128, (limit or SEEDED_SAMPLES, *shape), np.int8, False)
         return noise, None
     x, y = _read_npz(data)
-    x = quantize_input(graph, x[:limit])
     if len(x) == 0:
         raise UsageError(f"{data} holds no samples")
-    return x, None if y is None else y[:limit]
+    classes = int(np.prod(graph.tensor(graph.outputs[0]).shape[1:]))
+    if y is not None and classes > 1 and (y.min() < 0 or y.max() >= classes):
+        raise UsageError(f"{data}: y holds labels {y.min()} to {y.max()}, the model has classes 0 to {classes - 1}")
+    return quantize_input(graph, x[:limit]), None if y is None else y[:limit]
 
 
 def _read_npz(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            x, y = arrays["x"], arrays.get("y")
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        with path.open("rb") as file, np.lib.npyio.NpzFile(file, allow_pickle=False) as arrays:
+            x, y = np.asarray(arrays["x"]), arrays.get("y")
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from error
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise UsageError(f"{path} is no .npz file with an array x (and labels y): {error}") from error
+    if x.ndim == 0:
+        raise UsageError(f"{path}: x must be [samples, ...], got a single number")
     if x.dtype == np.float64:
         x = x.astype(np.float32)
     if y is not None and (y.shape != (len(x),) or y.dtype.kind not in "iu"):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import typing
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
+from edge_tr import __version__
 from edge_tr.errors import UsageError
 
 MANIFEST_VERSION = 1
@@ -34,13 +37,15 @@ class LayerRecord:
 
 @dataclass(frozen=True)
 class Manifest:
-    """One build. `flash_bytes` and `ram_bytes` are the linked program's, stack included."""
+    """One build. `flash_bytes` and `ram_bytes` are the linked program's, stack included. `board_folder` is empty
+    for boards that ship with edge-tr."""
 
     manifest_version: int
     edge_tr_version: str
     model: str
     model_sha256: str
     target: str
+    board_folder: str
     budget: str
     build_id: str
     flash_bytes: int
@@ -110,17 +115,47 @@ class BuildFolder:
     def check_json(self) -> Path:
         return self.path / "check.json"
 
+    def claim(self) -> None:
+        """Mark the folder as this tool's until the build is done."""
+        self.manifest_file.write_text(json.dumps({"edge_tr_version": __version__}), encoding="utf-8")
+
+    def is_ours(self) -> bool:
+        """Whether a build, even an unfinished one, wrote this folder: other tools have a build.json too."""
+        try:
+            return "edge_tr_version" in json.loads(self.manifest_file.read_text(encoding="utf-8"))
+        except (OSError, ValueError, TypeError):
+            return False
+
     def read(self) -> Manifest:
         """The manifest; UsageError when this is no finished build of this version."""
         try:
             values = json.loads(self.manifest_file.read_text(encoding="utf-8"))
-            layers = tuple(LayerRecord(**layer) for layer in values.pop("layers"))
-            manifest = Manifest(**values, layers=layers)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             message = f"{self.path} holds no build: run edge-tr build MODEL --target BOARD -o {self.path}"
             raise UsageError(message) from None
-        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        except (OSError, ValueError) as error:
             raise UsageError(f"{self.manifest_file} cannot be read ({error}): build again") from error
-        if manifest.manifest_version != MANIFEST_VERSION:
-            raise UsageError(f"{self.path} was built by edge-tr {manifest.edge_tr_version}: build again")
-        return manifest
+        if not isinstance(values, dict) or "edge_tr_version" not in values:
+            raise UsageError(f"{self.manifest_file} is not edge-tr's: choose a folder that edge-tr build wrote")
+        if "manifest_version" not in values:
+            raise UsageError(f"{self.path} holds an unfinished build: run edge-tr build again")
+        if values["manifest_version"] != MANIFEST_VERSION:
+            raise UsageError(f"{self.path} was built by edge-tr {values['edge_tr_version']}: build again")
+        try:
+            return _typed(Manifest, values)
+        except (KeyError, TypeError, ValueError) as error:
+            raise UsageError(f"{self.manifest_file} is damaged ({error}): build again") from error
+
+
+def _typed(kind: type, values: object) -> Any:
+    """`values` as the dataclass `kind`, each of its declared type; ValueError or TypeError if one is not."""
+    if not isinstance(values, dict):
+        raise TypeError(f"{kind.__name__} is {values!r}")
+    hints = typing.get_type_hints(kind)
+    found = dict(values)
+    for name, hint in hints.items():
+        if typing.get_origin(hint) is tuple:
+            found[name] = tuple(_typed(typing.get_args(hint)[0], item) for item in list(values[name]))
+        elif not isinstance(values[name], hint):
+            raise TypeError(f"{name} is {values[name]!r}")
+    return kind(**found)
