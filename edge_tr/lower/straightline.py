@@ -13,13 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from edge_tr.tr.reveal import TermArrays
 
 LANE_MAX = (1 << 15) - 1
-TOP_EXPONENT = 7
+EXPONENTS = 8
 
 
 @dataclass(frozen=True)
@@ -96,14 +97,6 @@ class Program:
 
 
 @dataclass(frozen=True)
-class _Term:
-    element: int
-    exponent: int
-    row: int
-    sign: int
-
-
-@dataclass(frozen=True)
 class _Segment:
     """Terms with low <= exponent <= high and start <= element < stop, summed in units of 2^low."""
 
@@ -112,20 +105,14 @@ class _Segment:
     start: int
     stop: int
 
-    def takes(self, term: _Term) -> bool:
-        return self.low <= term.exponent <= self.high and self.start <= term.element < self.stop
-
 
 def plan(terms: TermArrays, rows: int, depth: int, largest: int, machine: Machine) -> Program:
     """Code for all rows; `largest` is the largest |x|. Tiles are as even as the accumulators allow."""
-    by_row: list[list[_Term]] = [[] for _ in range(rows)]
-    for row, element, exponent, sign in zip(*(column.tolist() for column in terms)):
-        by_row[row].append(_Term(element, exponent, row, sign))
-    tiles = -(-rows // machine.accumulators)
-    size = -(-rows // tiles)
-    return Program(
-        rows, depth, tuple(_tile(by_row[r : r + size], r, depth, largest, machine) for r in range(0, rows, size))
-    )
+    digits = np.zeros((depth, EXPONENTS, rows), np.int8)
+    digits[terms.element, terms.exponent, terms.row] = terms.sign
+    size = -(-rows // -(-rows // machine.accumulators))
+    tiles = (_tile(digits[:, :, r : r + size], r, largest, machine) for r in range(0, rows, size))
+    return Program(rows, depth, tuple(tiles))
 
 
 def interpret(program: Program, words: np.ndarray) -> np.ndarray:
@@ -156,115 +143,98 @@ def _lanes(word: int) -> tuple[int, int]:
     return low, high - ((high & 0x8000) << 1)
 
 
-# --- one tile ----------------------------------------------------------------------
+# --- one tile: digits int8 [depth, EXPONENTS, rows], the sign of each term or 0 -----------
 
 
-def _tile(rows: Sequence[Sequence[_Term]], first: int, depth: int, largest: int, machine: Machine) -> Tile:
+def _tile(digits: np.ndarray, first: int, largest: int, machine: Machine) -> Tile:
     """The cheapest of all ways to cut and to order this tile."""
     candidates = (
-        code for segments in _segmentations(rows, depth, largest) for code in _orders(rows, first, segments, machine)
+        code for segments in _segmentations(digits, largest) for code in _orders(digits, first, segments, machine)
     )
-    return Tile(first, len(rows), min(candidates, key=lambda code: sum(map(machine.cost, code))))
+    return Tile(first, digits.shape[2], min(candidates, key=lambda code: sum(map(machine.cost, code))))
 
 
-def _segmentations(rows: Sequence[Sequence[_Term]], depth: int, largest: int) -> Iterator[list[_Segment]]:
+def _segmentations(digits: np.ndarray, largest: int) -> Iterator[list[_Segment]]:
     """Ways to cut: no cut of exponents, one at each place, two at a few; each halved along the
     reduction axis until every sum fits."""
-    cuts: list[tuple[int, ...]] = [(), (2,), (3,), (4,), (5,), (2, 5), (3, 6)]
-    for cut in cuts:
-        edges = (0, *cut, TOP_EXPONENT + 1)
-        bands = [(low, high - 1) for low, high in zip(edges, edges[1:])]
-        yield [s for low, high in reversed(bands) for s in _halve(rows, _Segment(low, high, 0, depth), largest)]
+    for cut in ((), (2,), (3,), (4,), (5,), (2, 5), (3, 6)):
+        edges = (0, *cut, EXPONENTS)
+        bands = [(low, high - 1) for low, high in pairwise(edges)]
+        yield [segment for low, high in reversed(bands) for segment in _band(digits, low, high, largest)]
 
 
-def _halve(rows: Sequence[Sequence[_Term]], segment: _Segment, largest: int) -> list[_Segment]:
-    if all(_bound(row, segment) * largest <= LANE_MAX for row in rows):
-        return [segment]
-    middle = (segment.start + segment.stop) // 2
-    if middle == segment.start:
-        raise AssertionError(f"one weight of {segment} overflows a lane with |x| <= {largest}")
-    halves = (segment.start, middle), (middle, segment.stop)
-    return [s for a, b in halves for s in _halve(rows, _Segment(segment.low, segment.high, a, b), largest)]
+def _band(digits: np.ndarray, low: int, high: int, largest: int) -> list[_Segment]:
+    """Segments of one exponent range. A sum of |coefficient| over a range of elements, times the largest
+    |x|, bounds every sum of that range."""
+    powers = np.left_shift(1, np.arange(high - low + 1))
+    coefficients = np.abs(np.einsum("der,e->dr", digits[:, low : high + 1].astype(np.int64), powers))
+    up_to = np.concatenate([np.zeros((1, digits.shape[2]), np.int64), coefficients.cumsum(axis=0)])
 
+    def halve(start: int, stop: int) -> list[_Segment]:
+        if (up_to[stop] - up_to[start]).max() * largest <= LANE_MAX:
+            return [_Segment(low, high, start, stop)]
+        if stop - start == 1:
+            raise AssertionError(f"one weight overflows a lane with |x| <= {largest}")
+        middle = (start + stop) // 2
+        return halve(start, middle) + halve(middle, stop)
 
-def _bound(row: Sequence[_Term], segment: _Segment) -> int:
-    """Sum over elements of |coefficient| in units of 2^low: times the largest |x|, no sum exceeds it."""
-    coefficients: dict[int, int] = {}
-    for term in row:
-        if segment.takes(term):
-            value = term.sign << (term.exponent - segment.low)
-            coefficients[term.element] = coefficients.get(term.element, 0) + value
-    return sum(map(abs, coefficients.values()))
+    return halve(0, len(digits))
 
 
 def _orders(
-    rows: Sequence[Sequence[_Term]], first: int, segments: Sequence[_Segment], machine: Machine
+    digits: np.ndarray, first: int, segments: Sequence[_Segment], machine: Machine
 ) -> Iterator[tuple[Instruction, ...]]:
     """Element by element, shifting t as exponents rise; or, where shifts are not free, exponent by
     exponent, doubling the accumulators in between."""
-    orders = (_by_element,) if machine.free_shift else (_by_element, _by_exponent)
-    for order in orders:
+    rows = digits.shape[2]
+    for order in (_by_element,) if machine.free_shift else (_by_element, _by_exponent):
         code: list[Instruction] = []
         flushed: set[int] = set()
         for position, segment in enumerate(segments):
-            terms = [t for row in rows for t in row if segment.takes(t)]
-            if terms or (position == len(segments) - 1 and len(flushed) < len(rows)):
-                body, started = order(terms, first, segment.low, machine, backwards=position % 2 == 1)
-                code += body
-                code += _flushes(started, flushed, first, len(rows), segment.low, position == len(segments) - 1)
+            body, started = order(digits, segment, machine, backwards=position % 2 == 1)
+            code += body
+            for a in sorted(started):
+                code.append(Flush(a, first + a, segment.low, a not in flushed))
+                flushed.add(a)
+        code += [Flush(None, first + a, 0, True) for a in range(rows) if a not in flushed]
         yield tuple(code)
 
 
-def _flushes(started: set[int], flushed: set[int], first: int, rows: int, base: int, last: bool) -> Iterator[Flush]:
-    for a in range(rows):
-        if a in started:
-            yield Flush(a, first + a, base, a not in flushed)
-            flushed.add(a)
-        elif last and a not in flushed:
-            yield Flush(None, first + a, 0, True)
-            flushed.add(a)
-
-
 def _by_element(
-    terms: Sequence[_Term], first: int, base: int, machine: Machine, backwards: bool
+    digits: np.ndarray, segment: _Segment, machine: Machine, backwards: bool
 ) -> tuple[list[Instruction], set[int]]:
     code: list[Instruction] = []
     started: set[int] = set()
-    element, shifted = None, 0
-    for term in sorted(terms, key=lambda t: (-t.element if backwards else t.element, t.exponent, t.row)):
-        if term.element != element:
-            element, shifted = term.element, 0
-            code.append(Load(element))
-        shift = term.exponent - base
-        if not machine.free_shift and shift > shifted:
-            code.append(Shift(shift - shifted))
-            shifted = shift
-        code.append(_add(term, first, shift if machine.free_shift else 0, started))
+    part = digits[segment.start : segment.stop, segment.low : segment.high + 1]
+    elements = np.flatnonzero(part.any(axis=(1, 2)))
+    for element in reversed(elements) if backwards else elements:
+        code.append(Load(segment.start + int(element)))
+        shifted = 0
+        for shift, a in zip(*(axis.tolist() for axis in np.nonzero(part[element]))):
+            if not machine.free_shift and shift > shifted:
+                code.append(Shift(shift - shifted))
+                shifted = shift
+            code.append(_add(a, int(part[element, shift, a]), shift if machine.free_shift else 0, started))
     return code, started
 
 
 def _by_exponent(
-    terms: Sequence[_Term], first: int, base: int, machine: Machine, backwards: bool
+    digits: np.ndarray, segment: _Segment, machine: Machine, backwards: bool
 ) -> tuple[list[Instruction], set[int]]:
     code: list[Instruction] = []
     started: set[int] = set()
-    top = max((t.exponent for t in terms), default=base)
-    for exponent in range(top, base - 1, -1):
-        if exponent < top:
-            code += [Double(a) for a in sorted(started)]
-        plane = [t for t in terms if t.exponent == exponent]
-        element = None
-        for term in sorted(plane, key=lambda t: (-t.element if backwards else t.element, t.row)):
-            if term.element != element:
-                element = term.element
-                code.append(Load(element))
-            code.append(_add(term, first, 0, started))
+    for exponent in range(segment.high, segment.low - 1, -1):
+        code += [Double(a) for a in sorted(started)]
+        part = digits[segment.start : segment.stop, exponent]
+        elements = np.flatnonzero(part.any(axis=1))
+        for element in reversed(elements) if backwards else elements:
+            code.append(Load(segment.start + int(element)))
+            code += [_add(a, int(part[element, a]), 0, started) for a in np.flatnonzero(part[element]).tolist()]
         backwards = not backwards
     return code, started
 
 
-def _add(term: _Term, first: int, shift: int, started: set[int]) -> Add:
-    accumulator = term.row - first
+def _add(accumulator: int, sign: int, shift: int, started: set[int]) -> Add:
     fresh = accumulator not in started
     started.add(accumulator)
-    return Add(accumulator, term.sign, shift, fresh)
+    return Add(accumulator, sign, shift, fresh)
