@@ -20,12 +20,15 @@ MASS_ERASE = b"\xff\xff"
 BLOCK = 256  # bytes that one read or write moves at most
 MAX_PAGES = 64  # per erase; the protocol allows more, our loader 127
 
-REPLY_SECONDS = 1.0
+REPLY_SECONDS = 2.0
 PAGE_ERASE_SECONDS = 5.0  # a page; an STM32F4's 128 KB sector takes up to 4 s at 1.8 V (DS8626, table 39)
 MASS_ERASE_SECONDS = 60.0  # an STM32F4 of 1 MB takes up to 32 s (likewise)
-SYNC_TRIES = 10
-_SYNC_SECONDS = 0.12
+SYNC_TRIES = 5
+_SYNC_SECONDS = 0.15
 _QUIET_SECONDS = 0.05
+_LONGEST_REQUEST = 1 + BLOCK + 1  # count, data and checksum of a write
+_GULP = 8
+_GULP_SECONDS = 0.03
 
 
 class ProtocolError(Exception):
@@ -52,21 +55,23 @@ class Loader:
         A loader fresh from reset acknowledges SYNC. One that waits for a command takes it for half a command
         and refuses the second one. One that was left inside a transfer swallows SYNCs until that is complete.
         """
-        for _ in range(SYNC_TRIES):
-            if self._sync(_SYNC_SECONDS):
-                return
-        for _ in range(BLOCK + 8):
-            if self._sync(0.0):
-                return
-        raise Silent("no answer to SYNC")
+        if any(self._sync(1, _SYNC_SECONDS) for _ in range(SYNC_TRIES)):
+            return
+        for _ in range(_LONGEST_REQUEST // _GULP + 1):
+            if self._sync(_GULP, _GULP_SECONDS):
+                break
+        # The last gulp may have left half a command.
+        if not any(self._sync(1, _SYNC_SECONDS) for _ in range(SYNC_TRIES)):
+            raise Silent("no answer to SYNC")
 
-    def _sync(self, seconds: float) -> bool:
+    def _sync(self, count: int, seconds: float) -> bool:
+        """Send SYNCs; was there an answer? It and those that follow are taken off the line."""
         self._port.reset_input_buffer()
-        self._port.write(bytes([SYNC]))
+        self._port.write(bytes([SYNC]) * count)
         answer = self._read(1, seconds)
-        if answer[:1] not in (bytes([ACK]), bytes([NACK])):
+        if answer not in (bytes([ACK]), bytes([NACK])):
             return False
-        while self._read(1, _QUIET_SECONDS):  # answers to earlier SYNCs
+        while self._read(1, _QUIET_SECONDS):
             pass
         return True
 
