@@ -16,6 +16,7 @@ from edge_tr import __version__, boards, compiler, demo
 from edge_tr.errors import EdgeTrError, MismatchError, UsageError
 from edge_tr.ir import tflite
 from edge_tr.lower.kernels import KERNELS
+from edge_tr.lower.select import OBJECTIVES
 from edge_tr.report import summary
 from edge_tr.report.progress import Progress
 
@@ -82,6 +83,14 @@ def _parser() -> argparse.ArgumentParser:
         help="how dot products are computed, in all layers or in one (repeatable): "
         + "; ".join(f"{kernel.name}: {kernel.doc}" for kernel in KERNELS),
     )
+    command.add_argument(
+        "--optimise",
+        choices=OBJECTIVES,
+        default="speed",
+        help="choose kernels for least cycles, least product of cycles and flash, or least flash",
+    )
+    command.add_argument("--flash-limit", type=int, metavar="BYTES", help="use less than the board's flash")
+    command.add_argument("--ram-limit", type=int, metavar="BYTES", help="use less than the board's RAM")
 
     command = _command(commands, "flash", _flash, "write a build into its board over serial")
     _on_device(command)
@@ -150,6 +159,9 @@ def _build(arguments: argparse.Namespace) -> int:
             out,
             budget=arguments.budget,
             kernels=arguments.kernel,
+            objective=arguments.optimise,
+            flash_limit=arguments.flash_limit,
+            ram_limit=arguments.ram_limit,
             progress=_progress(arguments),
         )
     except compiler.NotFitting as error:

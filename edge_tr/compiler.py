@@ -24,8 +24,8 @@ from edge_tr.ir.rewrite import rewrite_weights
 from edge_tr.lower.budget import parse as parse_budget
 from edge_tr.lower.kernels import parse_choice
 from edge_tr.lower.machines import isa_of
-from edge_tr.lower.program import Layer, Program, lower, revealed_weights
-from edge_tr.manifest import MANIFEST_VERSION, BuildFolder, LayerRecord, Manifest
+from edge_tr.lower.program import Layer, Limits, Program, lower, revealed_weights
+from edge_tr.manifest import MANIFEST_VERSION, Alternative, BuildFolder, LayerRecord, Manifest
 from edge_tr.report.html import html_report
 from edge_tr.target import check as device_check
 from edge_tr.target.emulator import emulate
@@ -43,6 +43,14 @@ def no_progress(what: str, done: int, total: int, unit: str) -> None:
     """Say nothing."""
 
 
+RUNTIME_FLASH = 12 << 10
+"""Bytes that kernels, loader protocol and start-up take beside the layers, to begin with; the link tells."""
+RUNTIME_RAM = 2 << 10
+"""Bytes of frame buffers and state beside arena and stack."""
+FITTING_TRIES = 4
+ALTERNATIVES = 6
+
+
 def build(
     model: Path,
     target: str,
@@ -50,38 +58,63 @@ def build(
     *,
     budget: str = "lossless",
     kernels: Sequence[str] = (),
+    objective: str = "speed",
+    flash_limit: int | None = None,
+    ram_limit: int | None = None,
     progress: Progress = no_progress,
 ) -> Manifest:
     """Build `model` for the board called `target` into the folder `out`.
 
-    DoesNotFitError carries the manifest (with `fits` false) as `manifest`; the folder then holds
-    build.json and the sources, but nothing to flash.
+    Kernels are chosen for `objective` (see `lower.select`) under the board's memory, or under `flash_limit`
+    and `ram_limit` bytes where those are less. DoesNotFitError carries the manifest (with `fits` false) as
+    `manifest`; the folder then holds build.json and the sources, but nothing to flash.
     """
-    board = boards.load(target)
+    board = _limited(boards.load(target), flash_limit, ram_limit)
     data = tflite.read_file(model)
     graph = tflite.parse(data)
-    program = lower(graph, parse_budget(budget), parse_choice(list(kernels)), isa_of(board.core))
-    revealed = rewrite_weights(data, revealed_weights(program))
-    tree = mcu.source_tree(program, board.name, model.name)
-    build_id = mcu.build_id(tree, board.name)
     folder = BuildFolder(out)
+    room = Limits(
+        flash=board.memory.flash_bytes - RUNTIME_FLASH,
+        ram=board.memory.ram_bytes - board.memory.stack_bytes - RUNTIME_RAM,
+    )
+    for _ in range(FITTING_TRIES):
+        program = lower(graph, parse_budget(budget), parse_choice(list(kernels)), isa_of(board.core), objective, room)
+        build_id, linked = _compiled(program, board, folder, model.name, data, progress)
+        manifest = _manifest(program, board, model.name, build_id, linked)
+        over = manifest.flash_bytes - manifest.flash_limit
+        if over <= 0 or program.is_smallest:
+            break
+        room = replace(room, flash=min(room.flash, program.chosen_flash) - over)
+    folder.manifest_file.write_text(manifest.to_json(), encoding="utf-8")
+    if not isinstance(linked, Linked) or not manifest.fits:
+        raise NotFitting(manifest)
+    _seal(board, folder, linked, build_id, bytes.fromhex(graph.sha256))
+    return manifest
+
+
+def _limited(board: Board, flash_limit: int | None, ram_limit: int | None) -> Board:
+    """The board with less memory than it has."""
+    memory = board.memory
+    flash = min(memory.flash_bytes, flash_limit or memory.flash_bytes)
+    ram = min(memory.ram_bytes, ram_limit or memory.ram_bytes)
+    return replace(board, memory=replace(memory, flash_bytes=flash, ram_bytes=ram))
+
+
+def _compiled(
+    program: Program, board: Board, folder: BuildFolder, name: str, data: bytes, progress: Progress
+) -> tuple[int, Linked | OverflowingLink]:
+    """Write everything and compile it; (build id, what was linked or by how much it overflows)."""
+    revealed = rewrite_weights(data, revealed_weights(program))
+    tree = mcu.source_tree(program, board.name, name)
     with _writing_to(folder):
         _write_tree(folder, tree)
         folder.model.write_bytes(data)
         folder.revealed.write_bytes(revealed)
+    build_id = mcu.build_id(tree, board.name)
     try:
-        linked = _compile(board, folder, list(tree), progress)
+        return build_id, _compile(board, folder, list(tree), progress)
     except OverflowingLink as overflow:
-        manifest = _manifest(program, board, model.name, build_id, overflow)
-        folder.manifest_file.write_text(manifest.to_json(), encoding="utf-8")
-        raise NotFitting(manifest) from None
-    manifest = _manifest(program, board, model.name, build_id, linked)
-    if not manifest.fits:
-        folder.manifest_file.write_text(manifest.to_json(), encoding="utf-8")
-        raise NotFitting(manifest)
-    _seal(board, folder, linked, build_id, bytes.fromhex(graph.sha256))
-    folder.manifest_file.write_text(manifest.to_json(), encoding="utf-8")
-    return manifest
+        return build_id, overflow
 
 
 class NotFitting(DoesNotFitError):
@@ -98,9 +131,19 @@ class NotFitting(DoesNotFitError):
         ]
         super().__init__(
             f"{manifest.model} does not fit {manifest.target}: {', '.join(over)}; "
-            "use a smaller --budget, --kernel int8, or a larger board (edge-tr boards)"
+            f"use a smaller --budget{_larger_boards(manifest)}"
         )
         self.manifest = manifest
+
+
+def _larger_boards(manifest: Manifest) -> str:
+    """Boards with enough memory, as the end of a sentence."""
+    found = [
+        name
+        for name, memory in ((name, boards.load(name).memory) for name in boards.names())
+        if memory.flash_bytes >= manifest.flash_bytes and memory.ram_bytes >= manifest.ram_bytes
+    ]
+    return f", or a larger board: {', '.join(found)}" if found else ""
 
 
 def _write_tree(folder: BuildFolder, tree: mcu.SourceTree) -> None:
@@ -181,8 +224,18 @@ def _manifest(program: Program, board: Board, model: str, build_id: int, linked:
         arena_bytes=program.memory.size,
         arena_lower_bound=program.memory.lower_bound,
         fits=sizes.flash <= memory.flash_bytes and sizes.ram <= memory.ram_bytes,
+        cycles_estimated=program.cycles_estimated,
+        alternatives=_alternatives(program),
         layers=tuple(_layer_record(layer, linked.symbols) for layer in program.layers),
     )
+
+
+def _alternatives(program: Program) -> tuple[Alternative, ...]:
+    """The Pareto front of kernel choices, thinned to ALTERNATIVES points, smallest first."""
+    front = program.alternatives
+    last = len(front) - 1
+    points = sorted({round(i * last / (ALTERNATIVES - 1)) for i in range(ALTERNATIVES)})
+    return tuple(Alternative(front[i].flash, front[i].cycles) for i in points)
 
 
 def _layer_record(layer: Layer, symbols: Mapping[str, int]) -> LayerRecord:
@@ -203,6 +256,7 @@ def _layer_record(layer: Layer, symbols: Mapping[str, int]) -> LayerRecord:
         data_terms=dot.setting.data_terms if dot else None,
         kernel=dot.kernel.name if dot else "reference",
         flash_bytes=sum(own),
+        cycles_estimated=dot.estimate.cycles if dot else None,
     )
 
 

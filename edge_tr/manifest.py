@@ -33,6 +33,15 @@ class LayerRecord:
     data_terms: int | None
     kernel: str
     flash_bytes: int
+    cycles_estimated: int | None  # what the kernel was chosen by; None for layers without weights
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """Another choice of kernels: estimated bytes of flash for the layers, and cycles of their dot products."""
+
+    flash_bytes: int
+    cycles_estimated: int
 
 
 @dataclass(frozen=True)
@@ -55,6 +64,8 @@ class Manifest:
     arena_bytes: int
     arena_lower_bound: int
     fits: bool
+    cycles_estimated: int  # of the layers with weights
+    alternatives: tuple[Alternative, ...]
     layers: tuple[LayerRecord, ...]
 
     def to_json(self) -> str:

@@ -82,7 +82,7 @@ _BY_NAME = {kernel.name: kernel for kernel in KERNELS}
 
 @dataclass(frozen=True)
 class KernelChoice:
-    """`--kernel`: a kernel for all layers, and others by layer name; None is the first that fits."""
+    """`--kernel`: a kernel for all layers that it takes, and others by layer name; None: chosen by cost."""
 
     default: Kernel | None = None
     layers: Mapping[str, Kernel] = field(default_factory=dict)
@@ -104,16 +104,18 @@ def parse_choice(texts: list[str]) -> KernelChoice:
     return KernelChoice(default, layers)
 
 
-def choose(choice: KernelChoice, layer: str, params: DotParams, revealed: Revealed, setting: TrSetting) -> Kernel:
-    """The kernel of one layer: the one named for it, or the default if that takes it, or the first that does.
+def allowed(
+    choice: KernelChoice, layer: str, params: DotParams, revealed: Revealed, setting: TrSetting
+) -> tuple[Kernel, ...]:
+    """Kernels for one layer: the one named for it, or the default if that takes it, or all that do.
 
     UsageError if the one named for this layer does not take it.
     """
+    able = tuple(kernel for kernel in KERNELS if kernel.takes(params, revealed, setting))
     wanted = choice.layers.get(layer)
     if wanted is None:
-        order = (choice.default, *KERNELS) if choice.default else KERNELS
-        return next(kernel for kernel in order if kernel.takes(params, revealed, setting))
-    if not wanted.takes(params, revealed, setting):
-        able = [kernel.name for kernel in KERNELS if kernel.takes(params, revealed, setting)]
-        raise UsageError(f"kernel {wanted.name} does not take layer {layer}; use {' or '.join(able)}")
-    return wanted
+        return (choice.default,) if choice.default in able else able
+    if wanted not in able:
+        names = " or ".join(kernel.name for kernel in able)
+        raise UsageError(f"kernel {wanted.name} does not take layer {layer}; use {names}")
+    return (wanted,)

@@ -7,32 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge_tr.errors import ModelError, UsageError
-from edge_tr.formats import term_table
 from edge_tr.ir.graph import Graph, Op, Tensor
-from edge_tr.ir.params import DotParams, FullyConnectedParams, Params, ReshapeParams, params, with_weights
-from edge_tr.lower.budget import Budget, TrSetting, check_names
-from edge_tr.lower.generated import Code, generate
-from edge_tr.lower.kernels import CodeKernel, Kernel, KernelChoice, choose
+from edge_tr.ir.params import DotParams, Params, ReshapeParams, params
+from edge_tr.lower.budget import Budget, check_names
+from edge_tr.lower.dot import DotProduct, candidates
+from edge_tr.lower.kernels import KernelChoice
 from edge_tr.lower.memory import Buffer, MemoryPlan, plan
-from edge_tr.lower.quick import Quick, quick
-from edge_tr.tr.reveal import reveal, truncate_data
-
-
-@dataclass(frozen=True)
-class DotProduct:
-    """What a layer with weights computes with. `params.weights` are the revealed ones."""
-
-    setting: TrSetting
-    kernel: Kernel
-    body: bytes | Code  # the weight table, or the generated code
-    bias: np.ndarray  # int64 [rows]: what a sum lacks
-    quick: Quick
-    macs: int
-    weights: int
-    terms: int
-    nonzero: int
-    data_terms: np.ndarray | None  # int16 [511], index x - zero_point + 255; None: all terms
-    scratch_bytes: int
+from edge_tr.lower.select import Selection, pareto, select
 
 
 @dataclass(frozen=True)
@@ -60,6 +41,22 @@ class Program:
     output: Tensor
     aliases: dict[int, int]
     memory: MemoryPlan
+    alternatives: tuple[Selection, ...]  # the Pareto front that the kernels were chosen from
+
+    @property
+    def cycles_estimated(self) -> int:
+        """Of the layers with weights, by `lower.cost`."""
+        return sum(layer.dot.estimate.cycles for layer in self.layers if layer.dot is not None)
+
+    @property
+    def chosen_flash(self) -> int:
+        """Estimated bytes of the layers with weights."""
+        return sum(layer.dot.estimate.flash for layer in self.layers if layer.dot is not None)
+
+    @property
+    def is_smallest(self) -> bool:
+        """Whether no other choice of kernels takes less flash."""
+        return self.chosen_flash <= self.alternatives[0].flash
 
     def offset(self, tensor: int) -> int:
         """Arena offset of a tensor, bytes."""
@@ -76,27 +73,65 @@ def buffer_name(index: int) -> str:
     return f"tensor {index}"
 
 
-def lower(graph: Graph, budget: Budget, choice: KernelChoice, isa: str = "c") -> Program:
-    """Plan every layer for an instruction set of `lower.machines`. UsageError for names in `budget` or `choice` that the model does not have."""
+@dataclass(frozen=True)
+class Limits:
+    """What the layers' constants and code may take of the flash, and the arena of the RAM; bytes, None: all."""
+
+    flash: int | None = None
+    ram: int | None = None
+
+
+def lower(
+    graph: Graph,
+    budget: Budget,
+    choice: KernelChoice,
+    isa: str = "c",
+    objective: str = "speed",
+    limits: Limits | None = None,
+) -> Program:
+    """Plan every layer for an instruction set of `lower.machines`.
+
+    Kernels are chosen by estimated cost under `limits` as far as `choice` leaves a choice. UsageError for
+    names in `budget` or `choice` that the model does not have.
+    """
+    limits = limits or Limits()
     aliases = _aliases(graph)
     ops = [op for op in graph.ops if op.outputs[0] not in aliases]
     if not ops:
         raise ModelError("the model computes nothing: it has no operator but RESHAPE")
-    with_dots = [layer_name(op) for op in ops if hasattr(params(graph, op), "weights")]
-    check_names(budget, with_dots)
-    unknown = sorted(set(choice.layers) - set(with_dots))
+    records = {op.index: params(graph, op) for op in ops}
+    dots = [op for op in ops if isinstance(records[op.index], DotParams)]
+    _check_names(budget, choice, [layer_name(op) for op in dots])
+    options = {
+        op.index: candidates(layer_name(op), records[op.index], budget.of(layer_name(op)), choice, isa) for op in dots
+    }
+    while True:
+        front = pareto([[dot.estimate for dot in options[op.index]] for op in dots])
+        chosen = select(front, objective, limits.flash).chosen
+        picked = {op.index: options[op.index][option] for op, option in zip(dots, chosen)}
+        layers = tuple(_layer(graph, op, aliases, records[op.index], picked.get(op.index)) for op in ops)
+        memory = plan(_buffers(graph, layers, aliases))
+        greedy = _largest_scratch(options, picked, dots)
+        if limits.ram is None or memory.size <= limits.ram or greedy is None:
+            break
+        options[greedy] = tuple(dot for dot in options[greedy] if dot is not picked[greedy])
+    source, result = graph.tensor(graph.inputs[0]), graph.tensor(graph.outputs[0])
+    return Program(graph.sha256, budget, layers, source, result, aliases, memory, tuple(front))
+
+
+def _check_names(budget: Budget, choice: KernelChoice, layers: list[str]) -> None:
+    check_names(budget, layers)
+    unknown = sorted(set(choice.layers) - set(layers))
     if unknown:
-        raise UsageError(f"--kernel names {', '.join(unknown)}; this model has {', '.join(with_dots)}")
-    layers = tuple(_layer(graph, op, aliases, budget, choice, isa) for op in ops)
-    return Program(
-        sha256=graph.sha256,
-        budget=budget,
-        layers=layers,
-        input=graph.tensor(graph.inputs[0]),
-        output=graph.tensor(graph.outputs[0]),
-        aliases=aliases,
-        memory=plan(_buffers(graph, layers, aliases)),
-    )
+        raise UsageError(f"--kernel names {', '.join(unknown)}; this model has {', '.join(layers)}")
+
+
+def _largest_scratch(
+    options: dict[int, tuple[DotProduct, ...]], picked: dict[int, DotProduct], dots: list[Op]
+) -> int | None:
+    """The operator whose kernel takes the most scratch and that has another way."""
+    able = [op.index for op in dots if len(options[op.index]) > 1]
+    return max(able, key=lambda index: picked[index].scratch_bytes, default=None)
 
 
 def revealed_weights(program: Program) -> dict[int, np.ndarray]:
@@ -119,55 +154,12 @@ def _aliases(graph: Graph) -> dict[int, int]:
     return aliases
 
 
-def _layer(graph: Graph, op: Op, aliases: dict[int, int], budget: Budget, choice: KernelChoice, isa: str) -> Layer:
-    record = params(graph, op)
-    name = layer_name(op)
-    dot = None
-    if isinstance(record, DotParams):
-        record, dot = _dot_product(name, record, budget.of(name), choice, isa)
+def _layer(graph: Graph, op: Op, aliases: dict[int, int], record: Params, dot: DotProduct | None) -> Layer:
     activations = [t for t in op.inputs if t >= 0 and graph.tensor(t).data is None]
     inputs = tuple(aliases.get(t, t) for t in activations)
     output = graph.tensor(op.outputs[0])
-    return Layer(name, op, record, inputs, output.index, output.size, output.name, dot)
-
-
-def _dot_product(
-    name: str, record: DotParams, setting: TrSetting, choice: KernelChoice, isa: str
-) -> tuple[DotParams, DotProduct]:
-    revealed = reveal(record.weights, setting.group, setting.terms)
-    record = with_weights(record, revealed.values)
-    kernel = choose(choice, name, record, revealed, setting)
-    cut = setting.data_terms is not None
-    bias = record.bias.astype(np.int64)
-    if isinstance(kernel, CodeKernel):
-        body: bytes | Code = generate(record, revealed, cut, isa)
-        scratch = body.scratch_bytes
-        bias = bias if cut else bias - record.input_zero_point * revealed.values.sum(axis=1, dtype=np.int64)
-    else:
-        table = kernel.table(revealed, setting)
-        body, scratch = term_table.encode(table), kernel.scratch_bytes(table.depth, table.planes)
-    dot = DotProduct(
-        setting=setting,
-        kernel=kernel,
-        body=body,
-        bias=bias,
-        quick=quick(record, bias),
-        macs=_positions(record) * revealed.values.size,
-        weights=revealed.values.size,
-        terms=int(revealed.counts.sum()),
-        nonzero=int(np.count_nonzero(revealed.values)),
-        data_terms=truncate_data(setting.data_terms) if cut else None,
-        scratch_bytes=scratch,
-    )
-    return record, dot
-
-
-def _positions(record: DotParams) -> int:
-    """How often each weight is used in one inference (padding counted)."""
-    if isinstance(record, FullyConnectedParams):
-        return record.rows
-    height, width, _ = record.output_shape
-    return height * width
+    final = record if dot is None else dot.params
+    return Layer(layer_name(op), op, final, inputs, output.index, output.size, output.name, dot)
 
 
 def _buffers(graph: Graph, layers: tuple[Layer, ...], aliases: dict[int, int]) -> list[Buffer]:

@@ -147,11 +147,10 @@ def _lanes(word: int) -> tuple[int, int]:
 
 
 def _tile(digits: np.ndarray, first: int, largest: int, machine: Machine) -> Tile:
-    """The cheapest of all ways to cut and to order this tile."""
-    candidates = (
-        code for segments in _segmentations(digits, largest) for code in _orders(digits, first, segments, machine)
-    )
-    return Tile(first, digits.shape[2], min(candidates, key=lambda code: sum(map(machine.cost, code))))
+    """The cheapest of all ways to cut and to order this tile: costs are counted, then one way is written."""
+    ways = [(order, segments) for segments in _segmentations(digits, largest) for order in _orders(machine)]
+    order, segments = min(ways, key=lambda way: sum(way[0].cost(digits, s, machine) for s in way[1]))
+    return Tile(first, digits.shape[2], _code(digits, first, order, segments, machine))
 
 
 def _segmentations(digits: np.ndarray, largest: int) -> Iterator[list[_Segment]]:
@@ -181,57 +180,91 @@ def _band(digits: np.ndarray, low: int, high: int, largest: int) -> list[_Segmen
     return halve(0, len(digits))
 
 
-def _orders(
-    digits: np.ndarray, first: int, segments: Sequence[_Segment], machine: Machine
-) -> Iterator[tuple[Instruction, ...]]:
-    """Element by element, shifting t as exponents rise; or, where shifts are not free, exponent by
-    exponent, doubling the accumulators in between."""
-    rows = digits.shape[2]
-    for order in (_by_element,) if machine.free_shift else (_by_element, _by_exponent):
+def _orders(machine: Machine) -> tuple[type[_ByElement] | type[_ByExponent], ...]:
+    return (_ByElement,) if machine.free_shift else (_ByElement, _ByExponent)
+
+
+def _code(
+    digits: np.ndarray,
+    first: int,
+    order: type[_ByElement] | type[_ByExponent],
+    segments: Sequence[_Segment],
+    machine: Machine,
+) -> tuple[Instruction, ...]:
+    code: list[Instruction] = []
+    flushed: set[int] = set()
+    for position, segment in enumerate(segments):
+        body, started = order.code(digits, segment, machine, backwards=position % 2 == 1)
+        code += body
+        for a in sorted(started):
+            code.append(Flush(a, first + a, segment.low, a not in flushed))
+            flushed.add(a)
+    return (*code, *(Flush(None, first + a, 0, True) for a in range(digits.shape[2]) if a not in flushed))
+
+
+def _part(digits: np.ndarray, segment: _Segment) -> np.ndarray:
+    return digits[segment.start : segment.stop, segment.low : segment.high + 1]
+
+
+class _ByElement:
+    """One load an element; t is shifted as its exponents rise."""
+
+    @staticmethod
+    def cost(digits: np.ndarray, segment: _Segment, machine: Machine) -> int:
+        part = _part(digits, segment)
+        shifts = 0 if machine.free_shift else part[:, 1:].any(axis=2).sum()
+        return _total(machine, part.any(axis=(1, 2)).sum(), part, shifts * machine.cost(Shift(1)))
+
+    @staticmethod
+    def code(
+        digits: np.ndarray, segment: _Segment, machine: Machine, backwards: bool
+    ) -> tuple[list[Instruction], set[int]]:
         code: list[Instruction] = []
-        flushed: set[int] = set()
-        for position, segment in enumerate(segments):
-            body, started = order(digits, segment, machine, backwards=position % 2 == 1)
-            code += body
-            for a in sorted(started):
-                code.append(Flush(a, first + a, segment.low, a not in flushed))
-                flushed.add(a)
-        code += [Flush(None, first + a, 0, True) for a in range(rows) if a not in flushed]
-        yield tuple(code)
-
-
-def _by_element(
-    digits: np.ndarray, segment: _Segment, machine: Machine, backwards: bool
-) -> tuple[list[Instruction], set[int]]:
-    code: list[Instruction] = []
-    started: set[int] = set()
-    part = digits[segment.start : segment.stop, segment.low : segment.high + 1]
-    elements = np.flatnonzero(part.any(axis=(1, 2)))
-    for element in reversed(elements) if backwards else elements:
-        code.append(Load(segment.start + int(element)))
-        shifted = 0
-        for shift, a in zip(*(axis.tolist() for axis in np.nonzero(part[element]))):
-            if not machine.free_shift and shift > shifted:
-                code.append(Shift(shift - shifted))
-                shifted = shift
-            code.append(_add(a, int(part[element, shift, a]), shift if machine.free_shift else 0, started))
-    return code, started
-
-
-def _by_exponent(
-    digits: np.ndarray, segment: _Segment, machine: Machine, backwards: bool
-) -> tuple[list[Instruction], set[int]]:
-    code: list[Instruction] = []
-    started: set[int] = set()
-    for exponent in range(segment.high, segment.low - 1, -1):
-        code += [Double(a) for a in sorted(started)]
-        part = digits[segment.start : segment.stop, exponent]
-        elements = np.flatnonzero(part.any(axis=1))
+        started: set[int] = set()
+        part = _part(digits, segment)
+        elements = np.flatnonzero(part.any(axis=(1, 2)))
         for element in reversed(elements) if backwards else elements:
             code.append(Load(segment.start + int(element)))
-            code += [_add(a, int(part[element, a]), 0, started) for a in np.flatnonzero(part[element]).tolist()]
-        backwards = not backwards
-    return code, started
+            shifted = 0
+            for shift, a in zip(*(axis.tolist() for axis in np.nonzero(part[element]))):
+                if not machine.free_shift and shift > shifted:
+                    code.append(Shift(shift - shifted))
+                    shifted = shift
+                code.append(_add(a, int(part[element, shift, a]), shift if machine.free_shift else 0, started))
+        return code, started
+
+
+class _ByExponent:
+    """From the highest exponent down; accumulators are doubled in between."""
+
+    @staticmethod
+    def cost(digits: np.ndarray, segment: _Segment, machine: Machine) -> int:
+        part = _part(digits, segment)
+        begun = np.logical_or.accumulate(part.any(axis=0)[::-1])  # [exponents, high to low; rows]
+        return _total(machine, part.any(axis=2).sum(), part, begun[:-1].sum() * machine.cost(Double(0)))
+
+    @staticmethod
+    def code(
+        digits: np.ndarray, segment: _Segment, machine: Machine, backwards: bool
+    ) -> tuple[list[Instruction], set[int]]:
+        code: list[Instruction] = []
+        started: set[int] = set()
+        for exponent in range(segment.high, segment.low - 1, -1):
+            code += [Double(a) for a in sorted(started)]
+            part = digits[segment.start : segment.stop, exponent]
+            elements = np.flatnonzero(part.any(axis=1))
+            for element in reversed(elements) if backwards else elements:
+                code.append(Load(segment.start + int(element)))
+                code += [_add(a, int(part[element, a]), 0, started) for a in np.flatnonzero(part[element]).tolist()]
+            backwards = not backwards
+        return code, started
+
+
+def _total(machine: Machine, loads: int, part: np.ndarray, rest: int) -> int:
+    """Cycles of a segment: its loads, additions and flushes (taken as never first), and `rest`."""
+    additions = np.count_nonzero(part) * machine.cost(Add(0, 1, 0, False))
+    flushes = part.any(axis=(0, 1)).sum() * machine.cost(Flush(0, 0, 0, False))
+    return int(loads * machine.cost(Load(0)) + additions + flushes + rest)
 
 
 def _add(accumulator: int, sign: int, shift: int, started: set[int]) -> Add:

@@ -1,0 +1,116 @@
+"""What a layer costs with a kernel: estimated cycles and flash, to choose by.
+
+Cycles are of the loops in firmware/src with each core's published table at zero wait states, calibrated
+against counted whole models (`make bench`); they rank kernels, and are never reported as a measurement.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edge_tr.ir.params import DepthwiseParams, DotParams, FullyConnectedParams
+from edge_tr.lower.generated import Code, plane_shape
+from edge_tr.lower.machines import MACHINES
+from edge_tr.lower.straightline import Flush, Load
+
+CHANNEL_BYTES = 20 + 4 + 4 + 1
+"""struct tr_channel, bias, multiplier, shift."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Cycles of one inference of the layer; bytes of flash for its constants and code."""
+
+    cycles: int
+    flash: int
+
+
+@dataclass(frozen=True)
+class Work:
+    """Sizes that costs are made of: output positions, rows of weights, weights a row, terms in all, and
+    patches gathered (one a position, in a depthwise layer one a position and input channel)."""
+
+    positions: int
+    rows: int
+    depth: int
+    terms: int
+    patches: int
+
+    @classmethod
+    def of(cls, params: DotParams, terms: int) -> Work:
+        rows, depth = params.weights.shape
+        if isinstance(params, FullyConnectedParams):
+            return cls(params.rows, rows, depth, terms, params.rows)
+        height, width, _ = params.output_shape
+        positions = height * width
+        patches = positions * params.input_shape[2] if isinstance(params, DepthwiseParams) else positions
+        return cls(positions, rows, depth, terms, patches)
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Cycles of one step on one instruction set, and bytes of one generated instruction."""
+
+    output: float  # requantise and store one activation
+    gather: float  # one element of a patch
+    pack: float  # one word of two pixels
+    shift: float  # one element of a pre-shifted plane
+    row: float  # a row's loop and call
+    plane_term: float
+    pair_term: float  # term-pairs: one weight term with all of an activation's
+    encode: float  # term-pairs: one activation into terms
+    mac: float  # int8
+    call: float  # one call of generated code
+    load_bytes: float
+    add_bytes: float
+    flush_bytes: float
+
+
+COSTS = {
+    "c": Costs(8, 5, 4, 2, 10, 1, 12, 30, 1, 10, 4, 4, 30),
+    "armv6-m": Costs(30, 16, 15, 8, 45, 11, 90, 150, 12, 60, 2.1, 2, 22),
+    "armv7-m": Costs(20, 11, 9, 5, 30, 7, 60, 90, 7, 40, 4, 4, 26),
+    "rv32": Costs(32, 14, 13, 7, 40, 9, 65, 110, 14, 50, 4, 2.5, 30),
+}
+
+
+def estimate_table(work: Work, kernel: str, table_bytes: int, planes: int, isa: str) -> Estimate:
+    """A layer whose weights are a table."""
+    cost = COSTS[isa]
+    elements = work.patches * work.depth
+    outputs = work.positions * work.rows
+    inner = {
+        "planes": work.positions * work.terms * cost.plane_term + elements * max(0, planes - 1) * cost.shift,
+        "term-pairs": work.positions * work.terms * cost.pair_term + elements * cost.encode,
+        "int8": outputs * work.depth * cost.mac,
+    }[kernel]
+    cycles = inner + elements * cost.gather + outputs * (cost.row + cost.output)
+    return Estimate(round(cycles), table_bytes + work.rows * CHANNEL_BYTES)
+
+
+def estimate_code(work: Work, params: DotParams, code: Code) -> Estimate:
+    """A layer of generated code."""
+    cost, machine = COSTS[code.isa], MACHINES[code.isa]
+    programs = [function.program for function in code.functions if function is not None]
+    operations = [op for program in programs for tile in program.tiles for op in tile.code]
+    body = sum(map(machine.cost, operations))
+    outputs = work.positions * work.rows
+    if isinstance(params, DepthwiseParams):
+        height, width, _ = params.output_shape
+        calls = (height + 1) // 2
+        rows, pitch = plane_shape(params)
+        packed = rows * pitch * params.input_shape[2]
+        run = calls * (width * (body + 6 * len(programs)) + cost.call * len(programs))
+    else:
+        pairs = (work.positions + 1) // 2
+        packed = pairs * work.depth
+        run = pairs * (body + cost.call)
+    flash = sum(_bytes(op, cost) for op in operations) + 16 * len(programs)
+    cycles = run + packed * cost.pack + outputs * cost.output
+    return Estimate(round(cycles), round(flash) + work.rows * CHANNEL_BYTES)
+
+
+def _bytes(op: object, cost: Costs) -> float:
+    if isinstance(op, Load):
+        return cost.load_bytes
+    return cost.flush_bytes if isinstance(op, Flush) else cost.add_bytes

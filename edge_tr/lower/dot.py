@@ -1,0 +1,80 @@
+"""One layer's dot products, in every way that the firmware could compute them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge_tr.formats import term_table
+from edge_tr.ir.params import DotParams, with_weights
+from edge_tr.lower.budget import TrSetting
+from edge_tr.lower.cost import Estimate, Work, estimate_code, estimate_table
+from edge_tr.lower.generated import Code, generate
+from edge_tr.lower.kernels import CodeKernel, Kernel, KernelChoice, allowed
+from edge_tr.lower.quick import Quick, quick
+from edge_tr.tr.reveal import Revealed, reveal, truncate_data
+
+
+@dataclass(frozen=True)
+class DotProduct:
+    """What a layer with weights computes with; `params` holds the revealed weights."""
+
+    params: DotParams
+    setting: TrSetting
+    kernel: Kernel
+    body: bytes | Code  # the weight table, or the generated code
+    bias: np.ndarray  # int64 [rows]: what a sum lacks
+    quick: Quick
+    macs: int
+    terms: int
+    data_terms: np.ndarray | None  # int16 [511], index x - zero_point + 255; None: all terms
+    scratch_bytes: int
+    estimate: Estimate
+
+    @property
+    def weights(self) -> int:
+        """How many weights the layer has."""
+        return self.params.weights.size
+
+    @property
+    def nonzero(self) -> int:
+        """How many of the revealed weights are not zero."""
+        return int(np.count_nonzero(self.params.weights))
+
+
+def candidates(
+    name: str, params: DotParams, setting: TrSetting, choice: KernelChoice, isa: str
+) -> tuple[DotProduct, ...]:
+    """The layer with each kernel that `choice` allows; at least one. UsageError if none takes the layer."""
+    revealed = reveal(params.weights, setting.group, setting.terms)
+    params = with_weights(params, revealed.values)
+    kernels = allowed(choice, name, params, revealed, setting)
+    return tuple(_with_kernel(kernel, params, revealed, setting, isa) for kernel in kernels)
+
+
+def _with_kernel(kernel: Kernel, params: DotParams, revealed: Revealed, setting: TrSetting, isa: str) -> DotProduct:
+    work = Work.of(params, int(revealed.counts.sum()))
+    cut = setting.data_terms is not None
+    bias = params.bias.astype(np.int64)
+    if isinstance(kernel, CodeKernel):
+        body: bytes | Code = generate(params, revealed, cut, isa)
+        scratch, estimate = body.scratch_bytes, estimate_code(work, params, body)
+        bias = bias if cut else bias - params.input_zero_point * revealed.values.sum(axis=1, dtype=np.int64)
+    else:
+        table = kernel.table(revealed, setting)
+        body, scratch = term_table.encode(table), kernel.scratch_bytes(table.depth, table.planes)
+        estimate = estimate_table(work, kernel.name, len(body), table.planes, isa)
+    return DotProduct(
+        params=params,
+        setting=setting,
+        kernel=kernel,
+        body=body,
+        bias=bias,
+        quick=quick(params, bias),
+        macs=work.positions * revealed.values.size,
+        terms=work.terms,
+        data_terms=truncate_data(setting.data_terms) if cut else None,
+        scratch_bytes=scratch,
+        estimate=estimate,
+    )
