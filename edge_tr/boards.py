@@ -116,6 +116,7 @@ class Emulator:
     package: str
     arguments: tuple[str, ...]
     flash_file_bytes: int = 0  # size of {flash}, the file behind the emulated flash; 0: none, the image is placed
+    placed: str = ""  # why the emulator places the image; "" if our loader writes it
     instructions_per_tick: str = "1"  # of tr_board_ticks(), for example "5/8"; "0": ticks are no instructions
 
 
@@ -303,6 +304,8 @@ def _inconsistencies(board: Board) -> Iterator[str]:
         yield f"verified: {board.verified!r} does not go with {'an' if board.emulator else 'no'} emulator"
     if board.emulator is None and board.counts_on is None:
         yield "counts_on: needed where there is no [emulator]"
+    if board.emulator and bool(board.emulator.placed) == (board.loader is not None):
+        yield "emulator.placed: needed without a [loader], and wrong with one"
     if board.emulator and not _is_fraction(board.emulator.instructions_per_tick):
         yield f"emulator.instructions_per_tick: {board.emulator.instructions_per_tick!r} is not like 1 or 5/8"
     yield from _overlaps(board)

@@ -73,7 +73,7 @@ def flash(
             _check(board, image)
         _place(image, state_dir)
         progress(len(image), len(image))
-        method = f"placed by the emulator: {board.name} has no loader that it can run"
+        method = f"placed by the emulator: {board.emulator.placed}"
     else:
         raise UsageError(f"{board.name} has no emulator: connect the board and give its --port")
     by_loader = port is not None or board.loader is not None
