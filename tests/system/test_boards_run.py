@@ -25,7 +25,7 @@ COUNTING = [name for name in EMULATED if boards.load(name).instructions_per_tick
 def built(tmp_path_factory: pytest.TempPathFactory):
     @functools.cache
     def make(name: str) -> Built:
-        return build(boards.load(name), tmp_path_factory.mktemp(name))
+        return build(boards.load(name), tmp_path_factory.mktemp(name) / "built, here")
 
     return make
 
@@ -46,16 +46,16 @@ def test_the_drivers_of_every_board_compile_and_the_image_is_laid_out(name: str,
 
 @pytest.mark.parametrize("name", EMULATED)
 def test_flashed_or_placed_the_application_answers_echoes_and_restarts(name: str, built, tmp_path: Path) -> None:
-    target = built(name)
+    target, state = built(name), tmp_path / "a folder, with a comma"
     steps: list[tuple[int, int]] = []
     loader = target.loader_elf
     result = flash(
-        target.board, target.image, None, tmp_path, loader_elf=loader, progress=lambda *step: steps.append(step)
+        target.board, target.image, None, state, loader_elf=loader, progress=lambda *step: steps.append(step)
     )
     assert result.verified == (target.board.loader is not None)
     assert result.method.startswith("AN3155" if target.board.loader else "placed by the emulator")
     assert steps[-1][0] == steps[-1][1] > 0
-    with connected(target, tmp_path) as running, open_port(running.url, 115200) as port:
+    with connected(target, state) as running, open_port(running.url, 115200) as port:
         echo = Echo(port)
         echo.wake()
         kind, _ = echo.counter()
