@@ -61,4 +61,4 @@ def compile_model(program: Program, folder: Path, runtime: Path, sources: Iterab
     """A host program of a generated model, `sources` with the main function, and the runtime."""
     tree = write_tree(program, folder)
     includes = [tree / "model", tree / "include", tree / "app"]
-    return compile_c(folder / "program", [tree / "model" / "model.c", *sources, runtime], includes)
+    return compile_c(folder / "program", [*sorted((tree / "model").glob("*.c")), *sources, runtime], includes)

@@ -13,13 +13,14 @@ from edge_tr.lower.budget import parse as parse_budget
 from edge_tr.lower.kernels import parse_choice
 from edge_tr.lower.program import Program, data_terms, lower, revealed_weights
 
-KERNELS = ("planes", "term-pairs", "int8")
+KERNELS = ("pairs", "planes", "term-pairs", "int8")
 BUDGETS = ("lossless", "g=8,k=4", "g=3,k=2,s=1", "g=16,k=12,s=2")
 WAYS = tuple(itertools.product(KERNELS, BUDGETS))
 
 
-def lower_with(graph: Graph, kernel: str, budget: str) -> Program:
-    return lower(graph, parse_budget(budget), parse_choice([kernel]))
+def lower_with(graph: Graph, kernel: str, budget: str, isa: str = "c") -> Program:
+    """`kernel` for every layer that it takes."""
+    return lower(graph, parse_budget(budget), parse_choice([kernel]), isa)
 
 
 def samples(graph: Graph, rng: np.random.Generator, count: int = 6) -> np.ndarray:

@@ -288,6 +288,6 @@ def test_a_damaged_table_is_found_at_the_start_and_reported(model, runtime, tmp_
     assert changed != text
     source.write_text(changed)
     includes = [tree / "model", tree / "app"]
-    program = compile_c(tmp_path / "damaged", [source, *APP, runtime], includes)
+    program = compile_c(tmp_path / "damaged", [*(tree / "model").glob("*.c"), *APP, runtime], includes)
     got = replies(program, HELLO + infer(0) + request(COMMAND.CALIBRATE))
     assert [frame.status for frame in got] == [STATUS.OK, STATUS.BAD_TABLE, STATUS.OK]

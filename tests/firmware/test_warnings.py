@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
 from edge_tr.ir.tflite import parse
+from edge_tr.lower.machines import isa_of
 from edge_tr.target import toolchain
 from tests.firmware.harness_build import FIRMWARE, WARNINGS, command, write_tree
 from tests.firmware.harness_models import lower_with, random_network
@@ -19,6 +22,7 @@ CORES = {
     "rv32imc": ("riscv64-unknown-elf-", ("-march=rv32imc", "-mabi=ilp32")),
 }
 FREESTANDING = ("-ffreestanding", "-fno-common")
+OURS = re.compile(r"tr_|(depthwise_)?conv_2d_\d+_code\d*$")  # the latter: generated code of a layer
 GIVEN = {"memcpy", "memset", "memmove", "memcmp"}  # firmware/src/tr_string.c
 INTEGER_HELPERS = {  # of libgcc; none of them is soft floating point
     "__aeabi_lmul",
@@ -46,21 +50,17 @@ INTEGER_HELPERS = {  # of libgcc; none of them is soft floating point
 }
 
 
-@pytest.fixture(scope="module")
-def tree(tmp_path_factory):
-    """Runtime, application and a model with every operator."""
-    graph = parse(random_network(np.random.default_rng(0)))
-    program = lower_with(graph, "planes", "g=8,k=4,s=2")
-    return write_tree(program, tmp_path_factory.mktemp("tree"), "some-board", "all operators.tflite")
-
-
 @pytest.fixture(scope="module", params=CORES)
-def objects(request, tree, tmp_path_factory):
-    """(prefix of the tools, object files) of everything, compiled without a warning."""
+def objects(request, tmp_path_factory):
+    """(prefix of the tools, object files): runtime, application and a model with every operator, compiled for a
+    core without a warning, its code generated for that core's instruction set."""
     prefix, flags = CORES[request.param]
     folder = tmp_path_factory.mktemp(request.param)
-    sources = sorted(tree.rglob("*.c"))
-    assert {path.name for path in sources} >= {path.name for path in FIRMWARE.rglob("src/*.c")}
+    graph = parse(random_network(np.random.default_rng(0)))
+    program = lower_with(graph, "pairs", "g=8,k=4", isa_of(request.param))
+    tree = write_tree(program, folder / "tree", "some-board", "all operators.tflite")
+    sources = sorted(path for path in tree.rglob("*.*") if path.suffix in (".c", ".S"))
+    assert {path.name for path in sources} > {path.name for path in FIRMWARE.rglob("src/*.c")}
     includes = [f"-I{tree / part}" for part in ("include", "model", "app")]
     everything = (*flags, *FREESTANDING, "-O2", *WARNINGS, *includes)
     assert command(f"{prefix}gcc", *everything, "-c", *sources, cwd=folder) == ""
@@ -81,7 +81,7 @@ def symbols(prefix: str, files: list, *options: str) -> dict[str, set[str]]:
 def test_no_object_needs_a_symbol_that_is_not_ours_or_an_integer_helper(objects):
     needed = symbols(*objects, "--undefined-only")
     for name, wanted in needed.items():
-        strangers = {symbol for symbol in wanted if not symbol.startswith("tr_")} - GIVEN - INTEGER_HELPERS
+        strangers = {symbol for symbol in wanted if not OURS.match(symbol)} - GIVEN - INTEGER_HELPERS
         assert strangers - {"_GLOBAL_OFFSET_TABLE_"} == set(), name
     assert any("tr_conv_2d" in wanted for wanted in needed.values())
 
@@ -96,7 +96,7 @@ def test_every_function_that_is_called_is_defined_by_an_object_or_the_board(obje
 def test_names_visible_to_the_linker_are_ours(objects):
     """So that a model can be linked into any application."""
     visible = set().union(*symbols(*objects, "--defined-only", "--extern-only").values())
-    assert {name for name in visible if not name.startswith("tr_")} == GIVEN | {"main"}
+    assert {name for name in visible if not OURS.match(name)} == GIVEN | {"main"}
 
 
 def test_no_object_has_data_that_a_constructor_or_heap_would_need(objects):

@@ -9,25 +9,54 @@ import numpy as np
 import pytest
 
 from edge_tr.errors import UsageError
+from edge_tr.ir.params import DotParams, params
+from edge_tr.ir.tflite import parse
+from edge_tr.ir.writer import ModelWriter
 from edge_tr.lower.budget import TrSetting
-from edge_tr.lower.kernels import KERNELS, KernelChoice, choose, parse_choice
+from edge_tr.lower.kernels import KERNELS, KernelChoice, TableKernel, allowed, parse_choice
 from edge_tr.tr.reveal import reveal
 
 FIRMWARE = Path(__file__).resolve().parents[2] / "firmware"
-REVEALED = reveal(np.array([[3, -77, 127]], np.int8), 8, None)
+TABLE_KERNELS = [kernel for kernel in KERNELS if isinstance(kernel, TableKernel)]
 
 
-def test_without_a_choice_every_layer_takes_the_first_kernel():
-    choice = parse_choice([])
-    assert choice == KernelChoice(None, {})
-    assert choose(choice, "conv_2d_0", REVEALED, TrSetting()) is KERNELS[0]
+def conv_of(width: int) -> DotParams:
+    """A pointwise convolution of a row of pixels."""
+    model = ModelWriter()
+    x, y = (model.activation((1, 1, width, 3), 0.5) for _ in range(2))
+    w = model.constant(np.full((3, 1, 1, 3), -77, np.int8), [0.25])
+    b = model.constant(np.zeros(3, np.int32), [0.125])
+    options = dict(padding="SAME", stride_h=1, stride_w=1, dilation_h_factor=1, dilation_w_factor=1)
+    model.op("CONV_2D", [x, w, b], [y], **options)
+    graph = parse(model.finish([x], [y]))
+    return params(graph, graph.ops[0])
 
 
-@pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.name)
-def test_a_kernel_for_all_layers_and_another_for_one(kernel):
-    choice = parse_choice([kernel.name, "conv_2d_3=int8"])
-    assert choose(choice, "conv_2d_0", REVEALED, TrSetting()) is kernel
-    assert choose(choice, "conv_2d_3", REVEALED, TrSetting()).name == "int8"
+def names_allowed(words: list[str], layer: str, record: DotParams) -> list[str]:
+    kernels = allowed(parse_choice(words), layer, record, reveal(record.weights, 8, None), TrSetting())
+    return [kernel.name for kernel in kernels]
+
+
+def test_without_a_choice_every_kernel_that_takes_a_layer_is_allowed():
+    assert parse_choice([]) == KernelChoice(None, {})
+    assert names_allowed([], "conv_2d_0", conv_of(2)) == [kernel.name for kernel in KERNELS]
+    assert names_allowed([], "conv_2d_0", conv_of(1)) == [kernel.name for kernel in TABLE_KERNELS]
+
+
+@pytest.mark.parametrize("name", [kernel.name for kernel in KERNELS])
+def test_a_kernel_for_all_layers_and_another_for_one(name):
+    words = [name, "conv_2d_3=int8"]
+    assert names_allowed(words, "conv_2d_0", conv_of(2)) == [name]
+    assert names_allowed(words, "conv_2d_3", conv_of(2)) == ["int8"]
+
+
+def test_a_kernel_for_all_layers_leaves_out_those_that_it_does_not_take():
+    assert names_allowed(["pairs"], "conv_2d_0", conv_of(1)) == [kernel.name for kernel in TABLE_KERNELS]
+
+
+def test_a_kernel_for_one_layer_that_does_not_take_it_is_refused_with_those_that_do():
+    with pytest.raises(UsageError, match="pairs does not take layer conv_2d_0; use planes or term-pairs or int8"):
+        names_allowed(["int8", "conv_2d_0=pairs"], "conv_2d_0", conv_of(1))
 
 
 def test_the_last_word_counts():
@@ -41,7 +70,7 @@ def test_the_last_word_counts():
         ("plane", "did you mean planes?"),
         ("term_pairs", "did you mean term-pairs?"),
         ("conv_2d_0=int", "did you mean int8?"),
-        ("xyzzy", "Known: planes, term-pairs, int8"),
+        ("xyzzy", "Known: pairs, planes, term-pairs, int8"),
         ("", "no kernel is called ''"),
         ("conv_2d_0=", "no kernel is called ''"),
         ("INT8", "Known:"),
@@ -52,18 +81,17 @@ def test_an_unknown_kernel_is_refused_with_what_is_known(word, hint):
         parse_choice(["planes", word])
 
 
-def test_every_kernel_is_an_object_that_the_firmware_declares():
+def test_every_table_kernel_is_an_object_that_the_firmware_declares():
     header = (FIRMWARE / "include" / "tr_kernels.h").read_text()
-    for kernel in KERNELS:
+    for kernel in TABLE_KERNELS:
         assert f"extern const struct tr_dot {kernel.symbol};" in header
         assert (FIRMWARE / "src" / f"{kernel.symbol}.c").is_file()
-    assert (
-        len({k.name for k in KERNELS}) == len({k.symbol for k in KERNELS}) == header.count("extern const struct tr_dot")
-    )
+    assert len({kernel.name for kernel in KERNELS}) == len(KERNELS)
+    assert len({kernel.symbol for kernel in TABLE_KERNELS}) == header.count("extern const struct tr_dot")
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 64, 8191])
 def test_scratch_holds_the_patch_and_what_is_derived_from_it(depth):
     """Patch: int16 each. planes: a patch per plane. term-pairs: a word-aligned uint32 each behind the patch."""
-    sizes = {kernel.name: kernel.scratch_bytes(depth, 8) for kernel in KERNELS}
+    sizes = {kernel.name: kernel.scratch_bytes(depth, 8) for kernel in TABLE_KERNELS}
     assert sizes == {"planes": 16 * depth, "term-pairs": -(-2 * depth // 4) * 4 + 4 * depth, "int8": 2 * depth}

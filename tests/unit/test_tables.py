@@ -13,7 +13,7 @@ from edge_tr.errors import UsageError
 from edge_tr.formats import term_table
 from edge_tr.formats.term_table import LAYOUT
 from edge_tr.lower.budget import TrSetting
-from edge_tr.lower.kernels import KERNELS, KernelChoice, choose, parse_choice
+from edge_tr.lower.kernels import KERNELS, KernelChoice, TableKernel, allowed, parse_choice
 from edge_tr.lower.tables import int8_table, plane_count, plane_table
 from edge_tr.lower.tables import term_table as terms_table
 from edge_tr.tr.hese import encode
@@ -21,6 +21,8 @@ from edge_tr.tr.reveal import reveal, truncate_data
 
 SEEDED = settings(derandomize=True, deadline=None, database=None, max_examples=150)
 INT8 = st.integers(-128, 127)
+TABLE_KERNELS = [kernel for kernel in KERNELS if isinstance(kernel, TableKernel)]
+NO_CONVOLUTION = None  # parameters of a layer that generated code does not take
 
 
 @st.composite
@@ -102,7 +104,7 @@ def test_every_layout_computes_the_revealed_weights_times_the_data(table_of, lay
     assert sums(term_table.encode(table_of(revealed, setting)), patch) == expected.tolist()
 
 
-@pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.name)
+@pytest.mark.parametrize("kernel", TABLE_KERNELS, ids=lambda kernel: kernel.name)
 def test_every_group_size_and_tail_computes_the_same(kernel):
     rng = np.random.default_rng(5)
     for group in range(1, 257, 5):
@@ -118,7 +120,7 @@ def test_every_group_size_and_tail_computes_the_same(kernel):
 def test_the_header_says_how_the_weights_were_revealed():
     weights = np.array([[1, 2, 3], [0, 0, 0]], np.int8)
     setting = TrSetting(2, 3, 1)
-    for kernel, layout in zip(KERNELS, (LAYOUT.PLANES, LAYOUT.TERMS, LAYOUT.INT8)):
+    for kernel, layout in zip(TABLE_KERNELS, (LAYOUT.PLANES, LAYOUT.TERMS, LAYOUT.INT8)):
         table = term_table.decode(term_table.encode(kernel.table(reveal(weights, 2, 3), setting)))
         assert (table.layout, table.group, table.rows, table.depth) == (layout, 2, 2, 3)
         assert (table.budget, table.data_budget) == (3, 1)
@@ -129,7 +131,7 @@ def test_the_header_says_how_the_weights_were_revealed():
 def test_rows_and_groups_without_terms_are_empty_in_every_layout():
     weights = np.zeros((3, 5), np.int8)
     weights[1, 4] = -1
-    for kernel in KERNELS:
+    for kernel in TABLE_KERNELS:
         table = kernel.table(reveal(weights, 2, 4), TrSetting(2, 4))
         assert sums(term_table.encode(table), [1, 2, 3, 4, 100]) == [0, -100, 0]
     empty = plane_table(reveal(np.zeros((2, 3), np.int8), 2, 4), TrSetting(2, 4))
@@ -210,26 +212,26 @@ def row_ending_in(depth: int, weight: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("depth", "weight", "name"),
-    [(8192, 127, "planes"), (8193, 127, "term-pairs"), (9362, 64, "planes"), (65536, 1, "planes")],
+    ("depth", "weight", "fits"), [(8192, 127, True), (8193, 127, False), (9362, 64, True), (65536, 1, True)]
 )
-def test_the_first_kernel_whose_offsets_fit_is_chosen(depth, weight, name):
+def test_the_planes_take_a_row_whose_offsets_fit_and_no_other(depth, weight, fits):
     """16-bit offsets: depth times planes may be 65536 and no more."""
     revealed = reveal(row_ending_in(depth, weight), 8, None)
-    chosen = choose(KernelChoice(), "conv_2d_0", revealed, TrSetting())
-    assert chosen.name == name
+    kernels = allowed(KernelChoice(), "conv_2d_0", NO_CONVOLUTION, revealed, TrSetting())
+    assert [kernel.name for kernel in kernels] == ["planes"] * fits + ["term-pairs", "int8"]
     patch = [5] * (depth - 1) + [-255]
-    assert sums(term_table.encode(chosen.table(revealed, TrSetting())), patch) == [weight * -255]
+    for kernel in kernels:
+        assert sums(term_table.encode(kernel.table(revealed, TrSetting())), patch) == [weight * -255]
 
 
-def test_a_row_too_deep_for_the_planes_is_an_error_when_they_were_asked_for():
+def test_a_row_too_deep_for_the_planes_is_an_error_when_the_layer_was_named():
     revealed = reveal(row_ending_in(8193, 127), 8, None)
-    with pytest.raises(UsageError, match=r"kernel planes cannot hold layer conv_2d_0: its reduction axis of 8193"):
-        choose(parse_choice(["planes"]), "conv_2d_0", revealed, TrSetting())
+    with pytest.raises(UsageError, match=r"kernel planes does not take layer conv_2d_0; use term-pairs or int8"):
+        allowed(parse_choice(["conv_2d_0=planes"]), "conv_2d_0", NO_CONVOLUTION, revealed, TrSetting())
 
 
 @pytest.mark.xfail(strict=True, reason="kernels._fits_offsets leaves out PlaneRow.positive, which ends at 65535")
 def test_a_row_of_65536_positive_terms_is_no_row_for_the_planes():
     revealed = reveal(np.ones((1, 65536), np.int8), 8, None)
-    chosen = choose(KernelChoice(), "fully_connected_0", revealed, TrSetting())
-    assert sums(term_table.encode(chosen.table(revealed, TrSetting())), [1] * 65536) == [65536]
+    for kernel in allowed(KernelChoice(), "fully_connected_0", NO_CONVOLUTION, revealed, TrSetting()):
+        assert sums(term_table.encode(kernel.table(revealed, TrSetting())), [1] * 65536) == [65536]

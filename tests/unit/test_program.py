@@ -1,0 +1,123 @@
+"""Lowering: names, aliases, what is counted, and a plan under which a whole network runs in one arena."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edge_tr.errors import ModelError, UsageError
+from edge_tr.golden.layers import apply
+from edge_tr.golden.run import run
+from edge_tr.ir.graph import Graph
+from edge_tr.ir.tflite import parse
+from edge_tr.ir.writer import ModelWriter
+from edge_tr.lower.budget import parse as parse_budget
+from edge_tr.lower.kernels import parse_choice
+from edge_tr.lower.program import Program, data_terms, lower, revealed_weights
+from edge_tr.tr.hese import term_count
+from edge_tr.tr.requant import Rounding
+from tests.firmware.harness_models import Network, lower_with, random_network, samples
+
+
+def tiny(rng_seed: int = 0) -> Graph:
+    """CONV_2D, RESHAPE, FULLY_CONNECTED, RESHAPE."""
+    net = Network(np.random.default_rng(rng_seed), (4, 3, 2))
+    net.conv(3, (3, 3), (1, 1))
+    net.flatten()
+    net.dense(5)
+    net.flatten()
+    return parse(net.finish())
+
+
+def run_in_arena(program: Program, x: np.ndarray) -> dict[int, np.ndarray]:
+    """Every layer's tensor, computed by golden's layers on one array of bytes, its scratch filled with noise."""
+    rng, arena = np.random.default_rng(0), np.zeros(program.memory.size, np.int8)
+
+    def at(tensor: int, size: int) -> np.ndarray:
+        return arena[program.offset(tensor) :][:size]
+
+    sizes = {layer.output: layer.output_bytes for layer in program.layers} | {program.input.index: program.input.size}
+    at(program.input.index, program.input.size)[:] = x.ravel()
+    written = {}
+    for layer in program.layers:
+        inputs = [at(tensor, sizes[tensor]).copy()[None] for tensor in layer.inputs]
+        if layer.dot is not None:
+            scratch = arena[program.memory.offsets[layer.name] :][: layer.dot.scratch_bytes]
+            scratch[:] = rng.integers(-128, 128, len(scratch))
+        terms = layer.dot.data_terms if layer.dot is not None else None
+        at(layer.output, layer.output_bytes)[:] = apply(layer.params, inputs, Rounding.DOUBLE, terms).ravel()
+        written[layer.output] = at(layer.output, layer.output_bytes).copy()
+    return written
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_no_layer_overwrites_what_another_still_needs(seed):
+    rng = np.random.default_rng(seed)
+    graph = parse(random_network(rng))
+    program = lower_with(graph, "planes", "g=8,k=6,s=3")
+    x = samples(graph, rng, 3)[2:]
+    weights, terms = revealed_weights(program), data_terms(program)
+    expected = run(graph, x, weights=weights, data_terms=terms, keep="all").tensors
+    for tensor, got in run_in_arena(program, x).items():
+        np.testing.assert_array_equal(got, expected[tensor].ravel())
+
+
+def test_layers_are_named_by_kind_and_index_and_reshapes_are_aliases():
+    graph = tiny()
+    program = lower_with(graph, "planes", "lossless")
+    assert [layer.name for layer in program.layers] == ["conv_2d_0", "fully_connected_2"]
+    conv, dense = program.layers
+    assert program.aliases == {graph.ops[1].outputs[0]: conv.output, graph.ops[3].outputs[0]: dense.output}
+    assert dense.inputs == (conv.output,) and program.output.index == graph.outputs[0]
+    assert program.sha256 == graph.sha256
+
+
+def test_macs_weights_and_terms_are_counted():
+    conv, dense = lower_with(tiny(), "int8", "lossless").layers
+    assert (conv.dot.weights, conv.dot.macs) == (3 * 18, 3 * 18 * 12)
+    assert (dense.dot.weights, dense.dot.macs) == (5 * 36, 5 * 36)
+    for layer in (conv, dense):
+        assert layer.dot.terms == term_count(layer.params.weights).sum()
+        assert layer.dot.nonzero == np.count_nonzero(layer.params.weights)
+        assert layer.dot.data_terms is None
+
+
+def test_a_budget_holds_for_its_layer_only():
+    budget = parse_budget("g=9,k=2,s=1")
+    program = lower(tiny(), budget, parse_choice(["planes"]))
+    for layer in program.layers:
+        groups = -(-layer.params.weights.shape[1] // 9) * len(layer.params.weights)
+        assert layer.dot.terms <= 2 * groups
+        assert str(layer.dot.setting) == "g=9,k=2,s=1"
+    assert sorted(data_terms(program)) == [0, 2] == sorted(revealed_weights(program))
+    assert data_terms(program)[0].shape == (511,)
+
+
+def test_the_same_model_is_lowered_the_same_way_twice():
+    one, two = (lower_with(tiny(), "term-pairs", "g=8,k=3") for _ in range(2))
+    assert one.memory == two.memory
+    assert [layer.dot.body for layer in one.layers] == [layer.dot.body for layer in two.layers]
+
+
+def test_names_that_the_model_does_not_have_are_refused():
+    with pytest.raises(UsageError, match="--kernel names add_1, conv_2d_7; this model has conv_2d_0, fully_conn"):
+        lower(tiny(), parse_budget("lossless"), parse_choice(["conv_2d_7=int8", "add_1=int8"]))
+
+
+def test_a_model_of_reshapes_only_is_refused():
+    model = ModelWriter()
+    x, y = model.activation((1, 4), 0.5, 0), model.activation((1, 2, 2), 0.5, 0)
+    model.op("RESHAPE", [x, model.constant(np.array([1, 2, 2], np.int32))], [y])
+    with pytest.raises(ModelError, match="computes nothing"):
+        lower(parse(model.finish([x], [y])), parse_budget("lossless"), parse_choice([]))
+
+
+def test_an_output_that_is_the_input_reshaped_survives_the_run():
+    """Beside it a layer computes something that nobody reads."""
+    model = ModelWriter()
+    x, y, z = (model.activation(shape, 0.5, 0) for shape in ((1, 4), (1, 2, 2), (1, 4)))
+    model.op("RESHAPE", [x, model.constant(np.array([1, 2, 2], np.int32))], [y])
+    model.op("QUANTIZE", [x], [z])
+    program = lower_with(parse(model.finish([x], [y])), "planes", "lossless")
+    assert program.aliases == {y: x}
+    assert abs(program.offset(x) - program.offset(z)) >= 4
