@@ -7,7 +7,6 @@ request once, so that a lost reply costs a repetition and never a wrong answer.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import serial
@@ -18,6 +17,7 @@ from edge_tr.formats import frames
 from edge_tr.formats.frames import ALL_LAYERS, COMMAND, MAX_PAYLOAD, STATUS, Frame
 from edge_tr.formats.schema import FormatError
 
+NAK_SECONDS = 0.05  # until a request is repeated after a NAK
 LOADER_NACK = 0x1F
 """What an AN3155 loader answers to bytes that are none of its commands."""
 
@@ -131,17 +131,20 @@ class Link:
         raise DeviceError(self._silence())
 
     def _reply_to(self, command: int) -> Frame | None:
-        """The reply to the request in flight; None when it must be repeated."""
-        deadline = time.monotonic() + self._patience.reply_seconds
-        for frame in self._frames(deadline):
+        """The reply to the request in flight; None when it must be repeated.
+
+        A NAK may still be for noise from before this request, so the reply gets a moment to follow it.
+        """
+        end = deadline = time.monotonic() + self._patience.reply_seconds
+        while frame := self._frame(deadline):
             if frame.status == STATUS.NAK:
-                return None
-            if frame.sequence == self._sequence and frame.command == command | frames.REPLY_BIT.value:
+                deadline = min(end, time.monotonic() + NAK_SECONDS)
+            elif frame.sequence == self._sequence and frame.command == command | frames.REPLY_BIT.value:
                 return frame
         return None
 
-    def _frames(self, deadline: float) -> Iterator[Frame]:
-        """Undamaged frames as they come, until the deadline."""
+    def _frame(self, deadline: float) -> Frame | None:
+        """The next undamaged frame; None if none has come by the deadline."""
         wire = bytearray()
         while (left := deadline - time.monotonic()) > 0:
             self._port.timeout = left
@@ -150,12 +153,13 @@ class Link:
                 wire += byte
             elif byte and wire:
                 try:
-                    yield frames.decode(bytes(wire))
+                    return frames.decode(bytes(wire))
                 except FormatError:
                     self._noise += wire
                 wire.clear()
         self._noise += wire
         del self._noise[:-64]
+        return None
 
     def _payload(self, command: int, reply: Frame) -> bytes:
         if reply.status == STATUS.OK:
