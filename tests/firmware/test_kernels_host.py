@@ -114,6 +114,20 @@ def test_softmax_equals_golden_at_every_sum(depth, tmp_path, runtime):
     assert_c_equals_golden(graph, WAYS[0], x, tmp_path, runtime)
 
 
+@pytest.mark.parametrize("size", [2, 3, 4, 7])
+def test_averages_round_half_away_from_zero(size, tmp_path, runtime):
+    """All sums around zero, and the ends of int8."""
+    model = ModelWriter()
+    x, y = model.activation((1, size, 200, 1), 0.5, 3), model.activation((1, 1, 200, 1), 0.5, 3)
+    options = dict(padding="VALID", stride_h=size, stride_w=1, filter_height=size, filter_width=1)
+    model.op("AVERAGE_POOL_2D", [x], [y], version=2, **options)
+    graph = parse(model.finish([x], [y]))
+    data = samples(graph, np.random.default_rng(size), 4)
+    data[2], data[3] = 0, data[3] % 3 - 1
+    data[2, 0, :, 0] = np.arange(-100, 100)
+    assert_c_equals_golden(graph, WAYS[0], data, tmp_path, runtime)
+
+
 def test_softmax_of_512_classes_is_refused_because_the_reference_shifts_by_32():
     with pytest.raises(ModelError, match="512 classes"):
         parse(softmax_model(512, 0.004))

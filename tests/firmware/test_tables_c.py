@@ -92,6 +92,15 @@ def test_every_flipped_bit_of_a_table_is_noticed(kernel, program):
     assert are_whole(program, [table, *damaged, table]) == [1, *[0] * len(damaged), 1]
 
 
+@pytest.mark.parametrize(("field", "value"), [("magic", 0x54575255), ("version", 0), ("version", 2)])
+def test_another_format_or_version_is_refused_though_its_crc_is_right(field, value, program):
+    table = small_table(TABLE_KERNELS[0])
+    header = TABLE_HEADER.pack(**TABLE_HEADER.unpack(table) | {field: value})[:-4]
+    payload = table[TABLE_HEADER.size :]
+    other = header + zlib.crc32(header + payload).to_bytes(4, "little") + payload
+    assert are_whole(program, [table, other]) == [1, 0]
+
+
 @pytest.mark.xfail(strict=True, reason="tr_table_check reads as many bytes as a damaged header claims")
 def test_a_length_beyond_the_table_is_noticed_without_reading_there(program):
     table = bytearray(small_table(TABLE_KERNELS[0]))
