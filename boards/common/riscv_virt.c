@@ -63,9 +63,6 @@ void tr_board_init(void)
     UART_LCR = TR_PARITY_EVEN ? LCR_8_BITS | LCR_PARITY_EVEN : LCR_8_BITS;
     early_byte = tr_board_receive(); /* switching the FIFO on clears what has come */
     UART_FCR = FCR_FIFO_ENABLE | FCR_TRIGGER_14;
-    if ((UART_LSR & LSR_DATA_READY) == 0u) {
-        (void)UART_DATA; /* QEMU asks the host for the next byte after a read only */
-    }
     start_millis = rtc_millis();
     uint32_t before = minstret();
     counter_kind = minstret() != before ? TR_COUNTER_INSTRUCTIONS : TR_COUNTER_NONE;

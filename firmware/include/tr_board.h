@@ -10,7 +10,7 @@
 /* Clocks, UART (baud and parity from the build: TR_BAUD, TR_PARITY_EVEN), counter. */
 void tr_board_init(void);
 
-/* Next received byte, 0 to 255, or -1 if none has come. Never blocks. */
+/* Next received byte, 0 to 255, or -1 if none has come. May wait for one, some milliseconds at most. */
 int tr_board_receive(void);
 
 /* Send one byte; blocks while the transmitter is full. */
