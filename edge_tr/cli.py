@@ -12,12 +12,14 @@ from dataclasses import asdict
 from importlib.resources import as_file
 from pathlib import Path
 
-from edge_tr import __version__, boards, compiler, demo
+from edge_tr import __version__, bench, boards, compiler, demo
 from edge_tr.errors import EdgeTrError, MismatchError, UsageError
 from edge_tr.ir import tflite
+from edge_tr.lower.cores import CORES
 from edge_tr.lower.kernels import KERNELS
 from edge_tr.lower.select import OBJECTIVES
 from edge_tr.report import summary
+from edge_tr.report.bench import bench_text
 from edge_tr.report.progress import Progress
 
 DEMO_BOARD = "mps2-an386"
@@ -106,6 +108,17 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--limit", type=int, metavar="N", help="only the first N samples")
     command.add_argument("--layers", action="store_true", help="compare every layer's tensor, not only the output")
 
+    command = _command(commands, "bench", _bench, "count instructions and estimate cycles of one inference, by layer")
+    command.add_argument("build", type=Path, metavar="DIR", help="what `edge-tr build` wrote")
+    command.add_argument("--core", metavar="NAME", help=f"another cycle table than the board's own: {', '.join(CORES)}")
+    command.add_argument(
+        "--wait-states",
+        type=int,
+        default=0,
+        metavar="N",
+        help="cycles that flash adds to the fetch of every 32-bit word of code (default 0)",
+    )
+
     _command(commands, "boards", _boards, "list the boards, their memory, and how far each is verified")
     command = _command(commands, "demo", _demo, "build, flash and check the digits model on an emulated board")
     command.add_argument("-o", dest="out", type=Path, metavar="DIR", default=Path("out/demo"), help="default: out/demo")
@@ -190,6 +203,12 @@ def _check(arguments: argparse.Namespace) -> int:
     _print(arguments, asdict(report), f"{summary.check_text(report)}\nreport: {where}")
     if not report.bit_exact:
         raise MismatchError(f"{report.mismatched_samples} of {report.samples} samples differ from golden")
+    return 0
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    report = bench.bench(arguments.build, arguments.core, arguments.wait_states)
+    _print(arguments, asdict(report), bench_text(report))
     return 0
 
 

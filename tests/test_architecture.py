@@ -27,8 +27,8 @@ FLOORS = (
     {"codegen"},
     {"target"},
     {"report"},
-    {"compiler", "demo"},
-    {"cli"},
+    {"compiler", "demo", "bench"},
+    {"cli", "bench_table"},
 )
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 OUTSIDE_WORLD = {"subprocess", "socket", "serial", "select", "threading", "signal", "urllib", "http"}

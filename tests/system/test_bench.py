@@ -1,0 +1,130 @@
+"""Counting whole builds: as many instructions as QEMU counts on the board, and a stack that is as deep as promised."""
+
+from __future__ import annotations
+
+import functools
+import json
+from importlib.resources import as_file
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge_tr import bench, boards, cli, compiler, demo
+from edge_tr.errors import EdgeTrError, MismatchError, UsageError
+from edge_tr.ir import tflite
+from edge_tr.lower import cores
+from edge_tr.manifest import BuildFolder
+from edge_tr.target.count_trace import Machine
+
+COUNTING = [name for name in boards.names() if boards.load(name).instructions_per_tick]
+FREESTANDING = [name for name in boards.names() if boards.load(name).toolchain.freestanding]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory):
+    @functools.cache
+    def make(board: str, budget: str = "lossless") -> Path:
+        out = tmp_path_factory.mktemp(board) / "build"
+        with as_file(demo.MODEL) as model:
+            compiler.build(model, board, out, budget=budget)
+        return out
+
+    return make
+
+
+@pytest.mark.parametrize("board", COUNTING)
+def test_every_layer_takes_the_instructions_that_the_board_counts(board: str, built) -> None:
+    """Up to one constant for all layers, the calls between two readings of the board's counter: exactly where
+    a tick is an instruction, elsewhere to the tick at either end."""
+    folder = built(board)
+    compiler.flash(folder)
+    measured = [layer.cost for layer in compiler.check(folder, limit=1).layer_costs]
+    counted = [layer.instructions for layer in bench.bench(folder).layers]
+    overhead = np.array(measured) - np.array(counted)
+    assert len(counted) == len(measured) > 3
+    tick = float(boards.load(board).instructions_per_tick or 0)
+    assert overhead.max() - overhead.min() <= (0 if tick == 1 else 2 * tick), dict(zip(counted, measured))
+    assert 0 < overhead.min() < 100
+
+
+@pytest.mark.parametrize("board", FREESTANDING)
+def test_every_board_has_a_cycle_table_and_a_bounded_stack(board: str, built) -> None:
+    report = bench.bench(built(board))
+    assert report.core == boards.load(board).core
+    assert report.instructions == sum(layer.instructions for layer in report.layers)
+    assert report.cycles_estimated == sum(layer.cycles_estimated for layer in report.layers) > report.instructions
+    assert report.loads + report.stores + report.branches + report.multiplies < report.instructions
+    assert sum(layer.share for layer in report.layers) == pytest.approx(1.0, abs=0.001)
+    assert report.stack_bytes is not None and 100 < report.stack_bytes < report.stack_reserved, report.stack_note
+
+
+@pytest.mark.parametrize("board", FREESTANDING)
+def test_no_layer_digs_deeper_into_the_stack_than_the_bound(board: str, built) -> None:
+    folder = BuildFolder(built(board))
+    machine = Machine(folder.elf)
+    top, size = machine.symbols["tr_stack_top"], machine.symbols["TR_STACK_BYTES"]
+    machine.write(top - size, b"\xa5" * size)
+    machine.write(machine.call("tr_model_input"), bench.seeded_input(tflite.load(folder.revealed)).tobytes())
+    for layer in range(len(folder.read().layers)):
+        machine.call("tr_model_run_layer", layer)
+    used = len(machine.read(top - size, size).lstrip(b"\xa5"))
+    bound = bench.bench(folder.path).stack_bytes
+    assert bound is not None and 0 < used <= bound
+
+
+def test_another_core_of_the_same_instruction_set_and_slower_flash_cost_more(built) -> None:
+    run = bench.trace_build(built("qemu-cortex-m0"))
+    fast, slow = run.on("cortex-m0plus"), run.on("cortex-m0-mul32")
+    assert fast.instructions == slow.instructions
+    assert fast.cycles_estimated < run.on().cycles_estimated < slow.cycles_estimated
+    assert slow.cycles_estimated - run.on().cycles_estimated == 31 * slow.multiplies
+    waiting = run.on(wait_states=2)
+    assert waiting.wait_states == 2
+    assert 0 < waiting.cycles_estimated - run.on().cycles_estimated <= 2 * 2 * waiting.instructions
+
+
+def test_a_build_that_computes_something_else_is_refused(built, tmp_path: Path) -> None:
+    """Here golden gets other weights than the board has."""
+    lossless, cut = BuildFolder(built("qemu-cortex-m0")), BuildFolder(built("qemu-cortex-m0", "g=8,k=6"))
+    other = BuildFolder(tmp_path)
+    other.revealed.write_bytes(lossless.revealed.read_bytes())
+    other.elf.write_bytes(cut.elf.read_bytes())
+    other.manifest_file.write_bytes(cut.manifest_file.read_bytes())
+    with pytest.raises(MismatchError, match="conv_2d_0"):
+        bench.bench(other.path)
+
+
+def test_the_command_prints_json_and_nothing_else(built, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = built("qemu-cortex-m0")
+    assert cli.main(["bench", str(folder), "--json"]) == 0
+    output = capsys.readouterr()
+    report = json.loads(output.out)
+    assert output.err == ""
+    assert {"instructions", "cycles_estimated", "flash_bytes", "ram_bytes", "layers", "stack_bytes"} <= report.keys()
+    assert {"name", "instructions", "cycles_estimated", "share"} <= report["layers"][0].keys()
+    assert report == json.loads(bench.bench(folder).to_json())
+
+
+def test_the_command_prints_a_table_with_its_source(built, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["bench", str(built("qemu-cortex-m0")), "--wait-states", "1", "--core", "cortex-m0plus"]) == 0
+    text = capsys.readouterr().out
+    assert "conv_2d_0" in text and "1 wait states" in text and cores.find("cortex-m0plus").source in text
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (("--core", "cortex-m99"), "no cycle table for core 'cortex-m99'"),
+        (("--core", "rv32ec"), "rv32ec does not run arm code"),
+        (("--wait-states", "-1"), "cannot be faster"),
+    ],
+)
+def test_wrong_arguments_are_explained(arguments, message: str, built, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["bench", str(built("qemu-cortex-m0")), *arguments]) == UsageError.exit_code
+    assert message in capsys.readouterr().err
+
+
+def test_the_host_has_nothing_to_count(built) -> None:
+    with pytest.raises(EdgeTrError, match="no cycle table for core 'host'"):
+        bench.bench(built("host"))
