@@ -1,16 +1,17 @@
 """Straight-line programs as GNU assembly, one small emitter an instruction set, and as C for any core.
 
-An emitted function is ``void name(const int32_t *words, int32_t *sums)`` in its ABI, or, as a loop,
-``void name(const int32_t *words, int32_t *sums, uint32_t count)``: a program of one row, run `count` times with
-`words` advancing by `step` words and `sums` by one pair. The emitters decide nothing: `lower.straightline`
-chose tiles, segments and order for `lower.machines`.
+An emitted function is ``void name(const int32_t *words, int32_t *sums)`` in its ABI, or, with a sweep,
+``void name(int32_t *words)``: a program of one row, run over all windows of a plane, whose two sums stay in
+registers until they replace words that no later window reads. The emitters decide nothing:
+`lower.straightline` chose tiles, segments and order for `lower.machines`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from edge_tr.lower.generated import Sweep
 from edge_tr.lower.straightline import Add, Double, Flush, Instruction, Load, Program, Shift, Tile
 
 
@@ -57,13 +58,16 @@ class CEmitter:
         lines += [f"    {line}" for tile in program.tiles for line in self._tile(tile)]
         return "\n".join([*lines, "}", ""])
 
-    def loop(self, name: str, program: Program, step: int) -> str:
-        """One function definition of a loop."""
+    def sweep(self, name: str, program: Program, sweep: Sweep) -> str:
+        """One function definition with a sweep."""
         (tile,) = program.tiles
-        lines = [f"void {name}(const int32_t *words, int32_t *sums, uint32_t count)", "{"]
-        lines += [f"    for (; count > 0u; count--, words += {step}, sums += 2) {{"]
-        lines += [f"        {line}" for line in self._tile(tile)]
-        return "\n".join([*lines, "    }", "}", ""])
+        back = sweep.row_step - sweep.columns * sweep.step
+        lines = [f"void {name}(int32_t *words)", "{"]
+        lines += [f"    for (uint32_t row = 0u; row < {sweep.rows}u; row++, words += {back}) {{"]
+        lines += [f"        for (uint32_t column = 0u; column < {sweep.columns}u; column++, words += {sweep.step}) {{"]
+        lines += ["            int32_t sums[2];", *(f"            {line}" for line in self._tile(tile))]
+        lines += ["            words[0] = sums[0];", f"            words[{sweep.pitch}] = sums[1];"]
+        return "\n".join([*lines, "        }", "    }", "}", ""])
 
     def _tile(self, tile: Tile) -> Iterator[str]:
         used = sorted({op.accumulator for op in tile.code if isinstance(op, Add)})
@@ -93,15 +97,6 @@ class CEmitter:
             yield f"tr_flush(sums + {2 * op.row}, {word}, {op.base}u, {str(op.first).lower()});"
 
 
-def _moved(tile: Tile) -> Tile:
-    """The same tile in the second accumulator; only tiles of one row."""
-    code = [
-        op if isinstance(op, (Load, Shift)) or op.accumulator is None else replace(op, accumulator=1)
-        for op in tile.code
-    ]
-    return replace(tile, code=tuple(code))
-
-
 def _indented(lines: list[str]) -> list[str]:
     return [line if line.endswith(":") else f"    {line}" for line in lines]
 
@@ -123,21 +118,34 @@ class _ArmEmitter:
         """One function definition."""
         words, sums = self._pointers()
         body = [line for tile in program.tiles for line in self._tile(tile, words, sums)]
-        return self._framed(name, body)
+        return self._framed(name, [*self._enter(), *body, *self._leave()])
 
-    def loop(self, name: str, program: Program, step: int) -> str:
-        """One function definition of a loop; r2 counts, so the one accumulator is the next."""
-        words, sums = self._pointers()
+    def sweep(self, name: str, program: Program, sweep: Sweep) -> str:
+        """One function definition with a sweep: r1 columns left, r5 rows left, r2 accumulator, r3 and r4 sums."""
+        words, _ = self._pointers()
         (tile,) = program.tiles
-        body = [".Lagain_" + name + ":", *self._tile(_moved(tile), words, sums)]
-        body += [*words.move(4 * step), *sums.move(8), *self._again(f".Lagain_{name}")]
-        return self._framed(name, body)
+        window = [line for op in tile.code for line in self._window(op, words)]
+        window += [line for n, r in ((0, "r3"), (sweep.pitch, "r4")) for line in self._store(r, 4 * n, words)]
+        window += words.move(4 * sweep.step)
+        words.at = 4 * sweep.columns * sweep.step
+        body = [*self._constant("r5", sweep.rows), f".Lrow_{name}:", *self._constant("r1", sweep.columns)]
+        body += [f".Lcolumn_{name}:", *window, *self._again("r1", f".Lcolumn_{name}", "1")]
+        body += [*words.move(4 * sweep.row_step), *self._again("r5", f".Lrow_{name}", "2")]
+        return self._framed(name, ["push {r4-r7, lr}", *body, "pop {r4-r7, pc}"])
+
+    def _window(self, op: Instruction, words: _Pointer) -> Iterator[str]:
+        """An instruction of a sweep's program: its sums stay in r3 and r4."""
+        return self._lanes(op) if isinstance(op, Flush) else self._work(op, words)
+
+    def _store(self, register: str, offset: int, words: _Pointer) -> Iterator[str]:
+        moves, literal = words.reach(offset)
+        yield from (*moves, f"str {register}, [r0, #{literal}]")
 
     def _framed(self, name: str, body: list[str]) -> str:
         head = [f'    .section .text.{name}, "ax", %progbits', "    .align 2", f"    .global {name}"]
         head += [f"    .type {name}, %function", "    .thumb_func", f"{name}:"]
         tail = [f"    .size {name}, . - {name}", ""]
-        return "\n".join([*head, *_indented([*self._enter(), *body, *self._leave()]), *tail])
+        return "\n".join([*head, *_indented(body), *tail])
 
     def _tile(self, tile: Tile, words: _Pointer, sums: _Pointer) -> Iterator[str]:
         flushed: list[str] = []
@@ -160,7 +168,13 @@ class _ArmEmitter:
     def _leave(self) -> list[str]:
         raise NotImplementedError
 
-    def _again(self, label: str) -> list[str]:
+    def _again(self, counter: str, label: str, exit_label: str) -> list[str]:
+        raise NotImplementedError
+
+    def _constant(self, register: str, value: int) -> list[str]:
+        raise NotImplementedError
+
+    def _lanes(self, op: Flush) -> Iterator[str]:
         raise NotImplementedError
 
     def _work(self, op: Instruction, words: _Pointer) -> Iterator[str]:
@@ -187,8 +201,22 @@ class Thumb1Emitter(_ArmEmitter):
     def _leave(self) -> list[str]:
         return ["pop {r7}", "mov r8, r7", "pop {r4-r7, pc}"]
 
-    def _again(self, label: str) -> list[str]:
-        return ["subs r2, r2, #1", "beq 1f", f"b {label}", "1:"]  # a conditional branch reaches 256 bytes
+    def _again(self, counter: str, label: str, exit_label: str) -> list[str]:
+        # a conditional branch reaches 256 bytes
+        return [f"subs {counter}, {counter}, #1", f"beq {exit_label}f", f"b {label}", f"{exit_label}:"]
+
+    def _constant(self, register: str, value: int) -> list[str]:
+        rest = [f"lsls {register}, {register}, #8", f"adds {register}, #{value & 255}"] if value > 255 else []
+        return [f"movs {register}, #{value >> 8 if rest else value}", *rest]
+
+    def _lanes(self, op: Flush) -> Iterator[str]:
+        yield from ("sxth r7, r2", "subs r2, r2, r7", "asrs r2, r2, #16")
+        if op.first:
+            yield from (f"lsls r3, r7, #{op.base}", f"lsls r4, r2, #{op.base}")
+            return
+        if op.base:
+            yield from (f"lsls r7, r7, #{op.base}", f"lsls r2, r2, #{op.base}")
+        yield from ("adds r3, r3, r7", "adds r4, r4, r2")
 
     def _work(self, op: Instruction, words: _Pointer) -> Iterator[str]:
         if isinstance(op, Load):
@@ -244,8 +272,18 @@ class Thumb2Emitter(_ArmEmitter):
     def _leave(self) -> list[str]:
         return ["pop {r4-r11, pc}"]
 
-    def _again(self, label: str) -> list[str]:
-        return ["subs r2, r2, #1", f"bne {label}"]
+    def _again(self, counter: str, label: str, exit_label: str) -> list[str]:
+        return [f"subs {counter}, {counter}, #1", f"bne {label}"]
+
+    def _constant(self, register: str, value: int) -> list[str]:
+        return [f"movw {register}, #{value}"]
+
+    def _lanes(self, op: Flush) -> Iterator[str]:
+        yield from ("sxth r12, r2", "sub r2, r2, r12", "asr r2, r2, #16")
+        if op.first:
+            yield from (f"lsl r3, r12, #{op.base}", f"lsl r4, r2, #{op.base}")
+        else:
+            yield from (f"add r3, r3, r12, lsl #{op.base}", f"add r4, r4, r2, lsl #{op.base}")
 
     def _work(self, op: Instruction, words: _Pointer) -> Iterator[str]:
         if isinstance(op, Load):
@@ -297,15 +335,34 @@ class RiscvEmitter:
     def function(self, name: str, program: Program) -> str:
         """One function definition."""
         words, sums = self._pointers()
-        return self._framed(name, [line for tile in program.tiles for line in self._tile(tile, words, sums)])
+        enter = ["addi sp, sp, -16", *(f"sw {r}, {4 * i}(sp)" for i, r in enumerate(self._saved))]
+        leave = [*(f"lw {r}, {4 * i}(sp)" for i, r in enumerate(self._saved)), "addi sp, sp, 16", "ret"]
+        body = [line for tile in program.tiles for line in self._tile(tile, words, sums)]
+        return self._framed(name, [*enter, *body, *leave])
 
-    def loop(self, name: str, program: Program, step: int) -> str:
-        """One function definition of a loop; a2 counts, so the one accumulator is the next."""
-        words, sums = self._pointers()
+    def sweep(self, name: str, program: Program, sweep: Sweep) -> str:
+        """One function definition with a sweep: a1 columns left, t1 rows left, a2 accumulator, a3 and a4 sums."""
+        words, _ = self._pointers()
         (tile,) = program.tiles
-        body = [f".Lagain_{name}:", *self._tile(_moved(tile), words, sums)]
-        body += [*words.move(4 * step), *sums.move(8), "addi a2, a2, -1", f"bnez a2, .Lagain_{name}"]
-        return self._framed(name, body)
+        window = [line for op in tile.code for line in self._window(op, words)]
+        for register, offset in (("a3", 0), ("a4", 4 * sweep.pitch)):
+            moves, literal = words.reach(offset)
+            window += [*moves, f"sw {register}, {literal}(a0)"]
+        window += words.move(4 * sweep.step)
+        words.at = 4 * sweep.columns * sweep.step
+        body = [f"li t1, {sweep.rows}", f".Lrow_{name}:", f"li a1, {sweep.columns}", f".Lcolumn_{name}:", *window]
+        body += ["addi a1, a1, -1", f"bnez a1, .Lcolumn_{name}", *words.move(4 * sweep.row_step)]
+        return self._framed(name, [*body, "addi t1, t1, -1", f"bnez t1, .Lrow_{name}", "ret"])
+
+    def _window(self, op: Instruction, words: _Pointer) -> Iterator[str]:
+        """An instruction of a sweep's program: its sums stay in a3 and a4."""
+        if not isinstance(op, Flush):
+            yield from self._work(op, words)
+            return
+        yield from ("slli a5, a2, 16", "srai a5, a5, 16", "sub a2, a2, a5", "srai a2, a2, 16")
+        if op.base:
+            yield from (f"slli a5, a5, {op.base}", f"slli a2, a2, {op.base}")
+        yield from ("mv a3, a5", "mv a4, a2") if op.first else ("add a3, a3, a5", "add a4, a4, a2")
 
     def _pointers(self) -> tuple[_Pointer, _Pointer]:
         return (
@@ -314,11 +371,9 @@ class RiscvEmitter:
         )
 
     def _framed(self, name: str, body: list[str]) -> str:
-        enter = ["addi sp, sp, -16", *(f"sw {r}, {4 * i}(sp)" for i, r in enumerate(self._saved))]
-        leave = [*(f"lw {r}, {4 * i}(sp)" for i, r in enumerate(self._saved)), "addi sp, sp, 16", "ret"]
         head = [f'    .section .text.{name}, "ax", @progbits', "    .align 2", f"    .global {name}"]
         head += [f"    .type {name}, @function", f"{name}:"]
-        return "\n".join([*head, *_indented([*enter, *body, *leave]), f"    .size {name}, . - {name}", ""])
+        return "\n".join([*head, *_indented(body), f"    .size {name}, . - {name}", ""])
 
     def _tile(self, tile: Tile, words: _Pointer, sums: _Pointer) -> Iterator[str]:
         for op in tile.code:

@@ -63,13 +63,12 @@ class LayerCode:
 
     def functions(self) -> list[tuple[str, Function | None]]:
         """C name and program of every generated function; one per output channel in a depthwise layer."""
-        loops = isinstance(self.layer.params, DepthwiseParams)
         functions = self.code.functions if self.code is not None else ()
-        return [(f"{self.name}_code{n if loops else ''}", function) for n, function in enumerate(functions)]
+        return [(f"{self.name}_code{n if self.sweeps else ''}", function) for n, function in enumerate(functions)]
 
     @property
-    def loops(self) -> bool:
-        """Whether the functions run over a row of windows."""
+    def sweeps(self) -> bool:
+        """Whether each function runs over the plane of one channel."""
         return self.code is not None and isinstance(self.layer.params, DepthwiseParams)
 
     def quick_rows(self) -> list[str]:
@@ -245,11 +244,11 @@ def _table_dot(layer: Layer) -> Initialisers:
 
 def _code_dot(layer: Layer) -> Initialisers:
     lookup_name, _ = _lookup(layer)
-    loops = isinstance(layer.params, DepthwiseParams)
+    sweeps = isinstance(layer.params, DepthwiseParams)
     return {
         "padding": "0" if lookup_name else integer(layer.params.input_zero_point),
         "data_terms": lookup_name or "0",
-        "loops" if loops else "code": f"{layer.name}_loops" if loops else f"{layer.name}_code",
+        "planes" if sweeps else "code": f"{layer.name}_planes" if sweeps else f"{layer.name}_code",
         "to": _output(layer),
     }
 

@@ -50,8 +50,8 @@ def _generated_code(layers: list[LayerCode], banner: str) -> dict[str, bytes]:
             emitter = EMITTERS[layer.code.isa]
             functions = [
                 emitter.function(name, function.program)
-                if function.step is None
-                else emitter.loop(name, function.program, function.step)
+                if function.sweep is None
+                else emitter.sweep(name, function.program, function.sweep)
                 for name, function in layer.functions()
                 if function is not None
             ]

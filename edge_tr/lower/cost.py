@@ -97,10 +97,10 @@ def estimate_code(work: Work, params: DotParams, code: Code) -> Estimate:
     outputs = work.positions * work.rows
     if isinstance(params, DepthwiseParams):
         height, width, _ = params.output_shape
-        calls = (height + 1) // 2
+        windows = (height + 1) // 2 * width
         rows, pitch = plane_shape(params)
-        packed = rows * pitch * params.input_shape[2]
-        run = calls * (width * (body + 6 * len(programs)) + cost.call * len(programs))
+        packed = rows * pitch * len(programs)
+        run = windows * (body + 6 * len(programs)) + cost.call * len(programs)
     else:
         pairs = (work.positions + 1) // 2
         packed = pairs * work.depth

@@ -13,16 +13,30 @@ from edge_tr.tr.reveal import Revealed, TermArrays
 
 RAW_LARGEST = 128
 """Largest |x| of int8 activations as they are."""
+MAX_TAPS = 144
+"""Of a depthwise window, so that the loop around its code stays within a branch of Armv6-M, 2 KB."""
 CUT_LARGEST = 256
 """Largest |x - zero_point| cut to s terms: 255 may round to 256."""
 
 
 @dataclass(frozen=True)
+class Sweep:
+    """How windows move over a plane of words: `columns` windows `step` words apart, then `rows` such rows,
+    `row_step` words apart; the two sums of a window go to its corner and `pitch` words behind it."""
+
+    columns: int
+    step: int
+    rows: int
+    row_step: int
+    pitch: int
+
+
+@dataclass(frozen=True)
 class Function:
-    """One function to emit: `step` words between windows if it loops over them, else None."""
+    """One function to emit; with a `sweep` it runs a program of one row over a whole plane."""
 
     program: Program
-    step: int | None = None
+    sweep: Sweep | None = None
 
 
 @dataclass(frozen=True)
@@ -37,6 +51,8 @@ class Code:
 def takes(params: DotParams) -> bool:
     """Whether pairs of pixels exist: convolutions of more than one output pixel."""
     if not isinstance(params, (ConvParams, DepthwiseParams)):
+        return False
+    if isinstance(params, DepthwiseParams) and params.weights.shape[1] > MAX_TAPS:
         return False
     height, width, _ = params.output_shape
     return height * width > 1
@@ -56,7 +72,8 @@ def plane_shape(params: DepthwiseParams) -> tuple[int, int]:
     """Rows and columns of words of one channel: a word holds two rows, `stride` apart (tr_pairs.c)."""
     height, width, _ = params.output_shape
     pairs = (height + 1) // 2
-    rows = (pairs - 1) * 2 * params.stride[0] + (params.kernel[0] - 1) * params.dilation[0] + 1
+    window = max((params.kernel[0] - 1) * params.dilation[0] + 1, 2)  # the sums take the place of two rows
+    rows = (pairs - 1) * 2 * params.stride[0] + window
     return rows, (width - 1) * params.stride[1] + (params.kernel[1] - 1) * params.dilation[1] + 1
 
 
@@ -66,6 +83,8 @@ def _depthwise(params: DepthwiseParams, revealed: Revealed, largest: int, isa: s
     word_of_tap = ky * params.dilation[0] * pitch + kx * params.dilation[1]
     terms = revealed.term_arrays()
     depth = int(word_of_tap[-1]) + 1
+    height, width, _ = params.output_shape
+    sweep = Sweep(width, params.stride[1], (height + 1) // 2, 2 * params.stride[0] * pitch, pitch)
     functions: list[Function | None] = []
     for channel in range(len(revealed.values)):
         mine = TermArrays(*(column[terms.row == channel] for column in terms))
@@ -73,5 +92,5 @@ def _depthwise(params: DepthwiseParams, revealed: Revealed, largest: int, isa: s
             functions.append(None)
             continue
         shifted = mine._replace(row=np.zeros_like(mine.row), element=word_of_tap[mine.element])
-        functions.append(Function(plan(shifted, 1, depth, largest, MACHINES[isa]), params.stride[1]))
-    return Code(isa, tuple(functions), 4 * rows * pitch + 8 * params.output_shape[1])
+        functions.append(Function(plan(shifted, 1, depth, largest, MACHINES[isa]), sweep))
+    return Code(isa, tuple(functions), 4 * rows * pitch)

@@ -11,24 +11,19 @@ static inline int32_t packed(int32_t first, int32_t second)
     return (int32_t)((uint32_t)first + ((uint32_t)second << 16));
 }
 
-/* The channels of the input pixel under tap (ky, kx) of an output pixel; null outside the image. */
-static const int8_t *tap(const struct tr_pairs *layer, const int8_t *input, uint32_t pixel, uint32_t ky, uint32_t kx)
-{
-    const struct tr_window *window = &layer->window;
-    uint32_t y = pixel / layer->output.width * window->stride_y + ky * window->dilation_y - window->pad_top;
-    uint32_t x = pixel % layer->output.width * window->stride_x + kx * window->dilation_x - window->pad_left;
-    bool inside = y < layer->input.height && x < layer->input.width; /* below zero wraps */
-    return inside ? input + (y * layer->input.width + x) * layer->input.channels : 0;
-}
+/* One output pixel: the input row and column of its window's corner, which may lie outside, below zero
+ * as a large number. */
+struct corner {
+    uint32_t y, x;
+};
 
-/* Words of two pixels' channels, either of which may lie outside. */
-__attribute__((noinline)) static void gather_tap(const struct tr_pairs *layer, const int8_t *first,
-                                                 const int8_t *second, int32_t *words)
+/* Words of the channels under one tap of two pixels, either of which may lie outside (null). */
+static void gather_tap(const struct tr_pairs *layer, const int8_t *first, const int8_t *second, int32_t *words)
 {
     uint32_t channels = layer->input.channels;
     if (first != 0 && second != 0 && layer->data_terms == 0) {
-        for (uint32_t c = 0u; c < channels; c++) {
-            words[c] = packed(first[c], second[c]);
+        for (int32_t *end = words + channels; words < end; words++) {
+            *words = packed(*first++, *second++);
         }
         return;
     }
@@ -39,16 +34,39 @@ __attribute__((noinline)) static void gather_tap(const struct tr_pairs *layer, c
     }
 }
 
-static void gather(const struct tr_pairs *layer, const int8_t *input, uint32_t first, uint32_t second, int32_t *words)
+/* The channels of input pixel (y, x); null outside the image. */
+static const int8_t *channels_at(const struct tr_pairs *layer, const int8_t *input, uint32_t y, uint32_t x)
 {
-    for (uint32_t ky = 0u; ky < layer->window.height; ky++) {
-        for (uint32_t kx = 0u; kx < layer->window.width; kx++) {
-            const int8_t *low = tap(layer, input, first, ky, kx);
-            const int8_t *high = tap(layer, input, second, ky, kx);
+    bool inside = y < layer->input.height && x < layer->input.width;
+    return inside ? input + (y * layer->input.width + x) * layer->input.channels : 0;
+}
+
+__attribute__((noinline)) static void gather(const struct tr_pairs *layer, const int8_t *input, struct corner first,
+                                             struct corner second, int32_t *words)
+{
+    const struct tr_window *window = &layer->window;
+    uint32_t last_column = (window->width - 1u) * (uint32_t)window->dilation_x;
+    for (uint32_t dy = 0u; dy <= (window->height - 1u) * (uint32_t)window->dilation_y; dy += window->dilation_y) {
+        for (uint32_t dx = 0u; dx <= last_column; dx += window->dilation_x) {
+            const int8_t *low = channels_at(layer, input, first.y + dy, first.x + dx);
+            const int8_t *high = channels_at(layer, input, second.y + dy, second.x + dx);
             gather_tap(layer, low, high, words);
             words += layer->input.channels;
         }
     }
+}
+
+/* The corner of the next output pixel. */
+static struct corner next_corner(const struct tr_pairs *layer, struct corner corner)
+{
+    const struct tr_window *window = &layer->window;
+    uint32_t end = layer->output.width * window->stride_x - window->pad_left;
+    corner.x += window->stride_x;
+    if (corner.x == end) {
+        corner.x = 0u - window->pad_left;
+        corner.y += window->stride_y;
+    }
+    return corner;
 }
 
 /* Requantise the sums of two pixels. Alone in its function: it needs all the registers there are. */
@@ -69,11 +87,15 @@ void tr_conv_2d_pairs(const struct tr_pairs *layer, const int8_t *input, int8_t 
     uint32_t channels = layer->output.channels;
     uint32_t pixels = layer->output.height * layer->output.width;
     int32_t *sums = scratch + (uint32_t)layer->window.height * layer->window.width * layer->input.channels;
-    for (uint32_t first = 0u; first < pixels; first += 2u) {
-        uint32_t second = first + 1u < pixels ? first + 1u : first; /* a last odd pixel is computed twice */
+    struct corner first = {0u - layer->window.pad_top, 0u - layer->window.pad_left};
+    for (uint32_t pixel = 0u; pixel < pixels; pixel += 2u) {
+        bool both = pixel + 1u < pixels; /* a last odd pixel is computed twice */
+        struct corner second = both ? next_corner(layer, first) : first;
         gather(layer, input, first, second, scratch);
         layer->code(scratch, sums);
-        finish_pixels(&layer->to, channels, sums, output + first * channels, output + second * channels);
+        finish_pixels(&layer->to, channels, sums, output, both ? output + channels : output);
+        output += 2u * channels;
+        first = next_corner(layer, second);
     }
 }
 
@@ -89,85 +111,78 @@ static uint32_t plane_height(const struct tr_pairs *layer)
 {
     const struct tr_window *window = &layer->window;
     uint32_t pairs = (layer->output.height + 1u) / 2u;
-    return (pairs - 1u) * 2u * window->stride_y + (window->height - 1u) * (uint32_t)window->dilation_y + 1u;
+    uint32_t rows = (window->height - 1u) * (uint32_t)window->dilation_y + 1u;
+    return (pairs - 1u) * 2u * window->stride_y + (rows < 2u ? 2u : rows); /* the sums take two */
 }
 
-/* A row of one channel: `x` int8 every `step` bytes from `at` on; null outside the image. */
-struct row {
-    const int8_t *at;
-    uint32_t step;
-};
-
-static inline int32_t row_value(const struct tr_pairs *layer, const struct row *row, uint32_t x)
+/* `count` words from `words` on; the next one. */
+static int32_t *fill_words(int32_t *words, int32_t value, uint32_t count)
 {
-    return row->at != 0 ? held(layer, row->at[x * row->step]) : layer->padding;
+    for (; count > 0u; count--) {
+        *words++ = value;
+    }
+    return words;
 }
 
-/* Words of two rows, `count` pixels. */
-__attribute__((noinline)) static void gather_row(const struct tr_pairs *layer, const struct row *low, const struct row *high, uint32_t count,
-                                                 int32_t *words)
-{
-    if (low->at != 0 && high->at != 0 && layer->data_terms == 0) {
-        const int8_t *first = low->at;
-        const int8_t *second = high->at;
-        uint32_t step = low->step;
-        for (int32_t *end = words + count; words < end; words++) {
-            *words = packed(*first, *second);
-            first += step;
-            second += step;
-        }
-        return;
-    }
-    for (uint32_t x = 0u; x < count; x++) {
-        words[x] = packed(row_value(layer, low, x), row_value(layer, high, x));
-    }
-}
-
-/* Row `y` (from the image's first) of the channel that `input` points at. */
-static struct row row_at(const struct tr_pairs *layer, const int8_t *input, uint32_t y)
+/* Words of `count` pixels of two rows, either of which may lie outside (null); the next one. */
+static int32_t *gather_rows(const struct tr_pairs *layer, const int8_t *low, const int8_t *high, uint32_t count,
+                            int32_t *words)
 {
     uint32_t step = layer->input.channels;
-    return (struct row){y < layer->input.height ? input + y * layer->input.width * step : 0, step};
+    if (low != 0 && high != 0 && layer->data_terms == 0) {
+        for (int32_t *end = words + count; words < end; words++) {
+            *words = packed(*low, *high);
+            low += step;
+            high += step;
+        }
+        return words;
+    }
+    for (uint32_t x = 0u; x < count; x++) {
+        int32_t first = low != 0 ? held(layer, low[x * step]) : layer->padding;
+        int32_t second = high != 0 ? held(layer, high[x * step]) : layer->padding;
+        *words++ = packed(first, second);
+    }
+    return words;
 }
 
-/* The words of one channel: row y of the plane holds padded rows y and y + stride_y. */
-static void gather_plane(const struct tr_pairs *layer, const int8_t *input, int32_t *words)
+/* The words of one channel: row r of the plane holds padded rows r and r + stride_y. */
+__attribute__((noinline)) static void gather_plane(const struct tr_pairs *layer, const int8_t *input, int32_t *words)
 {
-    uint32_t width = plane_width(layer);
-    uint32_t height = plane_height(layer);
-    uint32_t left = layer->window.pad_left;
-    uint32_t right = left + layer->input.width < width ? left + layer->input.width : width;
     int32_t outside = packed(layer->padding, layer->padding);
-    for (uint32_t y = 0u; y < height; y++) {
-        struct row low = row_at(layer, input, y - layer->window.pad_top);
-        struct row high = row_at(layer, input, y + layer->window.stride_y - layer->window.pad_top);
-        for (uint32_t x = 0u; x < left && x < width; x++) {
-            words[x] = outside;
-        }
-        if (left < width) {
-            gather_row(layer, &low, &high, right - left, words + left);
-        }
-        for (uint32_t x = right; x < width; x++) {
-            words[x] = outside;
-        }
-        words += width;
+    uint32_t width = plane_width(layer);
+    uint32_t left = layer->window.pad_left < width ? layer->window.pad_left : width;
+    uint32_t inside = layer->input.width < width - left ? layer->input.width : width - left;
+    uint32_t right = width - left - inside;
+    uint32_t low = 0u - layer->window.pad_top;
+    for (uint32_t rows = plane_height(layer); rows > 0u; rows--, low++) {
+        const int8_t *first = channels_at(layer, input, low, 0u);
+        const int8_t *second = channels_at(layer, input, low + layer->window.stride_y, 0u);
+        words = fill_words(words, outside, left);
+        words = gather_rows(layer, first, second, inside, words);
+        words = fill_words(words, outside, right);
     }
 }
 
-/* Requantise a row pair of one channel: output rows y and, if there is one, y + 1. */
-__attribute__((noinline)) static void finish_rows(const struct tr_pairs *layer, uint32_t channel, uint32_t y,
-                                                  const int32_t *sums, int8_t *output)
+/* Requantise one channel. Its sums lie where the generated code left them: those of output rows (2r, 2r + 1)
+ * at column x in plane rows 2r * stride_y and the next, column x * stride_x. */
+__attribute__((noinline)) static void finish_plane(const struct tr_pairs *layer, uint32_t channel, const int32_t *sums,
+                                                   int8_t *output)
 {
     const struct tr_channel quick = layer->to.quick[channel];
+    uint32_t width = plane_width(layer);
+    uint32_t pair_words = 2u * layer->window.stride_y * width;
     uint32_t step = layer->output.channels;
     uint32_t row_bytes = layer->output.width * step;
-    int8_t *low = output + y * row_bytes + channel;
-    int8_t *high = y + 1u < layer->output.height ? low + row_bytes : low; /* a last odd row is written last */
-    for (const int32_t *end = sums + 2u * layer->output.width; sums < end; sums += 2) {
-        *high = tr_output_quick(&layer->to, quick, channel, sums[1]);
-        *low = tr_output_quick(&layer->to, quick, channel, sums[0]);
-        low += step;
-        high += step;
+    for (uint32_t y = 0u; y < layer->output.height; y += 2u) {
+        uint32_t below = y + 1u < layer->output.height ? row_bytes : 0u; /* a last odd row is written last */
+        int8_t *at = output + y * row_bytes + channel;
+        const int32_t *sum = sums + y / 2u * pair_words;
+        for (uint32_t x = layer->output.width; x > 0u; x--) {
+            at[below] = tr_output_quick(&layer->to, quick, channel, sum[width]);
+            at[0] = tr_output_quick(&layer->to, quick, channel, sum[0]);
+            at += step;
+            sum += layer->window.stride_x;
+        }
     }
 }
 
@@ -184,19 +199,13 @@ void tr_depthwise_conv_2d_pairs(const struct tr_pairs *layer, const int8_t *inpu
                                 int32_t *scratch)
 {
     uint32_t multiplier = layer->output.channels / layer->input.channels;
-    uint32_t width = plane_width(layer);
-    int32_t *sums = scratch + width * plane_height(layer);
     for (uint32_t channel = 0u; channel < layer->output.channels; channel++) {
-        if (channel % multiplier == 0u) {
-            gather_plane(layer, input + channel / multiplier, scratch);
-        }
-        if (layer->loops[channel] == 0) {
+        if (layer->planes[channel] == 0) {
             fill(layer, channel, output);
             continue;
         }
-        for (uint32_t y = 0u; y < layer->output.height; y += 2u) {
-            layer->loops[channel](scratch + y * layer->window.stride_y * width, sums, layer->output.width);
-            finish_rows(layer, channel, y, sums, output);
-        }
+        gather_plane(layer, input + channel / multiplier, scratch);
+        layer->planes[channel](scratch);
+        finish_plane(layer, channel, scratch, output);
     }
 }
