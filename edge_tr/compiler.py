@@ -174,13 +174,10 @@ def _writing_to(folder: BuildFolder) -> Iterator[None]:
 
 
 def _compile(board: Board, folder: BuildFolder, paths: Sequence[str], progress: Progress) -> Linked:
-    """The application, and the board's loader if it has one."""
-    if board.second_stage is not None:
-        loader = compile_and_link(board, board.second_stage, [], [], folder.objects, "loader")
-        shutil.copyfile(loader.elf, folder.loader)
+    """The application, and the board's loader if it has one. (First the one that the user can make smaller.)"""
     sources = [folder.sources / path for path in paths if path.endswith((".c", ".S"))]
     includes = [folder.sources / part for part in ("include", "model", "app")]
-    return compile_and_link(
+    linked = compile_and_link(
         board,
         board.application,
         sources,
@@ -189,6 +186,10 @@ def _compile(board: Board, folder: BuildFolder, paths: Sequence[str], progress: 
         "firmware",
         lambda done, total: progress("compiling", done, total, "file"),
     )
+    if board.second_stage is not None:
+        loader = compile_and_link(board, board.second_stage, [], [], folder.objects, "loader")
+        shutil.copyfile(loader.elf, folder.loader)
+    return linked
 
 
 def _seal(board: Board, folder: BuildFolder, linked: Linked, build_id: int, sha256: bytes) -> None:
@@ -214,7 +215,7 @@ def _manifest(program: Program, board: Board, model: str, build_id: int, linked:
         model=model,
         model_sha256=program.sha256,
         target=str(board.name),
-        board_folder="" if board.name in boards.names() and board == boards.load(board.name) else str(board.folder),
+        board_folder="" if _ships(board) else str(board.folder),
         budget=str(program.budget),
         build_id=f"{build_id:016x}",
         flash_bytes=sizes.flash,
@@ -236,6 +237,10 @@ def _alternatives(program: Program) -> tuple[Alternative, ...]:
     last = len(front) - 1
     points = sorted({round(i * last / (ALTERNATIVES - 1)) for i in range(ALTERNATIVES)})
     return tuple(Alternative(front[i].flash, front[i].cycles) for i in points)
+
+
+def _ships(board: Board) -> bool:
+    return board.name in boards.names() and board.folder == boards.load(board.name).folder
 
 
 def _layer_record(layer: Layer, symbols: Mapping[str, int]) -> LayerRecord:
