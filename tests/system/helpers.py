@@ -19,6 +19,7 @@ DIGITS_DATA = Path(str(demo.TEST_DATA))
 ALL_BOARDS = boards.names()
 EMULATED = tuple(name for name in ALL_BOARDS if boards.load(name).emulator)
 WITH_LOADER = tuple(name for name in EMULATED if boards.load(name).loader)
+PROCESS_ENVIRONMENT = {**os.environ, "PYTHONPATH": str(resources.folder("boards").parent)}
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def run_process(*arguments: object, cwd: Path | None = None, **environment: str)
     done = subprocess.run(
         [sys.executable, "-m", "edge_tr.cli", *map(str, arguments)],
         cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(resources.folder("boards").parent), **environment},
+        env={**PROCESS_ENVIRONMENT, **environment},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
