@@ -17,10 +17,14 @@ from edge_tr.errors import EdgeTrError, MismatchError, UsageError
 from edge_tr.ir import tflite
 from edge_tr.lower.cores import CORES
 from edge_tr.lower.kernels import KERNELS
+from edge_tr.lower.machines import isa_of
 from edge_tr.lower.select import OBJECTIVES
 from edge_tr.report import summary
 from edge_tr.report.bench import bench_text
 from edge_tr.report.progress import Progress
+from edge_tr.tune import report as tune_report
+from edge_tr.tune import tuning
+from edge_tr.tune.points import Settings
 
 DEMO_BOARD = "mps2-an386"
 FIRST_STEPS = """\
@@ -119,6 +123,20 @@ def _parser() -> argparse.ArgumentParser:
         help="cycles that flash adds to the fetch of every 32-bit word of code (default 0)",
     )
 
+    command = _command(commands, "tune", _tune, "choose which terms to keep, on calibration data without labels")
+    command.add_argument("model", type=Path, metavar="MODEL.tflite")
+    command.add_argument("--calibration", type=Path, required=True, metavar="X.npz", help="x: 100 inputs or more")
+    limits = command.add_mutually_exclusive_group(required=True)
+    limits.add_argument("--max-loss", type=float, metavar="POINTS", help="of accuracy, estimated without labels")
+    limits.add_argument("--max-terms", type=float, metavar="A", help="terms per MAC (with --group: k / g)")
+    limits.add_argument("--max-cycles", type=int, metavar="N", help="estimated, of the layers with weights")
+    limits.add_argument("--max-flash", type=int, metavar="BYTES", help="estimated, of the layers with weights")
+    command.add_argument("--target", metavar="BOARD", help="whose core cycles and flash are estimated for")
+    command.add_argument("--group", type=int, metavar="G", help="a fixed k per G weights and layer, for accelerators")
+    command.add_argument("-o", dest="out", type=Path, metavar="FILE", default=Path("budget.toml"), help="%(default)s")
+    command.add_argument("--data", type=Path, metavar="TEST.npz", help="x, y: to report on, never tuned on")
+    command.add_argument("--seed", type=int, default=0, metavar="N", help="%(default)s")
+
     _command(commands, "boards", _boards, "list the boards, their memory, and how far each is verified")
     command = _command(commands, "demo", _demo, "build, flash and check the digits model on an emulated board")
     command.add_argument("-o", dest="out", type=Path, metavar="DIR", default=Path("out/demo"), help="default: out/demo")
@@ -209,6 +227,26 @@ def _check(arguments: argparse.Namespace) -> int:
 def _bench(arguments: argparse.Namespace) -> int:
     report = bench.bench(arguments.build, arguments.core, arguments.wait_states)
     _print(arguments, asdict(report), bench_text(report))
+    return 0
+
+
+def _tune(arguments: argparse.Namespace) -> int:
+    names = ("max_loss", "max_terms", "max_cycles", "max_flash")
+    goal = tuning.goal_of(**{name: getattr(arguments, name) for name in names})
+    isa = "c" if arguments.target is None else isa_of(boards.load(arguments.target).core)
+    result = tuning.tune(
+        arguments.model,
+        arguments.calibration,
+        arguments.out,
+        goal,
+        settings=Settings(group=arguments.group, seed=arguments.seed, isa=isa),
+        data=arguments.data,
+        progress=_progress(arguments),
+    )
+    page = arguments.out.with_suffix(".html")
+    page.write_text(tune_report.html(result), encoding="utf-8")
+    where = f"written: {arguments.out.with_suffix('.toml')}, .tflite, .html; build with --budget"
+    _print(arguments, asdict(result), f"{tune_report.text(result)}\n{where}")
     return 0
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import shutil
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,10 +16,11 @@ from edge_tr.boards import Board
 from edge_tr.codegen import mcu
 from edge_tr.errors import DeviceError, DoesNotFitError, UsageError
 from edge_tr.formats import image as image_format
-from edge_tr.golden.run import quantize_input
+from edge_tr.golden.samples import read_samples
 from edge_tr.ir import tflite
 from edge_tr.ir.graph import Graph
-from edge_tr.ir.rewrite import rewrite_weights
+from edge_tr.ir.rewrite import rewrite_weights, with_constants_of
+from edge_tr.lower.budget import Tuned
 from edge_tr.lower.budget import parse as parse_budget
 from edge_tr.lower.kernels import parse_choice
 from edge_tr.lower.machines import isa_of
@@ -71,15 +71,17 @@ def build(
     """
     board = _limited(boards.load(target), flash_limit, ram_limit)
     data = tflite.read_file(model)
-    graph = tflite.parse(data)
+    settings = parse_budget(budget)
+    weights = data if settings.tuned is None else _tuned(settings.tuned, data)
+    graph = replace(tflite.parse(weights), sha256=hashlib.sha256(data).hexdigest())
     folder = BuildFolder(out)
     room = Limits(
         flash=board.memory.flash_bytes - RUNTIME_FLASH,
         ram=board.memory.ram_bytes - board.memory.stack_bytes - RUNTIME_RAM,
     )
     for _ in range(FITTING_TRIES):
-        program = lower(graph, parse_budget(budget), parse_choice(list(kernels)), isa_of(board.core), objective, room)
-        build_id, linked = _compiled(program, board, folder, model.name, data, progress)
+        program = lower(graph, settings, parse_choice(list(kernels)), isa_of(board.core), objective, room)
+        build_id, linked = _compiled(program, board, folder, model.name, (data, weights), progress)
         manifest = _manifest(program, board, model.name, build_id, linked)
         over = manifest.flash_bytes - manifest.flash_limit
         if over <= 0 or program.is_smallest:
@@ -92,6 +94,20 @@ def build(
     return manifest
 
 
+def _tuned(tuned: Tuned, data: bytes) -> bytes:
+    """The tuned model file that a budget names; UsageError if it was not made from the model `data`."""
+    sha256 = hashlib.sha256(data).hexdigest()
+    if tuned.model_sha256 != sha256:
+        raise UsageError(
+            f"the budget was tuned for the model {tuned.model_sha256[:12]}..., this one is {sha256[:12]}...: "
+            "run edge-tr tune on it"
+        )
+    try:
+        return with_constants_of(data, tflite.read_file(tuned.weights))
+    except UsageError as error:
+        raise UsageError(f"tuned weights {tuned.weights}: {error}") from error
+
+
 def _limited(board: Board, flash_limit: int | None, ram_limit: int | None) -> Board:
     """The board with less memory than it has."""
     memory = board.memory
@@ -101,10 +117,14 @@ def _limited(board: Board, flash_limit: int | None, ram_limit: int | None) -> Bo
 
 
 def _compiled(
-    program: Program, board: Board, folder: BuildFolder, name: str, data: bytes, progress: Progress
+    program: Program, board: Board, folder: BuildFolder, name: str, models: tuple[bytes, bytes], progress: Progress
 ) -> tuple[int, Linked | OverflowingLink]:
-    """Write everything and compile it; (build id, what was linked or by how much it overflows)."""
-    revealed = rewrite_weights(data, revealed_weights(program))
+    """Write everything and compile it; (build id, what was linked or by how much it overflows).
+
+    models  the model file as given, and as it was lowered: the same, or with tuned weights
+    """
+    data, lowered = models
+    revealed = rewrite_weights(lowered, revealed_weights(program))
     tree = mcu.source_tree(program, board.name, name)
     with _writing_to(folder):
         _write_tree(folder, tree)
@@ -338,27 +358,4 @@ def _samples(graph: Graph, data: Path | None, limit: int | None) -> tuple[np.nda
         shape = graph.tensor(graph.inputs[0]).shape[1:]
         noise = np.random.default_rng(0).integers(-128, 128, (limit or SEEDED_SAMPLES, *shape), np.int8, False)
         return noise, None
-    x, y = _read_npz(data)
-    if len(x) == 0:
-        raise UsageError(f"{data} holds no samples")
-    classes = int(np.prod(graph.tensor(graph.outputs[0]).shape[1:]))
-    if y is not None and classes > 1 and (y.min() < 0 or y.max() >= classes):
-        raise UsageError(f"{data}: y holds labels {y.min()} to {y.max()}, the model has classes 0 to {classes - 1}")
-    return quantize_input(graph, x[:limit]), None if y is None else y[:limit]
-
-
-def _read_npz(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
-    try:
-        with path.open("rb") as file, np.lib.npyio.NpzFile(file, allow_pickle=False) as arrays:
-            x, y = np.asarray(arrays["x"]), arrays.get("y")
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from error
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise UsageError(f"{path} is no .npz file with an array x (and labels y): {error}") from error
-    if x.ndim == 0:
-        raise UsageError(f"{path}: x must be [samples, ...], got a single number")
-    if x.dtype == np.float64:
-        x = x.astype(np.float32)
-    if y is not None and (y.shape != (len(x),) or y.dtype.kind not in "iu"):
-        raise UsageError(f"{path}: y must be {len(x)} integer labels, got {y.dtype} {list(y.shape)}")
-    return x, y
+    return read_samples(data, graph, limit)

@@ -24,6 +24,7 @@ FLOORS = (
     {"ir"},
     {"golden"},
     {"lower"},
+    {"tune"},
     {"codegen"},
     {"target"},
     {"report"},

@@ -1,23 +1,25 @@
 """Change a .tflite file in place: same tables, same size, other values.
 
-With revealed weights written back, an interpreter that knows nothing of terms
+With revealed weights (and tuned biases) written back, an interpreter that knows nothing of terms
 runs the revealed model: the golden model's independent oracle.
 """
 
 from __future__ import annotations
 
 import struct
+from collections import Counter
 from collections.abc import Mapping
 
 import numpy as np
 import tflite
 
-from edge_tr.errors import UsageError
+from edge_tr.errors import ModelError, UsageError
 from edge_tr.ir.graph import Graph, Op
-from edge_tr.ir.params import DOT_KINDS, dot_weights, op_text
+from edge_tr.ir.params import DOT_KINDS, dot_weights, op_text, params
 from edge_tr.ir.tflite import parse, read
 
 WEIGHTS_INPUT = 1
+BIAS_INPUT = 2
 
 
 def rewrite_weights(data: bytes, weights: Mapping[int, np.ndarray]) -> bytes:
@@ -27,43 +29,69 @@ def rewrite_weights(data: bytes, weights: Mapping[int, np.ndarray]) -> bytes:
     weights, or `UsageError`.
     """
     graph = parse(data)
+    ops = {op.index: op for op in graph.ops}
+    return _rewrite(data, graph, WEIGHTS_INPUT, {i: _to_tflite_layout(graph, ops[i], w) for i, w in weights.items()})
+
+
+def rewrite_biases(data: bytes, biases: Mapping[int, np.ndarray]) -> bytes:
+    """A copy of the model `data` with int32 [rows] biases by operator index, as `rewrite_weights`."""
+    graph = parse(data)
+    ops = {op.index: op for op in graph.ops}
+    return _rewrite(data, graph, BIAS_INPUT, {i: _bias_bytes(graph, ops[i], b) for i, b in biases.items()})
+
+
+def sole_readers(data: bytes, position: int) -> frozenset[int]:
+    """Dot products, by operator index, whose constant at input `position` nothing else in the file reads."""
+    graph = parse(data)
+    buffers = _buffers(data)
+    reads = Counter(buffers[tensor] for op in graph.ops for tensor in op.inputs if tensor >= 0)
+    dots = (op for op in graph.ops if op.kind in DOT_KINDS and len(op.inputs) > position and op.inputs[position] >= 0)
+    return frozenset(op.index for op in dots if reads[buffers[op.inputs[position]]] == 1)
+
+
+def _buffers(data: bytes) -> list[int]:
+    """The buffer of each tensor."""
+    tensors = tflite.Model.GetRootAs(data, 0).Subgraphs(0)
+    return [tensors.Tensors(i).Buffer() for i in range(tensors.TensorsLength())]
+
+
+def _rewrite(data: bytes, graph: Graph, position: int, contents: Mapping[int, bytes]) -> bytes:
+    """A copy of `data` with new bytes, by operator index, for the constants at input `position`."""
     model = tflite.Model.GetRootAs(data, 0)
-    tensors = model.Subgraphs(0)
-    buffers = [tensors.Tensors(i).Buffer() for i in range(len(graph.tensors))]
-    new = _bytes_by_buffer(graph, buffers, weights)
     result = bytearray(data)
-    for buffer, content in new.items():
+    for buffer, content in _bytes_by_buffer(graph, _buffers(data), position, contents).items():
         table = model.Buffers(buffer)._tab
         start = table.Vector(table.Offset(4))  # field 0 of Buffer: data
         result[start : start + len(content)] = content
     return bytes(result)
 
 
-def _bytes_by_buffer(graph: Graph, buffers: list[int], weights: Mapping[int, np.ndarray]) -> dict[int, bytes]:
+def _bytes_by_buffer(graph: Graph, buffers: list[int], changed: int, contents: Mapping[int, bytes]) -> dict[int, bytes]:
     """New content of each changed buffer; refuses readers that would want different contents."""
     ops = {op.index: op for op in graph.ops}
     new: dict[int, bytes] = {}
     owner: dict[int, Op] = {}
-    for index, revealed in weights.items():
+    for index, content in contents.items():
         op = ops[index]
-        buffer, content = buffers[op.inputs[WEIGHTS_INPUT]], _to_tflite_layout(graph, op, revealed)
+        buffer = buffers[op.inputs[changed]]
         if new.setdefault(buffer, content) != content:
-            raise _shared(graph, owner[buffer], op)
+            raise _shared(graph, changed, owner[buffer], op)
         owner[buffer] = op
     for op in graph.ops:
         for position, tensor in enumerate(op.inputs):
             buffer = buffers[tensor] if tensor >= 0 else -1
-            if buffer not in new or (op.index in weights and position == WEIGHTS_INPUT):
+            if buffer not in new or (op.index in contents and position == changed):
                 continue
             if graph.tensor(tensor).data.tobytes() != new[buffer]:
-                raise _shared(graph, owner[buffer], op)
+                raise _shared(graph, changed, owner[buffer], op)
     return new
 
 
-def _shared(graph: Graph, first: Op, second: Op) -> UsageError:
+def _shared(graph: Graph, position: int, first: Op, second: Op) -> UsageError:
+    noun, plural = ("weight", "weights") if position == WEIGHTS_INPUT else ("bias", "biases")
     return UsageError(
-        f"{op_text(graph, first)} and {op_text(graph, second)} share one weight buffer in the file "
-        "and would get different weights; give both the same budget"
+        f"{op_text(graph, first)} and {op_text(graph, second)} share one {noun} buffer in the file "
+        f"and would get different {plural}; give both the same budget"
     )
 
 
@@ -76,6 +104,40 @@ def _to_tflite_layout(graph: Graph, op: Op, weights: np.ndarray) -> bytes:
     if weights.dtype != np.int8 or weights.shape != expected:
         raise ValueError(f"weights must be int8 {expected}, got {weights.dtype} {weights.shape}")
     return (weights.T if op.kind == "DEPTHWISE_CONV_2D" else weights).tobytes()
+
+
+def _has_bias(op: Op) -> bool:
+    return op.kind in DOT_KINDS and len(op.inputs) > BIAS_INPUT and op.inputs[BIAS_INPUT] >= 0
+
+
+def _bias_bytes(graph: Graph, op: Op, bias: np.ndarray) -> bytes:
+    """int32 [rows] as the file holds it, little endian."""
+    if not _has_bias(op):
+        raise ValueError(f"{op_text(graph, op)} has no bias")
+    bias = np.asarray(bias)
+    rows = len(dot_weights(graph, op))
+    if bias.dtype != np.int32 or bias.shape != (rows,):
+        raise ValueError(f"biases must be int32 ({rows},), got {bias.dtype} {bias.shape}")
+    return bias.astype("<i4").tobytes()
+
+
+def with_constants_of(data: bytes, other: bytes) -> bytes:
+    """`other`, proven to be the model `data` with nothing but weights and biases of dot products changed.
+
+    UsageError when anything else differs.
+    """
+    graph = parse(data)
+    try:
+        changed = parse(other)
+        records = {op.index: params(changed, op) for op in changed.ops if op.kind in DOT_KINDS}
+        biased = {op.index for op in graph.ops if _has_bias(op)}
+        result = rewrite_weights(data, {index: record.weights for index, record in records.items()})
+        result = rewrite_biases(result, {index: records[index].bias for index in biased})
+    except (KeyError, ValueError, ModelError, UsageError):
+        result = b""
+    if result != other:
+        raise UsageError("the two model files differ in more than weights and biases")
+    return result
 
 
 def truncate(data: bytes, tensor: int) -> bytes:

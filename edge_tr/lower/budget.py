@@ -9,6 +9,10 @@ A budget is written ``lossless``, ``g=8,k=12``, ``g=8,k=12,s=3``, or as a TOML f
 
     [layer.conv_2d_0]    # names as `edge-tr inspect` prints them
     k = 24
+
+    [tuned]              # written by `edge-tr tune`: build with this file's weights and biases
+    weights = "budget.tflite"  # relative to the TOML file
+    model_sha256 = "..."       # of the model that was tuned
 """
 
 from __future__ import annotations
@@ -56,18 +60,28 @@ class TrSetting:
 
 
 @dataclass(frozen=True)
+class Tuned:
+    """A model file with tuned weights and biases, and the SHA-256 (hex) of the model it was made from."""
+
+    weights: Path
+    model_sha256: str
+
+
+@dataclass(frozen=True)
 class Budget:
-    """A setting for every layer, and others for layers by name."""
+    """A setting for every layer, and others for layers by name; `tuned`: applied to other weights."""
 
     default: TrSetting = TrSetting()
     layers: Mapping[str, TrSetting] = field(default_factory=dict)
+    tuned: Tuned | None = None
 
     def of(self, layer: str) -> TrSetting:
         return self.layers.get(layer, self.default)
 
     def __str__(self) -> str:
-        rest = "; ".join(f"{name}: {setting}" for name, setting in self.layers.items())
-        return f"{self.default}; {rest}" if rest else str(self.default)
+        tuned = [] if self.tuned is None else [f"tuned ({self.tuned.weights.name})"]
+        settings = [str(self.default)] if self.tuned is None or not self.default.lossless else []
+        return "; ".join([*tuned, *settings, *(f"{name}: {setting}" for name, setting in self.layers.items())])
 
 
 def parse(text: str) -> Budget:
@@ -77,7 +91,7 @@ def parse(text: str) -> Budget:
     if text.endswith(".toml"):
         return read(Path(text))
     pairs = [part.partition("=") for part in text.split(",")]
-    if not all(re.fullmatch(r"\d+", value) for _, _, value in pairs):
+    if not all(re.fullmatch(r"\d{1,9}", value) for _, _, value in pairs):
         raise UsageError(f"budget {text!r} is not understood: use {_FORMS}")
     keys = [key.strip() for key, _, _ in pairs]
     if len(set(keys)) != len(keys) or ("k" not in keys and "s" not in keys):
@@ -93,12 +107,24 @@ def read(path: Path) -> Budget:
         raise UsageError(f"budget file {path} cannot be read: {error}") from error
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"budget file {path} is not TOML: {error}") from error
-    unknown = set(data) - {"default", "layer"}
-    layers = data.get("layer", {})
-    if unknown or not all(isinstance(t, dict) for t in (data.get("default", {}), layers, *dict(layers).values())):
-        raise UsageError(f"budget file {path}: only [default] and [layer.NAME] tables are known")
-    default = _setting(data.get("default", {}), TrSetting(), f"{path} [default]")
-    return Budget(default, {n: _setting(t, default, f"{path} [layer.{n}]") for n, t in layers.items()})
+    unknown = set(data) - {"default", "layer", "tuned"}
+    default_table, layers = data.get("default", {}), data.get("layer", {})
+    tables = [default_table, layers, *(layers.values() if isinstance(layers, dict) else ())]
+    if unknown or not all(isinstance(table, dict) for table in tables):
+        raise UsageError(f"budget file {path}: only [default], [layer.NAME] and [tuned] tables are known")
+    default = _setting(default_table, TrSetting(), f"{path} [default]")
+    settings = {n: _setting(t, default, f"{path} [layer.{n}]") for n, t in layers.items()}
+    return Budget(default, settings, _tuned(data["tuned"], path) if "tuned" in data else None)
+
+
+def _tuned(values: object, path: Path) -> Tuned:
+    if (
+        not isinstance(values, dict)
+        or set(values) != {"weights", "model_sha256"}
+        or not all(isinstance(value, str) for value in values.values())
+    ):
+        raise UsageError(f'budget file {path} [tuned]: needs weights = "FILE.tflite" and model_sha256 = "..."')
+    return Tuned(path.parent / values["weights"], values["model_sha256"])
 
 
 def _setting(values: Mapping[str, object], base: TrSetting, where: str) -> TrSetting:

@@ -1,0 +1,1 @@
+"""Budgets that find themselves: which terms to keep, chosen on unlabelled calibration data."""

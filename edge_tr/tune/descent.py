@@ -1,0 +1,181 @@
+"""Rate-distortion coordinate descent over int8 values of few terms.
+
+For one layer with the inputs' second moments H and real-valued target weights w, choose per row
+
+    minimise over int8 q    (w - q) H (w - q)^T  +  sum_j price_j * terms(q_j)
+
+one coordinate at a time and all rows at once. For one coordinate the exact minimum is among
+the nearest values with at most 0, 1, .. 4 terms, so a step never increases the objective.
+The coordinates of a block are settled on a copy of the block's gradient, and the rest of
+the gradient follows with one matrix product (as in GPTQ, Frantar et al., ICLR 2023).
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+
+from edge_tr.tr.hese import term_count
+from edge_tr.tr.reveal import reveal
+
+MAX_TERMS = 4
+"""Terms that the longest int8 value has."""
+LARGEST = 127
+"""int8 weights of a .tflite are -127..127 (TFLite's quantisation specification)."""
+BLOCK = 32
+PASSES = 12
+SETTLING_PASSES = 4
+"""Passes at the full price, at the end of `anneal`."""
+FIRST_PRICE = 3.0
+"""Of a term in `limited`, relative to the mean diagonal of the covariance."""
+PRICE_STEPS = 3.0, 0.5
+"""First and last step of the logarithm of a group's price that has MAX_TERMS terms too many."""
+
+_CELLS = 2 * 256
+"""Half-integer cells of -128..128: midpoints of integers are the borders."""
+
+
+@cache
+def _nearest() -> np.ndarray:
+    """float64 [5, cells]: the value with at most t terms nearest to every real of a cell."""
+    values = np.arange(-LARGEST, LARGEST + 1)
+    counts = term_count(values)
+    middles = (np.arange(_CELLS) + 0.5) / 2 - 128
+    choices = (values[counts <= most] for most in range(MAX_TERMS + 1))
+    return np.stack([some[np.abs(middles[:, None] - some).argmin(axis=1)] for some in choices]).astype(np.float64)
+
+
+@cache
+def _terms_of_cell() -> np.ndarray:
+    """int64 [255]: terms of -127..127."""
+    return term_count(np.arange(-LARGEST, LARGEST + 1)).astype(np.int64)
+
+
+def terms_of(q: np.ndarray) -> np.ndarray:
+    """int64, terms of each of the integers q in -127..127, any shape and type."""
+    return _terms_of_cell()[q.astype(np.int64) + LARGEST]
+
+
+class Descent:
+    """A layer between its target and its terms.
+
+    target      float64 [rows, K], what the weights should be
+    start       [rows, K] integers in -127..127
+    covariance  float64 [K, K] that all rows share, or [rows, K, K]; positive definite
+    """
+
+    def __init__(self, target: np.ndarray, start: np.ndarray, covariance: np.ndarray) -> None:
+        self.q = start.astype(np.float64)
+        self._target = target
+        self._covariance = covariance
+        self._gradient = _times(target - self.q, covariance)  # (w - q) H, kept up to date
+
+    def distortion(self) -> np.ndarray:
+        """float64 [rows]: (w - q) H (w - q)^T."""
+        return np.einsum("rk,rk->r", self._gradient, self._target - self.q)
+
+    def objective(self, price: np.ndarray) -> float:
+        """Distortion and priced terms of all rows; price [rows, K] or broadcast to it."""
+        return float(self.distortion().sum() + (price * terms_of(self.q)).sum())
+
+    def sweep(self, price: np.ndarray, group: int | None = None, most: int = 0) -> None:
+        """Settle every coordinate once. With a `group`, no `group` coordinates get more than `most` terms,
+        if they had not more before; price [rows, K] or broadcast to it."""
+        rows, depth = self.q.shape
+        price = np.broadcast_to(price, (rows, depth))
+        cap = None if group is None else _Cap(self.q, group, most)
+        for first in range(0, depth, BLOCK):
+            block = slice(first, min(first + BLOCK, depth))
+            before = self.q[:, block].copy()
+            gradient = self._gradient[:, block].copy()
+            for j in range(block.start, block.stop):
+                self._settle(j, first, gradient, self._covariance[..., j, block], price[:, j], cap)
+            moved = self.q[:, block] - before
+            if moved.any():
+                self._gradient -= _times(moved, self._covariance[..., block, :])
+
+    def _settle(
+        self, j: int, first: int, gradient: np.ndarray, line: np.ndarray, price: np.ndarray, cap: _Cap | None
+    ) -> None:
+        """Coordinate j of every row to its best value; `gradient` and `line` are of its block."""
+        here = j - first
+        curvature = line[..., here]
+        old = self.q[:, j].copy()
+        best = old + gradient[:, here] / curvature
+        cell = np.floor(2 * np.clip(best, -127.75, 127.75)).astype(np.int64)
+        choices = _nearest()[:, cell + _CELLS // 2]
+        cost = curvature * np.square(choices - best) + price * np.arange(MAX_TERMS + 1)[:, None]
+        if cap is not None:
+            cap.forbid(cost, j)
+        pick = cost.argmin(axis=0)
+        new = choices[pick, np.arange(len(old))]
+        if cap is not None:
+            cap.count(j, new)
+        self.q[:, j] = new
+        gradient -= (new - old)[:, None] * line
+
+
+class _Cap:
+    """Terms left to each group while a sweep goes on."""
+
+    def __init__(self, q: np.ndarray, group: int, most: int) -> None:
+        self._terms = terms_of(q)
+        self._group = group
+        self._left = most - group_sums(self._terms, group)
+
+    def forbid(self, cost: np.ndarray, j: int) -> None:
+        """Infinite cost [5, rows] for more terms than the group of coordinate j may have."""
+        most = self._left[:, j // self._group] + self._terms[:, j]
+        cost[np.arange(MAX_TERMS + 1)[:, None] > np.maximum(most, 0)] = np.inf
+
+    def count(self, j: int, new: np.ndarray) -> None:
+        """Coordinate j has become `new`."""
+        terms = terms_of(new)
+        self._left[:, j // self._group] += self._terms[:, j] - terms
+        self._terms[:, j] = terms
+
+
+def group_sums(values: np.ndarray, group: int) -> np.ndarray:
+    """[rows, groups]: sums of [rows, K] over each `group` elements of a row, the last group shorter."""
+    return np.add.reduceat(values, np.arange(0, values.shape[1], group), axis=1)
+
+
+def rounded(target: np.ndarray) -> np.ndarray:
+    """float64, the target's nearest int8 values."""
+    return np.clip(np.rint(target), -LARGEST, LARGEST)
+
+
+def anneal(target: np.ndarray, covariance: np.ndarray, price: np.ndarray, passes: int = PASSES) -> Descent:
+    """Descend from the rounded target while the price [rows] of a term rises to its full value."""
+    descent = Descent(target, rounded(target), covariance)
+    rising = max(1, passes - SETTLING_PASSES + 1)
+    for step in range(1, passes + 1):
+        descent.sweep(min(1.0, step / rising) * price[:, None])
+    return descent
+
+
+def limited(target: np.ndarray, covariance: np.ndarray, group: int, most: int, passes: int = PASSES) -> Descent:
+    """At most `most` terms in each `group`: every group has its own price, which follows its excess.
+
+    Prices move in ever smaller steps. What is still too much after these passes is revealed away (the
+    largest terms stay), and sweeps without a price fill the groups up again.
+    """
+    descent = Descent(target, rounded(target), covariance)
+    depth = target.shape[1]
+    scale = np.diagonal(covariance, axis1=-2, axis2=-1).mean(axis=-1)
+    price = FIRST_PRICE * np.atleast_1d(scale)[:, None] * np.ones_like(group_sums(target, group))
+    for step in np.geomspace(*PRICE_STEPS, 2 * passes):
+        descent.sweep(np.repeat(price, group, axis=1)[:, :depth])
+        excess = group_sums(terms_of(descent.q), group) - most
+        price *= np.exp(step * np.clip(excess / MAX_TERMS, -1, 1))
+    kept = reveal(descent.q.astype(np.int8), group, most).values
+    descent = Descent(target, kept, covariance)
+    for _ in range(SETTLING_PASSES):
+        descent.sweep(np.zeros((1, 1)), group, most)
+    return descent
+
+
+def _times(rows: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """[rows, J] times one [J, K], or each row times its own of [rows, J, K]."""
+    return rows @ matrix if matrix.ndim == 2 else np.einsum("rj,rjk->rk", rows, matrix)

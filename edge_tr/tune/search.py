@@ -1,0 +1,125 @@
+"""Which prices to try: a ladder over the useful range, then bisection towards what the user asked for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge_tr.errors import UsageError
+from edge_tr.tr.hese import term_count
+from edge_tr.tune.cost import Layer
+from edge_tr.tune.points import Point
+from edge_tr.tune.select import Calibration
+
+RATIO = 3.0
+"""Between the prices of two rungs."""
+MIDDLE = 0.4
+"""Where the ladder starts and the emphasis is chosen: this share of the lossless terms."""
+BELOW, ABOVE = 2, 3
+"""Rungs around the middle; more only if the goal is outside."""
+MAX_RUNGS = 12
+MIDDLE_TRIES = 6
+BISECTIONS = 4
+"""Halvings of a rung: terms settle to about 2 %."""
+EMPHASES = (1.0, 4.0, 16.0)
+STEEPNESS = 4.5
+"""About how the divergence falls with the terms, as their power: makes points of different terms comparable."""
+
+At = Callable[[float, float], Point]
+"""The point at (price, emphasis)."""
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What the chosen point must satisfy: `measure` at most `limit`. `rises`: it rises with the price of a term."""
+
+    name: str
+    limit: float
+    measure: Callable[[Point], float]
+    rises: bool
+
+    def met(self, point: Point) -> bool:
+        return self.measure(point) <= self.limit
+
+
+@dataclass(frozen=True)
+class Found:
+    """All points by price, and the one that meets the goal with the least loss (or the fewest terms)."""
+
+    points: tuple[Point, ...]
+    chosen: Point
+    lossless_per_mac: float
+
+
+def steps_at_most() -> int:
+    """How many points a search computes when the goal lies on the ladder: for the time left."""
+    return MIDDLE_TRIES + len(EMPHASES) - 1 + BELOW + ABOVE + BISECTIONS
+
+
+def search(at: At, layers: Sequence[Layer], first_price: float, goal: Goal) -> Found:
+    """Try prices until the goal is bracketed closely. UsageError when no price reaches it."""
+    lossless = _lossless_per_mac(layers)
+    middle = _middle(lambda price: at(price, EMPHASES[0]), first_price, MIDDLE * lossless)
+    emphasis = min(EMPHASES, key=lambda e: _score(at(middle, e)))
+    points = [at(middle * RATIO**rung, emphasis) for rung in range(-BELOW, ABOVE + 1)]
+    while len(points) < MAX_RUNGS and all(goal.met(p) == goal.met(points[0]) for p in points):
+        up = goal.met(points[0]) == goal.rises
+        price = points[-1].price * RATIO if up else points[0].price / RATIO
+        points = sorted([*points, at(price, emphasis)], key=lambda p: p.price)
+    for _ in range(BISECTIONS):
+        edge = _edge(points, goal)
+        if edge is None:
+            break
+        points.insert(edge + 1, at(math.sqrt(points[edge].price * points[edge + 1].price), emphasis))
+    return Found(tuple(points), _choose(points, goal), lossless)
+
+
+def first_price(calibration: Calibration) -> float:
+    """A guess: what a weight's error of one costs on average, by layer; the median over MACs."""
+    prices, macs = [], []
+    for layer in calibration.layers:
+        x = calibration.inputs[layer.index].astype(np.float64) - layer.record.input_zero_point
+        sensitivity = calibration.sensitivity.get(layer.index, np.zeros(1)).mean()
+        prices.append(sensitivity * np.square(x).mean() / layer.positions)
+        macs.append(layer.macs)
+    order = np.argsort(prices)
+    share = np.cumsum(np.array(macs)[order]) / sum(macs)
+    return max(float(np.array(prices)[order][np.searchsorted(share, 0.5)]), 1e-12)
+
+
+def _lossless_per_mac(layers: Sequence[Layer]) -> float:
+    terms = sum(float(term_count(layer.record.weights).sum(dtype=np.int64)) * layer.positions for layer in layers)
+    return terms / sum(layer.macs for layer in layers)
+
+
+def _middle(at: Callable[[float], Point], price: float, target: float) -> float:
+    """A price whose terms per MAC are within 15 % of the target, by steps on the curve's usual slope."""
+    for _ in range(MIDDLE_TRIES):
+        terms = max(at(price).terms_per_mac, target / 20)
+        if abs(terms / target - 1) < 0.15:
+            break
+        price *= (terms / target) ** 3
+    return price
+
+
+def _score(point: Point) -> float:
+    """Lower is better among points of about equal terms."""
+    return point.divergence * max(point.terms_per_mac, 1e-9) ** STEEPNESS
+
+
+def _edge(points: Sequence[Point], goal: Goal) -> int | None:
+    """The last rung before the goal's answer flips for good, in the direction of the price."""
+    wanted = not goal.rises  # the answer at the highest price
+    flips = [i for i in range(len(points) - 1) if goal.met(points[i]) != wanted and goal.met(points[i + 1]) == wanted]
+    return flips[0] if flips else None
+
+
+def _choose(points: Sequence[Point], goal: Goal) -> Point:
+    met = [p for p in points if goal.met(p)]
+    if not met:
+        best = min(goal.measure(p) for p in points)
+        raise UsageError(f"no choice of terms reaches {goal.name} {goal.limit:g}; the nearest has {best:g}")
+    return min(met, key=lambda p: p.terms_per_mac) if goal.rises else min(met, key=lambda p: p.divergence)

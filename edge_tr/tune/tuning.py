@@ -1,0 +1,188 @@
+"""`edge-tr tune`: find a budget on calibration data, write it as a file that `build` takes.
+
+Beside the budget (`budget.toml`) lie the model with its weights and biases (`budget.tflite`), a page with
+the Pareto plot (`budget.html`) and a folder of finished points (`budget.work/`): after an interruption the
+same command computes only what is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edge_tr.errors import UsageError
+from edge_tr.golden.run import run
+from edge_tr.golden.samples import read_samples
+from edge_tr.ir import tflite
+from edge_tr.ir.graph import Graph
+from edge_tr.tune.points import Point, Points, Settings
+from edge_tr.tune.quality import accuracy, quality
+from edge_tr.tune.search import Goal, first_price, search, steps_at_most
+from edge_tr.tune.select import Calibration, calibrate, rewritten
+
+Progress = Callable[[str, int, int, str], None]
+"""Called as progress(what, done, total, unit)."""
+
+
+@dataclass(frozen=True)
+class Test:
+    """Samples that nothing was tuned on: inputs int8 [n, ...], labels int [n] or None, the original's output."""
+
+    x: np.ndarray
+    labels: np.ndarray | None
+    output: np.ndarray
+
+
+@dataclass(frozen=True)
+class Row:
+    """A point and, where a test file was given, what it does there, in %."""
+
+    point: Point
+    test_agreement: float | None
+    test_accuracy: float | None
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """The result. `rows` by price; `computed` of them were not there already."""
+
+    model: str
+    model_sha256: str
+    goal: str
+    lossless_terms_per_mac: float
+    calibration_samples: int
+    test_samples: int
+    original_accuracy: float | None
+    chosen: Row
+    rows: tuple[Row, ...]
+    computed: int
+
+
+def tune(
+    model: Path,
+    calibration: Path,
+    out: Path,
+    goal: Goal,
+    *,
+    settings: Settings | None = None,
+    data: Path | None = None,
+    progress: Progress = lambda what, done, total, unit: None,
+) -> Tuning:
+    """Tune `model` on the inputs in `calibration` until `goal` is met; writes `out` and what belongs to it.
+
+    Raises UsageError when `data` is not a set of its own, or when no choice of terms reaches the goal.
+    """
+    out = out.with_suffix(".toml")
+    content = tflite.read_file(model)
+    graph = tflite.parse(content)
+    settings = settings or Settings()
+    x, _ = read_samples(calibration, graph)
+    test = None if data is None else _test(graph, data, x)
+    progress("tuning", 0, steps_at_most(), "point")
+    shared = calibrate(content, x, settings.seed)
+    points = Points(shared, settings, out.with_suffix(".work"))
+    found = search(_counted(points, progress), shared.layers, first_price(shared), goal)
+    rows = _rows(shared, points, found.points, test, progress)
+    chosen = next(row for row in rows if row.point is found.chosen)
+    _write(out, shared, points, chosen.point, settings)
+    return Tuning(
+        model=model.name,
+        model_sha256=graph.sha256,
+        goal=f"{goal.name} {goal.limit:g}",
+        lossless_terms_per_mac=found.lossless_per_mac,
+        calibration_samples=len(x),
+        test_samples=0 if test is None else len(test.x),
+        original_accuracy=None if test is None or test.labels is None else accuracy(test.output, test.labels),
+        chosen=chosen,
+        rows=rows,
+        computed=points.computed,
+    )
+
+
+def _test(graph: Graph, path: Path, calibration: np.ndarray) -> Test:
+    """The test set; UsageError when it shares samples with the calibration set."""
+    x, labels = read_samples(path, graph)
+    known = {sample.tobytes() for sample in calibration}
+    shared = sum(sample.tobytes() in known for sample in x)
+    if shared:
+        raise UsageError(
+            f"{shared} of {len(x)} samples in {path} are in the calibration set too: "
+            "accuracy is reported on samples that nothing was tuned on; give another --data"
+        )
+    return Test(x, labels, run(graph, x).output)
+
+
+def _counted(points: Points, progress: Progress) -> Callable[[float, float], Point]:
+    """`points.at` that reports its progress."""
+    done = 0
+
+    def at(price: float, emphasis: float) -> Point:
+        nonlocal done
+        point = points.at(price, emphasis)
+        done += 1
+        progress("tuning", min(done, steps_at_most() - 1), steps_at_most(), "point")
+        return point
+
+    return at
+
+
+def _rows(
+    shared: Calibration, points: Points, found: Sequence[Point], test: Test | None, progress: Progress
+) -> tuple[Row, ...]:
+    """The points with their figures on the test set."""
+    if test is None:
+        return tuple(Row(point, None, None) for point in found)
+    rows = []
+    softmax = shared.graph.ops[-1].kind == "SOFTMAX"
+    for done, point in enumerate(found):
+        progress("testing", done, len(found), "point")
+        output = run(tflite.parse(rewritten(shared, points.selection(point))), test.x).output
+        right = None if test.labels is None else accuracy(output, test.labels)
+        rows.append(Row(point, quality(test.output, output, softmax).agreement, right))
+    progress("testing", len(found), len(found), "point")
+    return tuple(rows)
+
+
+def _write(out: Path, shared: Calibration, points: Points, point: Point, settings: Settings) -> None:
+    """budget.tflite, then budget.toml that refers to it."""
+    weights = out.with_suffix(".tflite")
+    weights.write_bytes(rewritten(shared, points.selection(point)))
+    lines = [
+        "# Written by edge-tr tune.",
+        f"# {point.terms_per_mac:.3f} terms per MAC; on {len(shared.x)} calibration samples "
+        f"{point.agreement:.1f} % agreement with the original model",
+        "[tuned]",
+        f'weights = "{weights.name}"',
+        f'model_sha256 = "{shared.graph.sha256}"',
+    ]
+    if settings.group is not None:
+        lines += ["", "[default]", f"g = {settings.group}"]
+        lines += [line for name, most in point.most.items() for line in ("", f"[layer.{name}]", f"k = {most}")]
+    partial = out.with_suffix(".toml.partial")
+    partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    partial.replace(out)
+
+
+def goal_of(
+    *,
+    max_loss: float | None = None,
+    max_terms: float | None = None,
+    max_cycles: int | None = None,
+    max_flash: int | None = None,
+) -> Goal:
+    """The one limit that is given; UsageError for none, several, or one that is not positive."""
+    goals = [
+        Goal("--max-loss", max_loss, lambda p: p.loss, True),
+        Goal("--max-terms", max_terms, lambda p: p.issued_per_mac, False),
+        Goal("--max-cycles", max_cycles, lambda p: p.cycles_estimated, False),
+        Goal("--max-flash", max_flash, lambda p: p.flash_estimated, False),
+    ]
+    given = [goal for goal in goals if goal.limit is not None]
+    if len(given) != 1:
+        raise UsageError(f"give one of {', '.join(goal.name for goal in goals)}")
+    if not given[0].limit > 0:
+        raise UsageError(f"{given[0].name} {given[0].limit:g}: give a number above 0")
+    return given[0]
