@@ -44,16 +44,19 @@ def html_report(manifest: Manifest, report: CheckReport) -> str:
 
 def _memory(manifest: Manifest) -> list[Bar]:
     pairs = ("flash", manifest.flash_bytes, manifest.flash_limit), ("RAM", manifest.ram_bytes, manifest.ram_limit)
-    return [Bar(name, f"{used:,} of {limit:,} bytes", min(1.0, used / limit)) for name, used, limit in pairs]
+    return [
+        Bar(name, f"{used / limit:.1%} of {limit:,} bytes: {used:,}", min(1.0, used / limit))
+        for name, used, limit in pairs
+    ]
 
 
 def _plots(manifest: Manifest, report: CheckReport) -> dict[str, list[Bar]]:
     """Title -> bars, empty plots left out."""
     dots = [layer for layer in manifest.layers if layer.weights]
     plots = {
-        f"{report.cost.unit} per layer, first sample": [(c.name, c.cost) for c in report.layer_costs],
-        "terms per layer": [(layer.name, layer.terms) for layer in dots],
-        "flash bytes per layer (tables, biases, multipliers)": [(layer.name, layer.flash_bytes) for layer in dots],
+        f"{str(report.cost.unit).capitalize()} per layer, first sample": [(c.name, c.cost) for c in report.layer_costs],
+        "Terms per layer": [(layer.name, layer.terms) for layer in dots],
+        "Flash bytes per layer (tables, biases, multipliers)": [(layer.name, layer.flash_bytes) for layer in dots],
     }
     return {title: _bars(values) for title, values in plots.items() if values}
 
