@@ -1,0 +1,93 @@
+"""A manifest and a check report to print, without a build."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from edge_tr import __version__
+from edge_tr.manifest import MANIFEST_VERSION, LayerRecord, Manifest
+from edge_tr.target.check import CheckReport, Cost, LayerCost, Mismatch, Reference
+
+NASTY = "<script>alert('x')</script> & \"co\""
+
+
+def layer(name: str, **changes: object) -> LayerRecord:
+    values = dict(
+        name=name,
+        op="CONV_2D",
+        index=0,
+        tensor=f"tensor of {name}",
+        tensor_index=3,
+        tensor_bytes=100,
+        macs=4608,
+        weights=72,
+        terms=201,
+        terms_per_weight=2.7917,
+        budget="lossless",
+        data_terms=None,
+        kernel="planes",
+        flash_bytes=560,
+        cycles_estimated=1234,
+    )
+    return LayerRecord(**(values | changes))
+
+
+SOFTMAX = layer(
+    "softmax_1",
+    op="SOFTMAX",
+    macs=0,
+    weights=0,
+    terms=0,
+    terms_per_weight=0.0,
+    budget="",
+    kernel="reference",
+    flash_bytes=0,
+    cycles_estimated=None,
+)
+MANIFEST = Manifest(
+    manifest_version=MANIFEST_VERSION,
+    edge_tr_version=__version__,
+    model="digits.tflite",
+    model_sha256="ab" * 32,
+    target="mps2-an386",
+    board_folder="",
+    budget="lossless",
+    build_id="0123456789abcdef",
+    flash_bytes=24_625,
+    flash_limit=100_000,
+    ram_bytes=40_900,
+    ram_limit=131_072,
+    arena_bytes=1536,
+    arena_lower_bound=1500,
+    fits=True,
+    cycles_estimated=1234,
+    alternatives=(),
+    layers=(layer("conv_2d_0"), SOFTMAX),
+)
+REPORT = CheckReport(
+    target="mps2-an386",
+    model="digits.tflite",
+    model_sha256="ab" * 32,
+    budget="lossless",
+    samples=4,
+    bit_exact=True,
+    mismatched_samples=0,
+    first_mismatch=None,
+    accuracy=0.75,
+    golden_accuracy=0.75,
+    reference_accuracy=0.5,
+    agreement=0.75,
+    reference_identical=4,
+    layers_compared=2,
+    cost=Cost(1234.5, "instructions", "counted by an emulator"),
+    reference=Reference("tflite-runtime", "2.14.0", "BUILTIN_REF", "double"),
+    layer_costs=(LayerCost("conv_2d_0", "CONV_2D", 1200.0), LayerCost("softmax_1", "SOFTMAX", 34.5)),
+    connection="emulator",
+    confusion=((2, 1), (0, 1)),
+)
+WRONG = replace(
+    REPORT,
+    bit_exact=False,
+    mismatched_samples=3,
+    first_mismatch=Mismatch(1, "conv_2d_0", "tensor of conv_2d_0", 17, -3, 5),
+)

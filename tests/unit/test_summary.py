@@ -1,0 +1,90 @@
+"""Results as text: what they say, and that columns stand where they should."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from edge_tr import boards
+from edge_tr.report.summary import boards_text, build_text, check_text, memory_bar, table
+from edge_tr.target.check import Cost
+from tests.unit.reports import MANIFEST, REPORT, WRONG
+
+
+@pytest.mark.parametrize(
+    ("used", "limit", "bar", "percent"),
+    [
+        (0, 100, " " * 20, "  0.0%"),
+        (50, 100, "=" * 10 + " " * 10, " 50.0%"),
+        (100, 100, "=" * 20, "100.0%"),
+        (250, 100, "=" * 20, "250.0%"),
+    ],
+)
+def test_a_memory_bar_is_as_full_as_the_memory(used: int, limit: int, bar: str, percent: str) -> None:
+    assert memory_bar("RAM", used, limit) == f"RAM:   [{bar}] {percent} (used {used} of {limit} bytes)"
+
+
+def test_numbers_are_grouped_and_labels_of_memory_bars_align() -> None:
+    flash, ram = memory_bar("Flash", 24_625, 100_000), memory_bar("RAM", 40_900, 131_072)
+    assert "used 24,625 of 100,000 bytes" in flash and "31.2%" in ram
+    assert flash.index("[") == ram.index("[")
+
+
+def test_a_table_aligns_its_columns_and_leaves_no_space_at_line_ends() -> None:
+    lines = table([("name", "n"), ("a", "1,000"), ("long name", "")], left=(0,)).splitlines()
+    assert lines == ["name           n", "---------  -----", "a          1,000", "long name"]
+
+
+def test_a_build_shows_every_layer_and_the_memory() -> None:
+    text = build_text(MANIFEST)
+    assert "digits.tflite for mps2-an386, budget lossless" in text
+    conv = next(line for line in text.splitlines() if line.startswith("conv_2d_0"))
+    for word in ("CONV_2D", "4,608", "72", "201", "2.79", "planes", "560"):
+        assert word in conv.split()
+    softmax = next(line for line in text.splitlines() if line.startswith("softmax_1"))
+    assert softmax.split() == ["softmax_1", "SOFTMAX", "reference"]
+    assert "used 24,625 of 100,000" in text and "used 40,900 of 131,072" in text
+    assert "arena 1,536 bytes; no plan can go below 1,500" in text
+
+
+def test_a_good_check_says_so_with_its_figures() -> None:
+    text = check_text(REPORT)
+    assert "BIT-EXACT: every tensor of 2 layers equals golden, 4 of 4 samples" in text and "NOT" not in text
+    assert "accuracy 75.00% on the device, 75.00% golden, 50.00% the model as given" in text
+    assert "4 of 4 (tflite-runtime 2.14.0, BUILTIN_REF, rounding double)" in text
+    assert "instructions per inference (counted by an emulator)" in text
+
+
+def test_a_failed_check_says_where() -> None:
+    text = check_text(WRONG)
+    assert "NOT BIT-EXACT, 1 of 4 samples" in text
+    assert (
+        "first difference: sample 1, layer conv_2d_0 (tensor 'tensor of conv_2d_0'), "
+        "element 17: the device has -3, golden 5"
+    ) in text
+
+
+def test_what_is_not_known_is_left_out() -> None:
+    blind = replace(
+        REPORT,
+        accuracy=None,
+        golden_accuracy=None,
+        reference_accuracy=None,
+        layers_compared=1,
+        cost=Cost(None, None, "none: nothing counts"),
+        notes=("a note",),
+    )
+    text = check_text(blind)
+    assert "every output equals golden" in text and "accuracy" not in text
+    assert "cost: none: nothing counts" in text and text.endswith("note: a note")
+
+
+def test_boards_are_told_apart_by_how_far_they_are_verified() -> None:
+    text = boards_text(boards.load(name) for name in boards.names())
+    lines = {line.split()[0]: line for line in text.splitlines()[2:]}
+    assert set(lines) == set(boards.names())
+    for name, line in lines.items():
+        board = boards.load(name)
+        assert ("only builds: not verified" in line) == (board.verified == "builds")
+        assert (board.counts_on or name) in line and board.core in line
