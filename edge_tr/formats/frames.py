@@ -169,7 +169,7 @@ def decode(wire: bytes) -> Frame:
         raise FormatError("damaged frame: wrong CRC-32")
     header = FRAME_HEADER.unpack(body)
     payload = body[FRAME_HEADER.size : -4]
-    if header["length"] != len(payload):
+    if header["length"] != len(payload) or len(payload) > MAX_PAYLOAD.value:
         raise FormatError("damaged frame: wrong length")
     names = ("command", "sequence", "sample", "status", "version")
     return Frame(**{name: header[name] for name in names}, payload=payload)

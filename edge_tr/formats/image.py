@@ -31,9 +31,7 @@ IMAGE_HEADER = Record(
     ),
 )
 
-FORMAT = Format(
-    "Firmware image", __doc__ or "", (IMAGE_MAGIC, IMAGE_VERSION, IMAGE_HEADER_OFFSET), (), (IMAGE_HEADER,)
-)
+FORMAT = Format("Firmware image", __doc__ or "", (IMAGE_MAGIC, IMAGE_VERSION, IMAGE_HEADER_OFFSET), (), (IMAGE_HEADER,))
 
 _START = IMAGE_HEADER_OFFSET.value
 _END = _START + IMAGE_HEADER.size

@@ -84,7 +84,9 @@ class Record:
         """Vectorised `pack` for records of 8, 16 or 32 bits: arrays in, unsigned words out."""
         words = np.zeros(np.broadcast_shapes(*(np.shape(c) for c in columns.values())), np.uint64)
         for name, column in columns.items():
-            item = next(f for f in self.fields if f.name == name)
+            item = next((f for f in self.fields if f.name == name), None)
+            if item is None:
+                raise FormatError(f"{self.name} has no field {name}")
             column = np.asarray(column, np.int64)
             if column.size and (column.min() < 0 or column.max() >> item.bits):
                 raise FormatError(f"{self.name}.{name}: a value does not fit {item.bits} bits")

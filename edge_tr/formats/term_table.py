@@ -103,7 +103,11 @@ class Table:
 
 def encode(table: Table) -> bytes:
     """The table's bytes, a multiple of four."""
-    payload = table.starts.astype("<u4").tobytes() + table.words.astype(_WORD_DTYPE[table.layout]).tobytes()
+    dtype = np.dtype(_WORD_DTYPE[table.layout])
+    limits = np.iinfo(dtype)
+    if table.words.size and not limits.min <= int(table.words.min()) <= int(table.words.max()) <= limits.max:
+        raise FormatError(f"weight table with a word that does not fit {dtype.itemsize} bytes")
+    payload = table.starts.astype("<u4").tobytes() + table.words.astype(dtype).tobytes()
     payload += bytes(-len(payload) % 4)
     header = TABLE_HEADER.pack(
         magic=TABLE_MAGIC.value,

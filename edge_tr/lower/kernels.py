@@ -9,6 +9,8 @@ import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from edge_tr.errors import UsageError
 from edge_tr.formats.term_table import Table
 from edge_tr.ir.params import DotParams
@@ -49,7 +51,10 @@ Kernel = TableKernel | CodeKernel
 
 
 def _fits_offsets(revealed: Revealed, setting: TrSetting) -> bool:
-    return revealed.values.shape[1] * plane_count(revealed, setting) <= MAX_PLANE_OFFSETS
+    words_per_term = 1 if setting.data_terms is None else 2  # 2^7 may become two
+    words = words_per_term * int(revealed.counts.sum(axis=1, dtype=np.int64).max(initial=0))
+    offsets = revealed.values.shape[1] * plane_count(revealed, setting)
+    return offsets <= MAX_PLANE_OFFSETS and words < MAX_PLANE_OFFSETS
 
 
 KERNELS: tuple[Kernel, ...] = (

@@ -158,22 +158,26 @@ def _segmentations(digits: np.ndarray, largest: int) -> Iterator[list[_Segment]]
     reduction axis until every sum fits."""
     for cut in ((), (2,), (3,), (4,), (5,), (2, 5), (3, 6)):
         edges = (0, *cut, EXPONENTS)
-        bands = [(low, high - 1) for low, high in pairwise(edges)]
-        yield [segment for low, high in reversed(bands) for segment in _band(digits, low, high, largest)]
+        bands = [_band(digits, low, high - 1, largest) for low, high in pairwise(edges)]
+        if all(band is not None for band in bands):
+            yield [segment for band in reversed(bands) for segment in band]
 
 
-def _band(digits: np.ndarray, low: int, high: int, largest: int) -> list[_Segment]:
-    """Segments of one exponent range. A sum of |coefficient| over a range of elements, times the largest
-    |x|, bounds every sum of that range."""
+def _band(digits: np.ndarray, low: int, high: int, largest: int) -> list[_Segment] | None:
+    """Segments of one exponent range; None if one weight alone overflows a lane, as -128 * 256 does.
+
+    A sum of |coefficient| over a range of elements, times the largest |x|, bounds every sum of that range.
+    """
     powers = np.left_shift(1, np.arange(high - low + 1))
     coefficients = np.abs(np.einsum("der,e->dr", digits[:, low : high + 1].astype(np.int64), powers))
     up_to = np.concatenate([np.zeros((1, digits.shape[2]), np.int64), coefficients.cumsum(axis=0)])
 
+    if coefficients.max(initial=0) * largest > LANE_MAX:
+        return None
+
     def halve(start: int, stop: int) -> list[_Segment]:
         if (up_to[stop] - up_to[start]).max() * largest <= LANE_MAX:
             return [_Segment(low, high, start, stop)]
-        if stop - start == 1:
-            raise AssertionError(f"one weight overflows a lane with |x| <= {largest}")
         middle = (start + stop) // 2
         return halve(start, middle) + halve(middle, stop)
 

@@ -69,7 +69,7 @@ enum tr_link_result tr_link_receive(struct tr_frame *frame)
     frame->sample = tr_frame_header_sample(buffer);
     frame->length = tr_frame_header_length(buffer);
     frame->payload = buffer + TR_FRAME_HEADER_SIZE;
-    return frame->length == length - TR_FRAME_HEADER_SIZE ? TR_LINK_FRAME : TR_LINK_DAMAGED;
+    return frame->length <= TR_MAX_PAYLOAD && frame->length == length - TR_FRAME_HEADER_SIZE ? TR_LINK_FRAME : TR_LINK_DAMAGED;
 }
 
 /* Send buffer[0..length) as COBS between two delimiters. */

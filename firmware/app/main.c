@@ -9,6 +9,7 @@ static struct {
     uint32_t sample;
     uint32_t loaded;   /* bytes of the input that have come */
     bool ran;
+    bool digested;     /* digests were asked for */
     uint32_t last;     /* last layer that ran */
     uint64_t ticks;    /* of all layers that ran */
     uint64_t layer_ticks[TR_MODEL_LAYERS];
@@ -66,7 +67,7 @@ static uint32_t load_input(struct tr_frame *frame)
     return TR_STATUS_OK;
 }
 
-static void run_layers(bool digests)
+static void run_layers(void)
 {
     state.ticks = 0u;
     for (uint32_t layer = 0u; layer <= state.last; layer++) {
@@ -74,7 +75,7 @@ static void run_layers(bool digests)
         tr_model_run_layer(layer);
         state.layer_ticks[layer] = tr_board_ticks() - start;
         state.ticks += state.layer_ticks[layer];
-        if (digests) {
+        if (state.digested) {
             state.digests[layer] = tr_crc32(0u, (const uint8_t *)tr_model_layer_output(layer), tr_model_layer_bytes(layer));
         }
     }
@@ -107,7 +108,8 @@ static uint32_t infer(struct tr_frame *frame)
     }
     if (!state.ran) {
         state.last = last;
-        run_layers(tr_infer_request_digests(request) != 0u);
+        state.digested = tr_infer_request_digests(request) != 0u;
+        run_layers();
         state.ran = true;
     }
     reply_ticks(frame, state.ticks);
@@ -169,7 +171,7 @@ static uint32_t read_something(struct tr_frame *frame)
         }
         return read_tensor(frame, tr_model_layer_output(layer), tr_model_layer_bytes(layer), layer);
     case TR_COMMAND_READ_DIGESTS:
-        return read_layers(frame, 4u);
+        return state.digested ? read_layers(frame, 4u) : (uint32_t)TR_STATUS_BAD_STATE;
     default:
         return read_layers(frame, 8u);
     }
@@ -190,6 +192,11 @@ static uint32_t execute(struct tr_frame *frame)
 {
     if (frame->version != TR_LINK_VERSION) {
         return TR_STATUS_BAD_VERSION;
+    }
+    bool empty = frame->command == TR_COMMAND_HELLO || frame->command == TR_COMMAND_RESET ||
+                 frame->command == TR_COMMAND_CALIBRATE;
+    if (empty && frame->length != 0u) {
+        return TR_STATUS_BAD_ARGUMENT;
     }
     switch (frame->command) {
     case TR_COMMAND_HELLO:

@@ -29,8 +29,8 @@ struct tr_table {
 /* View of the table whose bytes (4-byte aligned) are at `bytes`. Trusts them: see tr_table_check. */
 struct tr_table tr_table_open(const uint32_t *bytes);
 
-/* Whether magic, version and CRC-32 of a table are right. */
-bool tr_table_check(const uint32_t *bytes);
+/* Whether magic, version, length and CRC-32 of a table of `size` bytes are right. */
+bool tr_table_check(const uint32_t *bytes, uint32_t size);
 
 /* ---- dot products ---------------------------------------------------------- */
 

@@ -17,10 +17,13 @@ struct tr_table tr_table_open(const uint32_t *bytes)
     return table;
 }
 
-bool tr_table_check(const uint32_t *bytes)
+bool tr_table_check(const uint32_t *bytes, uint32_t size)
 {
     const uint8_t *header = (const uint8_t *)bytes;
     if (tr_table_header_magic(header) != TR_TABLE_MAGIC || tr_table_header_version(header) != TR_TABLE_VERSION) {
+        return false;
+    }
+    if (tr_table_header_payload_bytes(header) != size - TR_TABLE_HEADER_SIZE) {
         return false;
     }
     uint32_t crc = tr_crc32(0u, header, TR_TABLE_HEADER_CRC32_OFFSET);

@@ -39,7 +39,7 @@ int main(void)
     while (fread(request, sizeof request, 1u, stdin) == 1u) {
         uint32_t *bytes = malloc(request[0]);
         get(bytes, request[0]);
-        put(tr_table_check(bytes) ? 1 : 0);
+        put(tr_table_check(bytes, request[0]) ? 1 : 0);
         if (request[2] != 0u) {
             multiply(kernels[request[2]], bytes, request[1]);
         }

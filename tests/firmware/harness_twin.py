@@ -36,6 +36,9 @@ class Refusal(Exception):
     """A status other than OK."""
 
 
+WITHOUT_PAYLOAD = {COMMAND.HELLO, COMMAND.RESET, COMMAND.CALIBRATE}
+
+
 @dataclass
 class Twin:
     """The state of main.c: which sample has come how far."""
@@ -84,6 +87,7 @@ class Twin:
             COMMAND.CALIBRATE: lambda _: INFER_REPLY.pack(ticks=1),
         }
         require(request.command in work, STATUS.BAD_COMMAND)
+        require(not (request.payload and request.command in WITHOUT_PAYLOAD), STATUS.BAD_ARGUMENT)
         return work[request.command](request)
 
     def _hello(self, _: Frame) -> bytes:

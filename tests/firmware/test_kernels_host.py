@@ -34,17 +34,9 @@ def assert_c_equals_golden(graph: Graph, way: tuple[str, str], x: np.ndarray, fo
 # --- whole models ---------------------------------------------------------------
 
 
-def expect_refusal_of_data_budgets(request, kind: str, way: tuple[str, str]) -> None:
-    """Generated code for a data budget is not planned yet if a weight is -128."""
-    if kind != "FULLY_CONNECTED" and way[0] == "pairs" and ",s=" in way[1]:
-        reason = "straightline._band: -128 times 256 overflows a lane, and exponents are not cut then"
-        request.applymarker(pytest.mark.xfail(strict=True, raises=AssertionError, reason=reason))
-
-
 @pytest.mark.parametrize("way", WAYS, ids=" ".join)
 @pytest.mark.parametrize("kind", DOT_KINDS)
-def test_dot_product_layers_equal_golden_with_every_kernel_and_budget(kind, way, tmp_path, runtime, request):
-    expect_refusal_of_data_budgets(request, kind, way)
+def test_dot_product_layers_equal_golden_with_every_kernel_and_budget(kind, way, tmp_path, runtime):
     rng = np.random.default_rng([WAYS.index(way), DOT_KINDS.index(kind)])
     graph = parse(build(kind, rng))
     assert_c_equals_golden(graph, way, samples(graph, rng, 12), tmp_path, runtime)
@@ -59,8 +51,7 @@ def test_layers_without_weights_equal_golden(kind, seed, tmp_path, runtime):
 
 
 @pytest.mark.parametrize("way", WAYS, ids=" ".join)
-def test_networks_equal_golden_layer_by_layer(way, tmp_path, runtime, request):
-    expect_refusal_of_data_budgets(request, "network", way)
+def test_networks_equal_golden_layer_by_layer(way, tmp_path, runtime):
     rng = np.random.default_rng(100 + WAYS.index(way))
     graph = parse(random_network(rng))
     assert_c_equals_golden(graph, way, samples(graph, rng), tmp_path, runtime)

@@ -230,7 +230,6 @@ def test_a_row_too_deep_for_the_planes_is_an_error_when_the_layer_was_named():
         allowed(parse_choice(["conv_2d_0=planes"]), "conv_2d_0", NO_CONVOLUTION, revealed, TrSetting())
 
 
-@pytest.mark.xfail(strict=True, reason="kernels._fits_offsets leaves out PlaneRow.positive, which ends at 65535")
 def test_a_row_of_65536_positive_terms_is_no_row_for_the_planes():
     revealed = reveal(np.ones((1, 65536), np.int8), 8, None)
     for kernel in allowed(KernelChoice(), "fully_connected_0", NO_CONVOLUTION, revealed, TrSetting()):
