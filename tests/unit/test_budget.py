@@ -100,7 +100,7 @@ def test_an_empty_file_is_lossless(budget_file):
     [
         ("[default", "is not TOML"),
         (b"\xff\xfe", "cannot be read"),
-        ("[defaults]\nk = 1", r"only \[default\] and \[layer.NAME\]"),
+        ("[defaults]\nk = 1", r"only \[default\], \[layer.NAME\] and \[tuned\]"),
         ("k = 1", r"only \[default\]"),
         ("default = 1", r"only \[default\]"),
         ("[layer]\nconv_2d_0 = 1", r"only \[default\]"),
