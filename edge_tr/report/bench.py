@@ -10,12 +10,14 @@ from edge_tr.report.summary import memory_bar, table
 
 @dataclass(frozen=True)
 class LayerBench:
-    """One layer; `share` of all cycles, 0 to 1; `cycles_planned` is what the choice of kernels reckoned with."""
+    """One layer; `share` of all cycles, 0 to 1; `cycles_planned` is what the choice of kernels reckoned with;
+    `flash_bytes` are of the layer's own tables and code."""
 
     name: str
     op: str
     kernel: str
     macs: int
+    flash_bytes: int
     instructions: int
     cycles_estimated: int
     share: float

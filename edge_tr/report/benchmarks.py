@@ -1,0 +1,220 @@
+"""docs/benchmarks.md: what whole models cost on each core, beside the bars and the best known engines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from edge_tr.report.bench import BenchReport
+
+MODELS = {  # MLPerf Tiny v1, int8: name -> (file, what it does)
+    "kws": ("kws_ref_model.tflite", "keyword spotting, DS-CNN"),
+    "vww": ("vww_96_int8.tflite", "visual wake words, MobileNetV1 0.25"),
+    "ic": ("pretrainedResnet_quant.tflite", "image classification, ResNet-8"),
+    "ad": ("ad01_int8.tflite", "anomaly detection, autoencoder"),
+}
+LOSSLESS, CUT = "lossless", "g=8,k=8"
+
+
+@dataclass(frozen=True)
+class Platform:
+    """What is built: a board, or an emulated one within limits (bytes)."""
+
+    name: str
+    board: str
+    flash_limit: int | None = None
+    ram_limit: int | None = None
+
+
+@dataclass(frozen=True)
+class Variant:
+    """How it is built."""
+
+    budget: str
+    kernels: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.budget}, {self.kernels[0]} kernel" if self.kernels else self.budget
+
+
+G0B1RE = Platform("NUCLEO-G0B1RE, 512 KB flash, 144 KB RAM", "nucleo-g0b1re")
+M3 = Platform("a Cortex-M3 with 512 KB flash, 128 KB RAM", "mps2-an385", 512 << 10, 128 << 10)
+L4R5ZI = Platform("NUCLEO-L4R5ZI, 2 MB flash, 640 KB RAM", "nucleo-l4r5zi")
+RV32EC = Platform("an RV32EC with 512 KB flash, 96 KB RAM", "qemu-rv32ec", 512 << 10, 96 << 10)
+PLATFORMS = (G0B1RE, M3, L4R5ZI, RV32EC)
+VARIANTS = (Variant(LOSSLESS), Variant(CUT), Variant(LOSSLESS, ("int8",)))
+
+
+@dataclass(frozen=True)
+class Section:
+    """One table: a platform's firmware on one cycle table. `bars` by budget and `known` are million cycles in
+    the order of MODELS."""
+
+    title: str
+    platform: Platform
+    core: str
+    bars: Mapping[str, tuple[float, ...]]
+    known: Mapping[str, tuple[float, ...]]
+
+
+_TFLM = "TFLM + CMSIS-NN, estimated"
+_M0_KNOWN = {_TFLM: (39.9, 119.9, 137.3, 2.36), "Bosch HALE, published": (30.4, 90.5, 97.4, 2.62)}
+_M0_BARS = {LOSSLESS: (13, 28, 45, 1.6), CUT: (8.5, 20, 24, 1.2)}
+_M4_KNOWN = {_TFLM: (9.17, 29.1, 36.5, 0.72), "X-CUBE-AI, published": (5.2, 10.7, 19.8, 0.63)}
+SECTIONS = (
+    Section("Cortex-M0+, multiplication in 1 cycle", G0B1RE, "cortex-m0plus", _M0_BARS, _M0_KNOWN),
+    Section("The same firmware by the table of Cortex-M0", G0B1RE, "cortex-m0", _M0_BARS, _M0_KNOWN),
+    Section(
+        "The same firmware on Cortex-M0, multiplication in 32 cycles",
+        G0B1RE,
+        "cortex-m0-mul32",
+        {LOSSLESS: (15, 32, 55, 2.6)},
+        {_TFLM: (136, 399, 562, 11.0)},
+    ),
+    Section("Cortex-M3", M3, "cortex-m3", {LOSSLESS: (9, 19, 36, 1.1)}, {_TFLM: (16.8, 50.8, 71.4, 1.69)}),
+    Section("Cortex-M4", L4R5ZI, "cortex-m4", {LOSSLESS: (7.5, 14, 28, 0.60), CUT: (4.8, 9.5, 17, 0.55)}, _M4_KNOWN),
+    Section(
+        "RV32EC, no multiplier",
+        RV32EC,
+        "rv32ec",
+        {LOSSLESS: (13, 28, 52, 3.0)},
+        {"TFLM reference kernels, estimated": (681, 1299, 2363, 32)},
+    ),
+)
+ARENA_BARS = dict(zip(MODELS, (22_000, 62_000, 52_000, 2_400)))  # bytes, scratch included
+FLASH_BARS = {"kws": 113_000, "vww": 393_000, "ad": 310_000}  # bytes, Cortex-M0, with the cut budget
+RUNTIME_BAR = 12_000  # bytes of flash besides the layers' own
+
+Key = tuple[Platform, str, Variant]
+Outcome = Mapping[str, BenchReport] | str
+"""Reports by core, or why there is none."""
+
+_HEAD = """\
+# Benchmarks
+
+What one inference of the MLPerf Tiny models costs, input in RAM to output in RAM. **These are estimates from
+instruction streams, not measurements of boards**: the firmware's instructions are executed on an emulated core and
+counted exactly, and every executed instruction costs what the core's published table says, at {wait_states} flash
+wait states. Every tensor of every counted run equals the golden model's. Caches, bus contention and prefetch are not
+in the figures; a real nRF5340 was 3 to 11 % above such an estimate, an STM32L4R5 at 120 MHz 20 to 30 % (wait states).
+
+This file is written by `{command}` at commit {commit}, with
+
+{tools}
+
+* *M cycles*: estimated; the rules of the table that each section names are in `edge_tr/lower/cores.py`.
+* *bar*: the project's goal; *distance*: how far above (+) or below (-) it the estimate is.
+* *flash*, *RAM*: of the whole program, serial link included, in units of 1000 bytes; RAM with the static bound of
+  the stack.
+* Engines to compare with: million cycles. TFLM + CMSIS-NN was built and counted like this (with the Cortex-M0 table;
+  without the load/store interlocks and the long multiplications of Cortex-M3 and M4). Published figures are cycles
+  on boards: Bosch HALE 1.0.175 on an STM32G0B1RE at 64 MHz, X-CUBE-AI 9.0 on an STM32L4R5ZI at 120 MHz (MLPerf Tiny).
+* Kernels are those that `edge-tr build` chooses for least cycles within the limits; rows "int8 kernel" force the
+  multiplying kernel, for comparison.
+* One seeded input of noise. Other inputs take the same path but for saturation, and for multiplication by software:
+  where RV32EC multiplies, its cycles depend on the data.
+"""
+
+
+def benchmarks_text(outcomes: Mapping[Key, Outcome], facts: Mapping[str, str], notes: str) -> str:
+    """The whole file. `facts`: command, commit, tools (one a line), wait_states; `notes` are added at the end."""
+    parts = [_HEAD.format(**{**facts, "tools": "\n".join(f"* {tool}" for tool in facts["tools"].splitlines())})]
+    parts += [_section(section, outcomes) for section in SECTIONS]
+    parts += [_sizes(outcomes), _slowest(outcomes)]
+    return "".join([*parts, f"\n{notes}"] if notes else parts)
+
+
+def _section(section: Section, outcomes: Mapping[Key, Outcome]) -> str:
+    reports = [report for outcome in outcomes.values() if (report := _on(outcome, section.core)) is not None]
+    source = next((report.table for report in reports), section.core)
+    head = ("model", "budget", "M cycles", "bar", "distance", "M instructions", "cycles/MAC", "flash KB", "RAM KB")
+    rows = [(*head, *section.known)]
+    for position, name in enumerate(MODELS):
+        known = [f"{cycles[position]:g}" for cycles in section.known.values()]
+        for variant in VARIANTS:
+            bars = section.bars.get(variant.budget)
+            bar = bars[position] if bars and not variant.kernels else None
+            outcome = outcomes[section.platform, name, variant]
+            report = _on(outcome, section.core)
+            cells = [str(outcome), *[""] * 6] if report is None else list(_cells(report, bar))
+            rows.append((name, str(variant), *cells, *known))
+    return f"\n## {section.title}\n\n{section.platform.name}; {source}.\n\n{_markdown(rows, left=2)}"
+
+
+def _on(outcome: Outcome, core: str) -> BenchReport | None:
+    return None if isinstance(outcome, str) else outcome.get(core)
+
+
+def _cells(report: BenchReport, bar: float | None) -> Iterator[str]:
+    millions = report.cycles_estimated / 1e6
+    yield f"{millions:.2f}"
+    yield "" if bar is None else f"{bar:g}"
+    yield "" if bar is None else f"{millions / bar - 1:+.0%}"
+    yield f"{report.instructions / 1e6:.2f}"
+    yield f"{report.cycles_estimated / max(1, sum(layer.macs for layer in report.layers)):.2f}"
+    yield f"{report.flash_bytes / 1000:.1f}"
+    yield f"{_ram(report) / 1000:.1f}"
+
+
+def _ram(report: BenchReport) -> int:
+    """Static data, and of the reserved stack what can be used."""
+    used = report.stack_reserved if report.stack_bytes is None else report.stack_bytes
+    return report.ram_bytes - report.stack_reserved + used
+
+
+def _sizes(outcomes: Mapping[Key, Outcome]) -> str:
+    """Memory on the smallest board."""
+    rows = [("model", "budget", "arena", "bar", "stack bound", "flash", "bar", "flash besides the layers", "bar")]
+    for name in MODELS:
+        for variant in VARIANTS[:2]:
+            report = _on(outcomes[G0B1RE, name, variant], "cortex-m0plus")
+            if report is None:
+                continue
+            flash_bar = FLASH_BARS.get(name) if variant.budget == CUT else None
+            rows.append(
+                (
+                    name,
+                    str(variant),
+                    f"{report.arena_bytes:,}",
+                    f"{ARENA_BARS[name]:,}",
+                    "none" if report.stack_bytes is None else f"{report.stack_bytes:,}",
+                    f"{report.flash_bytes:,}",
+                    "" if flash_bar is None else f"{flash_bar:,}",
+                    f"{report.flash_bytes - sum(layer.flash_bytes for layer in report.layers):,}",
+                    f"{RUNTIME_BAR:,}",
+                )
+            )
+    return (
+        f"\n## Memory\n\nBytes, on {G0B1RE.name}. The arena holds all tensors and scratch. Flash besides the layers "
+        f"is start-up, serial link and runtime.\n\n{_markdown(rows, left=2)}"
+    )
+
+
+def _slowest(outcomes: Mapping[Key, Outcome], most: int = 4) -> str:
+    """Where the cycles go, lossless."""
+    rows = [("core", "model", "layer", "operator", "kernel", "M cycles", "share", "cycles/MAC", "planned M cycles")]
+    for section in SECTIONS:
+        for name in MODELS:
+            report = _on(outcomes[section.platform, name, VARIANTS[0]], section.core)
+            if report is None or section.core not in _SLOWEST_ON:
+                continue
+            slowest = sorted(report.layers, key=lambda layer: -layer.cycles_estimated)[:most]
+            for layer in slowest:
+                planned = "" if layer.cycles_planned is None else f"{layer.cycles_planned / 1e6:.2f}"
+                per_mac = f"{layer.cycles_estimated / layer.macs:.2f}" if layer.macs else ""
+                figures = (f"{layer.cycles_estimated / 1e6:.2f}", f"{layer.share:.0%}", per_mac, planned)
+                rows.append((section.core, name, layer.name, layer.op, layer.kernel, *figures))
+    return (
+        f"\n## Slowest layers\n\nLossless, the {most} slowest of each model; *planned* is what the choice of kernels "
+        f"reckoned with.\n\n{_markdown(rows, left=5)}"
+    )
+
+
+_SLOWEST_ON = ("cortex-m0plus", "cortex-m3", "cortex-m4", "rv32ec")
+
+
+def _markdown(rows: Iterable[Sequence[str]], left: int) -> str:
+    """A table; the first row is its head, `left` columns are flush left."""
+    head, *body = rows
+    rule = ["---" if column < left else "---:" for column in range(len(head))]
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, rule, *body)) + "\n"
