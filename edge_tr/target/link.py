@@ -146,9 +146,8 @@ class Link:
     def _frame(self, deadline: float) -> Frame | None:
         """The next undamaged frame; None if none has come by the deadline."""
         wire = bytearray()
-        while (left := deadline - time.monotonic()) > 0:
-            self._port.timeout = left
-            byte = self._port.read(1)
+        while time.monotonic() < deadline:
+            byte = self._port.read(1)  # waits as long as `open_port` said
             if byte and byte != b"\0":
                 wire += byte
             elif byte and wire:

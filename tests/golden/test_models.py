@@ -10,6 +10,7 @@ from edge_tr.golden.run import run, sample_shape
 from edge_tr.ir.params import DOT_KINDS, dot_weights
 from edge_tr.ir.rewrite import rewrite_weights
 from edge_tr.ir.tflite import parse
+from edge_tr.tr.reveal import reveal
 
 MODELS = (
     "ad01_int8",
@@ -68,3 +69,17 @@ def test_keyword_spotting_accuracy(shared, reference):
     output = run(graph, data["x"], rounding=reference.rounding).output
     assert (output.argmax(axis=1) == data["y"]).sum() == 679
     np.testing.assert_array_equal(output[700:703], run(graph, data["x"][700:703], rounding=reference.rounding).output)
+
+
+@pytest.mark.parametrize("terms", [4, 8, 12, 16])
+@pytest.mark.parametrize("name", MODELS)
+def test_every_budget_equals_the_interpreter_on_the_rewritten_file(name, terms, shared, reference):
+    """g=8,k: golden with the revealed weights against an interpreter that knows nothing of terms."""
+    data = (shared / "models" / f"{name}.tflite").read_bytes()
+    graph = parse(data)
+    dots = [op for op in graph.ops if op.kind in DOT_KINDS]
+    weights = {op.index: reveal(dot_weights(graph, op), 8, terms).values for op in dots}
+    x = samples(graph, 5)
+    result = run(graph, x, weights=weights, rounding=reference.rounding, keep="all")
+    for index, tensor in Oracle(rewrite_weights(data, weights)).tensors(x).items():
+        np.testing.assert_array_equal(result.tensors[index], tensor, err_msg=graph.tensor(index).name)
