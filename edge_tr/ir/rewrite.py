@@ -134,7 +134,7 @@ def with_constants_of(data: bytes, other: bytes) -> bytes:
         result = rewrite_weights(data, {index: record.weights for index, record in records.items()})
         result = rewrite_biases(result, {index: records[index].bias for index in biased})
     except (KeyError, ValueError, ModelError, UsageError):
-        result = b""
+        result = None
     if result != other:
         raise UsageError("the two model files differ in more than weights and biases")
     return result

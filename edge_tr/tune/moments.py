@@ -48,7 +48,8 @@ def patches(record: DotParams, x: np.ndarray, at: Places) -> np.ndarray:
     for tap, (dy, dx) in enumerate(_taps(record)):
         taps[:, tap] = image[at.sample, at.y * record.stride[0] + dy, at.x * record.stride[1] + dx]
     if isinstance(record, DepthwiseParams):
-        return np.repeat(taps.transpose(2, 0, 1), record.depth_multiplier, axis=0)
+        rows = np.arange(len(record.weights)) // record.depth_multiplier
+        return np.ascontiguousarray(taps.transpose(2, 0, 1))[rows]
     return taps.reshape(len(taps), -1)
 
 

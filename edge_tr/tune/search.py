@@ -16,7 +16,7 @@ from edge_tr.tune.select import Calibration
 
 RATIO = 3.0
 """Between the prices of two rungs."""
-MIDDLE = 0.4
+MIDDLE = 0.3
 """Where the ladder starts and the emphasis is chosen: this share of the lossless terms."""
 BELOW, ABOVE = 2, 3
 """Rungs around the middle; more only if the goal is outside."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -39,7 +41,7 @@ def test_a_sweep_never_increases_the_objective(own, depth, group):
     for _ in range(6):
         descent.sweep(price, group, 3)
         values.append(descent.objective(price))
-    assert all(later <= earlier * (1 + 1e-9) + 1e-9 for earlier, later in zip(values, values[1:]))
+    assert all(later <= earlier * (1 + 1e-9) + 1e-9 for earlier, later in pairwise(values))
     assert np.array_equal(descent.q, np.rint(descent.q)) and np.abs(descent.q).max() <= 127
 
 
