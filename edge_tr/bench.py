@@ -1,8 +1,8 @@
 """`edge-tr bench`: what one inference of a build costs on its core, layer by layer.
 
 The build's own firmware runs on an emulated core (no board, no emulator of the board), on one seeded input:
-layers take the same path on any input but for saturation. Every tensor must equal golden's, so that the counted
-run is a right one.
+only saturation, rounding's exact path and multiplication by software depend on the data. Every tensor must equal
+golden's, so that the counted run is a right one.
 """
 
 from __future__ import annotations

@@ -111,8 +111,8 @@ This file is written by `{command}` at commit {commit}, with
   on boards: Bosch HALE 1.0.175 on an STM32G0B1RE at 64 MHz, X-CUBE-AI 9.0 on an STM32L4R5ZI at 120 MHz (MLPerf Tiny).
 * Kernels are those that `edge-tr build` chooses for least cycles within the limits; rows "int8 kernel" force the
   multiplying kernel, for comparison.
-* One seeded input of noise. Other inputs take the same path but for saturation, and for multiplication by software:
-  where RV32EC multiplies, its cycles depend on the data.
+* One seeded input of noise. What depends on the data is saturation, rounding that needs its exact path, and
+  multiplication by software: four inputs differed by 0.03 % on Cortex-M0+ and by 3 % on RV32EC.
 """
 
 
