@@ -1,0 +1,149 @@
+"""The host's side of the link against a scripted board: what is asked again, what is ignored, what is an error."""
+
+from __future__ import annotations
+
+import pytest
+
+from edge_tr.errors import DeviceError
+from edge_tr.formats import frames
+from edge_tr.formats.frames import COMMAND, MAX_PAYLOAD, REPLY_BIT, STATUS, Frame
+from edge_tr.target.link import LOADER_NACK, Link, Patience
+
+SHORT = Patience(reply_seconds=0.05, tries=4, infer_seconds=0.5)
+
+
+class FakePort:
+    """A port whose board is a function from a request to the bytes it sends back."""
+
+    def __init__(self, answer) -> None:
+        self.requests: list[Frame] = []
+        self.timeout: float | None = None
+        self._answer = answer
+        self._pending = bytearray()
+
+    def write(self, wire: bytes) -> None:
+        self.requests.append(frames.decode(wire.strip(b"\0")))
+        self._pending += self._answer(self.requests[-1], len(self.requests))
+
+    def read(self, count: int) -> bytes:
+        taken = bytes(self._pending[:count])
+        del self._pending[:count]
+        return taken
+
+
+def reply(request: Frame, payload: bytes = b"", status: int = STATUS.OK, **changes: int) -> bytes:
+    values = dict(sequence=request.sequence, version=request.version) | changes
+    return frames.encode(
+        Frame(request.command | REPLY_BIT.value, sample=request.sample, status=status, payload=payload, **values)
+    )
+
+
+NAK = frames.encode(Frame(REPLY_BIT.value, 0, status=STATUS.NAK))
+
+
+def test_a_large_input_is_sent_in_pieces_that_fit_a_frame() -> None:
+    port = FakePort(lambda request, _: reply(request))
+    data = bytes(range(256)) * 5
+    Link(port, SHORT).load_input(7, data)
+    sent = [(frames.TRANSFER.unpack(r.payload), r.payload[frames.TRANSFER.size :]) for r in port.requests]
+    assert b"".join(chunk for _, chunk in sent) == data
+    assert [head["offset"] for head, _ in sent] == [0, 504, 1008]
+    assert all(head["count"] == len(chunk) for head, chunk in sent)
+    assert all(len(r.payload) <= MAX_PAYLOAD.value and r.sample == 7 for r in port.requests)
+
+
+def test_a_large_tensor_is_read_in_pieces() -> None:
+    tensor = bytes(range(256)) * 5
+
+    def board(request: Frame, _: int) -> bytes:
+        head = frames.TRANSFER.unpack(request.payload)
+        assert head["layer"] == 3
+        return reply(request, tensor[head["offset"] : head["offset"] + head["count"]])
+
+    assert Link(FakePort(board), SHORT).read_layer(0, 3, len(tensor)) == tensor
+
+
+def test_figures_of_many_layers_are_read_in_pieces() -> None:
+    def board(request: Frame, _: int) -> bytes:
+        head = frames.TRANSFER.unpack(request.payload)
+        layers = range(head["offset"], head["offset"] + head["count"])
+        return reply(request, b"".join((layer << 33).to_bytes(8, "little") for layer in layers))
+
+    assert Link(FakePort(board), SHORT).costs(0, 150) == [layer << 33 for layer in range(150)]
+
+
+def test_a_nak_and_a_silence_are_answered_by_the_same_request_again() -> None:
+    answers = {1: NAK, 2: b""}
+    port = FakePort(lambda request, number: answers[number] if number in answers else reply(request))
+    Link(port, SHORT).reset()
+    assert len(port.requests) == 3 and len(set(port.requests)) == 1
+
+
+def test_naks_that_came_before_the_reply_cost_nothing() -> None:
+    port = FakePort(lambda request, _: NAK * 50 + reply(request))
+    Link(port, SHORT).reset()
+    assert len(port.requests) == 1
+
+
+def test_replies_to_other_requests_and_damaged_ones_are_passed_over() -> None:
+    def board(request: Frame, _: int) -> bytes:
+        good = reply(request, bytes(8))
+        damaged = good[:5] + bytes([good[5] ^ 1 or 2]) + good[6:]
+        other = reply(Frame(COMMAND.HELLO, request.sequence), b"\1" * 8)
+        return reply(request, b"\1" * 8, sequence=request.sequence - 1) + damaged + other + good
+
+    assert Link(FakePort(board), SHORT).calibrate(10) == 0
+
+
+def test_sequence_numbers_wrap_and_never_repeat_from_one_request_to_the_next() -> None:
+    port = FakePort(lambda request, _: reply(request))
+    link = Link(port, SHORT)
+    link._sequence = 0xFFFE
+    for _ in range(3):
+        link.reset()
+    assert [request.sequence for request in port.requests] == [0xFFFF, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("status", "version", "words"),
+    [
+        (STATUS.BAD_TABLE, 1, "a weight table in the board's flash is damaged: run edge-tr flash again"),
+        (STATUS.BAD_STATE, 1, "the board refused READ_OUTPUT with BAD_STATE: reset it and run again"),
+        (STATUS.BAD_ARGUMENT, 1, "the board refused READ_OUTPUT with BAD_ARGUMENT"),
+        (STATUS.BAD_VERSION, 9, "the board speaks version 9 of the link, this edge-tr .*: build and flash again"),
+    ],
+)
+def test_a_refusal_is_told_with_its_remedy(status: int, version: int, words: str) -> None:
+    port = FakePort(lambda request, _: reply(request, status=status, version=version))
+    with pytest.raises(DeviceError, match=words):
+        Link(port, SHORT).read_output(0, 10)
+    assert len(port.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (b"", "no answer from the board: check the port and the cable, and that edge-tr flash was run"),
+        (bytes([LOADER_NACK]) * 20, "the board is in its loader and has no good image: run edge-tr flash"),
+        (b"name%\r\n\0m-ready\0", "the board sends bytes that are no frames: check the port, its speed"),
+    ],
+)
+def test_what_never_answers_is_told_apart(answer: bytes, words: str) -> None:
+    port = FakePort(lambda *_: answer)
+    with pytest.raises(DeviceError, match=words):
+        Link(port, SHORT).hello()
+    assert len(port.requests) == SHORT.tries
+
+
+def test_an_inference_is_waited_for_longer_than_an_answer() -> None:
+    port = FakePort(lambda request, number: b"" if number < 8 else reply(request, bytes(8)))
+    assert Link(port, SHORT).infer(0) == 0
+    assert len(port.requests) == 8 > SHORT.tries
+
+
+def test_a_port_that_breaks_is_a_lost_connection() -> None:
+    def broken(*_: object) -> bytes:
+        raise OSError(5, "Input/output error")
+
+    with pytest.raises(DeviceError, match=r"lost the connection to the board: .*Input/output error; check the cable"):
+        Link(FakePort(broken), SHORT).hello()
