@@ -16,7 +16,7 @@ from edge_tr import __version__, cli, compiler, errors
 from edge_tr.errors import MismatchError
 from tests.system.helpers import ALL_BOARDS, DIGITS, PROCESS_ENVIRONMENT, refused, run, run_process, succeed
 
-COMMANDS = ("inspect", "build", "flash", "check", "boards", "demo")
+COMMANDS = ("inspect", "build", "flash", "check", "bench", "tune", "boards", "demo")
 
 
 def start(*arguments: object, **options) -> subprocess.Popen:
