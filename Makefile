@@ -10,7 +10,7 @@ TEST_TOOLS := $(DEMO_TOOLS) gcc:gcc /usr/include/stdio.h:libc6-dev \
 	riscv64-unknown-elf-gcc:gcc-riscv64-unknown-elf qemu-system-riscv32:qemu-system-misc \
 	verilator:verilator+g++ iverilog:iverilog yosys:yosys git:git
 
-.PHONY: demo test bench lint formats clean help
+.PHONY: demo test bench reproduce lint formats clean help
 
 help: ## what there is
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile
@@ -32,6 +32,9 @@ test: $(VENV)/test.stamp ## the whole test suite, every tool needed
 bench: $(VENV)/test.stamp ## count whole models on every core and write docs/benchmarks.md (minutes)
 	$(call require,$(TEST_TOOLS))
 	$(BIN)/python -m edge_tr.bench_table
+
+reproduce: $(VENV)/demo.stamp ## measure the published tables and write docs/reproduction.md (minutes)
+	$(BIN)/python -m edge_tr.tune.reproduction
 
 lint: $(VENV)/test.stamp ## format and lint
 	$(BIN)/ruff format .

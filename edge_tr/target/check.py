@@ -269,9 +269,7 @@ def _digests(models: Models, manifest: Manifest, x: np.ndarray) -> list[int]:
     return [zlib.crc32(tensors[layer.tensor_index].tobytes()) for layer in manifest.layers]
 
 
-def _batched(
-    function: Callable[[np.ndarray], np.ndarray], x: np.ndarray, what: str, progress: Progress
-) -> np.ndarray:
+def _batched(function: Callable[[np.ndarray], np.ndarray], x: np.ndarray, what: str, progress: Progress) -> np.ndarray:
     parts = []
     for start in range(0, len(x), _BATCH):
         parts.append(function(x[start : start + _BATCH]))

@@ -73,9 +73,7 @@ class Revealed:
         return TermArrays(row, group * self.group + lane, (PLANES - 1 - plane).astype(np.int8), sign)
 
 
-def reveal(
-    weights: np.ndarray, group: int, budget: int | None, encoding: Encoding = Encoding.MINIMAL
-) -> Revealed:
+def reveal(weights: np.ndarray, group: int, budget: int | None, encoding: Encoding = Encoding.MINIMAL) -> Revealed:
     """Keep the `budget` largest terms of each `group` elements of every row.
 
     weights  int8 [rows, K], K the reduction axis

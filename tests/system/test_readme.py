@@ -1,0 +1,38 @@
+"""The README shows what the tool prints."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+
+
+def printed(folder: Path, *arguments: str) -> list[str]:
+    command = [sys.executable, "-m", "edge_tr.cli", *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.rstrip().splitlines()
+
+
+def test_the_demo_block_is_what_the_demo_prints(tmp_path):
+    (block,) = (block for block in BLOCKS if "BIT-EXACT" in block)
+    shown, real = block.rstrip().splitlines(), printed(tmp_path, "demo")
+    comparable = [line for line in shown if "interpreter on the same weights" not in line]
+    assert comparable == [line for line in real if "interpreter on the same weights" not in line]
+    assert any("360 of 360 (" in line for line in real)
+
+
+def test_the_boards_block_is_what_boards_prints(tmp_path):
+    (block,) = (block for block in BLOCKS if block.startswith("board "))
+    assert block.rstrip().splitlines() == printed(tmp_path, "boards")
+
+
+def test_every_path_that_the_readme_links_to_exists():
+    root = Path(__file__).resolve().parents[2]
+    links = [link.partition("#")[0] for link in re.findall(r"\]\(([^)]+)\)", README) if "://" not in link]
+    assert links
+    assert [link for link in links if not (root / link).exists()] == []
