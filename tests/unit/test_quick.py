@@ -1,0 +1,101 @@
+"""Requantisation in one multiplication equals the reference, for every sum that a channel can see."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edge_tr.ir.params import FullyConnectedParams, Requant, params
+from edge_tr.ir.tflite import parse
+from edge_tr.lower.quick import ALWAYS_NEAR, apply, quick
+from edge_tr.tr.requant import multiply_by_quantized_multiplier
+
+INT32 = np.iinfo(np.int32)
+
+
+def layer(rng: np.random.Generator, shift: int, zero_point: int, activation: tuple[int, int], channels: int = 4):
+    """A layer of `channels` channels with multipliers of one shift."""
+    multiplier = rng.integers(1 << 30, 1 << 31, channels).astype(np.int32)
+    return FullyConnectedParams(
+        rows=1,
+        depth=4,
+        units=channels,
+        input_zero_point=0,
+        output_zero_point=zero_point,
+        activation=activation,
+        weights=rng.integers(1, 128, (channels, 4)).astype(np.int8),
+        bias=rng.integers(-5000, 5000, channels).astype(np.int32),
+        requant=Requant(multiplier, np.full(channels, shift, np.int32), np.exp2(shift - 31.0) * multiplier),
+    )
+
+
+def exact(record, sums: np.ndarray, bias: int, channel: int) -> np.ndarray:
+    requant = record.requant
+    total = (sums + bias).astype(np.int32)
+    scaled = multiply_by_quantized_multiplier(total, requant.multiplier[channel], requant.shift[channel])
+    return np.clip(scaled.astype(np.int64) + record.output_zero_point, *record.activation)
+
+
+def assert_equals_the_reference(record, bias: np.ndarray, channel: int, limit: int = 1 << 19) -> float:
+    """Over every sum from below saturation to above it (thinned to `limit`); the share of exact calls."""
+    constants = quick(record, bias)
+    low, high = int(constants.low[channel]), int(constants.high[channel])
+    inside = np.arange(low, high + 1, max(1, (high - low) // limit), dtype=np.int64)
+    result, near = apply(constants, inside, channel)
+    assert np.array_equal(result[~near], exact(record, inside, bias[channel], channel)[~near])
+    below, above = low - 1 - np.arange(50), high + 1 + np.arange(50)
+    for sums, saturated in ((below, record.activation[0]), (above, record.activation[1])):
+        sums = sums[(sums + bias[channel] >= INT32.min) & (sums + bias[channel] <= INT32.max)]
+        assert (exact(record, sums, bias[channel], channel) == saturated).all()
+    return float(near.mean())
+
+
+@pytest.mark.parametrize("zero_point", [-128, -127, -3, 0, 100, 127])
+@pytest.mark.parametrize("shift", [-1, -2, -5, -7, -9, -11])
+def test_every_sum_of_seeded_layers_with_and_without_activation(shift, zero_point):
+    rng = np.random.default_rng([-shift, zero_point + 128])
+    for activation in ((-128, 127), (zero_point, 127), (zero_point, min(127, zero_point + 60))):
+        if activation[0] == activation[1]:
+            continue
+        record = layer(rng, shift, zero_point, activation)
+        for channel in range(4):
+            assert_equals_the_reference(record, record.bias.astype(np.int64), channel)
+
+
+@pytest.mark.parametrize("name", ["kws_ref_model", "vww_96_int8", "pretrainedResnet_quant", "ad01_int8"])
+def test_the_models_rarely_need_the_exact_routine(name, shared):
+    graph = parse((shared / "models" / f"{name}.tflite").read_bytes())
+    shares = []
+    for op in graph.ops:
+        record = params(graph, op)
+        if not hasattr(record, "weights"):
+            continue
+        bias = record.bias - record.input_zero_point * record.weights.astype(np.int64).sum(axis=1)
+        live = np.flatnonzero(record.weights.any(axis=1))
+        shares += [assert_equals_the_reference(record, bias, int(c), 1 << 17) for c in live[:: max(1, len(live) // 4)]]
+    assert np.mean(shares) < 0.01
+
+
+def test_a_scale_of_one_half_or_more_is_left_to_the_exact_routine():
+    record = layer(np.random.default_rng(0), 1, 0, (-128, 127))
+    constants = quick(record, record.bias.astype(np.int64))
+    assert (constants.near == ALWAYS_NEAR).all()
+    assert (constants.low == INT32.min).all()
+    assert (constants.high == INT32.max).all()
+
+
+def test_sums_that_may_leave_int32_are_left_to_the_exact_routine():
+    record = layer(np.random.default_rng(0), -8, 0, (-128, 127))
+    bias = np.array([INT32.max, INT32.min + 1, 0, 100], np.int32)
+    constants = quick(record.__class__(**{**record.__dict__, "bias": bias}), bias.astype(np.int64))
+    assert (constants.near == ALWAYS_NEAR).tolist() == [True, True, False, False]
+
+
+def test_a_row_without_weights_gives_its_constant():
+    record = layer(np.random.default_rng(1), -7, 5, (-128, 127))
+    record.weights[2] = 0
+    constants = quick(record, record.bias.astype(np.int64))
+    result, near = apply(constants, np.zeros(1, np.int64), 2)
+    assert not near.any()
+    assert constants.low[2] == INT32.min
+    assert result.tolist() == exact(record, np.zeros(1, np.int64), record.bias[2], 2).tolist()

@@ -1,0 +1,67 @@
+"""Straight-line programs compute the weights' dot products, at the extremes too."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edge_tr.lower.machines import MACHINES
+from edge_tr.lower.straightline import Add, Double, Flush, Load, Shift, interpret, plan
+from edge_tr.tr.reveal import reveal
+
+
+def random_weights(rng: np.random.Generator) -> np.ndarray:
+    rows, depth = int(rng.integers(1, 24)), int(rng.integers(1, 90))
+    kept = rng.random((rows, depth)) < rng.choice([0.05, 0.5, 1.0])
+    extremes = rng.choice([-128, -127, 127, 1, 0], (rows, depth))
+    weights = extremes if rng.random() < 0.3 else rng.integers(-128, 128, (rows, depth))
+    return (weights * kept).astype(np.int8)
+
+
+def words(pairs: np.ndarray) -> np.ndarray:
+    """[depth] of x0 + (x1 << 16) from [2, depth]."""
+    return pairs[0].astype(np.int64) + (pairs[1].astype(np.int64) << 16)
+
+
+@pytest.mark.parametrize("isa", MACHINES)
+@pytest.mark.parametrize("largest", [128, 256])
+def test_programs_equal_the_matrix_product(isa, largest):
+    rng = np.random.default_rng([largest, list(MACHINES).index(isa)])
+    for _ in range(25):
+        weights = random_weights(rng)
+        revealed = reveal(weights, 8, None if rng.random() < 0.5 else int(rng.integers(1, 20)))
+        program = plan(revealed.term_arrays(), *weights.shape, largest, MACHINES[isa])
+        pairs = rng.integers(-largest, largest + 1, (2, weights.shape[1]))
+        assert np.array_equal(interpret(program, words(pairs)), revealed.values.astype(np.int64) @ pairs.T)
+
+
+@pytest.mark.parametrize("isa", MACHINES)
+@pytest.mark.parametrize("largest", [128, 256])
+def test_no_lane_overflows_when_every_product_has_one_sign(isa, largest):
+    """For each row the x that makes its sum largest, and in the other lane smallest."""
+    rng = np.random.default_rng(7)
+    for weights in (random_weights(rng), np.full((6, 70), -128, np.int8), np.full((6, 70), 127, np.int8)):
+        program = plan(reveal(weights, 8, None).term_arrays(), *weights.shape, largest, MACHINES[isa])
+        for row in weights.astype(np.int64):
+            pairs = np.stack([np.sign(row) * largest, -np.sign(row) * largest])
+            assert np.array_equal(interpret(program, words(pairs)), weights.astype(np.int64) @ pairs.T)
+
+
+def test_a_layer_of_zeros_is_only_flushes():
+    program = plan(reveal(np.zeros((3, 9), np.int8), 8, None).term_arrays(), 3, 9, 128, MACHINES["armv6-m"])
+    code = [op for tile in program.tiles for op in tile.code]
+    assert code == [Flush(None, row, 0, True) for row in range(3)]
+
+
+@pytest.mark.parametrize("isa", MACHINES)
+def test_an_instruction_uses_only_what_the_machine_has(isa):
+    machine = MACHINES[isa]
+    weights = np.random.default_rng(3).integers(-128, 128, (23, 40)).astype(np.int8)
+    program = plan(reveal(weights, 8, None).term_arrays(), 23, 40, 128, machine)
+    code = [op for tile in program.tiles for op in tile.code]
+    used = {
+        op.accumulator for op in code if isinstance(op, (Add, Double)) or (isinstance(op, Flush) and op.accumulator)
+    }
+    assert max(used) < machine.accumulators
+    assert all(0 <= op.index < 40 for op in code if isinstance(op, Load))
+    assert machine.free_shift == (not any(isinstance(op, (Shift, Double)) for op in code))
