@@ -106,9 +106,10 @@ This file is written by `{command}` at commit {commit}, with
 * *bar*: the project's goal; *distance*: how far above (+) or below (-) it the estimate is.
 * *flash*, *RAM*: of the whole program, serial link included, in units of 1000 bytes; RAM with the static bound of
   the stack.
-* Engines to compare with: million cycles. TFLM + CMSIS-NN was built and counted like this (with the Cortex-M0 table;
-  without the load/store interlocks and the long multiplications of Cortex-M3 and M4). Published figures are cycles
-  on boards: Bosch HALE 1.0.175 on an STM32G0B1RE at 64 MHz, X-CUBE-AI 9.0 on an STM32L4R5ZI at 120 MHz (MLPerf Tiny).
+* Engines to compare with: million cycles. TFLM's are estimates too, from its instruction streams in prototypes of this
+  project with simpler rules (the Cortex-M0 table; no address interlocks, long multiplications of Cortex-M3 in one
+  cycle). Published figures are cycles on boards: Bosch HALE 1.0.175 on an STM32G0B1RE at 64 MHz, X-CUBE-AI 9.0 on
+  an STM32L4R5ZI at 120 MHz.
 * Kernels are those that `edge-tr build` chooses for least cycles within the limits; rows "int8 kernel" force the
   multiplying kernel, for comparison.
 * One seeded input of noise. What depends on the data is saturation, rounding that needs its exact path, and
