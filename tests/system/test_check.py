@@ -21,7 +21,7 @@ CHECK_KEYS = {
 
 # (model, board, samples, build options): every model on at least one board, small images where the UART is slow
 SPREAD = (
-    ("vww_96_int8", "host", 1, ""),
+    ("vww_96_int8", "host", 1, "--kernel planes"),
     ("vww_96_int8", "netduinoplus2", 1, "--budget g=8,k=12 --kernel int8"),
     ("pretrainedResnet_quant", "qemu-rv32imc", 1, "--kernel int8"),
     ("ad01_int8", "netduinoplus2", 2, "--kernel int8"),
