@@ -410,5 +410,11 @@ class RiscvEmitter:
         yield from (f"sw a5, {offset}(a1)", f"sw {high}, {offset + 4}(a1)")
 
 
-EMITTERS = {"c": CEmitter(), "armv6-m": Thumb1Emitter(), "armv7-m": Thumb2Emitter(), "rv32": RiscvEmitter()}
+EMITTERS = {
+    "c": CEmitter(),
+    "armv6-m": Thumb1Emitter(),
+    "armv7-m": Thumb2Emitter(),
+    "rv32": RiscvEmitter(),
+    "rv32e": RiscvEmitter(),
+}
 """Instruction set -> emitter. Adding a core with a new one is one class here."""

@@ -100,7 +100,7 @@ def parse_choice(texts: list[str]) -> KernelChoice:
         layer, equals, name = text.rpartition("=")
         if name not in _BY_NAME:
             close = difflib.get_close_matches(name, _BY_NAME, 1)
-            hint = f"; did you mean {close[0]}?" if close else ""
+            hint = f"; did you mean {close[0]}?" if close else "."
             raise UsageError(f"no kernel is called {name!r}{hint} Known: {', '.join(_BY_NAME)}")
         if equals:
             layers[layer] = _BY_NAME[name]

@@ -28,6 +28,7 @@ MACHINES = {
     "armv7-m": Machine(accumulators=10, free_shift=True, cost=_cost(2, 7, 11)),
     "rv32": Machine(accumulators=8, free_shift=False, cost=_cost(2, 10, 16)),
 }
+MACHINES["rv32e"] = MACHINES["rv32"]  # the same code; costs differ, since it cannot multiply
 
 ISA_OF_CORE = {
     "host": "c",
@@ -35,7 +36,7 @@ ISA_OF_CORE = {
     "cortex-m0plus": "armv6-m",
     "cortex-m3": "armv7-m",
     "cortex-m4": "armv7-m",
-    "rv32ec": "rv32",
+    "rv32ec": "rv32e",
     "rv32imc": "rv32",
 }
 """Instruction set to generate code for; other cores get portable C."""

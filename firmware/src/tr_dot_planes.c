@@ -18,9 +18,11 @@ static int32_t row(const struct tr_table *table, uint32_t row, const int16_t *sc
     const uint16_t *end = words + table->starts[row + 1u];
     const uint16_t *negative = word + 1 + tr_plane_row_positive(*word);
     int32_t sum = 0;
+#pragma GCC unroll 4
     for (word++; word < negative; word++) {
         sum += scratch[*word];
     }
+#pragma GCC unroll 4
     for (; word < end; word++) {
         sum -= scratch[*word];
     }

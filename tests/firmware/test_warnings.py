@@ -113,4 +113,4 @@ def test_the_toolchain_builds_with_the_same_warnings():
 def test_sources_include_only_the_headers_that_a_freestanding_compiler_has():
     for path in sorted(FIRMWARE.rglob("*.[ch]")):
         includes = {line.split()[1] for line in path.read_text().splitlines() if line.startswith("#include <")}
-        assert includes <= {"<stdint.h>", "<stdbool.h>", "<stddef.h>"}, path.name
+        assert includes <= {"<stdint.h>", "<arm_acle.h>", "<stdbool.h>", "<stddef.h>"}, path.name
