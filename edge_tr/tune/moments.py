@@ -11,7 +11,9 @@ from edge_tr.ir.params import ConvParams, DepthwiseParams, DotParams, FullyConne
 MAX_PATCHES = 12_000
 """Patches of one layer that enter its second moments; more change little and cost time."""
 DAMPING = 0.01
-"""Added to the diagonal of the second moments, relative to its mean: few samples say little about K inputs."""
+SCARCITY_DAMPING = 0.1
+"""Added to the diagonal of the second moments, relative to its mean: DAMPING, and SCARCITY_DAMPING * K / m, as m
+patches say little about K inputs unless there are many more."""
 
 
 @dataclass(frozen=True)
@@ -77,10 +79,12 @@ def second_moments(a: np.ndarray, b: np.ndarray, centred: bool) -> np.ndarray:
     return moments
 
 
-def damping(moments: np.ndarray) -> np.ndarray:
-    """float64 [..., 1, 1], what to add to the diagonal of [..., K, K]."""
+def damping(moments: np.ndarray, count: int) -> np.ndarray:
+    """float64 [..., K, K], diagonal: what to add to the moments [..., K, K] of `count` patches."""
+    depth = moments.shape[-1]
     mean = np.diagonal(moments, axis1=-2, axis2=-1).mean(axis=-1)
-    return (DAMPING * mean + 1e-3)[..., None, None]
+    amount = (DAMPING + SCARCITY_DAMPING * depth / count) * mean + 1e-3
+    return amount[..., None, None] * np.eye(depth)
 
 
 def _output_size(record: DotParams) -> tuple[int, int]:

@@ -74,7 +74,8 @@ def search(at: At, layers: Sequence[Layer], first_price: float, goal: Goal) -> F
         if edge is None:
             break
         points.insert(edge + 1, at(math.sqrt(points[edge].price * points[edge + 1].price), emphasis))
-    return Found(tuple(points), _choose(points, goal), lossless)
+    distinct = {(p.terms_per_mac, p.divergence): p for p in points}
+    return Found(tuple(distinct.values()), _choose(list(distinct.values()), goal), lossless)
 
 
 def first_price(calibration: Calibration) -> float:

@@ -162,7 +162,7 @@ def _problem(
     now, original = patches(record, x, at), patches(record, x0, at)
     covariance = second_moments(now, now, centred)
     cross = second_moments(now, original, centred)
-    extra = damping(covariance) * np.eye(record.weights.shape[1])
+    extra = damping(covariance, now.shape[-2])
     covariance, cross = covariance + extra, cross + extra
     transfer = np.linalg.solve(covariance, cross)  # H^-1 C; C^T is E[X0^T X]
     weights = record.weights.astype(np.float64)
