@@ -24,7 +24,7 @@ MAX_TERMS = 4
 LARGEST = 127
 """int8 weights of a .tflite are -127..127 (TFLite's quantisation specification)."""
 BLOCK = 32
-PASSES = 12
+PASSES = 24
 SETTLING_PASSES = 4
 """Passes at the full price, at the end of `anneal`."""
 FIRST_PRICE = 3.0
@@ -165,7 +165,7 @@ def limited(target: np.ndarray, covariance: np.ndarray, group: int, most: int, p
     depth = target.shape[1]
     scale = np.diagonal(covariance, axis1=-2, axis2=-1).mean(axis=-1)
     price = FIRST_PRICE * np.atleast_1d(scale)[:, None] * np.ones_like(group_sums(target, group))
-    for step in np.geomspace(*PRICE_STEPS, 2 * passes):
+    for step in np.geomspace(*PRICE_STEPS, passes):
         descent.sweep(np.repeat(price, group, axis=1)[:, :depth])
         excess = group_sums(terms_of(descent.q), group) - most
         price *= np.exp(step * np.clip(excess / MAX_TERMS, -1, 1))

@@ -56,14 +56,14 @@ class Found:
 
 def steps_at_most() -> int:
     """How many points a search computes when the goal lies on the ladder: for the time left."""
-    return MIDDLE_TRIES + len(EMPHASES) - 1 + BELOW + ABOVE + BISECTIONS
+    return MIDDLE_TRIES + len(EMPHASES) + 1 + BELOW + ABOVE + BISECTIONS
 
 
 def search(at: At, layers: Sequence[Layer], first_price: float, goal: Goal) -> Found:
     """Try prices until the goal is bracketed closely. UsageError when no price reaches it."""
     lossless = _lossless_per_mac(layers)
     middle = _middle(lambda price: at(price, EMPHASES[0]), first_price, MIDDLE * lossless)
-    emphasis = min(EMPHASES, key=lambda e: _score(at(middle, e)))
+    emphasis = _emphasis(lambda e: _score(at(middle, e)))
     points = [at(middle * RATIO**rung, emphasis) for rung in range(-BELOW, ABOVE + 1)]
     while len(points) < MAX_RUNGS and all(goal.met(p) == goal.met(points[0]) for p in points):
         up = goal.met(points[0]) == goal.rises
@@ -104,6 +104,12 @@ def _middle(at: Callable[[float], Point], price: float, target: float) -> float:
             break
         price *= (terms / target) ** 3
     return price
+
+
+def _emphasis(score: Callable[[float], float]) -> float:
+    """The emphasis with the lowest score: of three far apart, then of the best one's neighbours."""
+    best = min(EMPHASES, key=score)
+    return min((best, best / 2, best * 2), key=score)
 
 
 def _score(point: Point) -> float:

@@ -11,6 +11,16 @@ README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding=
 BLOCKS = re.findall(r"^```\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
 
 
+EXACT = re.compile("BIT-EXACT|accuracy|agreement|arena")
+
+
+def sizes_masked(line: str) -> str:
+    """Another release of the compiler changes sizes and counts, another Python the interpreter's name."""
+    if "interpreter on the same weights" in line:
+        return "interpreter"
+    return re.sub(r"[ ]+", " ", re.sub(r"[0-9.,]+", "N", line))
+
+
 def printed(folder: Path, *arguments: str) -> list[str]:
     command = [sys.executable, "-m", "edge_tr.cli", *arguments]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
@@ -21,8 +31,8 @@ def printed(folder: Path, *arguments: str) -> list[str]:
 def test_the_demo_block_is_what_the_demo_prints(tmp_path):
     (block,) = (block for block in BLOCKS if "BIT-EXACT" in block)
     shown, real = block.rstrip().splitlines(), printed(tmp_path, "demo")
-    comparable = [line for line in shown if "interpreter on the same weights" not in line]
-    assert comparable == [line for line in real if "interpreter on the same weights" not in line]
+    assert [sizes_masked(line) for line in shown] == [sizes_masked(line) for line in real]
+    assert [line for line in shown if EXACT.match(line)] == [line for line in real if EXACT.match(line)] != []
     assert any("360 of 360 (" in line for line in real)
 
 
