@@ -47,7 +47,7 @@ class Goal:
 
 @dataclass(frozen=True)
 class Found:
-    """All points by price, and the one that meets the goal with the least loss (or the fewest terms)."""
+    """All points by price, and the one that meets the goal with the most terms; of a goal on loss, the fewest."""
 
     points: tuple[Point, ...]
     chosen: Point
@@ -129,4 +129,4 @@ def _choose(points: Sequence[Point], goal: Goal) -> Point:
     if not met:
         best = min(goal.measure(p) for p in points)
         raise UsageError(f"no choice of terms reaches {goal.name} {goal.limit:g}; the nearest has {best:g}")
-    return min(met, key=lambda p: p.terms_per_mac) if goal.rises else min(met, key=lambda p: p.divergence)
+    return max(met, key=lambda p: p.price) if goal.rises else min(met, key=lambda p: p.price)
