@@ -16,6 +16,7 @@ from edge_tr import boards
 from edge_tr.errors import MismatchError, UsageError
 from edge_tr.golden.run import run
 from edge_tr.ir import tflite
+from edge_tr.ir.dead import remove_dead_channels
 from edge_tr.ir.graph import Graph
 from edge_tr.lower import cores
 from edge_tr.manifest import BuildFolder, LayerRecord, Manifest
@@ -76,7 +77,8 @@ def seeded_input(graph: Graph) -> np.ndarray:
 
 def _compare(graph: Graph, manifest: Manifest, x: np.ndarray, traced: Trace) -> None:
     cut = {layer.index: truncate_data(layer.data_terms) for layer in manifest.layers if layer.data_terms is not None}
-    tensors = run(graph, x, data_terms=cut, keep="all").tensors
+    alive = remove_dead_channels(graph, data_terms=cut)
+    tensors = alive.of(run(graph, x, data_terms=cut, keep="all").tensors)
     for layer, ran in zip(manifest.layers, traced.layers):
         if tensors[layer.tensor_index].tobytes() != ran.output:
             raise MismatchError(f"layer {layer.name} computed something else than golden: its cost says nothing")
@@ -112,7 +114,7 @@ def _layer(record: LayerRecord, figures: Figures, all_cycles: int) -> LayerBench
         name=record.name,
         op=record.op,
         kernel=record.kernel,
-        macs=record.macs,
+        macs=record.macs + record.macs_removed,
         flash_bytes=record.flash_bytes,
         share=round(figures.cycles_estimated / all_cycles, 4),
         cycles_planned=record.cycles_estimated,

@@ -24,7 +24,7 @@ from edge_tr.lower.budget import Tuned
 from edge_tr.lower.budget import parse as parse_budget
 from edge_tr.lower.kernels import parse_choice
 from edge_tr.lower.machines import isa_of
-from edge_tr.lower.program import Layer, Limits, Program, lower, revealed_weights
+from edge_tr.lower.program import Layer, Limits, Program, lower
 from edge_tr.manifest import MANIFEST_VERSION, Alternative, BuildFolder, LayerRecord, Manifest
 from edge_tr.report.html import html_report
 from edge_tr.target import check as device_check
@@ -124,7 +124,7 @@ def _compiled(
     models  the model file as given, and as it was lowered: the same, or with tuned weights
     """
     data, lowered = models
-    revealed = rewrite_weights(lowered, revealed_weights(program))
+    revealed = rewrite_weights(lowered, program.revealed)
     tree = mcu.source_tree(program, board.name, name)
     with _writing_to(folder):
         _write_tree(folder, tree)
@@ -247,7 +247,7 @@ def _manifest(program: Program, board: Board, model: str, build_id: int, linked:
         fits=sizes.flash <= memory.flash_bytes and sizes.ram <= memory.ram_bytes,
         cycles_estimated=program.cycles_estimated,
         alternatives=_alternatives(program),
-        layers=tuple(_layer_record(layer, linked.symbols) for layer in program.layers),
+        layers=tuple(_layer_record(program, layer, linked.symbols) for layer in program.layers),
     )
 
 
@@ -263,8 +263,9 @@ def _ships(board: Board) -> bool:
     return board.name in boards.names() and board.folder == boards.load(board.name).folder
 
 
-def _layer_record(layer: Layer, symbols: Mapping[str, int]) -> LayerRecord:
+def _layer_record(program: Program, layer: Layer, symbols: Mapping[str, int]) -> LayerRecord:
     dot = layer.dot
+    channels = program.alive.channels.get(layer.output)
     own = (size for name, size in symbols.items() if name == layer.name or name.startswith(f"{layer.name}_"))
     return LayerRecord(
         name=layer.name,
@@ -273,7 +274,9 @@ def _layer_record(layer: Layer, symbols: Mapping[str, int]) -> LayerRecord:
         tensor=layer.tensor_name,
         tensor_index=layer.output,
         tensor_bytes=layer.output_bytes,
+        channels_removed=channels.removed if channels else 0,
         macs=dot.macs if dot else 0,
+        macs_removed=layer.macs_removed,
         weights=dot.weights if dot else 0,
         terms=dot.terms if dot else 0,
         terms_per_weight=round(dot.terms / dot.weights, 4) if dot else 0.0,

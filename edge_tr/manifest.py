@@ -11,13 +11,14 @@ from typing import Any
 from edge_tr import __version__
 from edge_tr.errors import UsageError
 
-MANIFEST_VERSION = 1
+MANIFEST_VERSION = 2
 FILE_NAME = "build.json"
 
 
 @dataclass(frozen=True)
 class LayerRecord:
-    """One layer of a build. `op` is TFLite's operator, `index` its place in the file; sizes in bytes."""
+    """One layer of a build, without its dead channels. `op` is TFLite's operator, `index` its place in the file; sizes
+    in bytes."""
 
     name: str
     op: str
@@ -25,7 +26,9 @@ class LayerRecord:
     tensor: str
     tensor_index: int
     tensor_bytes: int
+    channels_removed: int  # of the output: constant, or read by nobody
     macs: int
+    macs_removed: int  # of the model as given
     weights: int
     terms: int
     terms_per_weight: float

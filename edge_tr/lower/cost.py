@@ -36,6 +36,11 @@ class Work:
     terms: int
     patches: int
 
+    @property
+    def macs(self) -> int:
+        """Multiplications of the layer as an int8 dot product."""
+        return self.positions * self.rows * self.depth
+
     @classmethod
     def of(cls, params: DotParams, terms: int) -> Work:
         rows, depth = params.weights.shape

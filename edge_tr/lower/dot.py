@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge_tr.formats import term_table
-from edge_tr.ir.params import DotParams, with_weights
+from edge_tr.ir.params import DotParams
 from edge_tr.lower.budget import TrSetting
 from edge_tr.lower.cost import Estimate, Work, estimate_code, estimate_table
 from edge_tr.lower.generated import Code, generate
@@ -46,9 +46,9 @@ class DotProduct:
 def candidates(
     name: str, params: DotParams, setting: TrSetting, choice: KernelChoice, isa: str
 ) -> tuple[DotProduct, ...]:
-    """The layer with each kernel that `choice` allows; at least one. UsageError if none takes the layer."""
-    revealed = reveal(params.weights, setting.group, setting.terms)
-    params = with_weights(params, revealed.values)
+    """The layer with each kernel that `choice` allows; at least one. `params` holds weights that are revealed already:
+    `setting` says how. UsageError if none takes the layer."""
+    revealed = reveal(params.weights, setting.group, None)
     kernels = allowed(choice, name, params, revealed, setting)
     return tuple(_with_kernel(kernel, params, revealed, setting, isa) for kernel in kernels)
 
@@ -72,7 +72,7 @@ def _with_kernel(kernel: Kernel, params: DotParams, revealed: Revealed, setting:
         body=body,
         bias=bias,
         quick=quick(params, bias),
-        macs=work.positions * revealed.values.size,
+        macs=work.macs,
         terms=work.terms,
         data_terms=truncate_data(setting.data_terms) if cut else None,
         scratch_bytes=scratch,

@@ -7,18 +7,22 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge_tr.errors import ModelError, UsageError
+from edge_tr.ir.dead import Alive, remove_dead_channels
 from edge_tr.ir.graph import Graph, Op, Tensor
 from edge_tr.ir.params import DotParams, Params, ReshapeParams, params
 from edge_tr.lower.budget import Budget, check_names
+from edge_tr.lower.cost import Work
 from edge_tr.lower.dot import DotProduct, candidates
 from edge_tr.lower.kernels import KernelChoice
 from edge_tr.lower.memory import Buffer, MemoryPlan, plan
 from edge_tr.lower.select import Selection, pareto, select
+from edge_tr.tr.reveal import reveal, truncate_data
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One kernel call. Tensors are TFLite indices after aliases (RESHAPE) are resolved."""
+    """One kernel call. Tensors are TFLite indices after aliases (RESHAPE) are resolved; `macs_removed` counts
+    those of the model as given that dead channels took along."""
 
     name: str
     op: Op
@@ -28,11 +32,13 @@ class Layer:
     output_bytes: int
     tensor_name: str
     dot: DotProduct | None
+    macs_removed: int = 0
 
 
 @dataclass(frozen=True)
 class Program:
-    """A model, lowered. `memory` places tensors by index (as text) and scratch by layer name."""
+    """A model, lowered. `memory` places tensors by index (as text) and scratch by layer name; `revealed` are the
+    weights of the whole model by operator index, `alive` what is left of it without dead channels."""
 
     sha256: str
     budget: Budget
@@ -40,6 +46,8 @@ class Program:
     input: Tensor
     output: Tensor
     aliases: dict[int, int]
+    revealed: dict[int, np.ndarray]
+    alive: Alive
     memory: MemoryPlan
     alternatives: tuple[Selection, ...]  # the Pareto front that the kernels were chosen from
 
@@ -89,34 +97,42 @@ def lower(
     objective: str = "speed",
     limits: Limits | None = None,
 ) -> Program:
-    """Plan every layer for an instruction set of `lower.machines`.
+    """Plan every layer for an instruction set of `lower.machines`: terms are revealed in the whole model, then its
+    dead channels go.
 
     Kernels are chosen by estimated cost under `limits` as far as `choice` leaves a choice. UsageError for
     names in `budget` or `choice` that the model does not have.
     """
     limits = limits or Limits()
+    given = {op.index: params(graph, op) for op in graph.ops}
+    dots = [op for op in graph.ops if isinstance(given[op.index], DotParams)]
+    _check_names(budget, choice, [layer_name(op) for op in dots])
+    settings = {op.index: budget.of(layer_name(op)) for op in dots}
+    revealed = {i: reveal(given[i].weights, setting.group, setting.terms).values for i, setting in settings.items()}
+    cut = {i: truncate_data(setting.data_terms) for i, setting in settings.items() if setting.data_terms is not None}
+    alive = remove_dead_channels(graph, revealed, cut)
+    graph = alive.graph
     aliases = _aliases(graph)
     ops = [op for op in graph.ops if op.outputs[0] not in aliases]
     if not ops:
         raise ModelError("the model computes nothing: it has no operator but RESHAPE")
     records = {op.index: params(graph, op) for op in ops}
-    dots = [op for op in ops if isinstance(records[op.index], DotParams)]
-    _check_names(budget, choice, [layer_name(op) for op in dots])
-    options = {
-        op.index: candidates(layer_name(op), records[op.index], budget.of(layer_name(op)), choice, isa) for op in dots
-    }
+    dots = [op for op in ops if op.index in settings]
+    options = {op.index: candidates(layer_name(op), records[op.index], settings[op.index], choice, isa) for op in dots}
     while True:
         front = pareto([[dot.estimate for dot in options[op.index]] for op in dots])
         chosen = select(front, objective, limits.flash).chosen
         picked = {op.index: options[op.index][option] for op, option in zip(dots, chosen)}
-        layers = tuple(_layer(graph, op, aliases, records[op.index], picked.get(op.index)) for op in ops)
+        layers = tuple(
+            _layer(graph, op, aliases, given[op.index], records[op.index], picked.get(op.index)) for op in ops
+        )
         memory = plan(_buffers(graph, layers, aliases))
         greedy = _largest_scratch(options, picked, dots)
         if limits.ram is None or memory.size <= limits.ram or greedy is None:
             break
         options[greedy] = tuple(dot for dot in options[greedy] if dot is not picked[greedy])
     source, result = graph.tensor(graph.inputs[0]), graph.tensor(graph.outputs[0])
-    return Program(graph.sha256, budget, layers, source, result, aliases, memory, tuple(front))
+    return Program(graph.sha256, budget, layers, source, result, aliases, revealed, alive, memory, tuple(front))
 
 
 def _check_names(budget: Budget, choice: KernelChoice, layers: list[str]) -> None:
@@ -134,11 +150,6 @@ def _largest_scratch(
     return max(able, key=lambda index: picked[index].scratch_bytes, default=None)
 
 
-def revealed_weights(program: Program) -> dict[int, np.ndarray]:
-    """int8 [rows, K] by operator index, of every layer with weights: what an oracle must be given."""
-    return {layer.op.index: layer.params.weights for layer in program.layers if layer.dot is not None}
-
-
 def data_terms(program: Program) -> dict[int, np.ndarray]:
     """int16 [511] by operator index, of every layer with a data budget."""
     dots = ((layer.op.index, layer.dot) for layer in program.layers if layer.dot is not None)
@@ -154,12 +165,15 @@ def _aliases(graph: Graph) -> dict[int, int]:
     return aliases
 
 
-def _layer(graph: Graph, op: Op, aliases: dict[int, int], record: Params, dot: DotProduct | None) -> Layer:
+def _layer(
+    graph: Graph, op: Op, aliases: dict[int, int], given: Params, record: Params, dot: DotProduct | None
+) -> Layer:
     activations = [t for t in op.inputs if t >= 0 and graph.tensor(t).data is None]
     inputs = tuple(aliases.get(t, t) for t in activations)
     output = graph.tensor(op.outputs[0])
     final = record if dot is None else dot.params
-    return Layer(layer_name(op), op, final, inputs, output.index, output.size, output.name, dot)
+    removed = 0 if dot is None else Work.of(given, 0).macs - dot.macs
+    return Layer(layer_name(op), op, final, inputs, output.index, output.size, output.name, dot, removed)
 
 
 def _buffers(graph: Graph, layers: tuple[Layer, ...], aliases: dict[int, int]) -> list[Buffer]:

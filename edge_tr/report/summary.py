@@ -47,11 +47,20 @@ def build_text(manifest: Manifest) -> str:
         [
             f"{manifest.model} for {manifest.target}, budget {manifest.budget}",
             table(rows, left=(0, 1, 6)),
+            *_removed(manifest),
             memory_bar("Flash", manifest.flash_bytes, manifest.flash_limit),
             memory_bar("RAM", manifest.ram_bytes, manifest.ram_limit),
             arena,
         ]
     )
+
+
+def _removed(manifest: Manifest) -> list[str]:
+    channels = sum(layer.channels_removed for layer in manifest.layers)
+    macs, left = (sum(getattr(layer, name) for layer in manifest.layers) for name in ("macs_removed", "macs"))
+    if not channels:
+        return []
+    return [f"dead channels: {channels:,} removed with proof, and with them {macs:,} of {macs + left:,} MACs"]
 
 
 def describe(graph: Graph) -> dict[str, object]:

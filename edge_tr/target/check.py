@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
@@ -21,6 +21,7 @@ from edge_tr.formats.frames import COUNTER
 from edge_tr.golden.oracle import Oracle
 from edge_tr.golden.probe import ReferenceInfo, reference_info
 from edge_tr.golden.run import Result, run
+from edge_tr.ir.dead import remove_dead_channels
 from edge_tr.ir.graph import Graph
 from edge_tr.manifest import Manifest
 from edge_tr.target.link import Hello, Link, identify
@@ -206,7 +207,7 @@ def _first_mismatch(link: Link, manifest: Manifest, models: Models, x: np.ndarra
     link.load_input(n, x[n].tobytes())
     link.infer(n, stop_layer=position)
     theirs = np.frombuffer(link.read_layer(n, position, layer.tensor_bytes), np.int8)
-    ours = _golden(models, manifest, x[n : n + 1], "all").tensors[layer.tensor_index].ravel()
+    ours = _layers(models, manifest, x[n : n + 1])[layer.tensor_index].ravel()
     index = int(np.flatnonzero(theirs != ours)[0])
     return Mismatch(n, layer.name, layer.tensor, index, int(theirs[index]), int(ours[index]))
 
@@ -258,14 +259,24 @@ def _unit_of(board: Board, hello: Hello, moves: bool) -> tuple[float, str | None
 # --- golden and the interpreter --------------------------------------------------
 
 
+def _cut(manifest: Manifest) -> dict[int, np.ndarray]:
+    return {layer.index: truncate_data(layer.data_terms) for layer in manifest.layers if layer.data_terms is not None}
+
+
 def _golden(models: Models, manifest: Manifest, x: np.ndarray, keep: str = "outputs") -> Result:
-    cut = {layer.index: truncate_data(layer.data_terms) for layer in manifest.layers if layer.data_terms is not None}
-    return run(models.revealed_graph, x, data_terms=cut, keep=keep)
+    return run(models.revealed_graph, x, data_terms=_cut(manifest), keep=keep)
+
+
+def _layers(models: Models, manifest: Manifest, x: np.ndarray) -> Mapping[int, np.ndarray]:
+    """Golden's tensors by index, of the whole model: all channels that the device computes, the others compared with
+    the constants that they were proven to be."""
+    alive = remove_dead_channels(models.revealed_graph, data_terms=_cut(manifest))
+    return alive.of(_golden(models, manifest, x, "all").tensors)
 
 
 def _digests(models: Models, manifest: Manifest, x: np.ndarray) -> list[int]:
     """CRC-32 of golden's tensor of each layer, for one sample."""
-    tensors = _golden(models, manifest, x, "all").tensors
+    tensors = _layers(models, manifest, x)
     return [zlib.crc32(tensors[layer.tensor_index].tobytes()) for layer in manifest.layers]
 
 

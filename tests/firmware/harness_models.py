@@ -11,7 +11,7 @@ from edge_tr.ir.graph import Graph
 from edge_tr.ir.writer import ModelWriter
 from edge_tr.lower.budget import parse as parse_budget
 from edge_tr.lower.kernels import parse_choice
-from edge_tr.lower.program import Program, data_terms, lower, revealed_weights
+from edge_tr.lower.program import Program, data_terms, lower
 
 KERNELS = ("pairs", "planes", "term-pairs", "int8")
 BUDGETS = ("lossless", "g=8,k=4", "g=3,k=2,s=1", "g=16,k=12,s=2")
@@ -32,8 +32,9 @@ def samples(graph: Graph, rng: np.random.Generator, count: int = 6) -> np.ndarra
 
 def expected_bytes(graph: Graph, program: Program, x: np.ndarray) -> bytes:
     """What harness_model.c must write for samples `x`."""
-    result = run(graph, x, weights=revealed_weights(program), data_terms=data_terms(program), keep="all")
-    tensors = [result.tensors[layer.output].reshape(len(x), -1) for layer in program.layers]
+    result = run(graph, x, weights=program.revealed, data_terms=data_terms(program), keep="all")
+    alive = program.alive.of(result.tensors)
+    tensors = [alive[layer.output].reshape(len(x), -1) for layer in program.layers]
     return np.concatenate([*tensors, result.output.reshape(len(x), -1)], axis=1).tobytes()
 
 

@@ -24,7 +24,7 @@ from edge_tr.formats.frames import (
 from edge_tr.formats.schema import FormatError
 from edge_tr.golden.run import run, sample_shape
 from edge_tr.ir.graph import Graph
-from edge_tr.lower.program import Program, data_terms, revealed_weights
+from edge_tr.lower.program import Program, data_terms
 
 BODY_BYTES = frames.FRAME_HEADER.size + MAX_PAYLOAD.value + 4
 WIRE_BYTES = BODY_BYTES + BODY_BYTES // 254 + 1
@@ -130,9 +130,9 @@ class Twin:
     def _tensors(self) -> list[bytes]:
         """Bytes that each layer writes, by golden; the graph's output is the last."""
         x = np.frombuffer(bytes(self.input), np.int8).reshape(1, *sample_shape(self.program.input))
-        weights, terms = revealed_weights(self.program), data_terms(self.program)
-        result = run(self.graph, x, weights=weights, data_terms=terms, keep="all")
-        return [result.tensors[layer.output].tobytes() for layer in self.program.layers]
+        result = run(self.graph, x, weights=self.program.revealed, data_terms=data_terms(self.program), keep="all")
+        tensors = self.program.alive.of(result.tensors)
+        return [tensors[layer.output].tobytes() for layer in self.program.layers]
 
     def _ran(self, request: Frame) -> tuple[int, int]:
         """(offset, count) of a request about a sample that has run."""

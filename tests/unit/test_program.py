@@ -13,7 +13,7 @@ from edge_tr.ir.tflite import parse
 from edge_tr.ir.writer import ModelWriter
 from edge_tr.lower.budget import parse as parse_budget
 from edge_tr.lower.kernels import parse_choice
-from edge_tr.lower.program import Program, data_terms, lower, revealed_weights
+from edge_tr.lower.program import Program, data_terms, lower
 from edge_tr.tr.hese import term_count
 from edge_tr.tr.requant import Rounding
 from tests.firmware.harness_models import Network, lower_with, random_network, samples
@@ -56,8 +56,9 @@ def test_no_layer_overwrites_what_another_still_needs(seed):
     graph = parse(random_network(rng))
     program = lower_with(graph, "planes", "g=8,k=6,s=3")
     x = samples(graph, rng, 3)[2:]
-    weights, terms = revealed_weights(program), data_terms(program)
-    expected = run(graph, x, weights=weights, data_terms=terms, keep="all").tensors
+    expected = program.alive.of(
+        run(graph, x, weights=program.revealed, data_terms=data_terms(program), keep="all").tensors
+    )
     for tensor, got in run_in_arena(program, x).items():
         np.testing.assert_array_equal(got, expected[tensor].ravel())
 
@@ -89,7 +90,7 @@ def test_a_budget_holds_for_its_layer_only():
         groups = -(-layer.params.weights.shape[1] // 9) * len(layer.params.weights)
         assert layer.dot.terms <= 2 * groups
         assert str(layer.dot.setting) == "g=9,k=2,s=1"
-    assert sorted(data_terms(program)) == [0, 2] == sorted(revealed_weights(program))
+    assert sorted(data_terms(program)) == [0, 2] == sorted(program.revealed)
     assert data_terms(program)[0].shape == (511,)
 
 

@@ -1,0 +1,283 @@
+"""Dead channels are taken out of a graph: what cannot change an answer is neither stored nor computed.
+
+A channel is dead when nothing that is kept reads it. Convolutions and fully connected layers do not read a
+channel whose weights are all zero, nor one that is proven constant (`ir.ranges`) and adds the same to every
+sum: that becomes bias. It adds the same if no window leaves the image, or if the constant is the zero point, which
+is what padding is made of. Depthwise layers, pools, additions and reshapes tie channels together: a channel of theirs
+is dead on both sides or on none.
+
+The result is an ordinary, smaller graph, and a record of what became of every tensor: the channels that are left and,
+of those taken out, the constants. So a tensor of the original graph still compares on every channel that is left, and
+the others are compared with their constants; a channel that varies but that nobody reads has nothing to compare with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from edge_tr.ir.graph import Graph, Op, Quantization, Tensor
+from edge_tr.ir.params import (
+    AddParams,
+    ConvParams,
+    DepthwiseParams,
+    DotParams,
+    FullyConnectedParams,
+    MeanParams,
+    PadParams,
+    Params,
+    PoolParams,
+    RequantizeParams,
+    ReshapeParams,
+    params,
+    with_weights,
+)
+from edge_tr.ir.ranges import Range, activations, channel_ranges, channels_of, seen, taps_inside
+
+
+@dataclass(frozen=True)
+class Channels:
+    """What became of one tensor's channels (its last axis).
+
+    kept      int64 [n], those that are left, ascending
+    proven    bool [channels], those that hold `constant` at every pixel for every input
+    constant  int8 [channels], 0 where not proven
+    """
+
+    kept: np.ndarray
+    proven: np.ndarray
+    constant: np.ndarray
+
+    @property
+    def removed(self) -> int:
+        """How many are gone."""
+        return len(self.proven) - len(self.kept)
+
+    def shrink(self, tensor: np.ndarray) -> np.ndarray:
+        """The channels that are left of the original's tensor, int8 [..., channels]. ValueError if a channel that
+        was proven constant holds anything else."""
+        if not (tensor[..., self.proven] == self.constant[self.proven]).all():
+            raise ValueError("a channel that was proven constant varies: the proof is wrong")
+        return np.ascontiguousarray(tensor[..., self.kept])
+
+    def expand(self, tensor: np.ndarray) -> np.ndarray:
+        """int8 [..., kept] with the constants back in their places; channels that nobody reads are zero."""
+        full = np.broadcast_to(self.constant, (*tensor.shape[:-1], len(self.proven))).copy()
+        full[..., self.kept] = tensor
+        return full
+
+
+@dataclass(frozen=True)
+class Alive:
+    """A graph without its dead channels; `channels` by tensor index, of tensors that lost some."""
+
+    graph: Graph
+    channels: Mapping[int, Channels]
+
+    def of(self, tensors: Mapping[int, np.ndarray]) -> dict[int, np.ndarray]:
+        """The original graph's tensors (by index, int8 [n, ...]) as this graph's: without the channels that are gone,
+        whose constants are checked."""
+        return {i: self.channels[i].shrink(t) if i in self.channels else t for i, t in tensors.items()}
+
+
+def remove_dead_channels(
+    graph: Graph,
+    weights: Mapping[int, np.ndarray] | None = None,
+    data_terms: Mapping[int, np.ndarray] | None = None,
+) -> Alive:
+    """The graph with other `weights` (int8 [rows, K] by operator index, where given), without its dead channels.
+
+    `data_terms`, int16 [511] by operator index: layers that truncate their activations to s terms.
+    Input and output keep all channels, and every tensor keeps at least one.
+    """
+    data_terms = data_terms or {}
+    records = {op.index: params(graph, op) for op in graph.ops}
+    for index, values in (weights or {}).items():
+        records[index] = with_weights(records[index], values)
+    ranges = channel_ranges(graph, records, data_terms)
+    kept = _Liveness(graph, records, ranges, data_terms).kept()
+    channels = {
+        tensor: Channels(
+            np.flatnonzero(mask),
+            ranges[tensor].constant,
+            np.where(ranges[tensor].constant, ranges[tensor].low, 0).astype(np.int8),
+        )
+        for tensor, mask in kept.items()
+        if not mask.all()
+    }
+    return Alive(_Rewriter(graph, records, ranges, kept, data_terms).graph(), channels)
+
+
+# --- which channels are alive ----------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Liveness:
+    graph: Graph
+    records: Mapping[int, Params]
+    ranges: Mapping[int, Range]
+    data_terms: Mapping[int, np.ndarray]
+
+    def kept(self) -> dict[int, np.ndarray]:
+        """bool [channels] by tensor index: the least set that is closed under who reads whom."""
+        kept = {tensor: np.zeros(channels_of(self.graph, tensor), bool) for tensor in self.ranges}
+        for tensor in (*self.graph.inputs, *self.graph.outputs):
+            kept[tensor][:] = True
+        self._close(kept)
+        for mask in kept.values():
+            if not mask.any():
+                mask[0] = True
+                self._close(kept)
+        return kept
+
+    def _close(self, kept: dict[int, np.ndarray]) -> None:
+        before = -1
+        while before != (before := sum(int(mask.sum()) for mask in kept.values())):
+            for op in reversed(self.graph.ops):
+                self._step(op, kept)
+
+    def _step(self, op: Op, kept: dict[int, np.ndarray]) -> None:
+        record, output = self.records[op.index], op.outputs[0]
+        inputs = activations(op, record)
+        if isinstance(record, (ConvParams, FullyConnectedParams)):
+            kept[inputs[0]] |= self._reads(op, record, kept[output])
+            return
+        units = _units(record, [len(kept[i]) for i in inputs], len(kept[output]))
+        if units is None:
+            for tensor in inputs:
+                kept[tensor][:] |= kept[output].any()
+            kept[output][:] = True
+            return
+        count = len(kept[inputs[0]])
+        alive = np.zeros(count, bool)
+        for tensor, unit in zip((*inputs, output), units):
+            alive |= np.bincount(unit[kept[tensor]], minlength=count) > 0
+        for tensor, unit in zip((*inputs, output), units):
+            kept[tensor] |= alive[unit]
+
+    def _reads(self, op: Op, record: ConvParams | FullyConnectedParams, rows: np.ndarray) -> np.ndarray:
+        """bool [channels]: channels of the input that some row of `rows` reads and that are not constants to fold."""
+        x = self.ranges[op.inputs[0]]
+        if not _by_channel(record, len(x.low)):
+            return np.full(len(x.low), rows.any())
+        used = _taps_of(record, len(x.low))[rows].any(axis=(0, 1))
+        return used & ~_foldable(record, x, self.data_terms.get(op.index))
+
+
+def _units(record: Params, inputs: list[int], output: int) -> list[np.ndarray] | None:
+    """For each input and the output, int [channels]: the input channel that each channel stands or falls with.
+    None: channels cannot be told apart."""
+    own = np.arange(inputs[0])
+    if isinstance(record, DepthwiseParams):
+        return [own, np.arange(output) // record.depth_multiplier]
+    if isinstance(record, AddParams):
+        return [own, own, own]
+    if isinstance(record, (PoolParams, RequantizeParams)):
+        return [own, own]
+    if isinstance(record, PadParams) and record.before[2] == record.after[2] == 0:
+        return [own, own]
+    if isinstance(record, MeanParams) and record.inner == inputs[0] == output:
+        return [own, own]
+    if isinstance(record, ReshapeParams) and output % inputs[0] == 0:
+        return [own, np.arange(output) % inputs[0]]
+    return None
+
+
+def _by_channel(record: ConvParams | FullyConnectedParams, channels: int) -> bool:
+    """Whether each weight belongs to one channel of the input."""
+    return isinstance(record, ConvParams) or record.depth % channels == 0
+
+
+def _taps_of(record: ConvParams | FullyConnectedParams, channels: int) -> np.ndarray:
+    """bool [rows, taps, channels]: weights that are not zero."""
+    return record.weights.reshape(len(record.weights), -1, channels) != 0
+
+
+def _foldable(record: ConvParams | FullyConnectedParams, x: Range, data_terms: np.ndarray | None) -> np.ndarray:
+    """bool [channels]: constants that add the same to every sum."""
+    adds_nothing = seen(x, record.input_zero_point, data_terms).low == 0
+    padded = isinstance(record, ConvParams) and not taps_inside(record).all()
+    return x.constant & (adds_nothing | (not padded))
+
+
+# --- the smaller graph -------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Rewriter:
+    old: Graph
+    records: Mapping[int, Params]
+    ranges: Mapping[int, Range]
+    kept: Mapping[int, np.ndarray]
+    data_terms: Mapping[int, np.ndarray]
+
+    def graph(self) -> Graph:
+        """New activations at their old indices; new constants behind all tensors."""
+        tensors = [self._activation(tensor) for tensor in self.old.tensors]
+        ops = []
+        for op in self.old.ops:
+            record = self.records[op.index]
+            if isinstance(record, DotParams):
+                first = len(tensors)
+                tensors += [replace(t, index=first + i) for i, t in enumerate(self._constants(op, record))]
+                ops.append(replace(op, inputs=(op.inputs[0], first, first + 1)))
+            elif isinstance(record, ReshapeParams):
+                shape = list(tensors[op.outputs[0]].shape)
+                ops.append(replace(op, inputs=op.inputs[:1], options={**op.options, "new_shape": shape}))
+            else:
+                ops.append(op)
+        return replace(self.old, tensors=tuple(tensors), ops=tuple(ops))
+
+    def _activation(self, tensor: Tensor) -> Tensor:
+        mask = self.kept.get(tensor.index)
+        if mask is None or mask.all():
+            return tensor
+        return replace(tensor, shape=(*tensor.shape[:-1], int(mask.sum())))
+
+    def _constants(self, op: Op, record: DotParams) -> tuple[Tensor, Tensor]:
+        """Weights and bias of what is left of a layer."""
+        rows = self.kept[op.outputs[0]]
+        old = self.old.tensor(op.inputs[1])
+        values = self._weights(op, record, rows)
+        axis = 3 if isinstance(record, DepthwiseParams) else 0
+        weights = replace(old, shape=values.shape, data=values, quantization=_scales_of(old.quantization, rows, axis))
+        bias = self._bias(op, record)[rows]
+        return weights, Tensor(0, f"{old.name} bias", bias.shape, "int32", self._bias_scales(op, rows), bias)
+
+    def _weights(self, op: Op, record: DotParams, rows: np.ndarray) -> np.ndarray:
+        """int8, in TFLite's layout."""
+        if isinstance(record, DepthwiseParams):
+            return np.ascontiguousarray(record.weights[rows].T.reshape(1, *record.kernel, -1))
+        columns = self.kept[op.inputs[0]]
+        if _by_channel(record, len(columns)):
+            columns = np.tile(columns, record.weights.shape[1] // len(columns))
+        else:
+            columns = np.ones(record.weights.shape[1], bool)
+        values = record.weights[rows][:, columns]
+        return values.reshape(len(values), *record.kernel, -1) if isinstance(record, ConvParams) else values
+
+    def _bias(self, op: Op, record: DotParams) -> np.ndarray:
+        """int32 [rows], with the constants that were taken out; modulo 2^32, as sums are."""
+        x, gone = self.ranges[op.inputs[0]], ~self.kept[op.inputs[0]]
+        bias = record.bias.astype(np.int64)
+        if not isinstance(record, DepthwiseParams) and gone.any():
+            weights = record.weights.reshape(len(bias), -1, len(gone)).sum(axis=1, dtype=np.int64)
+            values = seen(x, record.input_zero_point, self.data_terms.get(op.index)).low
+            bias = bias + weights @ np.where(gone & x.constant, values, 0)
+        return (bias & 0xFFFFFFFF).astype(np.uint32).view(np.int32)
+
+    def _bias_scales(self, op: Op, rows: np.ndarray) -> Quantization | None:
+        """Of the bias in the file; without one, what TFLite expects it to be."""
+        if len(op.inputs) > 2 and op.inputs[2] >= 0:
+            return _scales_of(self.old.tensor(op.inputs[2]).quantization, rows, 0)
+        scale = self.old.tensor(op.inputs[0]).quantization.scale * self.old.tensor(op.inputs[1]).quantization.scale
+        return _scales_of(Quantization(scale, np.zeros(scale.shape, np.int64)), rows, 0)
+
+
+def _scales_of(quantization: Quantization | None, rows: np.ndarray, axis: int) -> Quantization | None:
+    """The quantisation of some rows of a tensor whose rows lie along `axis`."""
+    if quantization is None or quantization.per_tensor:
+        return quantization
+    return Quantization(quantization.scale[rows], np.broadcast_to(quantization.zero_point, rows.shape)[rows], axis)
