@@ -25,6 +25,7 @@ from edge_tr.report.progress import Progress
 from edge_tr.tune import report as tune_report
 from edge_tr.tune import tuning
 from edge_tr.tune.points import Settings
+from edge_tr.tune.workers import DaskCluster, LocalProcesses
 
 DEMO_BOARD = "mps2-an386"
 FIRST_STEPS = """\
@@ -136,6 +137,9 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("-o", dest="out", type=Path, metavar="FILE", default=Path("budget.toml"), help="%(default)s")
     command.add_argument("--data", type=Path, metavar="TEST.npz", help="x, y: to report on, never tuned on")
     command.add_argument("--seed", type=int, default=0, metavar="N", help="%(default)s")
+    where = command.add_mutually_exclusive_group()
+    where.add_argument("--jobs", type=int, metavar="N", help="processes; default: one for each core")
+    where.add_argument("--cluster", metavar="tcp://HOST:PORT", help="a Dask scheduler whose workers compute instead")
 
     _command(commands, "boards", _boards, "list the boards, their memory, and how far each is verified")
     command = _command(commands, "demo", _demo, "build, flash and check the digits model on an emulated board")
@@ -234,15 +238,17 @@ def _tune(arguments: argparse.Namespace) -> int:
     names = ("max_loss", "max_terms", "max_cycles", "max_flash")
     goal = tuning.goal_of(**{name: getattr(arguments, name) for name in names})
     isa = "c" if arguments.target is None else isa_of(boards.load(arguments.target).core)
-    result = tuning.tune(
-        arguments.model,
-        arguments.calibration,
-        arguments.out,
-        goal,
-        settings=Settings(group=arguments.group, seed=arguments.seed, isa=isa),
-        data=arguments.data,
-        progress=_progress(arguments),
-    )
+    with DaskCluster(arguments.cluster) if arguments.cluster else LocalProcesses(arguments.jobs) as workers:
+        result = tuning.tune(
+            arguments.model,
+            arguments.calibration,
+            arguments.out,
+            goal,
+            settings=Settings(group=arguments.group, seed=arguments.seed, isa=isa),
+            data=arguments.data,
+            workers=workers,
+            progress=_progress(arguments),
+        )
     page = arguments.out.with_suffix(".html")
     page.write_text(tune_report.html(result), encoding="utf-8")
     where = f"written: {arguments.out.with_suffix('.toml')}, .tflite, .html; build with --budget"

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -18,9 +18,10 @@ from edge_tr.tr.reveal import MAX_GROUP
 from edge_tr.tune.cost import Layer, cost, estimate, slots
 from edge_tr.tune.descent import MAX_TERMS, PASSES, anneal, group_sums, limited, terms_of
 from edge_tr.tune.quality import quality
-from edge_tr.tune.select import Calibration, Choose, Problem, Selection, rewritten, select
+from edge_tr.tune.select import Calibration, Choose, Problem, Selection, calibrate, rewritten, select
+from edge_tr.tune.workers import InProcess, Workers
 
-ALGORITHM = 1
+ALGORITHM = 2
 """Counts up when the same settings give another result, so that kept points are not reused."""
 
 
@@ -65,15 +66,40 @@ class Point:
     most: Mapping[str, int]
 
 
+@dataclass(frozen=True)
+class Source:
+    """What all points of a tuning start from: a model file, calibration inputs int8 [n, ...], a seed."""
+
+    data: bytes
+    x: np.ndarray
+    seed: int
+
+    @property
+    def key(self) -> str:
+        """Of the same contents."""
+        digest = hashlib.sha256(hashlib.sha256(self.data).digest())
+        digest.update(np.ascontiguousarray(self.x).tobytes())
+        return f"{digest.hexdigest()}-{self.seed}"
+
+
+@dataclass(frozen=True)
+class Request:
+    """A point to be computed, and its key."""
+
+    key: str
+    price: float
+    settings: Settings
+
+
 class Points:
     """Computes points, or finds them finished in a folder."""
 
-    def __init__(self, calibration: Calibration, settings: Settings, folder: Path) -> None:
+    def __init__(self, source: Source, settings: Settings, folder: Path, workers: Workers | None = None) -> None:
         self.computed = 0
-        self._calibration = calibration
+        self._source, self._source_key = source, source.key
         self._settings = settings
         self._folder = folder
-        self._data_key = hashlib.sha256(np.ascontiguousarray(calibration.x).tobytes()).hexdigest()
+        self._workers = workers or InProcess()
         if settings.group is not None and not 1 <= settings.group <= MAX_GROUP:
             raise UsageError(f"--group {settings.group}: use 1 to {MAX_GROUP} weights a group")
         try:
@@ -81,23 +107,35 @@ class Points:
         except OSError as error:
             raise UsageError(f"cannot keep points in {folder}: {error.strerror}; choose another -o") from error
 
-    def at(self, price: float, emphasis: float) -> Point:
-        """The point at this price."""
-        settings = replace(self._settings, emphasis=emphasis)
-        key = self._key(price, settings)
-        return self._read(key) or self._compute(key, price, settings)
+    def at(
+        self, wanted: Sequence[tuple[float, float]], finished: Callable[[Point], None] = lambda point: None
+    ) -> list[Point]:
+        """The points at these (price, emphasis), in this order; `finished` is called as they come."""
+        requests = [self._request(price, emphasis) for price, emphasis in wanted]
+        points = {request.key: self._read(request.key) for request in requests}
+        for point in filter(None, points.values()):
+            finished(point)
+        missing = list({r.key: r for r in requests if points[r.key] is None}.values())
+        for index, (point, selection) in self._workers.run(compute, self._source, missing):
+            self._write(point, selection)
+            self.computed += 1
+            points[missing[index].key] = point
+            finished(point)
+        return [points[request.key] for request in requests]
 
     def selection(self, point: Point) -> Selection:
         """The weights and biases of a point that `at` gave."""
         with np.load(self._file(point.key)) as arrays:
             weights, biases = (
-                {layer.index: arrays[f"{kind}{layer.index}"] for layer in self._calibration.layers} for kind in "wb"
+                {int(name[1:]): arrays[name] for name in arrays.files if name[0] == kind and name[1:].isdigit()}
+                for kind in "wb"
             )
             return Selection(weights, biases, arrays["output"])
 
-    def _key(self, price: float, settings: Settings) -> str:
-        parts = [ALGORITHM, self._calibration.graph.sha256, self._data_key, asdict(settings), price]
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+    def _request(self, price: float, emphasis: float) -> Request:
+        settings = replace(self._settings, emphasis=emphasis)
+        parts = [ALGORITHM, self._source_key, asdict(settings), price]
+        return Request(hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32], price, settings)
 
     def _file(self, key: str) -> Path:
         return self._folder / f"{key}.npz"
@@ -109,28 +147,6 @@ class Points:
         except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
             return None
 
-    def _compute(self, key: str, price: float, settings: Settings) -> Point:
-        calibration = _emphasised(self._calibration, settings.emphasis)
-        layers = calibration.layers
-        selection = select(calibration, _chooser(settings, price))
-        most = {} if settings.group is None else _most(layers, selection, settings.group)
-        sums = cost(layers, selection.weights, settings.group, most)
-        close = quality(calibration.output, selection.output, calibration.graph.ops[-1].kind == "SOFTMAX")
-        cycles, flash = estimate(parse(rewritten(calibration, selection)), settings.isa)
-        point = Point(
-            key=key,
-            price=price,
-            emphasis=settings.emphasis,
-            **asdict(sums),
-            **asdict(close),
-            cycles_estimated=cycles,
-            flash_estimated=flash,
-            most={layer.name: most[layer.index] for layer in layers if layer.index in most},
-        )
-        self._write(point, selection)
-        self.computed += 1
-        return point
-
     def _write(self, point: Point, selection: Selection) -> None:
         """Whole or not at all: an interrupted run leaves no half file under the final name."""
         arrays = {f"w{index}": weights for index, weights in selection.weights.items()}
@@ -138,6 +154,42 @@ class Points:
         partial = self._folder / f"{point.key}.partial-{os.getpid()}.npz"
         np.savez(partial, point=json.dumps(asdict(point)), output=selection.output, **arrays)
         partial.replace(self._file(point.key))
+
+
+def compute(source: Source, request: Request) -> tuple[Point, Selection]:
+    """One point, in whatever process."""
+    settings = request.settings
+    calibration = _emphasised(calibrated(source), settings.emphasis)
+    layers = calibration.layers
+    selection = select(calibration, _chooser(settings, request.price))
+    most = {} if settings.group is None else _most(layers, selection, settings.group)
+    sums = cost(layers, selection.weights, settings.group, most)
+    close = quality(calibration.output, selection.output, calibration.graph.ops[-1].kind == "SOFTMAX")
+    cycles, flash = estimate(parse(rewritten(calibration, selection)), settings.isa)
+    point = Point(
+        key=request.key,
+        price=request.price,
+        emphasis=settings.emphasis,
+        **asdict(sums),
+        **asdict(close),
+        cycles_estimated=cycles,
+        flash_estimated=flash,
+        most={layer.name: most[layer.index] for layer in layers if layer.index in most},
+    )
+    return point, selection
+
+
+_calibrations: dict[str, Calibration] = {}
+"""The last source's, by its key."""
+
+
+def calibrated(source: Source) -> Calibration:
+    """Computed once in a process, not once a point."""
+    key = source.key
+    if key not in _calibrations:
+        _calibrations.clear()
+        _calibrations[key] = calibrate(source.data, source.x, source.seed)
+    return _calibrations[key]
 
 
 def _emphasised(calibration: Calibration, emphasis: float) -> Calibration:

@@ -1,8 +1,11 @@
-"""Which prices to try: a ladder over the useful range, then bisection towards what the user asked for."""
+"""Which prices to try: a ladder over the useful range, then ever smaller steps towards what the user asked for.
+
+Points are asked for several at a time, so that workers compute them side by side; which ones does not depend on
+how many workers there are.
+"""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -22,14 +25,15 @@ BELOW, ABOVE = 2, 3
 """Rungs around the middle; more only if the goal is outside."""
 MAX_RUNGS = 12
 MIDDLE_TRIES = 6
-BISECTIONS = 4
-"""Halvings of a rung: terms settle to about 2 %."""
+REFINEMENTS = 3
+"""Divisions of a rung by PARTS: terms settle to about 2 %."""
+PARTS = 3
 EMPHASES = (1.0, 4.0, 16.0)
 STEEPNESS = 4.5
 """About how the divergence falls with the terms, as their power: makes points of different terms comparable."""
 
-At = Callable[[float, float], Point]
-"""The point at (price, emphasis)."""
+At = Callable[[Sequence[tuple[float, float]]], Sequence[Point]]
+"""The points at some (price, emphasis), in their order."""
 
 
 @dataclass(frozen=True)
@@ -56,24 +60,29 @@ class Found:
 
 def steps_at_most() -> int:
     """How many points a search computes when the goal lies on the ladder: for the time left."""
-    return MIDDLE_TRIES + len(EMPHASES) + 1 + BELOW + ABOVE + BISECTIONS
+    return MIDDLE_TRIES + len(EMPHASES) + 2 + BELOW + ABOVE + REFINEMENTS * (PARTS - 1)
 
 
 def search(at: At, layers: Sequence[Layer], first_price: float, goal: Goal) -> Found:
     """Try prices until the goal is bracketed closely. UsageError when no price reaches it."""
     lossless = _lossless_per_mac(layers)
-    middle = _middle(lambda price: at(price, EMPHASES[0]), first_price, MIDDLE * lossless)
-    emphasis = _emphasis(lambda e: _score(at(middle, e)))
-    points = [at(middle * RATIO**rung, emphasis) for rung in range(-BELOW, ABOVE + 1)]
+    middle = _middle(lambda price: at([(price, EMPHASES[0])])[0], first_price, MIDDLE * lossless)
+    emphasis = _emphasis(lambda emphases: at([(middle, e) for e in emphases]))
+
+    def points_at(*prices: float) -> Sequence[Point]:
+        return at([(price, emphasis) for price in prices])
+
+    points = [*points_at(*(middle * RATIO**rung for rung in range(-BELOW, ABOVE + 1)))]
     while len(points) < MAX_RUNGS and all(goal.met(p) == goal.met(points[0]) for p in points):
         up = goal.met(points[0]) == goal.rises
         price = points[-1].price * RATIO if up else points[0].price / RATIO
-        points = sorted([*points, at(price, emphasis)], key=lambda p: p.price)
-    for _ in range(BISECTIONS):
+        points = sorted([*points, *points_at(price)], key=lambda p: p.price)
+    for _ in range(REFINEMENTS):
         edge = _edge(points, goal)
         if edge is None:
             break
-        points.insert(edge + 1, at(math.sqrt(points[edge].price * points[edge + 1].price), emphasis))
+        low, high = points[edge].price, points[edge + 1].price
+        points[edge + 1 : edge + 1] = points_at(*(low * (high / low) ** (i / PARTS) for i in range(1, PARTS)))
     distinct = {(p.terms_per_mac, p.divergence): p for p in points}
     return Found(tuple(distinct.values()), _choose(list(distinct.values()), goal), lossless)
 
@@ -88,7 +97,8 @@ def first_price(calibration: Calibration) -> float:
         macs.append(layer.macs)
     order = np.argsort(prices)
     share = np.cumsum(np.array(macs)[order]) / sum(macs)
-    return max(float(np.array(prices)[order][np.searchsorted(share, 0.5)]), 1e-12)
+    guess = max(float(np.array(prices)[order][np.searchsorted(share, 0.5)]), 1e-12)
+    return float(f"{guess:.2g}")  # sums in another order give the same price, so the same points
 
 
 def _lossless_per_mac(layers: Sequence[Layer]) -> float:
@@ -106,10 +116,10 @@ def _middle(at: Callable[[float], Point], price: float, target: float) -> float:
     return price
 
 
-def _emphasis(score: Callable[[float], float]) -> float:
+def _emphasis(at: Callable[[Sequence[float]], Sequence[Point]]) -> float:
     """The emphasis with the lowest score: of three far apart, then of the best one's neighbours."""
-    best = min(EMPHASES, key=score)
-    return min((best, best / 2, best * 2), key=score)
+    best = min(at(EMPHASES), key=_score).emphasis
+    return min(at((best, best / 2, best * 2)), key=_score).emphasis
 
 
 def _score(point: Point) -> float:

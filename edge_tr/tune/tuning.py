@@ -18,10 +18,11 @@ from edge_tr.golden.run import run
 from edge_tr.golden.samples import read_samples
 from edge_tr.ir import tflite
 from edge_tr.ir.graph import Graph
-from edge_tr.tune.points import Point, Points, Settings
+from edge_tr.tune.points import Point, Points, Settings, Source, calibrated
 from edge_tr.tune.quality import accuracy, quality
-from edge_tr.tune.search import Goal, first_price, search, steps_at_most
-from edge_tr.tune.select import Calibration, calibrate, rewritten
+from edge_tr.tune.search import At, Goal, first_price, search, steps_at_most
+from edge_tr.tune.select import Calibration, rewritten
+from edge_tr.tune.workers import InProcess, Workers
 
 Progress = Callable[[str, int, int, str], None]
 """Called as progress(what, done, total, unit)."""
@@ -69,23 +70,26 @@ def tune(
     *,
     settings: Settings | None = None,
     data: Path | None = None,
+    workers: Workers | None = None,
     progress: Progress = lambda what, done, total, unit: None,
 ) -> Tuning:
     """Tune `model` on the inputs in `calibration` until `goal` is met; writes `out` and what belongs to it.
 
+    `workers` compute the points (default: this process); the result does not depend on which.
     Raises UsageError when `data` is not a set of its own, or when no choice of terms reaches the goal.
     """
     out = out.with_suffix(".toml")
     content = tflite.read_file(model)
     graph = tflite.parse(content)
-    settings = settings or Settings()
+    settings, workers = settings or Settings(), workers or InProcess()
     x, _ = read_samples(calibration, graph)
     test = None if data is None else _test(graph, data, x)
     progress("tuning", 0, steps_at_most(), "point")
-    shared = calibrate(content, x, settings.seed)
-    points = Points(shared, settings, out.with_suffix(".work"))
+    source = Source(content, x, settings.seed)
+    shared = calibrated(source)
+    points = Points(source, settings, out.with_suffix(".work"), workers)
     found = search(_counted(points, progress), shared.layers, first_price(shared), goal)
-    rows = _rows(shared, points, found.points, test, progress)
+    rows = _rows(shared, points, found.points, test, workers, progress)
     chosen = next(row for row in rows if row.point is found.chosen)
     _write(out, shared, points, chosen.point, settings)
     return Tuning(
@@ -115,35 +119,44 @@ def _test(graph: Graph, path: Path, calibration: np.ndarray) -> Test:
     return Test(x, labels, run(graph, x).output)
 
 
-def _counted(points: Points, progress: Progress) -> Callable[[float, float], Point]:
+def _counted(points: Points, progress: Progress) -> At:
     """`points.at` that reports its progress."""
     done = 0
 
-    def at(price: float, emphasis: float) -> Point:
+    def finished(_: Point) -> None:
         nonlocal done
-        point = points.at(price, emphasis)
         done += 1
         progress("tuning", min(done, steps_at_most() - 1), steps_at_most(), "point")
-        return point
 
-    return at
+    return lambda wanted: points.at(wanted, finished)
 
 
 def _rows(
-    shared: Calibration, points: Points, found: Sequence[Point], test: Test | None, progress: Progress
+    shared: Calibration,
+    points: Points,
+    found: Sequence[Point],
+    test: Test | None,
+    workers: Workers,
+    progress: Progress,
 ) -> tuple[Row, ...]:
     """The points with their figures on the test set."""
     if test is None:
         return tuple(Row(point, None, None) for point in found)
-    rows = []
-    softmax = shared.graph.ops[-1].kind == "SOFTMAX"
-    for done, point in enumerate(found):
-        progress("testing", done, len(found), "point")
-        output = run(tflite.parse(rewritten(shared, points.selection(point))), test.x).output
-        right = None if test.labels is None else accuracy(output, test.labels)
-        rows.append(Row(point, quality(test.output, output, softmax).agreement, right))
-    progress("testing", len(found), len(found), "point")
-    return tuple(rows)
+    models = [rewritten(shared, points.selection(point)) for point in found]
+    rows = {}
+    progress("testing", 0, len(found), "point")
+    for index, (agreement, right) in workers.run(_measure, test, models):
+        rows[index] = Row(found[index], agreement, right)
+        progress("testing", len(rows), len(found), "point")
+    return tuple(rows[index] for index in range(len(found)))
+
+
+def _measure(test: Test, model: bytes) -> tuple[float, float | None]:
+    """(agreement with the original, accuracy if there are labels) of a model file, in %."""
+    graph = tflite.parse(model)
+    output = run(graph, test.x).output
+    right = None if test.labels is None else accuracy(output, test.labels)
+    return quality(test.output, output, graph.ops[-1].kind == "SOFTMAX").agreement, right
 
 
 def _write(out: Path, shared: Calibration, points: Points, point: Point, settings: Settings) -> None:
