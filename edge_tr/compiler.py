@@ -282,7 +282,7 @@ def _layer_record(program: Program, layer: Layer, symbols: Mapping[str, int]) ->
         terms_per_weight=round(dot.terms / dot.weights, 4) if dot else 0.0,
         budget=str(dot.setting) if dot else "",
         data_terms=dot.setting.data_terms if dot else None,
-        kernel=dot.kernel.name if dot else "reference",
+        kernel=layer.kernel_name,
         flash_bytes=sum(own),
         cycles_estimated=dot.estimate.cycles if dot else None,
     )

@@ -112,6 +112,8 @@ def _lookup(layer: Layer) -> tuple[str, np.ndarray | None]:
 def _arrays(layer: Layer) -> tuple[tuple[str, str, np.ndarray], ...]:
     if isinstance(layer.params, SoftmaxParams):
         return (("int32_t", f"{layer.name}_exponential", softmax_exponentials(layer.params)),)
+    if layer.shares is not None:
+        return tuple(("int32_t", f"{layer.name}_{n}", getattr(layer.shares, n)) for n in ("first", "second"))
     if layer.dot is None:
         return ()
     requant = layer.params.requant
@@ -165,6 +167,8 @@ def _(params: PoolParams, layer: Layer) -> tuple[str, str, Initialisers]:
 
 @_call.register
 def _(params: AddParams, layer: Layer) -> tuple[str, str, Initialisers]:
+    if layer.shares is not None:
+        return "tr_add_tables", "tr_add_tables", _shares(params, layer)
     factors = f"{_factor(params.requant1)}, {_factor(params.requant2)}"
     return (
         "tr_add",
@@ -180,6 +184,13 @@ def _(params: AddParams, layer: Layer) -> tuple[str, str, Initialisers]:
             "maximum": integer(params.activation[1]),
         },
     )
+
+
+def _shares(params: AddParams, layer: Layer) -> Initialisers:
+    shares, (low, high) = layer.shares, params.activation
+    tables = {"size": f"{params.size}u", "first": f"{layer.name}_first", "second": f"{layer.name}_second"}
+    rounding = {"above": integer(shares.above), "below": integer(shares.below), "fraction": f"{shares.fraction}u"}
+    return tables | rounding | {"minimum": integer(low), "maximum": integer(high)}
 
 
 @_call.register

@@ -9,13 +9,14 @@ import numpy as np
 from edge_tr.errors import ModelError, UsageError
 from edge_tr.ir.dead import Alive, remove_dead_channels
 from edge_tr.ir.graph import Graph, Op, Tensor
-from edge_tr.ir.params import DotParams, Params, ReshapeParams, params
+from edge_tr.ir.params import AddParams, DotParams, Params, ReshapeParams, params
 from edge_tr.lower.budget import Budget, check_names
 from edge_tr.lower.cost import Work
 from edge_tr.lower.dot import DotProduct, candidates
 from edge_tr.lower.kernels import KernelChoice
 from edge_tr.lower.memory import Buffer, MemoryPlan, plan
 from edge_tr.lower.select import Selection, pareto, select
+from edge_tr.lower.sums import AddTables, add_tables
 from edge_tr.tr.reveal import reveal, truncate_data
 
 
@@ -32,7 +33,15 @@ class Layer:
     output_bytes: int
     tensor_name: str
     dot: DotProduct | None
-    macs_removed: int = 0
+    shares: AddTables | None
+    macs_removed: int
+
+    @property
+    def kernel_name(self) -> str:
+        """What computes the layer, as reports call it."""
+        if self.dot is not None:
+            return self.dot.kernel.name
+        return "tables" if self.shares is not None else "reference"
 
 
 @dataclass(frozen=True)
@@ -173,7 +182,8 @@ def _layer(
     output = graph.tensor(op.outputs[0])
     final = record if dot is None else dot.params
     removed = 0 if dot is None else Work.of(given, 0).macs - dot.macs
-    return Layer(layer_name(op), op, final, inputs, output.index, output.size, output.name, dot, removed)
+    shares = add_tables(record) if isinstance(record, AddParams) else None
+    return Layer(layer_name(op), op, final, inputs, output.index, output.size, output.name, dot, shares, removed)
 
 
 def _buffers(graph: Graph, layers: tuple[Layer, ...], aliases: dict[int, int]) -> list[Buffer]:

@@ -16,3 +16,16 @@ void tr_add(const struct tr_add *layer, const int8_t *input0, const int8_t *inpu
         output[i] = tr_clamp(scaled + layer->output_zero_point, layer->minimum, layer->maximum);
     }
 }
+
+void tr_add_tables(const struct tr_add_tables *layer, const int8_t *input0, const int8_t *input1, int8_t *output)
+{
+    const struct tr_add_tables at = *layer; /* stores of int8 may alias anything */
+    const int32_t *first = at.first + 128;
+    const int32_t *second = at.second + 128;
+    for (const int8_t *end = input0 + at.size; input0 < end; input0++, input1++, output++) {
+        int32_t sum = first[*input0] + second[*input1];
+        int32_t result = (sum + (sum < 0 ? at.below : at.above)) >> at.fraction;
+        result = result < at.minimum ? at.minimum : result;
+        *output = (int8_t)(result > at.maximum ? at.maximum : result);
+    }
+}
