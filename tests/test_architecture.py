@@ -24,7 +24,7 @@ FLOORS = (
     {"ir"},
     {"golden"},
     {"lower"},
-    {"tune"},
+    {"tune", "training"},
     {"codegen"},
     {"target"},
     {"report"},
