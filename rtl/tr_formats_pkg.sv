@@ -7,9 +7,11 @@ package tr_formats_pkg;
   localparam int TableVersion = 1;  // Version of the table format.
   localparam int NoTerm = 15;  // Exponent of a term word that carries no term (an empty group's only word).
   localparam int MaxGroup = 256;  // Largest group size: TermWord.index counts within a group.
+  localparam int ListBlock = 256;  // Layout LISTS: elements of the reduction axis that one byte can tell apart.
   localparam int TableLayoutTerms = 0;  // 16-bit TermWords, group after group, largest term of a group first.
   localparam int TableLayoutPlanes = 1;  // 16-bit offsets into pre-shifted activations, highest exponent first.
   localparam int TableLayoutInt8 = 2;  // Plain int8 weights, for the multiply baseline.
+  localparam int TableLayoutLists = 3;  // Bytes: runs of element numbers, exponent after exponent, each behind a ListRun.
   localparam int TableHeaderBits = 256;  // Before every weight table.
   localparam int TableHeaderMagicLsb = 0;
   localparam int TableHeaderMagicBits = 32;  // TABLE_MAGIC.
@@ -52,6 +54,21 @@ package tr_formats_pkg;
   localparam int PlaneOffsetBits = 16;  // Where a pre-shifted activation lies: exponent * depth + index, so x << exponent is one load.
   localparam int PlaneOffsetOffsetLsb = 0;
   localparam int PlaneOffsetOffsetBits = 16;  // Below 65536, so depth * (highest exponent + 1) is at most that.
+  localparam int ListRunBits = 32;  // Layout LISTS: accumulators are doubled, `added` activations added, then `subtracted` ones subtracted.
+  localparam int ListRunAddedLsb = 0;
+  localparam int ListRunAddedBits = 8;  // How many of the bytes that follow name activations to add.
+  localparam int ListRunSubtractedLsb = 8;
+  localparam int ListRunSubtractedBits = 8;  // How many bytes behind those name activations to subtract.
+  localparam int ListRunBlockLsb = 16;
+  localparam int ListRunBlockBits = 8;  // The named elements are LIST_BLOCK * block + byte.
+  localparam int ListRunDoubleLsb = 24;
+  localparam int ListRunDoubleBits = 3;  // How often the accumulators are doubled first.
+  localparam int ListRunFlushLsb = 27;
+  localparam int ListRunFlushBits = 1;  // 1: at the end the accumulators are added to the sums and cleared.
+  localparam int ListRunShiftLsb = 28;
+  localparam int ListRunShiftBits = 3;  // With flush: by how many bits the sums are shifted left after that.
+  localparam int ListRunLastLsb = 31;
+  localparam int ListRunLastBits = 1;  // 1 on the last run of a row.
 
   // ---- Firmware image ----
   localparam int ImageMagic = 32'h4d495254;  // First word of the header, 'TRIM'.

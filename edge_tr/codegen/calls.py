@@ -22,6 +22,7 @@ from edge_tr.ir.params import (
     SoftmaxParams,
 )
 from edge_tr.lower.generated import Code, Function
+from edge_tr.lower.kernels import ListKernel, TableKernel
 from edge_tr.lower.program import Layer, Program
 
 Initialisers = dict[str, str]
@@ -93,7 +94,7 @@ def constants_of(program: Program, layer: Layer) -> LayerCode:
         output=program.offset(layer.output),
         output_bytes=layer.output_bytes,
         scratch=None if dot is None else program.memory.offsets[layer.name],
-        scratch_type="int32_t" if dot is not None and isinstance(dot.body, Code) else "int16_t",
+        scratch_type="int16_t" if dot is not None and isinstance(dot.kernel, TableKernel) else "int32_t",
         arrays=_arrays(layer),
         lookup_name=lookup_name,
         lookup=lookup,
@@ -253,21 +254,25 @@ def _table_dot(layer: Layer) -> Initialisers:
     }
 
 
-def _code_dot(layer: Layer) -> Initialisers:
+def _pixels(layer: Layer, shapes: Initialisers) -> str:
+    """struct tr_pixels."""
     lookup_name, _ = _lookup(layer)
-    sweeps = isinstance(layer.params, DepthwiseParams)
-    return {
-        "padding": "0" if lookup_name else integer(layer.params.input_zero_point),
-        "data_terms": lookup_name or "0",
-        "planes" if sweeps else "code": f"{layer.name}_planes" if sweeps else f"{layer.name}_code",
-        "to": _output(layer),
-    }
+    padding = "0" if lookup_name else integer(layer.params.input_zero_point)
+    fields = shapes | {"padding": padding, "data_terms": lookup_name or "0"}
+    return f"{{{', '.join(f'.{name} = {value}' for name, value in fields.items())}}}"
 
 
 def _convolution(layer: Layer, function: str, shapes: Initialisers, window: str) -> tuple[str, str, Initialisers]:
-    if isinstance(layer.dot.body, Code):
-        return "tr_pairs", f"{function}_pairs", shapes | {"window": window} | _code_dot(layer)
-    return "tr_convolution", function, shapes | {"window": window} | _table_dot(layer)
+    shapes, kernel = shapes | {"window": window}, layer.dot.kernel
+    if isinstance(kernel, TableKernel):
+        return "tr_convolution", function, shapes | _table_dot(layer)
+    if isinstance(kernel, ListKernel):
+        fields = {"pixels": _pixels(layer, shapes), "table": f"{layer.name}_table", "to": _output(layer)}
+        rows = isinstance(layer.params, FullyConnectedParams)
+        return "tr_lists", "tr_fully_connected_lists" if rows else f"{function}_lists", fields
+    name = "planes" if isinstance(layer.params, DepthwiseParams) else "code"
+    fields = {"pixels": _pixels(layer, shapes), name: f"{layer.name}_{name}", "to": _output(layer)}
+    return "tr_pairs", f"{function}_pairs", fields
 
 
 def _shape(shape: tuple[int, int, int]) -> str:

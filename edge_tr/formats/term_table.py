@@ -26,6 +26,7 @@ LAYOUT = Enumeration(
         Constant("TERMS", 0, "16-bit TermWords, group after group, largest term of a group first."),
         Constant("PLANES", 1, "16-bit offsets into pre-shifted activations, highest exponent first."),
         Constant("INT8", 2, "Plain int8 weights, for the multiply baseline."),
+        Constant("LISTS", 3, "Bytes: runs of element numbers, exponent after exponent, each behind a ListRun."),
     ),
 )
 
@@ -53,6 +54,22 @@ PLANE_OFFSET = Record(
     (Field("offset", 16, "Below 65536, so depth * (highest exponent + 1) is at most that."),),
 )
 
+LIST_BLOCK = Constant("LIST_BLOCK", 256, "Layout LISTS: elements of the reduction axis that one byte can tell apart.")
+
+LIST_RUN = Record(
+    "ListRun",
+    "Layout LISTS: accumulators are doubled, `added` activations added, then `subtracted` ones subtracted.",
+    (
+        Field("added", 8, "How many of the bytes that follow name activations to add."),
+        Field("subtracted", 8, "How many bytes behind those name activations to subtract."),
+        Field("block", 8, "The named elements are LIST_BLOCK * block + byte."),
+        Field("double", 3, "How often the accumulators are doubled first."),
+        Field("flush", 1, "1: at the end the accumulators are added to the sums and cleared."),
+        Field("shift", 3, "With flush: by how many bits the sums are shifted left after that."),
+        Field("last", 1, "1 on the last run of a row."),
+    ),
+)
+
 TABLE_HEADER = Record(
     "TableHeader",
     "Before every weight table.",
@@ -75,12 +92,12 @@ TABLE_HEADER = Record(
 FORMAT = Format(
     "Weight tables",
     __doc__ or "",
-    (TABLE_MAGIC, TABLE_VERSION, NO_TERM, MAX_GROUP),
+    (TABLE_MAGIC, TABLE_VERSION, NO_TERM, MAX_GROUP, LIST_BLOCK),
     (LAYOUT,),
-    (TABLE_HEADER, TERM_WORD, PLANE_ROW, PLANE_OFFSET),
+    (TABLE_HEADER, TERM_WORD, PLANE_ROW, PLANE_OFFSET, LIST_RUN),
 )
 
-_WORD_DTYPE = {LAYOUT.TERMS: "<u2", LAYOUT.PLANES: "<u2", LAYOUT.INT8: "<i1"}
+_WORD_DTYPE = {LAYOUT.TERMS: "<u2", LAYOUT.PLANES: "<u2", LAYOUT.INT8: "<i1", LAYOUT.LISTS: "<u1"}
 
 
 @dataclass(frozen=True)

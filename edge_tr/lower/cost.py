@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from edge_tr.ir.params import DepthwiseParams, DotParams, FullyConnectedParams
 from edge_tr.lower.generated import Code, plane_shape
+from edge_tr.lower.lists import PIXELS, Lists
 from edge_tr.lower.machines import MACHINES
 from edge_tr.lower.straightline import Flush, Load
 
@@ -65,6 +66,10 @@ class Costs:
     pair_term: float  # term-pairs: one weight term with all of an activation's
     encode: float  # term-pairs: one activation into terms
     mac: float  # int8
+    list_term: float  # one term of a list, for eight pixels
+    list_run: float
+    list_flush: float  # of eight pixels
+    byte_term: float  # one term of a list, for one pixel
     call: float  # one call of generated code
     load_bytes: float
     add_bytes: float
@@ -72,11 +77,11 @@ class Costs:
 
 
 COSTS = {
-    "c": Costs(8, 5, 4, 2, 10, 1, 12, 30, 1, 10, 4, 4, 30),
-    "armv6-m": Costs(30, 16, 15, 8, 45, 7.5, 90, 150, 8.8, 60, 2.1, 2, 22),
-    "armv7-m": Costs(20, 11, 9, 5, 30, 6, 60, 90, 5, 40, 4, 4, 26),
-    "rv32": Costs(32, 14, 13, 7, 40, 8, 65, 110, 9, 50, 4, 2.5, 30),
-    "rv32e": Costs(90, 14, 13, 7, 40, 8, 65, 110, 105, 50, 4, 2.5, 30),  # multiplications are calls
+    "c": Costs(8, 5, 4, 2, 10, 1, 12, 30, 1, 6, 12, 24, 2, 10, 4, 4, 30),
+    "armv6-m": Costs(30, 16, 15, 8, 45, 7.5, 90, 150, 8.8, 15.2, 60, 75, 5.6, 60, 2.1, 2, 22),
+    "armv7-m": Costs(20, 11, 9, 5, 30, 6, 60, 90, 5, 14.5, 50, 55, 5.6, 40, 4, 4, 26),
+    "rv32": Costs(32, 14, 13, 7, 40, 8, 65, 110, 9, 17, 65, 65, 6.6, 50, 4, 2.5, 30),
+    "rv32e": Costs(90, 14, 13, 7, 40, 8, 65, 110, 105, 17, 65, 65, 6.6, 50, 4, 2.5, 30),  # multiplications are calls
 }
 
 
@@ -92,6 +97,19 @@ def estimate_table(work: Work, kernel: str, table_bytes: int, planes: int, isa: 
     }[kernel]
     cycles = inner + elements * cost.gather + outputs * (cost.row + cost.output)
     return Estimate(round(cycles), table_bytes + work.rows * CHANNEL_BYTES)
+
+
+def estimate_lists(work: Work, lists: Lists, table_bytes: int, isa: str, pixels: bool) -> Estimate:
+    """A layer of byte lists, read for eight `pixels` at once or for one row of bytes."""
+    cost = COSTS[isa]
+    outputs = work.positions * work.rows
+    if pixels:
+        tiles = -(-work.positions // PIXELS)
+        reading = lists.terms * cost.list_term + lists.runs * cost.list_run + lists.flushes * cost.list_flush
+        run = tiles * (reading + PIXELS // 2 * work.depth * cost.pack + work.rows * cost.row)
+    else:
+        run = work.positions * (lists.terms * cost.byte_term + lists.runs * cost.list_run + work.rows * cost.row)
+    return Estimate(round(run + outputs * cost.output), table_bytes + work.rows * CHANNEL_BYTES)
 
 
 def estimate_code(work: Work, params: DotParams, code: Code) -> Estimate:

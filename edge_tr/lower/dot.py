@@ -7,12 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge_tr.formats import term_table
-from edge_tr.ir.params import DotParams
+from edge_tr.ir.params import ConvParams, DotParams
 from edge_tr.lower.budget import TrSetting
-from edge_tr.lower.cost import Estimate, Work, estimate_code, estimate_table
-from edge_tr.lower.generated import Code, generate
-from edge_tr.lower.kernels import CodeKernel, Kernel, KernelChoice, allowed
+from edge_tr.lower.cost import Estimate, Work, estimate_code, estimate_lists, estimate_table
+from edge_tr.lower.generated import Code, generate, largest_held
+from edge_tr.lower.kernels import CodeKernel, Kernel, KernelChoice, ListKernel, TableKernel, allowed
+from edge_tr.lower.lists import PIXELS, encode_lists
 from edge_tr.lower.quick import Quick, quick
+from edge_tr.lower.tables import list_table
 from edge_tr.tr.reveal import Revealed, reveal, truncate_data
 
 
@@ -57,10 +59,18 @@ def _with_kernel(kernel: Kernel, params: DotParams, revealed: Revealed, setting:
     work = Work.of(params, int(revealed.counts.sum()))
     cut = setting.data_terms is not None
     bias = params.bias.astype(np.int64)
+    if not isinstance(kernel, TableKernel) and not cut:  # these read activations as they are
+        bias = bias - params.input_zero_point * revealed.values.sum(axis=1, dtype=np.int64)
+    body: bytes | Code
     if isinstance(kernel, CodeKernel):
-        body: bytes | Code = generate(params, revealed, cut, isa)
+        body = generate(params, revealed, cut, isa)
         scratch, estimate = body.scratch_bytes, estimate_code(work, params, body)
-        bias = bias if cut else bias - params.input_zero_point * revealed.values.sum(axis=1, dtype=np.int64)
+    elif isinstance(kernel, ListKernel):
+        pixels = isinstance(params, ConvParams)
+        lists = encode_lists(revealed.term_arrays(), work.rows, largest_held(cut) if pixels else None)
+        body = term_table.encode(list_table(lists, setting, work.depth))
+        scratch = 2 * PIXELS * work.depth if pixels else 0
+        estimate = estimate_lists(work, lists, len(body), isa, pixels)
     else:
         table = kernel.table(revealed, setting)
         body, scratch = term_table.encode(table), kernel.scratch_bytes(table.depth, table.planes)

@@ -58,9 +58,14 @@ def takes(params: DotParams) -> bool:
     return height * width > 1
 
 
+def largest_held(cut: bool) -> int:
+    """The largest activation that a word of pixels holds, as a magnitude."""
+    return CUT_LARGEST if cut else RAW_LARGEST
+
+
 def generate(params: DotParams, revealed: Revealed, cut: bool, isa: str) -> Code:
     """The code of one layer for `isa`; `cut`: activations are truncated to s terms."""
-    largest = CUT_LARGEST if cut else RAW_LARGEST
+    largest = largest_held(cut)
     if isinstance(params, DepthwiseParams):
         return _depthwise(params, revealed, largest, isa)
     rows, depth = revealed.values.shape

@@ -1,6 +1,6 @@
 """The kernel table: every way the firmware can compute a dot product.
 
-A new kernel is one row here, one C file, and its layout in `tables.py`.
+A new kernel is one row here, one C file, and its layout in `tables.py` (or `lists.py`, or a generator).
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ import numpy as np
 
 from edge_tr.errors import UsageError
 from edge_tr.formats.term_table import Table
-from edge_tr.ir.params import DotParams
+from edge_tr.ir.params import ConvParams, DepthwiseParams, DotParams
 from edge_tr.lower import generated
 from edge_tr.lower.budget import TrSetting
+from edge_tr.lower.lists import MAX_LIST_DEPTH
 from edge_tr.lower.tables import MAX_PLANE_OFFSETS, int8_table, plane_count, plane_table, term_table
 from edge_tr.tr.reveal import Revealed
 
@@ -47,7 +48,21 @@ class CodeKernel:
         return generated.takes(params)
 
 
-Kernel = TableKernel | CodeKernel
+@dataclass(frozen=True)
+class ListKernel:
+    """Weights as byte lists of terms: convolutions eight pixels at once, fully connected layers on their input's
+    bytes as they are."""
+
+    name: str
+    doc: str
+
+    def takes(self, params: DotParams, revealed: Revealed, setting: TrSetting) -> bool:
+        if isinstance(params, DepthwiseParams) or revealed.values.shape[1] > MAX_LIST_DEPTH:
+            return False
+        return isinstance(params, ConvParams) or setting.data_terms is None
+
+
+Kernel = TableKernel | CodeKernel | ListKernel
 
 
 def _fits_offsets(revealed: Revealed, setting: TrSetting) -> bool:
@@ -59,6 +74,7 @@ def _fits_offsets(revealed: Revealed, setting: TrSetting) -> bool:
 
 KERNELS: tuple[Kernel, ...] = (
     CodeKernel("pairs", "generated straight-line code over two pixels a word"),
+    ListKernel("lists", "byte lists of terms, read once for eight pixels"),
     TableKernel(
         "planes",
         "exponent-ordered term lists on pre-shifted activations",

@@ -10,6 +10,7 @@ import numpy as np
 
 from edge_tr.formats.term_table import LAYOUT, NO_TERM, PLANE_OFFSET, PLANE_ROW, TERM_WORD, Table
 from edge_tr.lower.budget import TrSetting
+from edge_tr.lower.lists import Lists
 from edge_tr.tr.reveal import Revealed, TermArrays
 
 MAX_PLANE_OFFSETS = 1 << PLANE_OFFSET.bits
@@ -79,6 +80,11 @@ def int8_table(revealed: Revealed, setting: TrSetting) -> Table:
     rows, depth = revealed.values.shape
     starts = np.arange(rows + 1) * depth
     return _table(LAYOUT.INT8, setting, depth, 0, starts, revealed.values.ravel())
+
+
+def list_table(lists: Lists, setting: TrSetting, depth: int) -> Table:
+    """Layout LISTS."""
+    return _table(LAYOUT.LISTS, setting, depth, 0, lists.starts, lists.words)
 
 
 def _table(layout: int, setting: TrSetting, depth: int, planes: int, starts: np.ndarray, words: np.ndarray) -> Table:

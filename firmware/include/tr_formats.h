@@ -42,11 +42,15 @@ static inline void tr_store_u64(uint8_t *p, uint64_t v)
 /* Largest group size: TermWord.index counts within a group. */
 #define TR_MAX_GROUP 256u
 
+/* Layout LISTS: elements of the reduction axis that one byte can tell apart. */
+#define TR_LIST_BLOCK 256u
+
 /* What the payload's words are. */
 enum tr_table_layout {
     TR_TABLE_LAYOUT_TERMS = 0, /* 16-bit TermWords, group after group, largest term of a group first. */
     TR_TABLE_LAYOUT_PLANES = 1, /* 16-bit offsets into pre-shifted activations, highest exponent first. */
     TR_TABLE_LAYOUT_INT8 = 2, /* Plain int8 weights, for the multiply baseline. */
+    TR_TABLE_LAYOUT_LISTS = 3, /* Bytes: runs of element numbers, exponent after exponent, each behind a ListRun. */
 };
 
 /* Before every weight table. */
@@ -128,6 +132,37 @@ static inline uint32_t tr_plane_row_positive(uint32_t word) { return word >> TR_
 #define TR_PLANE_OFFSET_OFFSET_LSB 0u
 #define TR_PLANE_OFFSET_OFFSET_MASK 0xffffu
 static inline uint32_t tr_plane_offset_offset(uint32_t word) { return word >> TR_PLANE_OFFSET_OFFSET_LSB & TR_PLANE_OFFSET_OFFSET_MASK; }
+
+/* Layout LISTS: accumulators are doubled, `added` activations added, then `subtracted` ones subtracted. */
+#define TR_LIST_RUN_SIZE 4u
+/* How many of the bytes that follow name activations to add. */
+#define TR_LIST_RUN_ADDED_LSB 0u
+#define TR_LIST_RUN_ADDED_MASK 0xffu
+static inline uint32_t tr_list_run_added(uint32_t word) { return word >> TR_LIST_RUN_ADDED_LSB & TR_LIST_RUN_ADDED_MASK; }
+/* How many bytes behind those name activations to subtract. */
+#define TR_LIST_RUN_SUBTRACTED_LSB 8u
+#define TR_LIST_RUN_SUBTRACTED_MASK 0xffu
+static inline uint32_t tr_list_run_subtracted(uint32_t word) { return word >> TR_LIST_RUN_SUBTRACTED_LSB & TR_LIST_RUN_SUBTRACTED_MASK; }
+/* The named elements are LIST_BLOCK * block + byte. */
+#define TR_LIST_RUN_BLOCK_LSB 16u
+#define TR_LIST_RUN_BLOCK_MASK 0xffu
+static inline uint32_t tr_list_run_block(uint32_t word) { return word >> TR_LIST_RUN_BLOCK_LSB & TR_LIST_RUN_BLOCK_MASK; }
+/* How often the accumulators are doubled first. */
+#define TR_LIST_RUN_DOUBLE_LSB 24u
+#define TR_LIST_RUN_DOUBLE_MASK 0x7u
+static inline uint32_t tr_list_run_double(uint32_t word) { return word >> TR_LIST_RUN_DOUBLE_LSB & TR_LIST_RUN_DOUBLE_MASK; }
+/* 1: at the end the accumulators are added to the sums and cleared. */
+#define TR_LIST_RUN_FLUSH_LSB 27u
+#define TR_LIST_RUN_FLUSH_MASK 0x1u
+static inline uint32_t tr_list_run_flush(uint32_t word) { return word >> TR_LIST_RUN_FLUSH_LSB & TR_LIST_RUN_FLUSH_MASK; }
+/* With flush: by how many bits the sums are shifted left after that. */
+#define TR_LIST_RUN_SHIFT_LSB 28u
+#define TR_LIST_RUN_SHIFT_MASK 0x7u
+static inline uint32_t tr_list_run_shift(uint32_t word) { return word >> TR_LIST_RUN_SHIFT_LSB & TR_LIST_RUN_SHIFT_MASK; }
+/* 1 on the last run of a row. */
+#define TR_LIST_RUN_LAST_LSB 31u
+#define TR_LIST_RUN_LAST_MASK 0x1u
+static inline uint32_t tr_list_run_last(uint32_t word) { return word >> TR_LIST_RUN_LAST_LSB & TR_LIST_RUN_LAST_MASK; }
 
 /* ---- Firmware image ---- */
 

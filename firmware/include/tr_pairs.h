@@ -1,12 +1,10 @@
 /* Layers whose dot products are generated straight-line code over two pixels a word.
  *
- * A word is x0 + (x1 << 16) of two pixels: one addition serves both. The generator has proven that
- * no lane overflows (edge_tr/lower/straightline.py). x is the activation as it is, the zero point
- * being part of the bias, or x - zero_point cut to its s largest terms. */
+ * The generator has proven that no lane overflows (edge_tr/lower/straightline.py). */
 #ifndef TR_PAIRS_H
 #define TR_PAIRS_H
 
-#include "tr_kernels.h"
+#include "tr_pixels.h"
 
 /* Sums of all rows, [rows][2], of `words`. */
 typedef void tr_code(const int32_t *words, int32_t *sums);
@@ -16,10 +14,7 @@ typedef void tr_code(const int32_t *words, int32_t *sums);
 typedef void tr_plane(int32_t *words);
 
 struct tr_pairs {
-    struct tr_shape input, output;
-    struct tr_window window;
-    int16_t padding;           /* what lies outside the image, as words hold it */
-    const int16_t *data_terms; /* [256]: x + 128 -> what words hold; null: x itself */
+    struct tr_pixels pixels;
     tr_code *code;             /* CONV_2D */
     tr_plane *const *planes;   /* DEPTHWISE_CONV_2D [output.channels]; null where all weights are zero */
     struct tr_output to;

@@ -1,0 +1,132 @@
+"""Term lists of one byte a term: a row's terms by exponent, as element numbers, for loops that serve many pixels.
+
+A row is a sequence of runs (`formats.term_table.LIST_RUN`). A run names elements of one block of 256 whose activations
+are added, then those that are subtracted; before it accumulators may be doubled, so that exponents fall from the
+highest on (Horner). With pixels in 16-bit lanes a run may end in a flush: the accumulators are added to 32-bit
+sums, which are then shifted by what the exponent falls until the next flush. Flushes stand where the lanes might
+overflow otherwise: they are as few as the weights allow, and proven by counting terms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from edge_tr.formats.term_table import LIST_BLOCK, LIST_RUN
+from edge_tr.lower.straightline import LANE_MAX
+from edge_tr.tr.reveal import TermArrays
+
+BLOCK = LIST_BLOCK.value
+MAX_LIST_DEPTH = BLOCK << 8
+PIXELS = 8
+"""That one reading of a convolution's lists serves; words of two, so four words an element."""
+MOST = 255
+"""Elements a run can name on either side."""
+
+
+@dataclass(frozen=True)
+class Lists:
+    """`words` uint8, row after row; `starts` [rows + 1] counts bytes; how many terms, runs and flushes there are."""
+
+    starts: np.ndarray
+    words: np.ndarray
+    terms: int
+    runs: int
+    flushes: int
+
+
+@dataclass
+class _Run:
+    power: int
+    block: int
+    added: np.ndarray
+    subtracted: np.ndarray
+    double: int = 0
+    flush: bool = False
+    shift: int = 0
+    last: bool = False
+
+    def encoded(self) -> bytes:
+        head = LIST_RUN.pack(
+            added=len(self.added),
+            subtracted=len(self.subtracted),
+            block=self.block,
+            double=self.double,
+            flush=int(self.flush),
+            shift=self.shift,
+            last=int(self.last),
+        )
+        return head + self.added.tobytes() + self.subtracted.tobytes()
+
+
+def encode_lists(terms: TermArrays, rows: int, largest: int | None) -> Lists:
+    """Lists of all rows; `largest` is the largest |x| in a 16-bit lane, None for 32-bit accumulators."""
+    order = np.lexsort((terms.element, -terms.exponent.astype(np.int64), terms.row))
+    row, element, exponent, sign = (column[order] for column in terms)
+    ends = np.searchsorted(row, np.arange(rows + 1))
+    limit = None if largest is None else LANE_MAX // largest
+    encoded, runs, flushes = [], 0, 0
+    for first, end in pairwise(ends.tolist()):
+        mine = _row(element[first:end], exponent[first:end], sign[first:end], limit)
+        encoded.append(b"".join(run.encoded() for run in mine))
+        runs += len(mine)
+        flushes += sum(run.flush for run in mine)
+    starts = np.concatenate([[0], np.cumsum([len(data) for data in encoded])])
+    return Lists(starts, np.frombuffer(b"".join(encoded), np.uint8), len(row), runs, flushes)
+
+
+def _row(element: np.ndarray, exponent: np.ndarray, sign: np.ndarray, limit: int | None) -> list[_Run]:
+    """Runs of one row, whose terms come by falling exponent."""
+    runs: list[_Run] = []
+    bound = before = 0  # what a lane may hold, in units of 2^before times the largest |x|
+    for power in np.unique(exponent)[::-1].tolist():
+        at = exponent == power
+        fall, before = before - power if runs else 0, power
+        merges = limit is None or (bound << fall) + int(at.sum()) <= limit
+        if runs and not merges:
+            runs[-1].flush, bound = True, 0
+        bound <<= fall
+        for number, run in enumerate(_pieces(power, element[at], sign[at], min(limit or MOST, MOST))):
+            size = len(run.added) + len(run.subtracted)
+            if limit is not None and bound + size > limit:
+                runs[-1].flush, bound = True, 0
+            run.double = fall if merges and number == 0 else 0
+            runs.append(run)
+            bound += size
+    runs = runs or [_Run(0, 0, np.zeros(0, np.uint8), np.zeros(0, np.uint8))]
+    runs[-1].flush = runs[-1].last = True
+    flushing = [run for run in runs if run.flush]
+    for run, power in zip(flushing, [*(run.power for run in flushing[1:]), 0]):
+        run.shift = run.power - power
+    return runs
+
+
+def _pieces(power: int, element: np.ndarray, sign: np.ndarray, most: int) -> Iterator[_Run]:
+    """Terms of one exponent, by block, at most `most` in a run."""
+    for block in np.unique(element // BLOCK).tolist():
+        inside = np.flatnonzero(element // BLOCK == block)
+        for start in range(0, len(inside), most):
+            part = inside[start : start + most]
+            names = (element[part] % BLOCK).astype(np.uint8)
+            yield _Run(power, block, names[sign[part] > 0], names[sign[part] < 0])
+
+
+def interpret_lists(lists: Lists, row: int, x: np.ndarray) -> np.ndarray:
+    """int64 [pixels]: a row's sums for x, int [depth, pixels], in 16-bit lanes; the C code's mirror."""
+    data, at = lists.words, int(lists.starts[row])
+    accumulators, sums = np.zeros(x.shape[1], np.int64), np.zeros(x.shape[1], np.int64)
+    while True:
+        run = LIST_RUN.unpack(data[at : at + LIST_RUN.size].tobytes())
+        at += LIST_RUN.size
+        accumulators <<= run["double"]
+        for count, sign in ((run["added"], 1), (run["subtracted"], -1)):
+            accumulators += sign * x[run["block"] * BLOCK + data[at : at + count].astype(np.int64)].sum(axis=0)
+            at += count
+        if run["flush"]:
+            sums = (sums + accumulators.astype(np.int16)) << run["shift"]
+            accumulators[:] = 0
+        if run["last"]:
+            return sums

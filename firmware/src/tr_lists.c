@@ -1,0 +1,123 @@
+#include "tr_lists.h"
+
+#define WORDS (TR_LIST_PIXELS / 2u)
+
+#if !defined(__arm__) && !defined(__riscv)
+
+/* What tr_lists_*.S do, portably. */
+
+void tr_list_pixels(const uint8_t *runs, const int32_t *words, int32_t *sums)
+{
+    uint32_t accumulators[WORDS] = {0u};
+    for (uint32_t pixel = 0u; pixel < TR_LIST_PIXELS; pixel++) {
+        sums[pixel] = 0;
+    }
+    for (bool last = false; !last;) {
+        uint32_t run = tr_load_u32(runs);
+        const int32_t *block = words + tr_list_run_block(run) * TR_LIST_BLOCK * WORDS;
+        uint32_t added = tr_list_run_added(run);
+        uint32_t named = added + tr_list_run_subtracted(run);
+        runs += TR_LIST_RUN_SIZE;
+        for (uint32_t word = 0u; word < WORDS; word++) {
+            uint32_t sum = accumulators[word] << tr_list_run_double(run);
+            for (uint32_t i = 0u; i < named; i++) {
+                uint32_t x = (uint32_t)block[runs[i] * WORDS + word];
+                sum = i < added ? sum + x : sum - x;
+            }
+            accumulators[word] = sum;
+            if (tr_list_run_flush(run) != 0u) {
+                int32_t low = (int16_t)(uint16_t)sum;
+                int32_t high = (int16_t)(uint16_t)((sum - (uint32_t)low) >> 16);
+                uint32_t shift = tr_list_run_shift(run);
+                sums[2u * word] = (int32_t)((uint32_t)(sums[2u * word] + low) << shift);
+                sums[2u * word + 1u] = (int32_t)((uint32_t)(sums[2u * word + 1u] + high) << shift);
+                accumulators[word] = 0u;
+            }
+        }
+        runs += named;
+        last = tr_list_run_last(run) != 0u;
+    }
+}
+
+int32_t tr_list_bytes(const uint8_t *runs, const int8_t *x)
+{
+    uint32_t sum = 0u;
+    for (;;) {
+        uint32_t run = tr_load_u32(runs);
+        const int8_t *block = x + tr_list_run_block(run) * TR_LIST_BLOCK;
+        uint32_t added = tr_list_run_added(run);
+        uint32_t named = added + tr_list_run_subtracted(run);
+        runs += TR_LIST_RUN_SIZE;
+        sum <<= tr_list_run_double(run);
+        for (uint32_t i = 0u; i < named; i++) {
+            uint32_t term = (uint32_t)(int32_t)block[runs[i]];
+            sum = i < added ? sum + term : sum - term;
+        }
+        runs += named;
+        if (tr_list_run_last(run) != 0u) {
+            return (int32_t)(sum << tr_list_run_shift(run));
+        }
+    }
+}
+
+#endif
+
+/* The windows of eight output pixels from `corner` on; behind the image's last one that one again. The next corner. */
+__attribute__((noinline)) static struct tr_corner gather(const struct tr_pixels *pixels, const int8_t *input,
+                                                         struct tr_corner corner, uint32_t count, int32_t *words)
+{
+    struct tr_corner next = corner;
+    for (uint32_t pixel = 0u; pixel < TR_LIST_PIXELS; pixel += 2u) {
+        struct tr_corner first = next;
+        next = pixel + 1u < count ? tr_next_corner(pixels, first) : first;
+        struct tr_corner second = next;
+        next = pixel + 2u < count ? tr_next_corner(pixels, second) : second;
+        tr_gather(pixels, input, first, second, words + pixel / 2u, WORDS);
+    }
+    return tr_next_corner(pixels, next);
+}
+
+/* Requantise one channel of `count` pixels. */
+__attribute__((noinline)) static void finish(const struct tr_output *to, uint32_t channel, const int32_t *sums,
+                                             uint32_t count, int8_t *output, uint32_t step)
+{
+    const struct tr_channel quick = to->quick[channel];
+    for (const int32_t *end = sums + count; sums < end; sums++) {
+        *output = tr_output_quick(to, quick, channel, *sums);
+        output += step;
+    }
+}
+
+void tr_conv_2d_lists(const struct tr_lists *layer, const int8_t *input, int8_t *output, int32_t *scratch)
+{
+    const struct tr_pixels *pixels = &layer->pixels;
+    struct tr_table table = tr_table_open(layer->table);
+    const uint8_t *runs = table.words;
+    uint32_t channels = pixels->output.channels;
+    struct tr_corner corner = tr_first_corner(pixels);
+    uint32_t left = pixels->output.height * pixels->output.width;
+    while (left > 0u) {
+        uint32_t count = left < TR_LIST_PIXELS ? left : TR_LIST_PIXELS;
+        corner = gather(pixels, input, corner, count, scratch);
+        for (uint32_t row = 0u; row < channels; row++) {
+            int32_t sums[TR_LIST_PIXELS];
+            tr_list_pixels(runs + table.starts[row], scratch, sums);
+            finish(&layer->to, row, sums, count, output + row, channels);
+        }
+        output += count * channels;
+        left -= count;
+    }
+}
+
+void tr_fully_connected_lists(const struct tr_lists *layer, const int8_t *input, int8_t *output, int32_t *scratch)
+{
+    (void)scratch;
+    struct tr_table table = tr_table_open(layer->table);
+    const uint8_t *runs = table.words;
+    for (uint32_t row = 0u; row < layer->pixels.input.height; row++) {
+        for (uint32_t unit = 0u; unit < table.rows; unit++) {
+            *output++ = tr_output(&layer->to, unit, tr_list_bytes(runs + table.starts[unit], input));
+        }
+        input += table.depth;
+    }
+}

@@ -1,0 +1,88 @@
+"""Generated models as programs for emulated cores: the runtime compiled once a core, then a model a second."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edge_tr.lower.program import Program
+from edge_tr.target.count_trace import Machine
+from tests.firmware.harness_build import FIRMWARE, WARNINGS, command, write_tree
+
+LINKER_SCRIPT = """
+SECTIONS {
+    . = 0x10000;
+    .text : { *(.text*) *(.rodata*) *(.srodata*) }
+    . = 0x400000;
+    .data : { *(.data*) *(.sdata*) }
+    __global_pointer$ = . + 0x800;
+    .bss : { *(.bss*) *(.sbss*) *(COMMON) }
+    .stack (NOLOAD) : { . = ALIGN(16); . += 0x4000; tr_stack_top = .; }
+}
+"""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A core: its compiler and flags, and the instruction set that code is generated for."""
+
+    isa: str
+    prefix: str
+    flags: tuple[str, ...]
+
+
+ARM, RISCV = "arm-none-eabi-", "riscv64-unknown-elf-"
+TARGETS = {
+    "cortex-m0": Target("armv6-m", ARM, ("-mcpu=cortex-m0", "-mthumb")),
+    "cortex-m3": Target("armv7-m", ARM, ("-mcpu=cortex-m3", "-mthumb")),
+    "cortex-m4": Target("armv7-m", ARM, ("-mcpu=cortex-m4", "-mthumb")),
+    "rv32ec": Target("rv32e", RISCV, ("-march=rv32ec", "-mabi=ilp32e")),
+    "rv32imc": Target("rv32", RISCV, ("-march=rv32imc", "-mabi=ilp32")),
+}
+
+
+def compile_runtime_for(target: Target, folder: Path) -> Path:
+    """firmware/src for one core, as a library."""
+    sources = sorted((FIRMWARE / "src").glob("*.[cS]"))
+    gcc = f"{target.prefix}gcc"
+    freestanding = ("-O2", "-ffreestanding", "-ffunction-sections")
+    command(gcc, *target.flags, *freestanding, f"-I{FIRMWARE / 'include'}", "-c", *sources, cwd=folder)
+    library = folder / "runtime.a"
+    command(f"{target.prefix}ar", "rcs", library, *sorted(folder.glob("*.o")))
+    return library
+
+
+def link_model(target: Target, program: Program, runtime: Path, folder: Path) -> Path:
+    """The program of a model, to be entered at its functions."""
+    tree = write_tree(program, folder)
+    script = folder / "link.ld"
+    script.write_text(LINKER_SCRIPT, encoding="utf-8")
+    sources = [path for path in sorted((tree / "model").iterdir()) if path.suffix in (".c", ".S")]
+    options = (
+        "-O2",
+        "-ffreestanding",
+        *WARNINGS,
+        "-nostdlib",
+        "-nostartfiles",
+        "-Wl,-e,tr_model_invoke",
+        f"-T{script}",
+    )
+    includes = [f"-I{tree / part}" for part in ("model", "include", "app")]
+    elf = folder / "program.elf"
+    command(f"{target.prefix}gcc", *target.flags, *options, *includes, *sources, runtime, "-lgcc", "-o", elf)
+    return elf
+
+
+def run_model(elf: Path, program: Program, x: np.ndarray) -> bytes:
+    """Every layer's tensor and then the output of every sample, as harness_model.c writes them."""
+    machine, answers = Machine(elf), []
+    for sample in x:
+        machine.write(machine.call("tr_model_input"), sample.tobytes())
+        for layer in range(len(program.layers)):
+            machine.call("tr_model_run_layer", layer)
+            size = machine.call("tr_model_layer_bytes", layer)
+            answers.append(machine.read(machine.call("tr_model_layer_output", layer), size))
+        answers.append(machine.read(machine.call("tr_model_output"), program.output.size))
+    return b"".join(answers)

@@ -1,0 +1,81 @@
+"""Every kernel on every core, emulated: bit-exact on layers of odd shapes and at the ends of int8 and of the sums."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edge_tr.ir.graph import Graph
+from edge_tr.ir.tflite import parse
+from tests.firmware.harness_cores import TARGETS, compile_runtime_for, link_model, run_model
+from tests.firmware.harness_models import KERNELS, Network, expected_bytes, lower_with, random_network, samples
+
+
+@pytest.fixture(scope="module")
+def runtimes(tmp_path_factory):
+    """Library of each core, compiled when it is first asked for."""
+    made = {}
+
+    def of(core: str):
+        if core not in made:
+            made[core] = compile_runtime_for(TARGETS[core], tmp_path_factory.mktemp(core))
+        return made[core]
+
+    return of
+
+
+class Extreme(Network):
+    """Rows of the largest weights there are between ordinary ones, so that lanes and sums reach their ends."""
+
+    def _dot(self, kind: str, weights: tuple[int, ...], axis: int, shape: tuple[int, ...], **options) -> None:
+        values = np.clip(self.rng.normal(0, 45, weights), -128, 127).astype(np.int8)
+        rows = np.moveaxis(values, axis, 0)
+        for row, value in enumerate((-128, 127, 85, 0)):
+            if row + 1 < len(rows):
+                rows[row] = value
+        scale = self.rng.uniform(0.005, 0.02, weights[axis]).astype(np.float32)
+        depth = int(np.prod(weights)) // weights[axis]
+        w = self.model.constant(values, scale, axis=axis)
+        bias = self.rng.integers(-3000, 3000, weights[axis]).astype(np.int32)
+        b = self.model.constant(bias, np.float32(self.scale) * scale)
+        y_scale = float(self.scale * scale.mean() * np.sqrt(depth) * 100)
+        self._move(kind, [self.x, w, b], shape, y_scale, self._zero(), **options)
+
+
+def extreme_network(rng: np.random.Generator) -> Graph:
+    """Windows beside and on the border, strides, an odd number of pixels, more than 256 weights a row."""
+    net = Extreme(rng, (7, 5, 3))
+    net.conv(34, (3, 3), (1, 1), "RELU")
+    net.depthwise(1, (3, 3), (1, 1))
+    net.conv(9, (3, 3), (2, 1))
+    net.branch()
+    net.conv(6, (1, 1), (1, 1), "RELU6")
+    net.depthwise(2, (2, 3), (1, 2))
+    net.pool("AVERAGE_POOL_2D", 2)
+    net.flatten()
+    net.dense(23)
+    net.dense(5)
+    net.softmax()
+    return parse(net.finish())
+
+
+def assert_core_equals_golden(graph: Graph, core: str, way: tuple[str, str], x: np.ndarray, folder, runtimes) -> None:
+    program = lower_with(graph, *way, TARGETS[core].isa)
+    elf = link_model(TARGETS[core], program, runtimes(core), folder)
+    assert run_model(elf, program, x) == expected_bytes(graph, program, x)
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("core", TARGETS)
+def test_layers_at_the_ends_of_their_ranges(core, kernel, tmp_path, runtimes):
+    rng = np.random.default_rng(KERNELS.index(kernel))
+    graph = extreme_network(rng)
+    assert_core_equals_golden(graph, core, (kernel, "lossless"), samples(graph, rng, 3), tmp_path, runtimes)
+
+
+@pytest.mark.parametrize("way", [("pairs", "g=8,k=6"), ("lists", "g=16,k=9,s=2"), ("int8", "g=4,k=5")], ids=" ".join)
+@pytest.mark.parametrize("core", TARGETS)
+def test_networks_with_budgets(core, way, tmp_path, runtimes):
+    rng = np.random.default_rng([7, len(way[1])])
+    graph = parse(random_network(rng))
+    assert_core_equals_golden(graph, core, way, samples(graph, rng, 3), tmp_path, runtimes)
