@@ -14,7 +14,8 @@ except ImportError as error:
 
 from edge_tr.training.export import export
 from edge_tr.training.network import RevealedNetwork, prepare
+from edge_tr.training.restore import restore
 from edge_tr.training.revealed import RevealedLayer
 from edge_tr.training.train import train
 
-__all__ = ["RevealedLayer", "RevealedNetwork", "export", "prepare", "train"]
+__all__ = ["RevealedLayer", "RevealedNetwork", "export", "prepare", "restore", "train"]

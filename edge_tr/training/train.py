@@ -21,7 +21,7 @@ Progress = Callable[[str, int, int, str], None]
 def train(
     network: RevealedNetwork,
     x: torch.Tensor,
-    y: torch.Tensor,
+    y: torch.Tensor | torch.nn.Module,
     *,
     budgets: Sequence[int | None],
     epochs: int,
@@ -33,14 +33,16 @@ def train(
 ) -> None:
     """Train `network` in place; it ends with the smallest budget set.
 
-    x        float32 [n, ...]; y: int64 [n] labels, or float32 [n, classes] probabilities of a teacher
+    x        float32 [n, ...]
+    y        int64 [n] labels, or a teacher: a network that gives logits [n, classes] for (augmented) inputs
     budgets  k of each resolution, the smallest first; one alone learns from the labels only. None: every term
     rate     of Adam at the start; it falls to 0 as a cosine
     augment  changes a batch of inputs, with a generator to draw from
 
     Same seed, same machine and number of threads: same weights.
     """
-    if not budgets or len(x) != len(y) or epochs < 1 or batch < 1:
+    fits = isinstance(y, torch.nn.Module) or len(x) == len(y)
+    if not fits or not budgets or epochs < 1 or batch < 1:
         raise UsageError("training needs a budget, a label for each sample, an epoch and a sample a batch at least")
     generator = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)  # Dropout draws from here
@@ -52,13 +54,21 @@ def train(
     for _ in range(epochs):
         for chosen in torch.randperm(len(x), generator=generator).split(batch):
             optimizer.zero_grad()
-            _loss(network, augment(x[chosen], generator), y[chosen], budgets, generator).backward()
+            inputs = augment(x[chosen], generator)
+            targets = y[chosen] if isinstance(y, torch.Tensor) else _taught(y, inputs)
+            _loss(network, inputs, targets, budgets, generator).backward()
             optimizer.step()
             schedule.step()
             done += 1
             progress("training", done, steps, "step")
     network.eval()
     network.set_budget(budgets[0])
+
+
+@torch.no_grad()
+def _taught(teacher: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
+    """float32 [n, classes], the teacher's probabilities."""
+    return teacher(x).softmax(dim=1)
 
 
 def _loss(

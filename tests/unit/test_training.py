@@ -21,7 +21,7 @@ from edge_tr.ir.params import DOT_KINDS, params
 from edge_tr.ir.tflite import parse
 from edge_tr.tr.requant import Rounding
 from edge_tr.tr.reveal import reveal
-from edge_tr.training import RevealedLayer, RevealedNetwork, export, prepare, train
+from edge_tr.training import RevealedLayer, RevealedNetwork, export, prepare, restore, train
 from edge_tr.training.through import revealed, rounded
 
 
@@ -99,6 +99,25 @@ def test_the_float_side_is_the_integer_side(net):
     torch.testing.assert_close(real, expected, atol=1e-6, rtol=0)
 
 
+def test_a_model_file_becomes_a_network_again(net):
+    """The demonstration's model, and what was exported before: restored, prepared on the same data, exported, the
+    weights are the same integers and the answers the same."""
+    network, _ = net
+    with pytest.raises(UsageError, match=r"PAD .* cannot be trained here"):
+        restore(export(network))
+    data = demo.MODEL.read_bytes()
+    with demo.TEST_DATA.open("rb") as file, np.load(file) as arrays:
+        q = arrays["x"]
+    x = (torch.from_numpy(q.astype(np.float32)).permute(0, 3, 1, 2) + 128) / 255
+    again = prepare(restore(data), x)
+    graph = parse(data)
+    for op, layer in zip((op for op in graph.ops if op.kind in DOT_KINDS), again.layers):
+        np.testing.assert_array_equal(layer.integer_weights(None).detach().numpy(), params(graph, op).weights)
+    choices = again.integers(channels_first(q)).numpy().argmax(axis=1)
+    assert (choices == run(graph, q).output.argmax(axis=1)).mean() >= 0.99
+    assert str(restore(export(again))) == str(restore(data))
+
+
 def test_terms_are_revealed_forwards_and_ignored_backwards():
     weights = torch.tensor([[3.4, -55.2, 200.0, -200.0], [0.2, 99.6, -7.7, 1.0]], requires_grad=True)
     values = revealed(weights, 2, 2)
@@ -167,8 +186,8 @@ def test_training_is_the_same_for_the_same_seed():
     assert torch.equal(weights[0], weights[1]) and not torch.equal(weights[0], weights[2])
 
 
-def test_augmented_batches_and_progress(trained):
-    x, y, _, _ = digits()
+def test_augmented_batches_a_teacher_and_progress():
+    x, _, _, _ = digits()
     seen, steps = [], []
 
     def augment(batch: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
@@ -180,10 +199,7 @@ def test_augmented_batches_and_progress(trained):
 
     network = prepare(classifier(), x)
     before = network.layers[0].layer.weight.detach().clone()
-    teacher = torch.nn.functional.one_hot(y[:50], 10).float()
-    train(
-        network, x[:50], teacher, budgets=[4], epochs=2, batch=20, augment=augment, progress=lambda *s: steps.append(s)
-    )
+    train(network, x[:50], classifier(), budgets=[4], epochs=2, batch=20, augment=augment, progress=note)
     assert seen == [20, 20, 10] * 2 and steps[-1] == ("training", 6, 6, "step")
     assert not torch.equal(before, network.layers[0].layer.weight)
 
