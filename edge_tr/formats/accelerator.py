@@ -1,0 +1,271 @@
+"""The term accelerator's program: memories, words, commands and registers.
+
+A program is a set of memory images and a list of `Command`s. Everything the
+hardware does is decided when the program is scheduled (`edge_tr.lower.accel`):
+words are played, not interpreted.
+"""
+
+from __future__ import annotations
+
+from edge_tr.formats.schema import Constant, Enumeration, Field, Format, Record
+
+ACCEL_ID = Constant("ACCEL_ID", int.from_bytes(b"TRAC", "little"), "Register ID, 'TRAC'.")
+ACCEL_VERSION = Constant("ACCEL_VERSION", 1, "Version of registers, commands and words.")
+ROWS = Constant("ACCEL_ROWS", 4, "Output channels computed side by side: one weight word holds so many RowTerms.")
+COLUMNS = Constant("ACCEL_COLUMNS", 64, "Pixels computed side by side, and values in a word of activation memory.")
+BANKS = Constant("ACCEL_BANKS", 3, "Banks of a column's data memory, each with three read ports.")
+ENTRIES = Constant("ACCEL_ENTRIES", 32, "Values in each bank of a column's data memory.")
+LANES = Constant("ACCEL_LANES", 9, "Terms that an element adds in a cycle: three from each bank.")
+OUTPUTS = Constant("ACCEL_OUTPUTS", 32, "Results requantised in a cycle.")
+ADDERS = Constant("ACCEL_ADDERS", 16, "Results of an ADD in a cycle.")
+VALUE_BITS = Constant("ACCEL_VALUE_BITS", 9, "Activations are kept as x - zero point: -255 to 255.")
+SUM_BITS = Constant("ACCEL_SUM_BITS", 24, "Width of accumulators; sums wrap on the way and must fit at the end.")
+ACTIVATION_WORDS = Constant("ACCEL_ACTIVATION_WORDS", 1024, "Depth of the activation memory.")
+WEIGHT_WORDS = Constant("ACCEL_WEIGHT_WORDS", 4608, "Depth of the weight memory, in pairs of TermWord or DenseWords.")
+WEIGHT_BITS = Constant("ACCEL_WEIGHT_BITS", 576, "Width of the weight memory: two term words, or one dense word.")
+GATHER_OPS = Constant("ACCEL_GATHER_OPS", 4096, "Depth of the gather memory.")
+MASKS = Constant("ACCEL_MASKS", 512, "Depth of the mask memory.")
+PARAMETERS = Constant("ACCEL_PARAMETERS", 2048, "Depth of the channel parameter memory.")
+ROUNDINGS = Constant("ACCEL_ROUNDINGS", 32, "Depth of the rounding table.")
+COMMANDS = Constant("ACCEL_COMMANDS", 256, "Depth of the command memory.")
+PARTIAL_WORDS = Constant("ACCEL_PARTIAL_WORDS", 512, "Depth of the partial sum memory, in half words of 32 sums.")
+TABLE_VALUES = Constant("ACCEL_TABLE_VALUES", 256, "Values of an ADD table.")
+TABLE_FRACTION = Constant("ACCEL_TABLE_FRACTION", 20, "Fraction bits of a value of an ADD table.")
+TABLE_BITS = Constant("ACCEL_TABLE_BITS", 31, "Bits of a value of an ADD table, signed.")
+NO_STOP = Constant("ACCEL_NO_STOP", 0xFFFF, "Register STOP: run to the END command.")
+
+OPCODE = Enumeration(
+    "Opcode",
+    "What a Command does.",
+    (
+        Constant("END", 0, "The inference is done."),
+        Constant("INPUT", 1, "Receive `tiles` words of int8 at `dst`; `zero_point` is subtracted."),
+        Constant("OUTPUT", 2, "Send `tiles` words from `src` as int8; `zero_point` is added."),
+        Constant("LOAD", 3, "Receive load packets up to an END packet: weights that stay in DDR."),
+        Constant("ARRAY", 4, "Play `count` TermWords from `weights` for each of `tiles` column tiles."),
+        Constant("DENSE", 5, "Fully connected: `tiles` blocks of 64 results from `count` x `pixels` values at `src`."),
+        Constant("SUM", 6, "Add up the gathered columns of each of `count` channels."),
+        Constant("MAXIMUM", 7, "Largest of the gathered values of each column, for each of `count` channels."),
+        Constant("TABLE", 8, "Load both ADD tables: 32 dense words at `weights`, eight pairs of 32-bit values each."),
+        Constant("ADD", 9, "`tiles` words: table 1 of `src` plus table 2 of `src2`."),
+    ),
+)
+
+ERROR = Enumeration(
+    "AccelError",
+    "Register ERROR.",
+    (
+        Constant("NONE", 0, "No error."),
+        Constant("OPCODE", 1, "A command's opcode is unknown."),
+        Constant("CRC", 2, "The CRC-32 of a load stream is not that of its END packet."),
+        Constant("SHORT", 3, "The input stream ended (TLAST) before all data came."),
+        Constant("TIMEOUT", 4, "No stream data was taken or given for TIMEOUT cycles."),
+        Constant("PACKET", 5, "A load packet's memory, address or length is not valid."),
+        Constant("OVERRUN", 6, "The command memory ended without an END command."),
+        Constant("RESET", 7, "The run was ended by a reset."),
+    ),
+)
+
+MEMORY = Enumeration(
+    "AccelMemory",
+    "Where a load packet goes; in brackets the 64-bit beats of one of its words.",
+    (
+        Constant("COMMANDS", 1, "Command memory (4)."),
+        Constant("WEIGHTS", 2, "Weight memory (9)."),
+        Constant("GATHER", 3, "Gather memory (1)."),
+        Constant("MASKS", 4, "Mask memory (4)."),
+        Constant("PARAMETERS", 5, "Channel parameters (2)."),
+        Constant("ROUNDINGS", 6, "Rounding table (2)."),
+        Constant("END", 255, "No data: `value` is the CRC-32 of all beats before this one."),
+    ),
+)
+
+PACKET = Record(
+    "LoadPacket",
+    "One beat in front of a load packet's data.",
+    (
+        Field("memory", 8, "An AccelMemory."),
+        Field("reserved", 8, "Zero."),
+        Field("address", 16, "First word."),
+        Field("value", 32, "How many words follow; in an END packet the CRC-32."),
+    ),
+)
+
+_COMMAND_FIELDS = (
+    ("opcode", 8, "An Opcode."),
+    ("halves", 2, "ARRAY: halves of 32 columns in use, 1 or 2."),
+    ("halves_last", 2, "The same for the last tile."),
+    ("double_buffer", 1, "ARRAY: 1 if entries 16 to 31 are used in turn with 0 to 15."),
+    ("reserved", 11, "Zero."),
+    ("zero_point", 8, "Signed."),
+    ("tiles", 16, "Tiles, blocks or words."),
+    ("count", 16, "TermWords a tile, or channels."),
+    ("pixels", 16, "DENSE: values of each channel."),
+    ("weights", 16, "First weight word: TermWords count twice."),
+    ("gather", 16, "First gather operation."),
+    ("parameters", 16, "First channel parameter."),
+    ("src", 16, "First activation word."),
+    ("src2", 16, "First activation word of the second input."),
+    ("src_stride", 16, "Words from one channel to the next."),
+    ("dst", 16, "First activation word of the result."),
+    ("dst_stride", 16, "Words from one channel to the next."),
+    ("low", 16, "Smallest result, signed."),
+    ("high", 16, "Largest result, signed."),
+    ("tag", 16, "The layer, for the host; ignored."),
+)
+COMMAND = Record("Command", "One step of a program.", tuple(Field(*item) for item in _COMMAND_FIELDS))
+
+GATHER = Record(
+    "GatherOp",
+    "Values from two neighbouring activation words to all columns: column j, bank b gets window[j + b].",
+    (
+        Field("first", 6, "Where the window begins in the word (phase 0), or in the values of one parity."),
+        Field("address", 10, "The activation word, modulo the memory."),
+        Field("stride", 10, "Words to the next channel."),
+        Field("count", 6, "How many channels; each goes to the next entry."),
+        Field("phase", 2, "0: all values; 2, 3: the even, the odd ones of 128."),
+        Field("banks", 3, "Banks to write."),
+        Field("entry", 5, "First entry."),
+        Field("mask", 9, "Which columns are written, and which of them with zero."),
+        Field("last", 1, "End of a tile: of what one round of weights reads, or of one result."),
+        Field("end", 1, "End of the list."),
+        Field("reserved", 11, "Zero."),
+    ),
+)
+
+MASK = Record(
+    "GatherMask",
+    "One bit a column.",
+    (
+        Field("write", 64, "1: the column is written."),
+        Field("keep0", 64, "1: bank 0 gets the value, 0: zero (padding)."),
+        Field("keep1", 64, "The same for bank 1."),
+        Field("keep2", 64, "The same for bank 2."),
+    ),
+)
+
+ROW_TERMS = Record(
+    "RowTerms",
+    "Up to nine terms of one exponent for one output channel; lanes 3b to 3b + 2 read bank b.",
+    (
+        *(Field(f"entry{i}", 5, f"What lane {i} reads.") for i in range(9)),
+        Field("pair0", 3, "Lanes 0 and 1, a PairCode."),
+        Field("pair1", 3, "Lanes 3 and 4."),
+        Field("pair2", 3, "Lanes 6 and 7."),
+        Field("pair3", 3, "Lanes 2 and 5."),
+        Field("single", 2, "Lane 8: 0 nothing, 1 plus, 2 minus."),
+        Field("shift", 1, "The accumulator is doubled first."),
+        Field("reserved", 4, "Zero."),
+    ),
+)
+
+PAIR_CODE = Enumeration(
+    "PairCode",
+    "What a pair of lanes adds; minus is the ones' complement, the missing ones are in the bias.",
+    (
+        Constant("NONE", 0, "Nothing."),
+        Constant("PLUS", 1, "+a"),
+        Constant("MINUS", 2, "~a"),
+        Constant("PLUS_PLUS", 3, "a + b"),
+        Constant("PLUS_MINUS", 4, "a + ~b"),
+        Constant("MINUS_PLUS", 5, "~a + b"),
+        Constant("MINUS_MINUS", 6, "~a + ~b"),
+        Constant("SECOND", 7, "+b"),
+    ),
+)
+
+TERM_CONTROL = Record(
+    "TermControl",
+    "The upper 32 bits of a 288-bit term word, above four RowTerms.",
+    (
+        Field("last_group", 1, "The last word of a group of four channels."),
+        Field("last_step", 1, "The last word that reads this step's data."),
+        Field("first", 1, "With last_group: the first sum of the channels; the bias is added, else the partial sum."),
+        Field("final", 1, "With last_group: the sums are complete and are requantised."),
+        Field("rows", 3, "With last_group: channels in the group, 1 to 4."),
+        Field("reserved", 1, "Zero."),
+        Field("group", 10, "With last_group: which group, so channels 4 * group and on."),
+        Field("reserved2", 14, "Zero."),
+    ),
+)
+
+PARAMETER = Record(
+    "ChannelParameter",
+    "Bias and scale of one channel: (sum + bias) * (low + high * 2^17) + rounding, shifted right by 30 + 4 * shift.",
+    (
+        Field("bias", 24, "Signed."),
+        Field("low", 17, "Lower part of the multiplier."),
+        Field("high", 17, "Upper part."),
+        Field("shift", 3, "0 to 4."),
+        Field("rounding", 5, "Entry of the rounding table."),
+        Field("reserved", 62, "Zero."),
+    ),
+)
+
+ROUNDING = Record(
+    "RoundingConstants",
+    "Added to the product: TFLite's double rounding in one step, and the zero point where one is wanted.",
+    (
+        Field("positive", 48, "Signed, for sums from zero."),
+        Field("reserved", 16, "Zero."),
+        Field("negative", 48, "Signed, for sums below zero."),
+        Field("reserved2", 16, "Zero."),
+    ),
+)
+
+REGISTER = Enumeration(
+    "AccelRegister",
+    "Byte offsets on AXI4-Lite; 32 bits each.",
+    (
+        Constant("ID", 0x00, "ACCEL_ID; read only."),
+        Constant("VERSION", 0x04, "ACCEL_VERSION; read only."),
+        Constant("CONTROL", 0x08, "Write AccelControl bits."),
+        Constant("STATUS", 0x0C, "AccelStatus bits; read only."),
+        Constant("ERROR", 0x10, "An AccelError: of the last run."),
+        Constant("COMMAND", 0x14, "The command that is running, or that failed."),
+        Constant("ENTRY", 0x18, "The first command: switches between programs that are loaded side by side."),
+        Constant("STOP", 0x1C, "The run ends before this command; ACCEL_NO_STOP: at END."),
+        Constant("TIMEOUT", 0x20, "Cycles without progress of a stream until TIMEOUT is an error; 0: none."),
+        Constant("CYCLES", 0x24, "From start to the end of the run, or to now."),
+        Constant("SELECT", 0x28, "Which command's STAMP to read."),
+        Constant("STAMP", 0x2C, "Cycles from start to the end of the selected command."),
+        Constant("INTERRUPT", 0x30, "Bit 0: interrupt enabled. It is high while done and enabled; a start clears it."),
+        Constant("DUMP_ADDRESS", 0x34, "First activation word that a dump sends."),
+        Constant("DUMP_COUNT", 0x38, "Words that a dump sends, low byte of each value."),
+        Constant("PROGRAM", 0x3C, "CRC-32 of the program that was loaded last; 0 if none or broken."),
+    ),
+)
+
+CONTROL = Enumeration(
+    "AccelControl",
+    "Bits of CONTROL; one at a time.",
+    (
+        Constant("START", 1, "Run from ENTRY."),
+        Constant("LOAD", 2, "Receive load packets."),
+        Constant("DUMP", 4, "Send activation words."),
+        Constant("RESET", 8, "End whatever runs; memories keep their contents."),
+    ),
+)
+
+STATUS = Enumeration(
+    "AccelStatus",
+    "Bits of STATUS.",
+    (
+        Constant("BUSY", 1, "Something runs."),
+        Constant("DONE", 2, "It ended; a start clears it."),
+        Constant("WAITS_INPUT", 4, "The input stream is waited for."),
+        Constant("WAITS_OUTPUT", 8, "The output stream is not taken."),
+    ),
+)
+
+FORMAT = Format(
+    "Term accelerator",
+    "What the overlay of `--target pynq-z2` is told. The block diagram is in docs/accelerator.md.",
+    (
+        ACCEL_ID, ACCEL_VERSION, ROWS, COLUMNS, BANKS, ENTRIES, LANES, OUTPUTS, ADDERS, VALUE_BITS, SUM_BITS,
+        ACTIVATION_WORDS, WEIGHT_WORDS, WEIGHT_BITS, GATHER_OPS, MASKS, PARAMETERS, ROUNDINGS, COMMANDS,
+        PARTIAL_WORDS, TABLE_VALUES, TABLE_FRACTION, TABLE_BITS, NO_STOP,
+    ),
+    (OPCODE, ERROR, MEMORY, PAIR_CODE, REGISTER, CONTROL, STATUS),
+    (PACKET, COMMAND, GATHER, MASK, ROW_TERMS, TERM_CONTROL, PARAMETER, ROUNDING),
+)  # fmt: skip

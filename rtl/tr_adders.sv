@@ -1,0 +1,151 @@
+// The adders of the term array, mapped by hand where the synthesiser would take more: one LUT6_2 a bit on the carry
+// chain. SYNTHESIS selects the mapped form; that both are equal is proven in tests/rtl.
+
+// a and b, each as is, complemented or zero, as a PairCode says. Nine bits in, ten out.
+module tr_pair_add (
+    input  logic        [8:0] a,
+    input  logic        [8:0] b,
+    input  logic        [2:0] code,
+    output logic signed [9:0] sum
+);
+`ifdef SYNTHESIS
+  function automatic logic [63:0] table_of();
+    logic first, second;
+    logic [63:0] bits;
+    bits = '0;
+    for (int i = 0; i < 32; i++) begin
+      case (i[4:2])
+        3'd0, 3'd7: first = 1'b0;
+        3'd2, 3'd5, 3'd6: first = ~i[0];
+        default: first = i[0];
+      endcase
+      case (i[4:2])
+        3'd0, 3'd1, 3'd2: second = 1'b0;
+        3'd4, 3'd6: second = ~i[1];
+        default: second = i[1];
+      endcase
+      bits[i] = first;
+      bits[32+i] = first ^ second;
+    end
+    return bits;
+  endfunction
+  logic [11:0] propagate, generated, carry, total;
+  assign propagate[11:10] = '0;
+  assign generated[11:10] = '0;
+  for (genvar i = 0; i < 10; i++) begin : g_bit
+    LUT6_2 #(.INIT(table_of())) lut (
+        .I0(a[i<9?i:8]), .I1(b[i<9?i:8]), .I2(code[0]), .I3(code[1]), .I4(code[2]), .I5(1'b1),
+        .O6(propagate[i]), .O5(generated[i]));
+  end
+  for (genvar i = 0; i < 3; i++) begin : g_carry
+    CARRY4 chain (
+        .CI(i == 0 ? 1'b0 : carry[i==0?0:4*i-1]), .CYINIT(1'b0), .DI(generated[4*i+:4]), .S(propagate[4*i+:4]),
+        .O(total[4*i+:4]), .CO(carry[4*i+:4]));
+  end
+  assign sum = total[9:0];
+`else
+  logic signed [9:0] first, second;
+  always_comb begin
+    case (code)
+      3'd0, 3'd7: first = '0;
+      3'd2, 3'd5, 3'd6: first = 10'($signed(~a));
+      default: first = 10'($signed(a));
+    endcase
+    case (code)
+      3'd0, 3'd1, 3'd2: second = '0;
+      3'd4, 3'd6: second = 10'($signed(~b));
+      default: second = 10'($signed(b));
+    endcase
+  end
+  assign sum = first + second;
+`endif
+endmodule
+
+// a + b + c modulo 2^BITS: a compressor in the LUT's second output, one bit further in the chain.
+module tr_add3 #(
+    parameter int BITS = 12
+) (
+    input  logic signed [BITS-1:0] a,
+    input  logic signed [BITS-1:0] b,
+    input  logic signed [BITS-1:0] c,
+    output logic signed [BITS-1:0] sum
+);
+`ifdef SYNTHESIS
+  localparam int Chains = (BITS + 3) / 4;
+  function automatic logic [63:0] table_of();
+    logic [63:0] bits;
+    bits = '0;
+    for (int i = 0; i < 32; i++) begin
+      bits[i] = (i[0] & i[1]) | (i[0] & i[2]) | (i[1] & i[2]);
+      bits[32+i] = i[0] ^ i[1] ^ i[2] ^ i[3];
+    end
+    return bits;
+  endfunction
+  logic [4*Chains-1:0] propagate, generated, carry, total;
+  logic [BITS:0] majority;
+  assign majority[0] = 1'b0;
+  for (genvar i = 0; i < 4 * Chains; i++) begin : g_bit
+    if (i < BITS) begin : g_used
+      LUT6_2 #(.INIT(table_of())) lut (
+          .I0(a[i]), .I1(b[i]), .I2(c[i]), .I3(majority[i]), .I4(1'b0), .I5(1'b1),
+          .O6(propagate[i]), .O5(majority[i+1]));
+      assign generated[i] = majority[i];
+    end else begin : g_rest
+      assign propagate[i] = 1'b0;
+      assign generated[i] = 1'b0;
+    end
+  end
+  for (genvar i = 0; i < Chains; i++) begin : g_carry
+    CARRY4 chain (
+        .CI(i == 0 ? 1'b0 : carry[i==0?0:4*i-1]), .CYINIT(1'b0), .DI(generated[4*i+:4]), .S(propagate[4*i+:4]),
+        .O(total[4*i+:4]), .CO(carry[4*i+:4]));
+  end
+  assign sum = total[BITS-1:0];
+`else
+  assign sum = a + b + c;
+`endif
+endmodule
+
+// Two Horner accumulators of 24 bits: load, add, or double and add. One DSP48E1, its multiplier unused.
+module tr_horner2 (
+    input  logic               clk,
+    input  logic               valid,  // with the sums: nothing happens without it
+    input  logic               clear,  // start from zero
+    input  logic               shift,  // double first
+    input  logic signed [12:0] sum0,
+    input  logic signed [12:0] sum1,
+    output logic        [23:0] total0,
+    output logic        [23:0] total1
+);
+`ifdef SYNTHESIS
+  logic valid_q;
+  logic [6:0] opmode;
+  assign opmode = clear ? {3'b000, 2'b11, 2'b00} : shift ? {3'b010, 2'b11, 2'b10} : {3'b010, 2'b11, 2'b00};
+  always_ff @(posedge clk) valid_q <= valid;
+  DSP48E1 #(
+      .USE_MULT("NONE"), .USE_DPORT("FALSE"), .USE_SIMD("TWO24"), .AREG(0), .BREG(0), .ACASCREG(0), .BCASCREG(0),
+      .CREG(1), .PREG(1), .MREG(0), .ADREG(0), .DREG(0), .INMODEREG(0), .OPMODEREG(1), .ALUMODEREG(0),
+      .CARRYINREG(0), .CARRYINSELREG(0)
+  ) dsp (
+      .CLK(clk), .A(30'd0), .B(18'd0), .C({{11{sum1[12]}}, sum1, {11{sum0[12]}}, sum0}), .D(25'd0), .OPMODE(opmode),
+      .ALUMODE(4'd0), .INMODE(5'd0), .CARRYIN(1'b0), .CARRYINSEL(3'd0), .CEA1(1'b0), .CEA2(1'b0), .CEB1(1'b0),
+      .CEB2(1'b0), .CEC(1'b1), .CEP(valid_q), .CEM(1'b0), .CED(1'b0), .CEAD(1'b0), .CECTRL(1'b1), .CEALUMODE(1'b0),
+      .CECARRYIN(1'b0), .CEINMODE(1'b0), .RSTA(1'b0), .RSTB(1'b0), .RSTC(1'b0), .RSTD(1'b0), .RSTM(1'b0),
+      .RSTP(1'b0), .RSTCTRL(1'b0), .RSTALUMODE(1'b0), .RSTALLCARRYIN(1'b0), .RSTINMODE(1'b0),
+      .P({total1, total0}));
+`else
+  logic valid_q, clear_q, shift_q;
+  logic signed [12:0] sum0_q, sum1_q;
+  always_ff @(posedge clk) begin
+    valid_q <= valid;
+    clear_q <= clear;
+    shift_q <= shift;
+    sum0_q <= sum0;
+    sum1_q <= sum1;
+    if (valid_q) begin
+      total0 <= (clear_q ? '0 : shift_q ? total0 << 1 : total0) + 24'(sum0_q);
+      total1 <= (clear_q ? '0 : shift_q ? total1 << 1 : total1) + 24'(sum1_q);
+    end
+  end
+`endif
+endmodule
