@@ -24,6 +24,7 @@ from edge_tr.ir.params import (
 from edge_tr.lower.generated import Code, Function
 from edge_tr.lower.kernels import ListKernel, TableKernel
 from edge_tr.lower.program import Layer, Program
+from edge_tr.lower.quick import digit_words
 
 Initialisers = dict[str, str]
 """Field of the C struct -> initialiser."""
@@ -73,11 +74,15 @@ class LayerCode:
         return self.code is not None and isinstance(self.layer.params, DepthwiseParams)
 
     def quick_rows(self) -> list[str]:
-        """Initialisers of struct tr_channel."""
+        """Initialisers of struct tr_channel, as calls of the macro TR_CHANNEL."""
         quick = self.layer.dot.quick
-        columns = (quick.low, quick.high, quick.factor, quick.offset)
-        rows = zip(*(column.tolist() for column in columns), quick.near.tolist())
-        return ["{" + ", ".join([*map(integer, row[:-1]), f"0x{row[-1]:x}u"]) + "}" for row in rows]
+        columns = (quick.low, quick.high, quick.factor, quick.offset, quick.near)
+        return [_channel(*(int(value) for value in row)) for row in zip(*columns)]
+
+
+def _channel(low: int, high: int, factor: int, offset: int, near: int) -> str:
+    numbers = [integer(low), integer(high), integer(factor), integer(offset)]
+    return f"TR_CHANNEL({', '.join([*numbers, *(f'0x{word:x}u' for word in (near, *digit_words(factor)))])})"
 
 
 def constants_of(program: Program, layer: Layer) -> LayerCode:

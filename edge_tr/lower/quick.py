@@ -7,6 +7,8 @@ result in its top eight bits; the bits below say how far it is from being rounde
 than the error of `factor`, the result is the reference's; nearer (less than one sum in a hundred), the
 exact routine decides. Tests compare with the reference over every sum of a layer.
 
+Cores that cannot multiply add shifted sums: `factor` has few signed digits (`digit_words`).
+
 Of the two roundings: with r = -shift, the first gives h = floor(v * 2^r + 1/2) of the real result v, the
 second floor((h + 2^(r-1)) / 2^r) for h >= 0 and one unit of 2^-r less for h < 0. Nested floors collapse:
 the result is floor(v + 1/2 + 2^-(r+1)) where v >= 0, and floor(v + 1/2 - 2^-(r+1)) below.
@@ -23,6 +25,8 @@ from edge_tr.tr.requant import multiply_by_quantized_multiplier
 
 FRACTION = 24
 ALWAYS_NEAR = 0xFFFFFFFF
+SHIFTS = 6
+"""Digits of either sign that a factor may have, of five bits in one word; where it needs more it is rounded."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ def quick(params: DotParams, bias: np.ndarray) -> Quick:
     """The constants of a layer; `bias` int64 [channels] is what its sums lack."""
     scale = params.requant.multiplier * np.exp2(params.requant.shift - 31.0)
     low, high = _saturation(params)  # of sum + bias
-    factor = np.round(scale * 2**FRACTION).astype(np.int64)
+    factor = _few_digits(np.round(scale * 2**FRACTION).astype(np.int64))
     deviation = factor / 2**FRACTION - scale
     at_low, at_high = low * deviation, high * deviation
     rounding = np.exp2(params.requant.shift - 1.0)
@@ -59,6 +63,33 @@ def quick(params: DotParams, bias: np.ndarray) -> Quick:
     live = Quick(_int32(low - bias), _int32(high - bias), factor, offset, (2 * margin) << (32 - FRACTION))
     slow = (scale >= 0.5) | (2 * margin >= 1 << FRACTION) | _may_wrap(params, bias)
     return _with_constants(params, _exact_only(live, slow))
+
+
+def digit_words(factor: int) -> tuple[int, int]:
+    """What a factor >= 0 is made of: powers of two that are added, and that are subtracted. Five bits each, the lowest
+    first; the first word always holds one, an empty second word none: no word names 2^0 alone but the first."""
+    added, taken = _digits(factor)
+    return _word(added), _word(taken)
+
+
+def _word(positions: list[int]) -> int:
+    return sum(position << 5 * n for n, position in enumerate(positions))
+
+
+def _digits(factor: int) -> tuple[list[int], list[int]]:
+    """Exponents of the signed digits of a factor, ascending: added, subtracted (Reitwiesner, 1960)."""
+    triple, places = 3 * factor, range(factor.bit_length() + 1)
+    return tuple([n for n in places if bits >> n & 1] for bits in ((triple & ~factor) >> 1, (factor & ~triple) >> 1))
+
+
+def _few_digits(factors: np.ndarray) -> np.ndarray:
+    """Factors rounded to what `digit_words` can say."""
+    rounded = []
+    for factor in factors.tolist():
+        added, taken = (digits[-SHIFTS:] for digits in _digits(factor))
+        taken = [] if taken == [0] else taken
+        rounded.append(sum(1 << n for n in added) - sum(1 << n for n in taken))
+    return np.array(rounded, np.int64)
 
 
 def _may_wrap(params: DotParams, bias: np.ndarray) -> np.ndarray:
@@ -83,10 +114,11 @@ def _with_constants(params: DotParams, live: Quick) -> Quick:
     exact = multiply_by_quantized_multiplier(params.bias, params.requant.multiplier, params.requant.shift)
     constant = np.clip(exact.astype(np.int64) + params.output_zero_point, *params.activation)
     offset = np.where(dead, (constant << FRACTION) + (1 << (FRACTION - 1)), live.offset)
+    factor = np.where(dead | (live.near == ALWAYS_NEAR), 0, live.factor)
     return Quick(
         low=np.where(dead, np.iinfo(np.int32).min, live.low).astype(np.int32),
         high=np.where(dead, np.iinfo(np.int32).max, live.high).astype(np.int32),
-        factor=np.where(dead, 0, live.factor).astype(np.int32),
+        factor=factor.astype(np.int32),
         offset=(offset & 0xFFFFFFFF).astype(np.uint32).view(np.int32),
         near=np.where(dead, 0, live.near).astype(np.uint32),
     )

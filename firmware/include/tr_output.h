@@ -1,10 +1,14 @@
 /* From a dot product to an int8 activation: TFLite's requantisation, exact, in one 32-bit
- * multiplication for all but a few sums. How the constants are made and why it is exact:
+ * multiplication for all but a few sums, or a few shifts and additions where the core cannot multiply. How the constants are made and why it is exact:
  * edge_tr/lower/quick.py. */
 #ifndef TR_OUTPUT_H
 #define TR_OUTPUT_H
 
 #include <stdint.h>
+
+#if defined(__riscv) && !defined(__riscv_mul)
+#define TR_SHIFT_ADD 1
+#endif
 
 /* Below `low` the sum gives the activation's minimum, above `high` its maximum. Between them
  * q = sum * factor + offset modulo 2^32 holds the result in its top eight bits, unless the other
@@ -13,7 +17,16 @@ struct tr_channel {
     int32_t low, high;
     int32_t factor, offset;
     uint32_t near;
+#if defined(TR_SHIFT_ADD)
+    uint32_t added, taken; /* factor: powers of two, five bits each (edge_tr/lower/quick.py, digit_words) */
+#endif
 };
+
+#if defined(TR_SHIFT_ADD)
+#define TR_CHANNEL(low, high, factor, offset, near, added, taken) {low, high, factor, offset, near, added, taken}
+#else
+#define TR_CHANNEL(low, high, factor, offset, near, added, taken) {low, high, factor, offset, near}
+#endif
 
 /* One layer's requantisation. `bias` [channels] is what a sum lacks; the exact result is
  * (sum + bias) * multiplier * 2^(shift - 31) + zero_point, clamped. */
@@ -28,27 +41,47 @@ struct tr_output {
 
 int8_t tr_output_exact(const struct tr_output *to, uint32_t channel, int32_t sum);
 
-/* The result for `sum` with the channel's constants in `quick`: a copy, so that stores of int8, which
- * may alias anything, do not make the compiler load them again. */
-static inline int8_t tr_output_quick(const struct tr_output *to, const struct tr_channel quick, uint32_t channel,
-                                     int32_t sum)
+/* sum * factor + offset modulo 2^32. */
+static inline uint32_t tr_output_scaled(const struct tr_channel *quick, uint32_t sum)
 {
-    if (sum < quick.low) {
+#if defined(TR_SHIFT_ADD)
+    uint32_t scaled = (uint32_t)quick->offset;
+    uint32_t shifts = quick->added;
+    do {
+        scaled += sum << (shifts & 31u);
+        shifts >>= 5;
+    } while (shifts != 0u);
+    for (shifts = quick->taken; shifts != 0u; shifts >>= 5) {
+        scaled -= sum << (shifts & 31u);
+    }
+    return scaled;
+#else
+    return sum * (uint32_t)quick->factor + (uint32_t)quick->offset;
+#endif
+}
+
+static inline int8_t tr_output(const struct tr_output *to, uint32_t channel, int32_t sum)
+{
+    const struct tr_channel *quick = to->quick + channel;
+    if (sum < quick->low) {
         return to->minimum;
     }
-    if (sum > quick.high) {
+    if (sum > quick->high) {
         return to->maximum;
     }
-    uint32_t q = (uint32_t)sum * (uint32_t)quick.factor + (uint32_t)quick.offset;
-    if (q << 8 <= quick.near) {
+    uint32_t q = tr_output_scaled(quick, (uint32_t)sum);
+    if (q << 8 <= quick->near) {
         return tr_output_exact(to, channel, sum);
     }
     return (int8_t)(q >> 24);
 }
 
-static inline int8_t tr_output(const struct tr_output *to, uint32_t channel, int32_t sum)
-{
-    return tr_output_quick(to, to->quick[channel], channel, sum);
-}
+/* All channels of two pixels: `sums` [channels][2]. In assembly where there is a file for the core, as the next. */
+void tr_finish_pixels(const struct tr_output *to, uint32_t channels, const int32_t *sums, int8_t *first,
+                      int8_t *second);
+
+/* `count` > 0 sums of one channel, `sum_step` words apart; the results `step` bytes apart. */
+void tr_finish_run(const struct tr_output *to, uint32_t channel, const int32_t *sums, uint32_t sum_step,
+                   int8_t *output, uint32_t step, uint32_t count);
 
 #endif

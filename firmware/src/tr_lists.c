@@ -77,17 +77,6 @@ __attribute__((noinline)) static struct tr_corner gather(const struct tr_pixels 
     return tr_next_corner(pixels, next);
 }
 
-/* Requantise one channel of `count` pixels. */
-__attribute__((noinline)) static void finish(const struct tr_output *to, uint32_t channel, const int32_t *sums,
-                                             uint32_t count, int8_t *output, uint32_t step)
-{
-    const struct tr_channel quick = to->quick[channel];
-    for (const int32_t *end = sums + count; sums < end; sums++) {
-        *output = tr_output_quick(to, quick, channel, *sums);
-        output += step;
-    }
-}
-
 void tr_conv_2d_lists(const struct tr_lists *layer, const int8_t *input, int8_t *output, int32_t *scratch)
 {
     const struct tr_pixels *pixels = &layer->pixels;
@@ -102,7 +91,7 @@ void tr_conv_2d_lists(const struct tr_lists *layer, const int8_t *input, int8_t 
         for (uint32_t row = 0u; row < channels; row++) {
             int32_t sums[TR_LIST_PIXELS];
             tr_list_pixels(runs + table.starts[row], scratch, sums);
-            finish(&layer->to, row, sums, count, output + row, channels);
+            tr_finish_run(&layer->to, row, sums, 1u, output + row, channels, count);
         }
         output += count * channels;
         left -= count;

@@ -7,19 +7,6 @@ __attribute__((noinline)) static void gather(const struct tr_pixels *pixels, con
     tr_gather(pixels, input, first, second, words, 1u);
 }
 
-/* Requantise the sums of two pixels. Alone in its function: it needs all the registers there are. */
-__attribute__((noinline)) static void finish_pixels(const struct tr_output *to, uint32_t channels, const int32_t *sums,
-                                                    int8_t *low, int8_t *high)
-{
-    for (uint32_t c = 0u; c < channels; c++) {
-        const struct tr_channel quick = to->quick[c];
-        int8_t result = tr_output_quick(to, quick, c, sums[0]);
-        high[c] = tr_output_quick(to, quick, c, sums[1]);
-        low[c] = result;
-        sums += 2;
-    }
-}
-
 void tr_conv_2d_pairs(const struct tr_pairs *layer, const int8_t *input, int8_t *output, int32_t *scratch)
 {
     const struct tr_pixels *pixels = &layer->pixels;
@@ -32,7 +19,7 @@ void tr_conv_2d_pairs(const struct tr_pairs *layer, const int8_t *input, int8_t 
         struct tr_corner second = both ? tr_next_corner(pixels, first) : first;
         gather(pixels, input, first, second, scratch);
         layer->code(scratch, sums);
-        finish_pixels(&layer->to, channels, sums, output, both ? output + channels : output);
+        tr_finish_pixels(&layer->to, channels, sums, output, both ? output + channels : output);
         output += 2u * channels;
         first = tr_next_corner(pixels, second);
     }
@@ -104,24 +91,18 @@ __attribute__((noinline)) static void gather_plane(const struct tr_pixels *pixel
 
 /* Requantise one channel. Its sums lie where the generated code left them: those of output rows (2r, 2r + 1)
  * at column x in plane rows 2r * stride_y and the next, column x * stride_x. */
-__attribute__((noinline)) static void finish_plane(const struct tr_pairs *layer, uint32_t channel, const int32_t *sums,
-                                                   int8_t *output)
+static void finish_plane(const struct tr_pairs *layer, uint32_t channel, const int32_t *sums, int8_t *output)
 {
-    const struct tr_channel quick = layer->to.quick[channel];
-    uint32_t width = plane_width(&layer->pixels);
-    uint32_t pair_words = 2u * layer->pixels.window.stride_y * width;
-    uint32_t step = layer->pixels.output.channels;
-    uint32_t row_bytes = layer->pixels.output.width * step;
-    for (uint32_t y = 0u; y < layer->pixels.output.height; y += 2u) {
-        uint32_t below = y + 1u < layer->pixels.output.height ? row_bytes : 0u; /* a last odd row is written last */
-        int8_t *at = output + y * row_bytes + channel;
-        const int32_t *sum = sums + y / 2u * pair_words;
-        for (uint32_t x = layer->pixels.output.width; x > 0u; x--) {
-            at[below] = tr_output_quick(&layer->to, quick, channel, sum[width]);
-            at[0] = tr_output_quick(&layer->to, quick, channel, sum[0]);
-            at += step;
-            sum += layer->pixels.window.stride_x;
-        }
+    const struct tr_pixels *pixels = &layer->pixels;
+    uint32_t width = plane_width(pixels);
+    uint32_t across = pixels->window.stride_x;
+    uint32_t step = pixels->output.channels;
+    output += channel;
+    for (uint32_t y = 0u; y < pixels->output.height; y++) {
+        const int32_t *row = y % 2u == 0u ? sums : sums + width;
+        tr_finish_run(&layer->to, channel, row, across, output, step, pixels->output.width);
+        output += pixels->output.width * step;
+        sums += y % 2u == 0u ? 0u : 2u * pixels->window.stride_y * width;
     }
 }
 

@@ -7,7 +7,7 @@ import pytest
 
 from edge_tr.ir.params import FullyConnectedParams, Requant, params
 from edge_tr.ir.tflite import parse
-from edge_tr.lower.quick import ALWAYS_NEAR, apply, quick
+from edge_tr.lower.quick import ALWAYS_NEAR, _few_digits, apply, digit_words, quick
 from edge_tr.tr.requant import multiply_by_quantized_multiplier
 
 INT32 = np.iinfo(np.int32)
@@ -99,3 +99,24 @@ def test_a_row_without_weights_gives_its_constant():
     assert not near.any()
     assert constants.low[2] == INT32.min
     assert result.tolist() == exact(record, np.zeros(1, np.int64), record.bias[2], 2).tolist()
+
+
+def test_factors_are_a_few_powers_of_two_that_two_words_name():
+    """What a core without multiplication reads: five bits a digit, the lowest first, until the word is empty."""
+
+    def scaled(factor: int, by: int) -> int:
+        total = 0
+        for word, sign, always in zip(digit_words(factor), (1, -1), (True, False)):
+            while word or always:
+                total += sign * (by << (word & 31))
+                word, always = word >> 5, False
+        return total
+
+    rng = np.random.default_rng(0)
+    factors = [1, 2, 3, 5, (1 << 23) - 1, *rng.integers(4, 1 << 23, 500).tolist()]
+    rounded = _few_digits(np.array(factors)).tolist()
+    for factor, near in zip(factors, rounded):
+        assert scaled(near, 7) == 7 * near
+        assert all(word < 1 << 30 for word in digit_words(near))
+        assert abs(near - factor) <= max(1, factor >> 9)
+    assert np.mean(np.equal(factors, rounded)) > 0.9

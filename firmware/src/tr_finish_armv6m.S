@@ -1,0 +1,185 @@
+/* tr_output.h on Armv6-M: requantisation of many sums. Offsets are those of struct tr_output and tr_channel. */
+#if defined(__ARM_ARCH_6M__)
+
+#define MINIMUM 18
+#define MAXIMUM 19
+
+    .syntax unified
+    .thumb
+
+.macro enter
+    push {r4-r7, lr}
+    mov r4, r8
+    mov r5, r9
+    mov r6, r10
+    mov r7, r11
+    push {r0, r1, r4-r7}
+.endm
+
+.macro leave
+    add sp, sp, #8
+    pop {r4-r7}
+    mov r8, r4
+    mov r9, r5
+    mov r10, r6
+    mov r11, r7
+    pop {r4-r7, pc}
+.endm
+
+/* void tr_finish_pixels(to, channels, sums, first, second)
+ * r0 constants, r1 sums; r2, r3 spare; r4 factor, r5 offset, r6 near; r7 sum, then q; r8 low, r9 high;
+ * r10, r11 outputs; r12 end of constants; to and the first output on the stack */
+    .section .text.tr_finish_pixels, "ax", %progbits
+    .align 2
+    .global tr_finish_pixels
+    .type tr_finish_pixels, %function
+    .thumb_func
+tr_finish_pixels:
+    enter
+    str r3, [sp, #4]
+    mov r10, r3
+    ldr r3, [sp, #44]
+    mov r11, r3
+    lsls r3, r1, #2
+    adds r3, r3, r1
+    lsls r3, r3, #2
+    ldr r0, [r0]
+    adds r3, r3, r0
+    mov r12, r3
+    movs r1, r2
+.Lchannel:
+    ldmia r0!, {r2-r6}
+    mov r8, r2
+    mov r9, r3
+    .irp which, 0, 1
+    ldr r7, [r1, #4 * \which]
+    cmp r7, r8
+    blt .Lminimum_\which
+    cmp r7, r9
+    bgt .Lmaximum_\which
+    muls r7, r4, r7
+    adds r7, r7, r5
+    lsls r3, r7, #8
+    cmp r3, r6
+    bls .Lexact_\which
+    asrs r7, r7, #24
+.Lstore_\which:
+    .if \which
+    mov r3, r11
+    .else
+    mov r3, r10
+    .endif
+    strb r7, [r3]
+    adds r3, r3, #1
+    .if \which
+    mov r11, r3
+    .else
+    mov r10, r3
+    .endif
+    .endr
+    adds r1, r1, #8
+    cmp r0, r12
+    bne .Lchannel
+    leave
+    .irp which, 0, 1
+.Lminimum_\which:
+    ldr r3, [sp]
+    movs r7, #MINIMUM
+    ldrsb r7, [r3, r7]
+    b .Lstore_\which
+.Lmaximum_\which:
+    ldr r3, [sp]
+    movs r7, #MAXIMUM
+    ldrsb r7, [r3, r7]
+    b .Lstore_\which
+.Lexact_\which:
+    mov r3, r12
+    push {r0, r1, r3-r5}
+    ldr r2, [r1, #4 * \which]
+    ldr r3, [sp, #24]
+    mov r1, r10
+    subs r1, r1, r3
+    .if \which
+    subs r1, r1, #1
+    .endif
+    ldr r0, [sp, #20]
+    bl tr_output_exact
+    movs r7, r0
+    pop {r0, r1, r3-r5}
+    mov r12, r3
+    b .Lstore_\which
+    .endr
+    .size tr_finish_pixels, . - tr_finish_pixels
+
+/* void tr_finish_run(to, channel, sums, sum_step; output, step, count)
+ * r0 sums, r1 output, r2 factor, r3 offset, r4 sum, then q, r5 spare, r6 output's step, r7 sums' step in bytes;
+ * r8 low, r9 high, r10 near, r11 end of output; to and channel on the stack */
+    .section .text.tr_finish_run, "ax", %progbits
+    .align 2
+    .global tr_finish_run
+    .type tr_finish_run, %function
+    .thumb_func
+tr_finish_run:
+    enter
+    lsls r7, r3, #2
+    movs r4, #20
+    muls r1, r4, r1
+    ldr r0, [r0]
+    adds r0, r0, r1
+    ldr r4, [r0]
+    mov r8, r4
+    ldr r4, [r0, #4]
+    mov r9, r4
+    ldr r4, [r0, #16]
+    mov r10, r4
+    ldr r3, [r0, #12]
+    movs r5, r2
+    ldr r2, [r0, #8]
+    movs r0, r5
+    ldr r1, [sp, #44]
+    ldr r6, [sp, #48]
+    ldr r4, [sp, #52]
+    muls r4, r6, r4
+    adds r4, r4, r1
+    mov r11, r4
+.Lsum:
+    ldr r4, [r0]
+    cmp r4, r8
+    blt .Lminimum
+    cmp r4, r9
+    bgt .Lmaximum
+    muls r4, r2, r4
+    adds r4, r4, r3
+    lsls r5, r4, #8
+    cmp r5, r10
+    bls .Lexact
+    asrs r4, r4, #24
+.Lstore:
+    strb r4, [r1]
+    adds r0, r0, r7
+    adds r1, r1, r6
+    cmp r1, r11
+    bne .Lsum
+    leave
+.Lminimum:
+    ldr r5, [sp]
+    movs r4, #MINIMUM
+    ldrsb r4, [r5, r4]
+    b .Lstore
+.Lmaximum:
+    ldr r5, [sp]
+    movs r4, #MAXIMUM
+    ldrsb r4, [r5, r4]
+    b .Lstore
+.Lexact:
+    push {r0-r3, r5}
+    ldr r2, [r0]
+    ldr r0, [sp, #20]
+    ldr r1, [sp, #24]
+    bl tr_output_exact
+    movs r4, r0
+    pop {r0-r3, r5}
+    b .Lstore
+    .size tr_finish_run, . - tr_finish_run
+
+#endif

@@ -1,0 +1,197 @@
+/* tr_output.h on RV32, with the registers of RV32E: requantisation of many sums. A core without multiplication adds
+ * shifted sums. Offsets are those of struct tr_output and tr_channel. */
+#if defined(__riscv)
+
+#define MINIMUM 18
+#define MAXIMUM 19
+#define LOW 0
+#define HIGH 4
+#define FACTOR 8
+#define OFFSET 12
+#define NEAR 16
+#define ADDED 20
+#define TAKEN 24
+#if defined(__riscv_mul)
+#define CHANNEL_BYTES 20
+#else
+#define CHANNEL_BYTES 28
+#endif
+
+/* q \op= sum << each of the shifts in \word, five bits each; \spare is spent. */
+.macro shifted op, q, sum, word, spare
+    .rept 5
+    sll \spare, \sum, \word
+    \op \q, \q, \spare
+    srli \word, \word, 5
+    beqz \word, 9f
+    .endr
+    sll \spare, \sum, \word
+    \op \q, \q, \spare
+9:
+.endm
+
+/* \q = \sum * factor + offset, by the constants at \quick. */
+.macro scale q, sum, quick, word, spare
+    lw \q, OFFSET(\quick)
+#if defined(__riscv_mul)
+    lw \word, FACTOR(\quick)
+    mul \word, \word, \sum
+    add \q, \q, \word
+#else
+    lw \word, ADDED(\quick)
+    shifted add, \q, \sum, \word, \spare
+    lw \word, TAKEN(\quick)
+    beqz \word, 8f
+    shifted sub, \q, \sum, \word, \spare
+8:
+#endif
+.endm
+
+/* void tr_finish_pixels(to, channels, sums, first, second)
+ * a0 end of the first output, s0 constants, a2 sums, a3 and a4 outputs; a1 sum, a5 q, t0, t1 spare; s1 to; the first
+ * output on the stack */
+    .section .text.tr_finish_pixels, "ax", @progbits
+    .align 2
+    .global tr_finish_pixels
+    .type tr_finish_pixels, @function
+tr_finish_pixels:
+    addi sp, sp, -48
+    sw ra, 0(sp)
+    sw s0, 4(sp)
+    sw s1, 8(sp)
+    sw a3, 12(sp)
+    mv s1, a0
+    lw s0, 0(a0)
+    add a0, a3, a1
+.Lchannel:
+    .irp which, 0, 1
+    lw a1, 4 * \which(a2)
+    lw t0, LOW(s0)
+    lw t1, HIGH(s0)
+    blt a1, t0, .Lminimum_\which
+    bgt a1, t1, .Lmaximum_\which
+    scale a5, a1, s0, t0, t1
+    lw t0, NEAR(s0)
+    slli t1, a5, 8
+    bleu t1, t0, .Lexact_\which
+    srai a5, a5, 24
+.Lstore_\which:
+    .if \which
+    sb a5, 0(a4)
+    .else
+    sb a5, 0(a3)
+    .endif
+    .endr
+    addi a2, a2, 8
+    addi a3, a3, 1
+    addi a4, a4, 1
+    addi s0, s0, CHANNEL_BYTES
+    bne a3, a0, .Lchannel
+    lw ra, 0(sp)
+    lw s0, 4(sp)
+    lw s1, 8(sp)
+    addi sp, sp, 48
+    ret
+    .irp which, 0, 1
+.Lminimum_\which:
+    lb a5, MINIMUM(s1)
+    j .Lstore_\which
+.Lmaximum_\which:
+    lb a5, MAXIMUM(s1)
+    j .Lstore_\which
+.Lexact_\which:
+    sw a0, 16(sp)
+    sw a2, 20(sp)
+    sw a3, 24(sp)
+    sw a4, 28(sp)
+    lw t0, 12(sp)
+    mv a2, a1
+    sub a1, a3, t0
+    mv a0, s1
+    call tr_output_exact
+    mv a5, a0
+    lw a0, 16(sp)
+    lw a2, 20(sp)
+    lw a3, 24(sp)
+    lw a4, 28(sp)
+    j .Lstore_\which
+    .endr
+    .size tr_finish_pixels, . - tr_finish_pixels
+
+/* void tr_finish_run(to, channel, sums, sum_step, output, step; count)
+ * s0 constants, a2 sums, a3 their step in bytes, a4 output, a5 its step, t2 sums left; a1 sum, t0 q, t1, a0 spare;
+ * s1 to; the channel on the stack */
+    .section .text.tr_finish_run, "ax", @progbits
+    .align 2
+    .global tr_finish_run
+    .type tr_finish_run, @function
+tr_finish_run:
+#if defined(__riscv_32e)
+    lw t2, 0(sp)
+#else
+    mv t2, a6
+#endif
+    addi sp, sp, -48
+    sw ra, 0(sp)
+    sw s0, 4(sp)
+    sw s1, 8(sp)
+    sw a1, 12(sp)
+    mv s1, a0
+    lw s0, 0(a0)
+    slli t0, a1, 2
+    slli t1, a1, 4
+    add s0, s0, t0
+    add s0, s0, t1
+#if CHANNEL_BYTES == 28
+    slli t1, a1, 3
+    add s0, s0, t1
+#endif
+    slli a3, a3, 2
+.Lsum:
+    lw a1, 0(a2)
+    lw t0, LOW(s0)
+    lw t1, HIGH(s0)
+    blt a1, t0, .Lminimum
+    bgt a1, t1, .Lmaximum
+    scale t0, a1, s0, t1, a0
+    lw t1, NEAR(s0)
+    slli a0, t0, 8
+    bleu a0, t1, .Lexact
+    srai t0, t0, 24
+.Lstore:
+    sb t0, 0(a4)
+    add a2, a2, a3
+    add a4, a4, a5
+    addi t2, t2, -1
+    bnez t2, .Lsum
+    lw ra, 0(sp)
+    lw s0, 4(sp)
+    lw s1, 8(sp)
+    addi sp, sp, 48
+    ret
+.Lminimum:
+    lb t0, MINIMUM(s1)
+    j .Lstore
+.Lmaximum:
+    lb t0, MAXIMUM(s1)
+    j .Lstore
+.Lexact:
+    sw a2, 16(sp)
+    sw a3, 20(sp)
+    sw a4, 24(sp)
+    sw a5, 28(sp)
+    sw t2, 32(sp)
+    mv a2, a1
+    lw a1, 12(sp)
+    mv a0, s1
+    call tr_output_exact
+    mv t0, a0
+    lw a2, 16(sp)
+    lw a3, 20(sp)
+    lw a4, 24(sp)
+    lw a5, 28(sp)
+    lw t2, 32(sp)
+    j .Lstore
+    .size tr_finish_run, . - tr_finish_run
+
+#endif
