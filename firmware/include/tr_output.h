@@ -80,8 +80,17 @@ static inline int8_t tr_output(const struct tr_output *to, uint32_t channel, int
 void tr_finish_pixels(const struct tr_output *to, uint32_t channels, const int32_t *sums, int8_t *first,
                       int8_t *second);
 
-/* `count` > 0 sums of one channel, `sum_step` words apart; the results `step` bytes apart. */
-void tr_finish_run(const struct tr_output *to, uint32_t channel, const int32_t *sums, uint32_t sum_step,
-                   int8_t *output, uint32_t step, uint32_t count);
+/* Sums of one channel, `rows` of `count` (both > 0), `sum_step` bytes apart, and where their results go, `step` bytes
+ * apart; between the end of a row and the next lie `sum_skip` and `skip` bytes more. */
+struct tr_run {
+    const int32_t *sums;
+    uint32_t sum_step;
+    int8_t *output;
+    uint32_t step;
+    uint32_t count, rows;
+    uint32_t sum_skip, skip;
+};
+
+void tr_finish_run(const struct tr_output *to, uint32_t channel, const struct tr_run *run);
 
 #endif

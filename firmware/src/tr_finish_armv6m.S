@@ -1,8 +1,14 @@
-/* tr_output.h on Armv6-M: requantisation of many sums. Offsets are those of struct tr_output and tr_channel. */
+/* tr_output.h on Armv6-M: requantisation of many sums. Offsets are those of struct tr_output, tr_channel and
+ * tr_run. */
 #if defined(__ARM_ARCH_6M__)
 
 #define MINIMUM 18
 #define MAXIMUM 19
+#define RUN_SUM_STEP 4
+#define RUN_COUNT 16
+#define RUN_ROWS 20
+#define RUN_SUM_SKIP 24
+#define RUN_SKIP 28
 
     .syntax unified
     .thumb
@@ -111,9 +117,9 @@ tr_finish_pixels:
     .endr
     .size tr_finish_pixels, . - tr_finish_pixels
 
-/* void tr_finish_run(to, channel, sums, sum_step; output, step, count)
- * r0 sums, r1 output, r2 factor, r3 offset, r4 sum, then q, r5 spare, r6 output's step, r7 sums' step in bytes;
- * r8 low, r9 high, r10 near, r11 end of output; to and channel on the stack */
+/* void tr_finish_run(to, channel, run)
+ * r0 sums, r1 output, r2 factor, r3 offset, r4 sum, then q, r5 spare, r6 output's step, r7 sums' step;
+ * r8 low, r9 high, r10 near, r11 end of the row of outputs, r12 run; lr rows left; to and channel on the stack */
     .section .text.tr_finish_run, "ax", %progbits
     .align 2
     .global tr_finish_run
@@ -121,24 +127,25 @@ tr_finish_pixels:
     .thumb_func
 tr_finish_run:
     enter
-    lsls r7, r3, #2
+    mov r12, r2
     movs r4, #20
     muls r1, r4, r1
     ldr r0, [r0]
     adds r0, r0, r1
-    ldr r4, [r0]
-    mov r8, r4
-    ldr r4, [r0, #4]
-    mov r9, r4
-    ldr r4, [r0, #16]
-    mov r10, r4
-    ldr r3, [r0, #12]
-    movs r5, r2
-    ldr r2, [r0, #8]
-    movs r0, r5
-    ldr r1, [sp, #44]
-    ldr r6, [sp, #48]
-    ldr r4, [sp, #52]
+    ldmia r0!, {r1, r3-r6}
+    mov r8, r1
+    mov r9, r3
+    mov r10, r6
+    movs r3, r5
+    ldr r0, [r2, #RUN_ROWS]
+    mov lr, r0
+    ldmia r2!, {r0, r1, r5, r6}
+    movs r7, r1
+    movs r1, r5
+    movs r2, r4
+.Lrow:
+    mov r5, r12
+    ldr r4, [r5, #RUN_COUNT]
     muls r4, r6, r4
     adds r4, r4, r1
     mov r11, r4
@@ -160,6 +167,17 @@ tr_finish_run:
     adds r1, r1, r6
     cmp r1, r11
     bne .Lsum
+    mov r5, lr
+    subs r5, r5, #1
+    beq .Lend
+    mov lr, r5
+    mov r5, r12
+    ldr r4, [r5, #RUN_SUM_SKIP]
+    adds r0, r0, r4
+    ldr r4, [r5, #RUN_SKIP]
+    adds r1, r1, r4
+    b .Lrow
+.Lend:
     leave
 .Lminimum:
     ldr r5, [sp]
@@ -172,13 +190,22 @@ tr_finish_run:
     ldrsb r4, [r5, r4]
     b .Lstore
 .Lexact:
-    push {r0-r3, r5}
+    mov r4, r12
+    mov r5, lr
+    push {r0-r5}
+    sub sp, sp, #4
     ldr r2, [r0]
-    ldr r0, [sp, #20]
-    ldr r1, [sp, #24]
+    ldr r0, [sp, #28]
+    ldr r1, [sp, #32]
     bl tr_output_exact
-    movs r4, r0
-    pop {r0-r3, r5}
+    add sp, sp, #4
+    movs r7, r0
+    pop {r0-r5}
+    mov r12, r4
+    mov lr, r5
+    movs r4, r7
+    mov r5, r12
+    ldr r7, [r5, #RUN_SUM_STEP]
     b .Lstore
     .size tr_finish_run, . - tr_finish_run
 

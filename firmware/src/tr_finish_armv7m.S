@@ -1,8 +1,12 @@
-/* tr_output.h on Armv7-M: requantisation of many sums. Offsets are those of struct tr_output and tr_channel. */
+/* tr_output.h on Armv7-M: requantisation of many sums. Offsets are those of struct tr_output, tr_channel and
+ * tr_run. */
 #if defined(__ARM_ARCH_7M__) || defined(__ARM_ARCH_7EM__)
 
 #define MINIMUM 18
 #define MAXIMUM 19
+#define RUN_COUNT 16
+#define RUN_ROWS 20
+#define RUN_SUM_SKIP 24
 
     .syntax unified
     .thumb
@@ -74,25 +78,25 @@ tr_finish_pixels:
     .endr
     .size tr_finish_pixels, . - tr_finish_pixels
 
-/* void tr_finish_run(to, channel, sums, sum_step; output, step, count)
- * r1 sums left, r2 sums, r3 their step in bytes; r4-r8 low, high, factor, offset, near; r9 output, r10 its step;
- * r11 sum, r12 q; lr to; the channel on the stack */
+/* void tr_finish_run(to, channel, run)
+ * r0 spare, r1 sums left, r2 sums, r3 their step; r4-r8 low, high, factor, offset, near; r9 output, r10 its step;
+ * r11 sum, r12 q; lr to; channel, run and rows left on the stack */
     .section .text.tr_finish_run, "ax", %progbits
     .align 2
     .global tr_finish_run
     .type tr_finish_run, %function
     .thumb_func
 tr_finish_run:
-    push {r1, r4-r11, lr}
+    ldr r3, [r2, #RUN_ROWS]
+    push {r1-r11, lr}
     mov lr, r0
     ldr r0, [r0]
     add r1, r1, r1, lsl #2
     add r0, r0, r1, lsl #2
+    mov r12, r2
     ldmia r0, {r4-r8}
-    ldr r9, [sp, #40]
-    ldr r10, [sp, #44]
-    ldr r1, [sp, #48]
-    lsls r3, r3, #2
+    ldmia r12, {r2, r3, r9, r10}
+    ldr r1, [r12, #RUN_COUNT]
 .Lsum:
     ldr r11, [r2]
     add r2, r2, r3
@@ -109,7 +113,17 @@ tr_finish_run:
     add r9, r9, r10
     subs r1, r1, #1
     bne .Lsum
-    pop {r1, r4-r11, pc}
+    ldrd r12, r0, [sp, #4]
+    subs r0, r0, #1
+    beq .Lend
+    str r0, [sp, #8]
+    ldrd r0, r1, [r12, #RUN_SUM_SKIP]
+    add r2, r2, r0
+    add r9, r9, r1
+    ldr r1, [r12, #RUN_COUNT]
+    b .Lsum
+.Lend:
+    pop {r1-r11, pc}
 .Lminimum:
     ldrsb r12, [lr, #MINIMUM]
     b .Lstore

@@ -1,9 +1,13 @@
 /* tr_output.h on RV32, with the registers of RV32E: requantisation of many sums. A core without multiplication adds
- * shifted sums. Offsets are those of struct tr_output and tr_channel. */
+ * shifted sums. Offsets are those of struct tr_output, tr_channel and tr_run. */
 #if defined(__riscv)
 
 #define MINIMUM 18
 #define MAXIMUM 19
+#define RUN_COUNT 16
+#define RUN_ROWS 20
+#define RUN_SUM_SKIP 24
+#define RUN_SKIP 28
 #define LOW 0
 #define HIGH 4
 #define FACTOR 8
@@ -118,24 +122,22 @@ tr_finish_pixels:
     .endr
     .size tr_finish_pixels, . - tr_finish_pixels
 
-/* void tr_finish_run(to, channel, sums, sum_step, output, step; count)
- * s0 constants, a2 sums, a3 their step in bytes, a4 output, a5 its step, t2 sums left; a1 sum, t0 q, t1, a0 spare;
- * s1 to; the channel on the stack */
+/* void tr_finish_run(to, channel, run)
+ * s0 constants, a2 sums, a3 their step, a4 output, a5 its step, t2 sums left; a1 sum, t0 q, t1, a0 spare;
+ * s1 to; channel, run and rows left on the stack */
     .section .text.tr_finish_run, "ax", @progbits
     .align 2
     .global tr_finish_run
     .type tr_finish_run, @function
 tr_finish_run:
-#if defined(__riscv_32e)
-    lw t2, 0(sp)
-#else
-    mv t2, a6
-#endif
     addi sp, sp, -48
     sw ra, 0(sp)
     sw s0, 4(sp)
     sw s1, 8(sp)
     sw a1, 12(sp)
+    sw a2, 36(sp)
+    lw t0, RUN_ROWS(a2)
+    sw t0, 40(sp)
     mv s1, a0
     lw s0, 0(a0)
     slli t0, a1, 2
@@ -146,7 +148,11 @@ tr_finish_run:
     slli t1, a1, 3
     add s0, s0, t1
 #endif
-    slli a3, a3, 2
+    lw a3, 4(a2)
+    lw a4, 8(a2)
+    lw a5, 12(a2)
+    lw t2, RUN_COUNT(a2)
+    lw a2, 0(a2)
 .Lsum:
     lw a1, 0(a2)
     lw t0, LOW(s0)
@@ -164,6 +170,18 @@ tr_finish_run:
     add a4, a4, a5
     addi t2, t2, -1
     bnez t2, .Lsum
+    lw t1, 40(sp)
+    addi t1, t1, -1
+    beqz t1, .Lend
+    sw t1, 40(sp)
+    lw a0, 36(sp)
+    lw t0, RUN_SUM_SKIP(a0)
+    lw t1, RUN_SKIP(a0)
+    add a2, a2, t0
+    add a4, a4, t1
+    lw t2, RUN_COUNT(a0)
+    j .Lsum
+.Lend:
     lw ra, 0(sp)
     lw s0, 4(sp)
     lw s1, 8(sp)

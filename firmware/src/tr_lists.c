@@ -85,13 +85,16 @@ void tr_conv_2d_lists(const struct tr_lists *layer, const int8_t *input, int8_t 
     uint32_t channels = pixels->output.channels;
     struct tr_corner corner = tr_first_corner(pixels);
     uint32_t left = pixels->output.height * pixels->output.width;
+    int32_t sums[TR_LIST_PIXELS];
+    struct tr_run run = {.sums = sums, .sum_step = 4u, .step = channels, .rows = 1u};
     while (left > 0u) {
         uint32_t count = left < TR_LIST_PIXELS ? left : TR_LIST_PIXELS;
         corner = gather(pixels, input, corner, count, scratch);
         for (uint32_t row = 0u; row < channels; row++) {
-            int32_t sums[TR_LIST_PIXELS];
             tr_list_pixels(runs + table.starts[row], scratch, sums);
-            tr_finish_run(&layer->to, row, sums, 1u, output + row, channels, count);
+            run.output = output + row;
+            run.count = count;
+            tr_finish_run(&layer->to, row, &run);
         }
         output += count * channels;
         left -= count;

@@ -22,11 +22,18 @@ void tr_finish_pixels(const struct tr_output *to, uint32_t channels, const int32
     }
 }
 
-void tr_finish_run(const struct tr_output *to, uint32_t channel, const int32_t *sums, uint32_t sum_step,
-                   int8_t *output, uint32_t step, uint32_t count)
+void tr_finish_run(const struct tr_output *to, uint32_t channel, const struct tr_run *run)
 {
-    for (uint32_t i = 0u; i < count; i++) {
-        output[i * step] = tr_output(to, channel, sums[i * sum_step]);
+    const int32_t *sums = run->sums;
+    int8_t *output = run->output;
+    for (uint32_t row = 0u; row < run->rows; row++) {
+        for (uint32_t i = 0u; i < run->count; i++) {
+            *output = tr_output(to, channel, *sums);
+            output += run->step;
+            sums += run->sum_step / 4u;
+        }
+        output += run->skip;
+        sums += run->sum_skip / 4u;
     }
 }
 

@@ -95,14 +95,25 @@ static void finish_plane(const struct tr_pairs *layer, uint32_t channel, const i
 {
     const struct tr_pixels *pixels = &layer->pixels;
     uint32_t width = plane_width(pixels);
-    uint32_t across = pixels->window.stride_x;
+    uint32_t columns = pixels->output.width;
     uint32_t step = pixels->output.channels;
-    output += channel;
-    for (uint32_t y = 0u; y < pixels->output.height; y++) {
-        const int32_t *row = y % 2u == 0u ? sums : sums + width;
-        tr_finish_run(&layer->to, channel, row, across, output, step, pixels->output.width);
-        output += pixels->output.width * step;
-        sums += y % 2u == 0u ? 0u : 2u * pixels->window.stride_y * width;
+    uint32_t height = pixels->output.height;
+    struct tr_run run = {
+        .sums = sums,
+        .sum_step = 4u * pixels->window.stride_x,
+        .output = output + channel,
+        .step = step,
+        .count = columns,
+        .rows = (height + 1u) / 2u,
+        .sum_skip = 4u * (2u * pixels->window.stride_y * width - columns * pixels->window.stride_x),
+        .skip = columns * step,
+    };
+    tr_finish_run(&layer->to, channel, &run);
+    if (height > 1u) {
+        run.sums += width;
+        run.output += columns * step;
+        run.rows = height / 2u;
+        tr_finish_run(&layer->to, channel, &run);
     }
 }
 
