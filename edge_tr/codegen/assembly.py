@@ -414,6 +414,7 @@ EMITTERS = {
     "c": CEmitter(),
     "armv6-m": Thumb1Emitter(),
     "armv7-m": Thumb2Emitter(),
+    "armv7e-m": Thumb2Emitter(),
     "rv32": RiscvEmitter(),
     "rv32e": RiscvEmitter(),
 }

@@ -22,7 +22,7 @@ from edge_tr.ir.params import (
     SoftmaxParams,
 )
 from edge_tr.lower.generated import Code, Function
-from edge_tr.lower.kernels import ListKernel, TableKernel
+from edge_tr.lower.kernels import FoursKernel, ListKernel, TableKernel
 from edge_tr.lower.program import Layer, Program
 from edge_tr.lower.quick import digit_words
 
@@ -271,10 +271,10 @@ def _convolution(layer: Layer, function: str, shapes: Initialisers, window: str)
     shapes, kernel = shapes | {"window": window}, layer.dot.kernel
     if isinstance(kernel, TableKernel):
         return "tr_convolution", function, shapes | _table_dot(layer)
-    if isinstance(kernel, ListKernel):
+    if isinstance(kernel, (ListKernel, FoursKernel)):
         fields = {"pixels": _pixels(layer, shapes), "table": f"{layer.name}_table", "to": _output(layer)}
         rows = isinstance(layer.params, FullyConnectedParams)
-        return "tr_lists", "tr_fully_connected_lists" if rows else f"{function}_lists", fields
+        return "tr_tiles", f"{'tr_fully_connected' if rows else function}_{kernel.name}", fields
     name = "planes" if isinstance(layer.params, DepthwiseParams) else "code"
     fields = {"pixels": _pixels(layer, shapes), name: f"{layer.name}_{name}", "to": _output(layer)}
     return "tr_pairs", f"{function}_pairs", fields

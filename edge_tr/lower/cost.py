@@ -66,6 +66,8 @@ class Costs:
     pair_term: float  # term-pairs: one weight term with all of an activation's
     encode: float  # term-pairs: one activation into terms
     mac: float  # int8
+    four_macs: float  # fours: four rows by one element of one pixel
+    four_pairs: float  # fours: four rows by one element of two pixels
     list_term: float  # one term of a list, for eight pixels
     list_run: float
     list_flush: float  # of eight pixels
@@ -77,11 +79,14 @@ class Costs:
 
 
 COSTS = {
-    "c": Costs(8, 5, 4, 2, 10, 1, 12, 30, 1, 6, 12, 24, 2, 10, 4, 4, 30),
-    "armv6-m": Costs(30, 16, 15, 8, 45, 7.5, 90, 150, 8.8, 15.2, 60, 75, 5.6, 60, 2.1, 2, 22),
-    "armv7-m": Costs(20, 11, 9, 5, 30, 6, 60, 90, 5, 14.5, 50, 55, 5.6, 40, 4, 4, 26),
-    "rv32": Costs(32, 14, 13, 7, 40, 8, 65, 110, 9, 17, 65, 65, 6.6, 50, 4, 2.5, 30),
-    "rv32e": Costs(90, 14, 13, 7, 40, 8, 65, 110, 105, 17, 65, 65, 6.6, 50, 4, 2.5, 30),  # multiplications are calls
+    "c": Costs(8, 5, 4, 2, 10, 1, 12, 30, 1, 4, 8, 6, 12, 24, 2, 10, 4, 4, 30),
+    "armv6-m": Costs(30, 16, 15, 8, 45, 7.5, 90, 150, 8.8, 20, 40, 15.2, 60, 75, 5.6, 60, 2.1, 2, 22),
+    "armv7-m": Costs(20, 11, 9, 5, 30, 6, 60, 90, 5, 16.2, 32.4, 14.5, 50, 55, 5.6, 40, 4, 4, 26),
+    "armv7e-m": Costs(20, 11, 9, 5, 30, 6, 60, 90, 5, 6.7, 9.8, 14.5, 50, 55, 5.6, 40, 4, 4, 26),
+    "rv32": Costs(32, 14, 13, 7, 40, 8, 65, 110, 9, 24, 48, 17, 65, 65, 6.6, 50, 4, 2.5, 30),
+    "rv32e": Costs(
+        90, 14, 13, 7, 40, 8, 65, 110, 105, 420, 840, 17, 65, 65, 6.6, 50, 4, 2.5, 30
+    ),  # multiplications are calls
 }
 
 
@@ -109,6 +114,20 @@ def estimate_lists(work: Work, lists: Lists, table_bytes: int, isa: str, pixels:
         run = tiles * (reading + PIXELS // 2 * work.depth * cost.pack + work.rows * cost.row)
     else:
         run = work.positions * (lists.terms * cost.byte_term + lists.runs * cost.list_run + work.rows * cost.row)
+    return Estimate(round(run + outputs * cost.output), table_bytes + work.rows * CHANNEL_BYTES)
+
+
+def estimate_fours(work: Work, params: DotParams, table_bytes: int, isa: str) -> Estimate:
+    """A layer of four rows at a time: convolutions two pixels at once."""
+    cost = COSTS[isa]
+    blocks, depth = -(-work.rows // 4), 2 * -(-work.depth // 2)
+    outputs = work.positions * work.rows
+    if isinstance(params, FullyConnectedParams):
+        run = work.positions * (blocks * (depth * cost.four_macs + cost.row) + depth * cost.gather / 2)
+        run += outputs * cost.row / 2
+    else:
+        tiles = (work.positions + 1) // 2
+        run = tiles * (blocks * (depth * cost.four_pairs + cost.row) + 2 * depth * cost.gather)
     return Estimate(round(run + outputs * cost.output), table_bytes + work.rows * CHANNEL_BYTES)
 
 

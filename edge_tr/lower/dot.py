@@ -9,12 +9,12 @@ import numpy as np
 from edge_tr.formats import term_table
 from edge_tr.ir.params import ConvParams, DotParams
 from edge_tr.lower.budget import TrSetting
-from edge_tr.lower.cost import Estimate, Work, estimate_code, estimate_lists, estimate_table
+from edge_tr.lower.cost import Estimate, Work, estimate_code, estimate_fours, estimate_lists, estimate_table
 from edge_tr.lower.generated import Code, generate, largest_held
-from edge_tr.lower.kernels import CodeKernel, Kernel, KernelChoice, ListKernel, TableKernel, allowed
+from edge_tr.lower.kernels import CodeKernel, FoursKernel, Kernel, KernelChoice, ListKernel, TableKernel, allowed
 from edge_tr.lower.lists import PIXELS, encode_lists
 from edge_tr.lower.quick import Quick, quick
-from edge_tr.lower.tables import list_table
+from edge_tr.lower.tables import fours_table, list_table
 from edge_tr.tr.reveal import Revealed, reveal, truncate_data
 
 
@@ -71,6 +71,9 @@ def _with_kernel(kernel: Kernel, params: DotParams, revealed: Revealed, setting:
         body = term_table.encode(list_table(lists, setting, work.depth))
         scratch = 2 * PIXELS * work.depth if pixels else 0
         estimate = estimate_lists(work, lists, len(body), isa, pixels)
+    elif isinstance(kernel, FoursKernel):
+        body, scratch = term_table.encode(fours_table(revealed, setting)), kernel.scratch_bytes(params)
+        estimate = estimate_fours(work, params, len(body), isa)
     else:
         table = kernel.table(revealed, setting)
         body, scratch = term_table.encode(table), kernel.scratch_bytes(table.depth, table.planes)

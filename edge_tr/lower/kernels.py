@@ -62,7 +62,25 @@ class ListKernel:
         return isinstance(params, ConvParams) or setting.data_terms is None
 
 
-Kernel = TableKernel | CodeKernel | ListKernel
+@dataclass(frozen=True)
+class FoursKernel:
+    """int8 weights of four rows beside each other, multiplied with one or two pixels at once."""
+
+    name: str
+    doc: str
+
+    def takes(self, params: DotParams, revealed: Revealed, setting: TrSetting) -> bool:
+        return not isinstance(params, DepthwiseParams)
+
+    @staticmethod
+    def scratch_bytes(params: DotParams) -> int:
+        """Two pixels and their sums; of a fully connected layer one row."""
+        rows, depth = params.weights.shape
+        pairs = -(-depth // 2)
+        return 8 * pairs + 32 * -(-rows // 4) if isinstance(params, ConvParams) else 4 * pairs
+
+
+Kernel = TableKernel | CodeKernel | ListKernel | FoursKernel
 
 
 def _fits_offsets(revealed: Revealed, setting: TrSetting) -> bool:
@@ -90,6 +108,7 @@ KERNELS: tuple[Kernel, ...] = (
         term_table,
         lambda depth, planes: 2 * (depth + depth % 2) + 4 * depth,
     ),
+    FoursKernel("fours", "int8 multiplication, four rows at a time"),
     TableKernel(
         "int8",
         "the int8 multiply baseline",

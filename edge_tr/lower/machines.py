@@ -28,6 +28,7 @@ MACHINES = {
     "armv7-m": Machine(accumulators=10, free_shift=True, cost=_cost(2, 7, 11)),
     "rv32": Machine(accumulators=8, free_shift=False, cost=_cost(2, 10, 16)),
 }
+MACHINES["armv7e-m"] = MACHINES["armv7-m"]  # the same code; costs differ, since it multiplies in pairs
 MACHINES["rv32e"] = MACHINES["rv32"]  # the same code; costs differ, since it cannot multiply
 
 ISA_OF_CORE = {
@@ -35,7 +36,7 @@ ISA_OF_CORE = {
     "cortex-m0": "armv6-m",
     "cortex-m0plus": "armv6-m",
     "cortex-m3": "armv7-m",
-    "cortex-m4": "armv7-m",
+    "cortex-m4": "armv7e-m",
     "rv32ec": "rv32e",
     "rv32imc": "rv32",
 }

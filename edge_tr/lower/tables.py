@@ -87,6 +87,18 @@ def list_table(lists: Lists, setting: TrSetting, depth: int) -> Table:
     return _table(LAYOUT.LISTS, setting, depth, 0, lists.starts, lists.words)
 
 
+def fours_table(revealed: Revealed, setting: TrSetting) -> Table:
+    """Layout FOURS: rows rounded up to four and elements to two, with zeros."""
+    rows, depth = revealed.values.shape
+    blocks, pairs = -(-rows // 4), -(-depth // 2)
+    values = np.zeros((4 * blocks, 2 * pairs), np.int8)
+    values[:rows, :depth] = revealed.values
+    words = values.reshape(blocks, 2, 2, pairs, 2).transpose(0, 3, 1, 4, 2)  # block, pair, two rows, element, row
+    starts = np.minimum(np.arange(rows + 1) // 4, blocks) * 8 * pairs
+    starts[-1] = words.size
+    return _table(LAYOUT.FOURS, setting, depth, 0, starts, words.ravel())
+
+
 def _table(layout: int, setting: TrSetting, depth: int, planes: int, starts: np.ndarray, words: np.ndarray) -> Table:
     return Table(
         layout=layout,

@@ -51,6 +51,7 @@ enum tr_table_layout {
     TR_TABLE_LAYOUT_PLANES = 1, /* 16-bit offsets into pre-shifted activations, highest exponent first. */
     TR_TABLE_LAYOUT_INT8 = 2, /* Plain int8 weights, for the multiply baseline. */
     TR_TABLE_LAYOUT_LISTS = 3, /* Bytes: runs of element numbers, exponent after exponent, each behind a ListRun. */
+    TR_TABLE_LAYOUT_FOURS = 4, /* int8 weights of four rows, two elements: 0.0 1.0 0.1 1.1 2.0 3.0 2.1 3.1 (row.element). */
 };
 
 /* Before every weight table. */

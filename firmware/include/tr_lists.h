@@ -8,17 +8,11 @@
 
 #define TR_LIST_PIXELS 8u
 
-struct tr_lists {
-    struct tr_pixels pixels;
-    const uint32_t *table;
-    struct tr_output to;
-};
-
 /* Scratch: four words for each weight of a row. */
-void tr_conv_2d_lists(const struct tr_lists *layer, const int8_t *input, int8_t *output, int32_t *scratch);
+void tr_conv_2d_lists(const struct tr_tiles *layer, const int8_t *input, int8_t *output, int32_t *scratch);
 
 /* No scratch; `pixels.input` is (rows, 1, depth). */
-void tr_fully_connected_lists(const struct tr_lists *layer, const int8_t *input, int8_t *output, int32_t *scratch);
+void tr_fully_connected_lists(const struct tr_tiles *layer, const int8_t *input, int8_t *output, int32_t *scratch);
 
 /* One row's sums of eight pixels: `words` [depth][4], `sums` [8]. In assembly where there is a file for the core. */
 void tr_list_pixels(const uint8_t *runs, const int32_t *words, int32_t *sums);

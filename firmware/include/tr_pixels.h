@@ -19,6 +19,13 @@ struct tr_corner {
     uint32_t y, x;
 };
 
+/* A layer whose weights are a table that is read once for a tile of pixels. */
+struct tr_tiles {
+    struct tr_pixels pixels;
+    const uint32_t *table;
+    struct tr_output to;
+};
+
 static inline int32_t tr_packed(int32_t first, int32_t second)
 {
     return (int32_t)((uint32_t)first + ((uint32_t)second << 16));

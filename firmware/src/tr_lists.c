@@ -77,7 +77,7 @@ __attribute__((noinline)) static struct tr_corner gather(const struct tr_pixels 
     return tr_next_corner(pixels, next);
 }
 
-void tr_conv_2d_lists(const struct tr_lists *layer, const int8_t *input, int8_t *output, int32_t *scratch)
+void tr_conv_2d_lists(const struct tr_tiles *layer, const int8_t *input, int8_t *output, int32_t *scratch)
 {
     const struct tr_pixels *pixels = &layer->pixels;
     struct tr_table table = tr_table_open(layer->table);
@@ -101,7 +101,7 @@ void tr_conv_2d_lists(const struct tr_lists *layer, const int8_t *input, int8_t 
     }
 }
 
-void tr_fully_connected_lists(const struct tr_lists *layer, const int8_t *input, int8_t *output, int32_t *scratch)
+void tr_fully_connected_lists(const struct tr_tiles *layer, const int8_t *input, int8_t *output, int32_t *scratch)
 {
     (void)scratch;
     struct tr_table table = tr_table_open(layer->table);

@@ -37,7 +37,7 @@ ARM, RISCV = "arm-none-eabi-", "riscv64-unknown-elf-"
 TARGETS = {
     "cortex-m0": Target("armv6-m", ARM, ("-mcpu=cortex-m0", "-mthumb")),
     "cortex-m3": Target("armv7-m", ARM, ("-mcpu=cortex-m3", "-mthumb")),
-    "cortex-m4": Target("armv7-m", ARM, ("-mcpu=cortex-m4", "-mthumb")),
+    "cortex-m4": Target("armv7e-m", ARM, ("-mcpu=cortex-m4", "-mthumb")),
     "rv32ec": Target("rv32e", RISCV, ("-march=rv32ec", "-mabi=ilp32e")),
     "rv32imc": Target("rv32", RISCV, ("-march=rv32imc", "-mabi=ilp32")),
 }

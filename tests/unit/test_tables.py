@@ -14,7 +14,7 @@ from edge_tr.formats import term_table
 from edge_tr.formats.term_table import LAYOUT
 from edge_tr.lower.budget import TrSetting
 from edge_tr.lower.kernels import KERNELS, KernelChoice, TableKernel, allowed, parse_choice
-from edge_tr.lower.tables import int8_table, plane_count, plane_table
+from edge_tr.lower.tables import fours_table, int8_table, plane_count, plane_table
 from edge_tr.lower.tables import term_table as terms_table
 from edge_tr.tr.hese import encode
 from edge_tr.tr.reveal import Revealed, reveal, truncate_data
@@ -231,7 +231,9 @@ def test_the_planes_take_a_row_whose_offsets_fit_and_no_other(depth, weight, fit
 
 def test_a_row_too_deep_for_the_planes_is_an_error_when_the_layer_was_named():
     revealed = reveal(row_ending_in(8193, 127), 8, None)
-    with pytest.raises(UsageError, match="planes does not take layer conv_2d_0; use lists or term-pairs or int8"):
+    with pytest.raises(
+        UsageError, match="planes does not take layer conv_2d_0; use lists or term-pairs or fours or int8"
+    ):
         allowed(parse_choice(["conv_2d_0=planes"]), "conv_2d_0", NO_CONVOLUTION, revealed, TrSetting())
 
 
@@ -239,3 +241,13 @@ def test_a_row_of_65536_positive_terms_is_no_row_for_the_planes():
     revealed = reveal(np.ones((1, 65536), np.int8), 8, None)
     for kernel in tables_allowed(revealed):
         assert sums(term_table.encode(kernel.table(revealed, TrSetting())), [1] * 65536) == [65536]
+
+
+def test_four_rows_lie_beside_each_other_two_elements_at_a_time():
+    """Rows and elements that are not there are zeros."""
+    weights = np.arange(1, 16, dtype=np.int8).reshape(5, 3)
+    table = fours_table(reveal(weights, 8, None), TrSetting())
+    first = [1, 4, 2, 5, 7, 10, 8, 11, 3, 6, 0, 0, 9, 12, 0, 0]
+    assert table.words.tolist() == [*first, 13, 0, 14, 0, 0, 0, 0, 0, 15, 0, 0, 0, 0, 0, 0, 0]
+    assert table.starts.tolist() == [0, 0, 0, 0, 16, 32]
+    assert term_table.decode(term_table.encode(table)).depth == 3

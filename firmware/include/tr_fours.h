@@ -1,0 +1,21 @@
+/* Layers by multiplication, four rows of weights at a time (layout FOURS), so that they share loads of activations;
+ * on Armv7E-M two pixels as well, by dual multiply-accumulates. */
+#ifndef TR_FOURS_H
+#define TR_FOURS_H
+
+#include "tr_pixels.h"
+
+/* Scratch: two pixels' activations as int16, an even number each, then two sums for each row, rows rounded up to four. */
+void tr_conv_2d_fours(const struct tr_tiles *layer, const int8_t *input, int8_t *output, int32_t *scratch);
+
+/* Scratch: one row's activations as int16, an even number, then as for convolutions. */
+void tr_fully_connected_fours(const struct tr_tiles *layer, const int8_t *input, int8_t *output, int32_t *scratch);
+
+/* Sums of four rows and one pixel to sums[0], [2], [4], [6]; `x` [pairs] holds two activations a word. In assembly
+ * where there is a file for the core. */
+void tr_fours_pixel(const int8_t *weights, const int16_t *x, uint32_t pairs, int32_t *sums);
+
+/* Sums [4][2] of four rows and two pixels; `x` [pairs][2], two activations of one pixel a word. Armv7E-M only. */
+void tr_fours_pixels(const int8_t *weights, const int16_t *x, uint32_t pairs, int32_t *sums);
+
+#endif

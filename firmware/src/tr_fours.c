@@ -1,0 +1,119 @@
+#include "tr_fours.h"
+
+#if defined(__ARM_FEATURE_DSP)
+#define TOGETHER 1 /* two pixels beside each other */
+#else
+#define TOGETHER 0
+#endif
+
+#if !defined(__arm__)
+
+/* What tr_fours_*.S do, portably. */
+void tr_fours_pixel(const int8_t *weights, const int16_t *x, uint32_t pairs, int32_t *sums)
+{
+    uint32_t sum[4] = {0u};
+    for (; pairs > 0u; pairs--, weights += 8, x += 2) {
+        for (uint32_t row = 0u; row < 4u; row++) {
+            const int8_t *at = weights + (row / 2u * 4u + row % 2u);
+            sum[row] += (uint32_t)(at[0] * x[0]) + (uint32_t)(at[2] * x[1]);
+        }
+    }
+    for (uint32_t row = 0u; row < 4u; row++) {
+        sums[2u * row] = (int32_t)sum[row];
+    }
+}
+
+#endif
+
+/* One pixel's window as int16: element n at [(n / 2) * pair + n % 2]. */
+__attribute__((noinline)) static void gather(const struct tr_pixels *pixels, const int8_t *input,
+                                             struct tr_corner corner, int16_t *patch, uint32_t pair)
+{
+    const struct tr_window *window = &pixels->window;
+    uint32_t dense = window->dilation_x == 1u && corner.x < pixels->input.width &&
+                     corner.x + window->width <= pixels->input.width;
+    uint32_t span = dense ? window->width : 1u;
+    uint32_t run = span * pixels->input.channels;
+    uint32_t last_row = (window->height - 1u) * (uint32_t)window->dilation_y;
+    uint32_t last_column = (window->width - 1u) * (uint32_t)window->dilation_x;
+    uint32_t jump = 1u; /* from an even element on; pair - 1 from an odd one */
+    for (uint32_t dy = 0u; dy <= last_row; dy += window->dilation_y) {
+        for (uint32_t dx = 0u; dx <= last_column; dx += span * window->dilation_x) {
+            const int8_t *from = tr_channels_at(pixels, input, corner.y + dy, corner.x + dx);
+            if (from != 0 && pixels->data_terms == 0) {
+                for (const int8_t *end = from + run; from < end; from++) {
+                    *patch = *from;
+                    patch += jump;
+                    jump = pair - jump;
+                }
+                continue;
+            }
+            for (uint32_t i = 0u; i < run; i++) {
+                *patch = (int16_t)(from != 0 ? tr_held(pixels, from[i]) : pixels->padding);
+                patch += jump;
+                jump = pair - jump;
+            }
+        }
+    }
+}
+
+/* Sums of all rows and two pixels, [rows][2]. */
+static void multiply(const struct tr_table *table, const int16_t *x, uint32_t pairs, int32_t *sums)
+{
+    const int8_t *weights = table->words;
+    for (uint32_t row = 0u; row < table->rows; row += 4u) {
+#if TOGETHER
+        tr_fours_pixels(weights, x, pairs, sums);
+#else
+        tr_fours_pixel(weights, x, pairs, sums);
+        tr_fours_pixel(weights, x + 2u * pairs, pairs, sums + 1);
+#endif
+        weights += 8u * pairs;
+        sums += 8;
+    }
+}
+
+void tr_conv_2d_fours(const struct tr_tiles *layer, const int8_t *input, int8_t *output, int32_t *scratch)
+{
+    const struct tr_pixels *pixels = &layer->pixels;
+    struct tr_table table = tr_table_open(layer->table);
+    uint32_t channels = pixels->output.channels;
+    uint32_t pairs = (table.depth + 1u) / 2u;
+    int16_t *patch = (int16_t *)scratch;
+    int32_t *sums = scratch + 2u * pairs;
+    struct tr_corner corner = tr_first_corner(pixels);
+    for (uint32_t left = pixels->output.height * pixels->output.width; left > 0u;) {
+        bool both = left > 1u; /* a last odd pixel is computed twice */
+        struct tr_corner second = both ? tr_next_corner(pixels, corner) : corner;
+        gather(pixels, input, corner, patch, TOGETHER ? 4u : 2u);
+        gather(pixels, input, second, patch + (TOGETHER ? 2u : 2u * pairs), TOGETHER ? 4u : 2u);
+        multiply(&table, patch, pairs, sums);
+        tr_finish_pixels(&layer->to, channels, sums, output, both ? output + channels : output);
+        output += 2u * channels;
+        corner = tr_next_corner(pixels, second);
+        left -= both ? 2u : 1u;
+    }
+}
+
+void tr_fully_connected_fours(const struct tr_tiles *layer, const int8_t *input, int8_t *output, int32_t *scratch)
+{
+    const struct tr_pixels *pixels = &layer->pixels;
+    struct tr_table table = tr_table_open(layer->table);
+    uint32_t pairs = (table.depth + 1u) / 2u;
+    int16_t *patch = (int16_t *)scratch;
+    for (uint32_t row = 0u; row < pixels->input.height; row++) {
+        const int8_t *weights = table.words;
+        for (uint32_t i = 0u; i < table.depth; i++) {
+            patch[i] = (int16_t)tr_held(pixels, input[i]);
+        }
+        for (uint32_t unit = 0u; unit < table.rows; unit += 4u) {
+            int32_t sums[8];
+            tr_fours_pixel(weights, patch, pairs, sums);
+            for (uint32_t n = 0u; n < 4u && unit + n < table.rows; n++) {
+                *output++ = tr_output(&layer->to, unit + n, sums[2u * n]);
+            }
+            weights += 8u * pairs;
+        }
+        input += table.depth;
+    }
+}
