@@ -66,7 +66,9 @@ def run_all(models: Path, builds: Path, wait_states: int, jobs: int) -> dict[Key
 def run_one(key: Key, models: Path, builds: Path, wait_states: int) -> Outcome:
     """Build and count; a word of explanation where the model does not fit."""
     platform, name, variant = key
-    folder = builds / "-".join((platform.board, name, variant.budget.replace(",", "-"), *variant.kernels))
+    folder = builds / "-".join(
+        (platform.core or platform.board, name, variant.budget.replace(",", "-"), *variant.kernels)
+    )
     try:
         compiler.build(
             models / MODELS[name][0],
@@ -74,6 +76,7 @@ def run_one(key: Key, models: Path, builds: Path, wait_states: int) -> Outcome:
             folder,
             budget=variant.budget,
             kernels=variant.kernels,
+            core=platform.core,
             flash_limit=platform.flash_limit,
             ram_limit=platform.ram_limit,
         )

@@ -58,6 +58,7 @@ def build(
     *,
     budget: str = "lossless",
     kernels: Sequence[str] = (),
+    core: str | None = None,
     objective: str = "speed",
     flash_limit: int | None = None,
     ram_limit: int | None = None,
@@ -65,7 +66,7 @@ def build(
 ) -> Manifest:
     """Build `model` for the board called `target` into the folder `out`.
 
-    Kernels are chosen for `objective` (see `lower.select`) under the board's memory, or under `flash_limit`
+    Kernels are chosen by the costs of `core`, the board's own by default, for `objective` (see `lower.select`) under the board's memory, or under `flash_limit`
     and `ram_limit` bytes where those are less. DoesNotFitError carries the manifest (with `fits` false) as
     `manifest`; the folder then holds build.json and the sources, but nothing to flash.
     """
@@ -80,7 +81,7 @@ def build(
         ram=board.memory.ram_bytes - board.memory.stack_bytes - RUNTIME_RAM,
     )
     for _ in range(FITTING_TRIES):
-        program = lower(graph, settings, parse_choice(list(kernels)), isa_of(board.core), objective, room)
+        program = lower(graph, settings, parse_choice(list(kernels)), isa_of(core or board.core), objective, room)
         build_id, linked = _compiled(program, board, folder, model.name, (data, weights), progress)
         manifest = _manifest(program, board, model.name, build_id, linked)
         over = manifest.flash_bytes - manifest.flash_limit

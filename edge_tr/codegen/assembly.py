@@ -413,6 +413,7 @@ class RiscvEmitter:
 EMITTERS = {
     "c": CEmitter(),
     "armv6-m": Thumb1Emitter(),
+    "armv6-m-mul32": Thumb1Emitter(),
     "armv7-m": Thumb2Emitter(),
     "armv7e-m": Thumb2Emitter(),
     "rv32": RiscvEmitter(),

@@ -28,6 +28,7 @@ MACHINES = {
     "armv7-m": Machine(accumulators=10, free_shift=True, cost=_cost(2, 7, 11)),
     "rv32": Machine(accumulators=8, free_shift=False, cost=_cost(2, 10, 16)),
 }
+MACHINES["armv6-m-mul32"] = MACHINES["armv6-m"]  # the same code on a core that multiplies in 32 cycles
 MACHINES["armv7e-m"] = MACHINES["armv7-m"]  # the same code; costs differ, since it multiplies in pairs
 MACHINES["rv32e"] = MACHINES["rv32"]  # the same code; costs differ, since it cannot multiply
 
@@ -35,6 +36,8 @@ ISA_OF_CORE = {
     "host": "c",
     "cortex-m0": "armv6-m",
     "cortex-m0plus": "armv6-m",
+    "cortex-m0-mul32": "armv6-m-mul32",
+    "cortex-m0plus-mul32": "armv6-m-mul32",
     "cortex-m3": "armv7-m",
     "cortex-m4": "armv7e-m",
     "rv32ec": "rv32e",
