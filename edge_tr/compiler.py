@@ -66,9 +66,9 @@ def build(
 ) -> Manifest:
     """Build `model` for the board called `target` into the folder `out`.
 
-    Kernels are chosen by the costs of `core`, the board's own by default, for `objective` (see `lower.select`) under the board's memory, or under `flash_limit`
-    and `ram_limit` bytes where those are less. DoesNotFitError carries the manifest (with `fits` false) as
-    `manifest`; the folder then holds build.json and the sources, but nothing to flash.
+    Kernels are chosen by the costs of `core`, the board's own by default, for `objective` (see `lower.select`) under
+    the board's memory, or under `flash_limit` and `ram_limit` bytes where those are less. DoesNotFitError carries the
+    manifest (with `fits` false) as `manifest`; the folder then holds build.json and the sources, but nothing to flash.
     """
     board = _limited(boards.load(target), flash_limit, ram_limit)
     data = tflite.read_file(model)
