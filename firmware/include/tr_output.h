@@ -15,17 +15,19 @@
  * 24 are at most `near`: then the exact routine decides. */
 struct tr_channel {
     int32_t low, high;
-    int32_t factor, offset;
+    int32_t offset;
     uint32_t near;
 #if defined(TR_SHIFT_ADD)
     uint32_t added, taken; /* factor: powers of two, five bits each (edge_tr/lower/quick.py, digit_words) */
+#else
+    int32_t factor;
 #endif
 };
 
 #if defined(TR_SHIFT_ADD)
-#define TR_CHANNEL(low, high, factor, offset, near, added, taken) {low, high, factor, offset, near, added, taken}
+#define TR_CHANNEL(low, high, factor, offset, near, added, taken) {low, high, offset, near, added, taken}
 #else
-#define TR_CHANNEL(low, high, factor, offset, near, added, taken) {low, high, factor, offset, near}
+#define TR_CHANNEL(low, high, factor, offset, near, added, taken) {low, high, offset, near, factor}
 #endif
 
 /* One layer's requantisation. `bias` [channels] is what a sum lacks; the exact result is

@@ -33,7 +33,7 @@
 .endm
 
 /* void tr_finish_pixels(to, channels, sums, first, second)
- * r0 constants, r1 sums; r2, r3 spare; r4 factor, r5 offset, r6 near; r7 sum, then q; r8 low, r9 high;
+ * r0 constants, r1 sums; r2, r3 spare; r4 offset, r5 near, r6 factor; r7 sum, then q; r8 low, r9 high;
  * r10, r11 outputs; r12 end of constants; to and the first output on the stack */
     .section .text.tr_finish_pixels, "ax", %progbits
     .align 2
@@ -63,10 +63,10 @@ tr_finish_pixels:
     blt .Lminimum_\which
     cmp r7, r9
     bgt .Lmaximum_\which
-    muls r7, r4, r7
-    adds r7, r7, r5
+    muls r7, r6, r7
+    adds r7, r7, r4
     lsls r3, r7, #8
-    cmp r3, r6
+    cmp r3, r5
     bls .Lexact_\which
     asrs r7, r7, #24
 .Lstore_\which:
@@ -135,10 +135,11 @@ tr_finish_run:
     ldmia r0!, {r1, r3-r6}
     mov r8, r1
     mov r9, r3
-    mov r10, r6
-    movs r3, r5
+    mov r10, r5
+    movs r3, r4
     ldr r0, [r2, #RUN_ROWS]
     mov lr, r0
+    movs r4, r6
     ldmia r2!, {r0, r1, r5, r6}
     movs r7, r1
     movs r1, r5

@@ -12,7 +12,7 @@
     .thumb
 
 /* void tr_finish_pixels(to, channels, sums, first, second)
- * r0 constants, r1 channels left, r2 sums, r3 and r12 outputs; r4-r8 low, high, factor, offset, near; r9, r10 sums;
+ * r0 constants, r1 channels left, r2 sums, r3 and r12 outputs; r4-r8 low, high, offset, near, factor; r9, r10 sums;
  * r11 q; lr to */
     .section .text.tr_finish_pixels, "ax", %progbits
     .align 2
@@ -33,15 +33,15 @@ tr_finish_pixels:
     blt .Lminimum_\which
     cmp r9, r5
     bgt .Lmaximum_\which
-    mla r11, r9, r6, r7
+    mla r11, r9, r8, r6
     .else
     cmp r10, r4
     blt .Lminimum_\which
     cmp r10, r5
     bgt .Lmaximum_\which
-    mla r11, r10, r6, r7
+    mla r11, r10, r8, r6
     .endif
-    cmp r8, r11, lsl #8
+    cmp r7, r11, lsl #8
     bhs .Lexact_\which
     asr r11, r11, #24
 .Lstore_\which:
@@ -79,7 +79,7 @@ tr_finish_pixels:
     .size tr_finish_pixels, . - tr_finish_pixels
 
 /* void tr_finish_run(to, channel, run)
- * r0 spare, r1 sums left, r2 sums, r3 their step; r4-r8 low, high, factor, offset, near; r9 output, r10 its step;
+ * r0 spare, r1 sums left, r2 sums, r3 their step; r4-r8 low, high, offset, near, factor; r9 output, r10 its step;
  * r11 sum, r12 q; lr to; channel, run and rows left on the stack */
     .section .text.tr_finish_run, "ax", %progbits
     .align 2
@@ -104,8 +104,8 @@ tr_finish_run:
     blt .Lminimum
     cmp r11, r5
     bgt .Lmaximum
-    mla r12, r11, r6, r7
-    cmp r8, r12, lsl #8
+    mla r12, r11, r8, r6
+    cmp r7, r12, lsl #8
     bhs .Lexact
     asr r12, r12, #24
 .Lstore:

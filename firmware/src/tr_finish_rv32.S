@@ -10,15 +10,15 @@
 #define RUN_SKIP 28
 #define LOW 0
 #define HIGH 4
-#define FACTOR 8
-#define OFFSET 12
-#define NEAR 16
-#define ADDED 20
-#define TAKEN 24
+#define OFFSET 8
+#define NEAR 12
 #if defined(__riscv_mul)
+#define FACTOR 16
 #define CHANNEL_BYTES 20
 #else
-#define CHANNEL_BYTES 28
+#define ADDED 16
+#define TAKEN 20
+#define CHANNEL_BYTES 24
 #endif
 
 /* q \op= sum << each of the shifts in \word, five bits each; \spare is spent. */
@@ -124,7 +124,7 @@ tr_finish_pixels:
 
 /* void tr_finish_run(to, channel, run)
  * s0 constants, a2 sums, a3 their step, a4 output, a5 its step, t2 sums left; a1 sum, t0 q, t1, a0 spare;
- * s1 to; channel, run and rows left on the stack */
+ * ra low, s1 high; to, channel, run and rows left on the stack */
     .section .text.tr_finish_run, "ax", @progbits
     .align 2
     .global tr_finish_run
@@ -138,16 +138,18 @@ tr_finish_run:
     sw a2, 36(sp)
     lw t0, RUN_ROWS(a2)
     sw t0, 40(sp)
-    mv s1, a0
+    sw a0, 44(sp)
     lw s0, 0(a0)
-    slli t0, a1, 2
     slli t1, a1, 4
-    add s0, s0, t0
     add s0, s0, t1
-#if CHANNEL_BYTES == 28
+#if CHANNEL_BYTES == 24
     slli t1, a1, 3
-    add s0, s0, t1
+#else
+    slli t1, a1, 2
 #endif
+    add s0, s0, t1
+    lw ra, LOW(s0)
+    lw s1, HIGH(s0)
     lw a3, 4(a2)
     lw a4, 8(a2)
     lw a5, 12(a2)
@@ -155,10 +157,8 @@ tr_finish_run:
     lw a2, 0(a2)
 .Lsum:
     lw a1, 0(a2)
-    lw t0, LOW(s0)
-    lw t1, HIGH(s0)
-    blt a1, t0, .Lminimum
-    bgt a1, t1, .Lmaximum
+    blt a1, ra, .Lminimum
+    bgt a1, s1, .Lmaximum
     scale t0, a1, s0, t1, a0
     lw t1, NEAR(s0)
     slli a0, t0, 8
@@ -188,10 +188,12 @@ tr_finish_run:
     addi sp, sp, 48
     ret
 .Lminimum:
-    lb t0, MINIMUM(s1)
+    lw t0, 44(sp)
+    lb t0, MINIMUM(t0)
     j .Lstore
 .Lmaximum:
-    lb t0, MAXIMUM(s1)
+    lw t0, 44(sp)
+    lb t0, MAXIMUM(t0)
     j .Lstore
 .Lexact:
     sw a2, 16(sp)
@@ -201,9 +203,10 @@ tr_finish_run:
     sw t2, 32(sp)
     mv a2, a1
     lw a1, 12(sp)
-    mv a0, s1
+    lw a0, 44(sp)
     call tr_output_exact
     mv t0, a0
+    lw ra, LOW(s0)
     lw a2, 16(sp)
     lw a3, 20(sp)
     lw a4, 24(sp)
