@@ -2,7 +2,8 @@
 
 Frames come from the compiler (-fstack-usage, the .su files beside the objects) and, for assembly and libgcc, from
 the instructions that move the stack pointer, all of them added. A call through a pointer may reach every
-function whose address lies in data, the vector table excepted: no interrupt is ever enabled.
+function whose address lies in data; excepted are the vector table, since no interrupt is ever enabled, and weight
+tables, whose bytes may look like any address.
 """
 
 from __future__ import annotations
@@ -96,6 +97,11 @@ class _Program:
         self.depths: dict[int, tuple[int, tuple[str, ...]]] = {}
         self.pointed_to: set[int] = set()
         self.functions: dict[int, _Function] = {}
+        self._weights = [
+            range(symbol["st_value"], symbol["st_value"] + symbol["st_size"])
+            for symbol in symbols
+            if symbol["st_info"]["type"] == "STT_OBJECT" and symbol.name.endswith("_table")
+        ]
         ends: dict[int, int] = {}
         for symbol in symbols:
             if symbol["st_info"]["type"] == "STT_FUNC" and symbol["st_shndx"] != "SHN_UNDEF":
@@ -117,7 +123,9 @@ class _Program:
     def _read_words(self, start: int, data: bytes) -> None:
         for at in range(-start % 4, len(data) - 3, 4):
             word = int.from_bytes(data[at : at + 4], "little")
-            if word & 1 == self._thumb and word & ~self._thumb in self.functions:
+            if word & 1 != self._thumb or any(start + at in table for table in self._weights):
+                continue
+            if word & ~self._thumb in self.functions:
                 self.pointed_to.add(word & ~self._thumb)
 
     def _read_code(self, function: _Function, first: int, end: int, start: int, code: bytes) -> None:

@@ -76,3 +76,10 @@ def test_a_large_frame_needs_the_compilers_word_on_cortex_m0(tmp_path: Path) -> 
     elf = link(ARM, code, tmp_path, "-fstack-usage")
     assert worst_case(elf, tmp_path / "none").bytes is None
     assert 4000 <= (worst_case(elf, tmp_path).bytes or 0) < 4100
+
+
+def test_words_of_a_weight_table_are_no_addresses(tmp_path: Path) -> None:
+    """Eighty thousand weights hold every pattern of four bytes sooner or later."""
+    code = POINTED.replace("= {leaf, deep};", "= {leaf, leaf};\nint (*const conv_table[])(volatile int *) = {deep};")
+    found = worst_case(link(ARM, code, tmp_path, "-fstack-usage"), tmp_path)
+    assert (found.bytes, found.note) == (compiler_says(tmp_path, "start", "leaf"), "start > leaf")
