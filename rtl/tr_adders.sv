@@ -1,3 +1,4 @@
+/* verilator lint_off DECLFILENAME */
 // The adders of the term array, mapped by hand where the synthesiser would take more: one LUT6_2 a bit on the carry
 // chain. SYNTHESIS selects the mapped form; that both are equal is proven in tests/rtl.
 

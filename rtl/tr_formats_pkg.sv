@@ -276,8 +276,10 @@ package tr_formats_pkg;
   localparam int CommandHalvesLastBits = 2;  // The same for the last tile.
   localparam int CommandDoubleBufferLsb = 12;
   localparam int CommandDoubleBufferBits = 1;  // ARRAY: 1 if entries 16 to 31 are used in turn with 0 to 15.
-  localparam int CommandReservedLsb = 13;
-  localparam int CommandReservedBits = 11;  // Zero.
+  localparam int CommandEachLsb = 13;
+  localparam int CommandEachBits = 1;  // DENSE: every result has its own parameter; they leave one a cycle.
+  localparam int CommandReservedLsb = 14;
+  localparam int CommandReservedBits = 10;  // Zero.
   localparam int CommandZeroPointLsb = 24;
   localparam int CommandZeroPointBits = 8;  // Signed.
   localparam int CommandTilesLsb = 32;
@@ -310,7 +312,7 @@ package tr_formats_pkg;
   localparam int CommandTagBits = 16;  // The layer, for the host; ignored.
   localparam int GatherOpBits = 64;  // Values from two neighbouring activation words to all columns: column j, bank b gets window[j + b].
   localparam int GatherOpFirstLsb = 0;
-  localparam int GatherOpFirstBits = 6;  // Where the window begins in the word (phase 0), or in the values of one parity.
+  localparam int GatherOpFirstBits = 6;  // Where the window begins.
   localparam int GatherOpAddressLsb = 6;
   localparam int GatherOpAddressBits = 10;  // The activation word, modulo the memory.
   localparam int GatherOpStrideLsb = 16;
@@ -318,7 +320,7 @@ package tr_formats_pkg;
   localparam int GatherOpCountLsb = 26;
   localparam int GatherOpCountBits = 6;  // How many channels; each goes to the next entry.
   localparam int GatherOpPhaseLsb = 32;
-  localparam int GatherOpPhaseBits = 2;  // 0: all values; 2, 3: the even, the odd ones of 128.
+  localparam int GatherOpPhaseBits = 2;  // 0: 128 values; going round, 1: one word, 2, 3: the even, the odd ones of 128.
   localparam int GatherOpBanksLsb = 34;
   localparam int GatherOpBanksBits = 3;  // Banks to write.
   localparam int GatherOpEntryLsb = 37;

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from edge_tr.formats import emit
-from edge_tr.formats.emit import FORMATS, snake
+from edge_tr.formats.emit import FORMATS, HARDWARE_FORMATS, snake
 from edge_tr.formats.schema import Record
 from tests.firmware.harness_build import command, compile_c, run_c
 
@@ -142,7 +142,7 @@ def camel(name: str) -> str:
 def sv_numbers() -> dict[str, int]:
     """Name in the package -> value, as the declarations have it."""
     numbers = {}
-    for item in FORMATS:
+    for item in (*FORMATS, *HARDWARE_FORMATS):
         numbers |= {camel(c.name): c.value for c in item.constants}
         for enumeration in item.enumerations:
             numbers |= {enumeration.name + camel(m.name): m.value for m in enumeration.members}

@@ -1,0 +1,84 @@
+"""Gather operations: how the values that 64 columns need come out of activation memory.
+
+An operation cuts a window out of two neighbouring words and offers it to all columns, shifted by one for each bank;
+a mask says which columns take it and which get zero (padding). `cover` finds few operations for any picture of what
+each column needs, so strides, padding and layouts are no concern of the hardware.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge_tr.formats import accelerator as f
+
+COLUMNS = f.COLUMNS.value
+MEMORY = f.ACTIVATION_WORDS.value * COLUMNS
+PADDING, IDLE = -1, -2  # instead of an address: the column needs zero, or nothing
+
+
+@dataclass(frozen=True)
+class Cut:
+    """One operation's window and mask; `sources` are addresses, 64 * word + value."""
+
+    address: int
+    first: int
+    phase: int
+    banks: tuple[int, ...]
+    write: tuple[bool, ...]
+    keep: tuple[tuple[bool, ...], ...]  # by bank
+
+
+def _offers(address: int, first: int, phase: int, shift: int) -> np.ndarray:
+    """int [64]: the address that bank `shift` of each column is offered; IDLE where the window ends."""
+    at = first + np.arange(COLUMNS) + shift
+    if phase == 0:
+        return np.where(at < 2 * COLUMNS, address * COLUMNS + at, IDLE)
+    if phase == 1:
+        return address * COLUMNS + at % COLUMNS
+    return address * COLUMNS + 2 * (at % COLUMNS) + (phase & 1)
+
+
+def _candidates(source: int, column: int) -> list[tuple[int, int, int]]:
+    """(address, first, phase) of windows that offer `source` to a column (bank shift included in `column`)."""
+    start, (word, value) = source - column, divmod(source, COLUMNS)
+    found = [(start // COLUMNS, start % COLUMNS, 0), (word, (value - column) % COLUMNS, 1)]
+    for earlier in (0, 1):
+        half = (value + COLUMNS * earlier) // 2
+        found.append((word - earlier, (half - column) % COLUMNS, 2 | value & 1))
+    return found
+
+
+def cover(needs: dict[int, np.ndarray]) -> list[Cut]:
+    """Operations that give each bank (key) of each column the address in int [64], or PADDING.
+
+    Columns that are IDLE in all banks are left alone.
+    """
+    wanted = np.stack(list(needs.values()))
+    open_columns = ~(wanted == IDLE).all(axis=0)
+    cuts = []
+    while open_columns.any():
+        best: tuple[int, tuple, np.ndarray] | None = None
+        column = int(np.flatnonzero(open_columns)[0])
+        options = [
+            option
+            for bank, need in needs.items()
+            if need[column] >= 0
+            for option in _candidates(int(need[column]), column + bank)
+        ] or [(0, 0, 0)]
+        for option in options:
+            fits = open_columns.copy()
+            for bank, need in needs.items():
+                fits &= (need < 0) | (need == _offers(*option, bank))
+            if best is None or fits.sum() > best[0]:
+                best = (int(fits.sum()), option, fits)
+        if best[0] == 0:
+            rest = {bank: np.where(open_columns, need, IDLE) for bank, need in needs.items()}
+            return cuts + [cut for bank, need in rest.items() for cut in cover({bank: need})]
+        keep = [tuple(bool(v) for v in needs[b] >= 0) if b in needs else (True,) * COLUMNS for b in range(3)]
+        address, first, phase = best[1]
+        written = tuple(map(bool, best[2]))
+        cuts.append(Cut(address % f.ACTIVATION_WORDS.value, first, phase, tuple(needs), written, tuple(keep)))
+        open_columns &= ~best[2]
+    return cuts

@@ -1,0 +1,125 @@
+"""The memories of a program while it is put together: words are added, addresses come back, equal ones are shared."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from edge_tr.errors import DoesNotFitError
+from edge_tr.formats import accelerator as f
+from edge_tr.lower.accel.gather import Cut
+from edge_tr.lower.accel.scale import Scale, parameter
+
+_BEATS = {
+    f.MEMORY.COMMANDS: (f.COMMAND.bits, f.COMMANDS.value, "commands"),
+    f.MEMORY.WEIGHTS: (f.WEIGHT_BITS.value, f.WEIGHT_WORDS.value, "weight words"),
+    f.MEMORY.GATHER: (f.GATHER.bits, f.GATHER_OPS.value, "gather operations"),
+    f.MEMORY.MASKS: (f.MASK.bits, f.MASKS.value, "masks"),
+    f.MEMORY.PARAMETERS: (f.PARAMETER.bits, f.PARAMETERS.value, "channel parameters"),
+    f.MEMORY.ROUNDINGS: (f.ROUNDING.bits, f.ROUNDINGS.value, "rounding constants"),
+}
+
+
+@dataclass
+class Image:
+    """Words by AccelMemory; weights are kept as halves of 288 bits."""
+
+    words: dict[int, list[int]] = field(default_factory=lambda: {memory: [] for memory in _BEATS})
+    shared: dict[tuple[int, int], int] = field(default_factory=dict)
+
+    def _share(self, memory: int, word: int) -> int:
+        key = (memory, word)
+        if key not in self.shared:
+            self.shared[key] = len(self.words[memory])
+            self.words[memory].append(word)
+        return self.shared[key]
+
+    def terms(self, words: list[int]) -> int:
+        """Term words; the address of the first, in halves."""
+        halves = self.words[f.MEMORY.WEIGHTS]
+        start = len(halves)
+        halves += words
+        return start
+
+    def dense(self, words: list[int]) -> int:
+        """Words of 576 bits; the address of the first, in halves."""
+        halves = self.words[f.MEMORY.WEIGHTS]
+        if len(halves) % 2:
+            halves.append(0)
+        start = len(halves)
+        for word in words:
+            halves += [word & ((1 << 288) - 1), word >> 288]
+        return start
+
+    def mask(self, cut: Cut) -> int:
+        """Where the cut's mask is."""
+        fields = {"write": _bits(cut.write)} | {f"keep{b}": _bits(keep) for b, keep in enumerate(cut.keep)}
+        return self._share(f.MEMORY.MASKS, int.from_bytes(f.MASK.pack(**fields), "little"))
+
+    def gather(self, ops: list[dict[str, int]]) -> int:
+        """A list of GatherOps given by their fields; its address."""
+        memory = self.words[f.MEMORY.GATHER]
+        words = [int.from_bytes(f.GATHER.pack(**op), "little") for op in ops]
+        start = len(memory)
+        memory += words
+        return start
+
+    def parameter(self, scale: Scale, bias: int) -> int:
+        """One channel's; its address."""
+        mask = (1 << 48) - 1
+        constants = f.ROUNDING.pack(positive=scale.positive & mask, negative=scale.negative & mask)
+        rounding = self._share(f.MEMORY.ROUNDINGS, int.from_bytes(constants, "little"))
+        memory = self.words[f.MEMORY.PARAMETERS]
+        if rounding >= f.ROUNDINGS.value:
+            raise DoesNotFitError(f"the model's scales need more than {f.ROUNDINGS.value} rounding constants")
+        memory.append(parameter(scale, bias, rounding))
+        return len(memory) - 1
+
+    def parameters(self, channels: list[tuple[Scale, int]]) -> int:
+        """Those of neighbouring channels, (scale, bias) each; the first one's address."""
+        return min(self.parameter(scale, bias) for scale, bias in channels)
+
+    def command(self, **fields: int) -> int:
+        """One command; its index. Signed fields may be negative."""
+        widths = {item.name: item.bits for item in f.COMMAND.fields}
+        raw = {name: value & ((1 << widths[name]) - 1) for name, value in fields.items()}
+        memory = self.words[f.MEMORY.COMMANDS]
+        memory.append(int.from_bytes(f.COMMAND.pack(**raw), "little"))
+        return len(memory) - 1
+
+    def used(self) -> dict[str, tuple[int, int]]:
+        """Words used and there, by name."""
+        return {name: (len(self._whole(memory)), depth) for memory, (_, depth, name) in _BEATS.items()}
+
+    def _whole(self, memory: int) -> list[int]:
+        words = self.words[memory]
+        if memory != f.MEMORY.WEIGHTS:
+            return words
+        padded = words + [0] * (len(words) % 2)
+        return [low | high << 288 for low, high in zip(padded[::2], padded[1::2])]
+
+    def load(self) -> tuple[np.ndarray, int]:
+        """uint64 beats that load all memories, and their CRC-32."""
+        parts = [packet(memory, 0, self._whole(memory)) for memory in _BEATS if self.words[memory]]
+        return finish(parts)
+
+
+def packet(memory: int, address: int, words: list[int]) -> bytes:
+    """A load packet."""
+    size = _BEATS[memory][0] // 8
+    header = f.PACKET.pack(memory=memory, address=address, value=len(words))
+    return header + b"".join(word.to_bytes(size, "little") for word in words)
+
+
+def finish(parts: list[bytes]) -> tuple[np.ndarray, int]:
+    """Packets and the END packet as uint64 beats; the CRC-32."""
+    data = b"".join(parts)
+    crc = zlib.crc32(data)
+    data += f.PACKET.pack(memory=f.MEMORY.END, value=crc)
+    return np.frombuffer(data, "<u8").astype(np.uint64), crc
+
+
+def _bits(values: tuple[bool, ...]) -> int:
+    return sum(1 << i for i, value in enumerate(values) if value)

@@ -1,0 +1,332 @@
+"""A model as a program of the term accelerator: memory images, commands, and what the host must know to use them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge_tr.errors import DoesNotFitError, ModelError
+from edge_tr.formats import accelerator as f
+from edge_tr.ir.dead import Alive, remove_dead_channels
+from edge_tr.ir.graph import Graph, Op, Tensor
+from edge_tr.ir.params import (
+    AddParams,
+    ConvParams,
+    DepthwiseParams,
+    DotParams,
+    FullyConnectedParams,
+    MeanParams,
+    Params,
+    PoolParams,
+    ReshapeParams,
+    SoftmaxParams,
+    params,
+)
+from edge_tr.lower.accel.image import Image
+from edge_tr.lower.accel.layout import COLUMNS, Placed, planar, vector
+from edge_tr.lower.accel.schedule import (
+    Planned,
+    add_layer,
+    add_tables,
+    dense_layer,
+    maximum_layer,
+    sum_layer,
+    window_layer,
+)
+from edge_tr.lower.budget import Budget, check_names
+from edge_tr.lower.memory import Buffer, plan
+from edge_tr.lower.program import layer_name
+from edge_tr.tr.reveal import reveal, truncate_data
+
+
+@dataclass(frozen=True)
+class AccelLayer:
+    """A layer that the accelerator computes: stop before command `stop` and dump `words` words from `address`; byte
+    `index[i]` of them is element i of the tensor (NHWC) less its zero point, modulo 256."""
+
+    name: str
+    op: int
+    tensor: int
+    stop: int
+    address: int
+    words: int
+    index: np.ndarray
+    zero_point: int
+    cycles: int
+
+
+@dataclass(frozen=True)
+class Level:
+    """One budget's commands: from `entry` on; predicted cycles of a whole inference."""
+
+    name: str
+    entry: int
+    cycles: int
+
+
+@dataclass(frozen=True)
+class AccelProgram:
+    """All that a board needs.
+
+    load          uint64 [n], load packets of all memories
+    program_crc   what register PROGRAM reads then
+    input_index   int32 [64 * words], element of the flattened sample for each byte of INPUT; -1: zero
+    stream        uint64 [m], load packets that follow the input in each run
+    output_index  int32 [elements], byte of OUTPUT that each element of the output tensor is in
+    """
+
+    sha256: str
+    load: np.ndarray
+    program_crc: int
+    input_index: np.ndarray
+    stream: np.ndarray
+    output_index: np.ndarray
+    output_words: int
+    levels: tuple[Level, ...]
+    layers: tuple[AccelLayer, ...]
+    host_ops: tuple[SoftmaxParams, ...]
+    used: Mapping[str, tuple[int, int]]
+    revealed: Mapping[int, np.ndarray]
+    data_terms: Mapping[int, np.ndarray]
+    alive: Alive
+    macs: int
+
+    @property
+    def fits(self) -> bool:
+        """Whether every memory is large enough."""
+        return not self.lacks()
+
+    def lacks(self) -> str:
+        """What does not fit, in words; empty if all does."""
+        return ", ".join(f"{n} {name} of {depth}" for name, (n, depth) in self.used.items() if n > depth)
+
+
+def lower_accel(graph: Graph, budget: Budget) -> AccelProgram:
+    """Schedule a model. ModelError for operators the accelerator has no engine for, DoesNotFitError for memories."""
+    given = {op.index: params(graph, op) for op in graph.ops}
+    dots = {op.index: layer_name(op) for op in graph.ops if isinstance(given[op.index], DotParams)}
+    check_names(budget, list(dots.values()))
+    settings = {i: budget.of(name) for i, name in dots.items()}
+    revealed = {i: reveal(given[i].weights, s.group, s.terms).values for i, s in settings.items()}
+    cut = {i: truncate_data(s.data_terms) for i, s in settings.items() if s.data_terms is not None}
+    alive = remove_dead_channels(graph, revealed, cut)
+    fastest = _Scheduler(alive, revealed, cut, compact=False).program()
+    if fastest.fits:
+        return fastest
+    smallest = _Scheduler(alive, revealed, cut, compact=True).program()
+    if smallest.fits:
+        return smallest
+    raise DoesNotFitError(f"the program needs {smallest.lacks()}")
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """A layer to schedule, with aliases of its tensors resolved."""
+
+    op: Op
+    record: Params
+    inputs: tuple[int, ...]
+    output: int
+
+
+class _Scheduler:
+    """Places tensors, then emits layer after layer."""
+
+    def __init__(
+        self, alive: Alive, revealed: Mapping[int, np.ndarray], cut: Mapping[int, np.ndarray], compact: bool
+    ) -> None:
+        self.alive, self.graph, self.revealed, self.cut = alive, alive.graph, revealed, cut
+        self.image, self.compact = Image(), compact
+        self.aliases: dict[int, int] = {}
+        self.stages: list[_Stage] = []
+        self.host: list[SoftmaxParams] = []
+        for op in self.graph.ops:
+            self._stage(op)
+        if not self.stages:
+            raise ModelError("the model computes nothing that the accelerator could")
+        self.source = self.graph.inputs[0]
+        self.result = self.stages[-1].output
+
+    def _stage(self, op: Op) -> None:
+        record = params(self.graph, op)
+        inputs = tuple(self.aliases.get(t, t) for t in op.inputs if t >= 0 and self.graph.tensor(t).data is None)
+        if isinstance(record, ReshapeParams):
+            self.aliases[op.outputs[0]] = inputs[0]
+            return
+        if isinstance(record, SoftmaxParams) and op is self.graph.ops[-1]:
+            self.host.append(record)
+            return
+        self.stages.append(_Stage(op, record, inputs, op.outputs[0]))
+
+    def program(self) -> AccelProgram:
+        placed = self._placed()
+        source, result = placed[self.source], placed[self.result]
+        entry = self.image.command(
+            opcode=f.OPCODE.INPUT, tiles=source.words, dst=source.base, zero_point=source.zero_point
+        )
+        cycles = 8 * source.words + 6
+        layers = []
+        for stage in self.stages:
+            done = self._emit(stage, placed)
+            cycles += done.cycles
+            layers.append(self._layer(stage, done, placed[stage.output]))
+        self.image.command(opcode=f.OPCODE.OUTPUT, tiles=result.words, src=result.base, zero_point=result.zero_point)
+        self.image.command(opcode=f.OPCODE.END)
+        cycles += 8 * result.words + 14 + 4
+        load, crc = self.image.load()
+        stream = np.empty(0, np.uint64)  # no weights are streamed yet
+        macs = sum(_macs(stage.record) for stage in self.stages)
+        return AccelProgram(
+            self.graph.sha256, load, crc, _input_index(source), stream, _index(result), result.words,
+            (Level("build", entry, cycles + len(stream)),), tuple(layers), tuple(self.host), self.image.used(),
+            self.revealed, self.cut, self.alive, macs,
+        )  # fmt: skip
+
+    def _layer(self, stage: _Stage, done: Planned, y: Placed) -> AccelLayer:
+        return AccelLayer(
+            layer_name(stage.op), stage.op.index, stage.output, done.command + 1, y.base, y.words, _index(y),
+            y.zero_point, done.cycles,
+        )  # fmt: skip
+
+    # --- placement ---
+
+    def _placed(self) -> dict[int, Placed]:
+        shapes = {self.source: self._input_layout()} | {s.output: self._output_layout(s) for s in self.stages}
+        first = {self.source: 0} | {stage.output: i for i, stage in enumerate(self.stages)}
+        last = dict(first)
+        for i, stage in enumerate(self.stages):
+            last |= {tensor: i for tensor in stage.inputs}
+        last[self.result] = len(self.stages)
+        buffers = [Buffer(str(t), y.words * COLUMNS, first[t], last[t]) for t, y in shapes.items()]
+        for i, stage in enumerate(self.stages):
+            if stage.op.index in self.cut:
+                buffers.append(Buffer(f"cut {i}", shapes[stage.inputs[0]].words * COLUMNS, i, i))
+        memory = plan(buffers)
+        if memory.size > f.ACTIVATION_WORDS.value * COLUMNS:
+            raise DoesNotFitError(
+                f"the model's activations need {memory.size // COLUMNS} words of {COLUMNS} values, the accelerator has "
+                f"{f.ACTIVATION_WORDS.value}"
+            )
+        placed = {t: y.at(memory.offsets[str(t)] // COLUMNS) for t, y in shapes.items()}
+        self.cut_base = {
+            stage.op.index: memory.offsets[f"cut {i}"] // COLUMNS
+            for i, stage in enumerate(self.stages)
+            if stage.op.index in self.cut
+        }
+        return placed
+
+    def _input_layout(self) -> Placed:
+        tensor = self.graph.tensor(self.source)
+        zero_point = _zero_point(tensor)
+        readers = [stage for stage in self.stages if self.source in stage.inputs]
+        if all(isinstance(stage.record, FullyConnectedParams) for stage in readers):
+            return vector(tensor.size, zero_point)
+        strides = {s.record.stride for s in readers if isinstance(s.record, (ConvParams, DepthwiseParams))}
+        dilated = any(getattr(stage.record, "dilation", (1, 1)) != (1, 1) for stage in readers)
+        phases = strides.pop() if len(strides) == 1 and not dilated else (1, 1)
+        return planar(_hwc(tensor), zero_point, phases if max(phases) <= 2 else (1, 1))
+
+    def _output_layout(self, stage: _Stage) -> Placed:
+        tensor = self.graph.tensor(stage.output)
+        record = stage.record
+        if isinstance(record, FullyConnectedParams):
+            if record.rows != 1:
+                raise ModelError(f"{layer_name(stage.op)}: {record.rows} rows; the accelerator takes one")
+            return vector(record.units, record.output_zero_point)
+        if isinstance(record, MeanParams) or (isinstance(record, PoolParams) and record.kind.startswith("AVERAGE")):
+            source = self.graph.tensor(stage.inputs[0])
+            whole = source.size // tensor.size * tensor.shape[-1] == source.size // tensor.size * source.shape[-1]
+            if tensor.size != tensor.shape[-1] or not whole or not _covers(record):
+                raise ModelError(f"{layer_name(stage.op)}: the accelerator averages over whole images only")
+            return vector(tensor.size, _zero_point(tensor))
+        if isinstance(record, (ConvParams, DepthwiseParams, AddParams, PoolParams)):
+            return planar(_hwc(tensor), _zero_point(tensor))
+        raise ModelError(f"{layer_name(stage.op)}: the accelerator has no engine for {stage.op.kind}")
+
+    # --- layers ---
+
+    def _emit(self, stage: _Stage, placed: dict[int, Placed]) -> Planned:
+        name, record = layer_name(stage.op), stage.record
+        x, y = placed[stage.inputs[0]], placed[stage.output]
+        extra = 0
+        if stage.op.index in self.cut:
+            x, extra = self._truncate(stage, x)
+        if isinstance(record, (ConvParams, DepthwiseParams)):
+            if x.vector:
+                done = dense_layer(self.image, _as_dense(record, name), x, y, name)
+            else:
+                done = window_layer(self.image, record, x, y, name, self.compact)
+        elif isinstance(record, FullyConnectedParams):
+            done = dense_layer(self.image, record, x, y, name)
+        elif isinstance(record, AddParams):
+            tables = add_tables(record)
+            if tables is None:
+                raise DoesNotFitError(f"{name}: no table of {f.TABLE_BITS.value} bits gives TFLite's sums")
+            limits = tuple(v - record.output_zero_point for v in record.activation)
+            done = add_layer(self.image, tables, limits, x, placed[stage.inputs[1]], y)
+        elif isinstance(record, PoolParams) and record.kind == "MAX_POOL_2D":
+            done = maximum_layer(self.image, record, x, y, name)
+        else:
+            done = sum_layer(self.image, record, x, y, name)
+        return Planned(done.command, done.cycles + extra)
+
+    def _truncate(self, stage: _Stage, x: Placed) -> tuple[Placed, int]:
+        """A copy of the input with s terms a value, made by the ADD engine from a table of all values."""
+        table = self.cut[stage.op.index].astype(np.int64)
+        values = np.arange(-128, 128) - x.zero_point
+        cut = table[values + 255]
+        if np.abs(cut).max() > 255:
+            raise DoesNotFitError(f"{layer_name(stage.op)}: one term a value reaches 256, which needs ten bits")
+        entries = np.zeros(f.TABLE_VALUES.value, np.int64)
+        entries[values & 255] = cut << f.TABLE_FRACTION.value
+        copy = x.at(self.cut_base[stage.op.index])
+        done = add_layer(self.image, (entries, np.zeros_like(entries)), (-255, 255), x, x, copy)
+        return copy, done.cycles
+
+
+def _as_dense(p: ConvParams | DepthwiseParams, name: str) -> FullyConnectedParams:
+    """A 1 x 1 convolution of a vector."""
+    if not isinstance(p, ConvParams) or p.kernel != (1, 1):
+        raise ModelError(f"{name}: a window over a vector")
+    return FullyConnectedParams(
+        1, p.weights.shape[1], len(p.weights), p.input_zero_point, p.output_zero_point, p.activation, p.weights, p.bias,
+        p.requant,
+    )  # fmt: skip
+
+
+def _covers(record: MeanParams | PoolParams) -> bool:
+    """Whether the average is over all pixels."""
+    if isinstance(record, MeanParams):
+        return record.outer == 1
+    return record.output_shape[:2] == (1, 1) and record.kernel >= record.input_shape[:2] and record.pad == (0, 0)
+
+
+def _hwc(tensor: Tensor) -> tuple[int, int, int]:
+    shape = tensor.shape[1:] if len(tensor.shape) == 4 else tensor.shape
+    if len(shape) != 3:
+        raise ModelError(f"tensor {tensor.name}: {len(tensor.shape)} dimensions where an image is needed")
+    return shape
+
+
+def _zero_point(tensor: Tensor) -> int:
+    return int(tensor.quantization.zero_point[0])
+
+
+def _index(y: Placed) -> np.ndarray:
+    """int32 [elements], byte of the tensor's words."""
+    return (y.addresses() - y.base * COLUMNS).ravel().astype(np.int32)
+
+
+def _input_index(x: Placed) -> np.ndarray:
+    index = np.full(x.words * COLUMNS, -1, np.int32)
+    at = _index(x)
+    index[at] = np.arange(len(at))
+    return index
+
+
+def _macs(record: Params) -> int:
+    if isinstance(record, (ConvParams, DepthwiseParams)):
+        return record.weights.size * record.output_shape[0] * record.output_shape[1]
+    return record.weights.size if isinstance(record, FullyConnectedParams) else 0

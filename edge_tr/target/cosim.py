@@ -1,0 +1,131 @@
+"""The accelerator's RTL as a shared object: Verilator's model of it, driven through ctypes.
+
+Built once for a state of `rtl/` (its digest names the file) in the user's cache folder.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from edge_tr.errors import ToolMissingError
+from edge_tr.resources import folder
+
+_WARNINGS = ("-Wall",)
+
+
+def sources(rtl: Path) -> list[Path]:
+    """The RTL in the order in which it is read."""
+    return [rtl / name for name in (rtl / "files.txt").read_text().split()]
+
+
+def build(rtl: Path | None = None, cache: Path | None = None) -> Path:
+    """The shared object; ToolMissingError if Verilator or the C++ compiler is missing or fails."""
+    rtl = rtl or folder("rtl")
+    files = [*sources(rtl), rtl / "sim" / "harness.cpp"]
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:16]
+    cache = cache or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edge-tr"
+    target = cache / f"tr_accelerator-{digest}.so"
+    if target.is_file():
+        return target
+    verilator, compiler = shutil.which("verilator"), shutil.which("g++")
+    if verilator is None or compiler is None:
+        raise ToolMissingError("the co-simulation needs verilator and g++: apt install verilator g++")
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache) as scratch:
+        work = Path(scratch)
+        _run([verilator, "--cc", *_WARNINGS, "-O3", "--noassert", "--x-assign", "fast", "--x-initial", "fast",
+              "--top-module", "tr_accelerator", "--Mdir", str(work), *map(str, files[:-1])])  # fmt: skip
+        include = _run([verilator, "--getenv", "VERILATOR_ROOT"]).strip() + "/include"
+        objects = sorted(work.glob("Vtr_accelerator*.cpp"))
+        objects += [Path(include, f"{name}.cpp") for name in ("verilated", "verilated_threads")]
+        _run([compiler, "-shared", "-fPIC", "-O2", "-std=c++17", f"-I{include}", f"-I{include}/vltstd", f"-I{work}",
+              "-pthread", "-o", str(work / "out.so"), *map(str, objects), str(files[-1])])  # fmt: skip
+        os.replace(work / "out.so", target)
+    return target
+
+
+def _run(command: list[str]) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ToolMissingError(f"{Path(command[0]).name} failed on the accelerator:\n{done.stderr[-4000:]}")
+    return done.stdout
+
+
+class Core:
+    """One accelerator in simulation: registers, streams and a clock that only moves when it is told to."""
+
+    def __init__(self, library: Path | None = None) -> None:
+        self._lib = ctypes.CDLL(str(library or build()))
+        self._lib.accel_new.restype = ctypes.c_void_p
+        self._lib.accel_receive.restype = ctypes.c_size_t
+        for name in ("accel_run", "accel_cycles"):
+            getattr(self._lib, name).restype = ctypes.c_uint64
+        self._lib.accel_pending.restype = ctypes.c_size_t
+        self._lib.accel_read.restype = ctypes.c_uint32
+        self._self = ctypes.c_void_p(self._lib.accel_new())
+
+    def close(self) -> None:
+        """Free the model; it must not be used afterwards."""
+        if self._self:
+            self._lib.accel_delete(self._self)
+            self._self = None
+
+    def __enter__(self) -> Core:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def read(self, offset: int) -> int:
+        """One AXI4-Lite read; uint32."""
+        return int(self._lib.accel_read(self._self, ctypes.c_uint32(offset)))
+
+    def write(self, offset: int, value: int) -> None:
+        """One AXI4-Lite write."""
+        self._lib.accel_write(self._self, ctypes.c_uint32(offset), ctypes.c_uint32(value))
+
+    def send(self, beats: np.ndarray, last: bool = True) -> None:
+        """Queue uint64 [n] for the input stream; `last` marks the final beat with TLAST."""
+        beats = np.ascontiguousarray(beats, np.uint64)
+        pointer = beats.ctypes.data_as(ctypes.c_void_p)
+        self._lib.accel_send(self._self, pointer, ctypes.c_size_t(len(beats)), ctypes.c_int(last))
+
+    def receive(self, most: int) -> tuple[np.ndarray, bool]:
+        """Up to `most` beats that came out, uint64, and whether a packet ended with them."""
+        beats, last = np.empty(most, np.uint64), ctypes.c_int(0)
+        pointer = beats.ctypes.data_as(ctypes.c_void_p)
+        count = self._lib.accel_receive(self._self, pointer, ctypes.c_size_t(most), ctypes.byref(last))
+        return beats[:count], bool(last.value)
+
+    def run(self, cycles: int) -> int:
+        """Let the clock run until the interrupt or for `cycles`; cycles run."""
+        return int(self._lib.accel_run(self._self, ctypes.c_uint64(cycles)))
+
+    def pending(self) -> int:
+        """Beats of the input stream that were not taken yet."""
+        return int(self._lib.accel_pending(self._self))
+
+    def drop(self) -> None:
+        """Forget all stream data on its way, as a reset of the DMA does."""
+        self._lib.accel_drop(self._self)
+
+    def interrupt(self) -> bool:
+        """The interrupt line."""
+        return bool(self._lib.accel_interrupt(self._self))
+
+    def pause(self, share_in: int, share_out: int, seed: int) -> None:
+        """Stream ends pause in `share` of 256 cycles, at random."""
+        self._lib.accel_pause(self._self, share_in, share_out, seed)
+
+    @property
+    def cycles(self) -> int:
+        """Clock cycles since the model began."""
+        return int(self._lib.accel_cycles(self._self))

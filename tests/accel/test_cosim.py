@@ -1,0 +1,157 @@
+"""The scheduled program on the Verilated RTL: every layer's tensor equals the golden model's, bit for bit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge_tr.formats import accelerator as f
+from edge_tr.golden.run import run
+from edge_tr.ir import tflite
+from edge_tr.lower.accel import AccelLayer, AccelProgram, lower_accel
+from edge_tr.lower.budget import parse
+from edge_tr.target.cosim import Core, build
+
+R, C = f.REGISTER, f.CONTROL
+LIMIT = 1_000_000  # cycles
+
+
+@pytest.fixture(scope="module")
+def library() -> Path:
+    """The Verilated core, built once."""
+    return build()
+
+
+def control(core: Core, bit: int) -> None:
+    """Start something; the interrupt of what ran before falls while the registers are read."""
+    core.write(R.CONTROL, bit)
+    assert core.read(R.ID) == f.ACCEL_ID.value
+    core.read(R.ID)
+
+
+def load(core: Core, program: AccelProgram) -> None:
+    """The program's memories."""
+    core.write(R.INTERRUPT, 1)
+    core.write(R.TIMEOUT, 5000)
+    control(core, C.LOAD)
+    core.send(program.load)
+    core.run(LIMIT)
+
+
+def infer(core: Core, program: AccelProgram, x: np.ndarray, stop: int = f.NO_STOP.value) -> int:
+    """One inference up to a command; its cycles."""
+    core.write(R.ENTRY, program.levels[0].entry)
+    core.write(R.STOP, stop)
+    core.drop()
+    control(core, C.START)
+    sent = np.append(x.ravel(), 0)[program.input_index].astype(np.int8).view("<u8")
+    core.send(np.concatenate([sent, program.stream]))
+    core.run(LIMIT)
+    assert core.read(R.ERROR) == f.ERROR.NONE
+    return core.read(R.CYCLES)
+
+
+def dump(core: Core, layer: AccelLayer) -> np.ndarray:
+    """A layer's tensor, int8 [elements]."""
+    core.write(R.DUMP_ADDRESS, layer.address)
+    core.write(R.DUMP_COUNT, layer.words)
+    control(core, C.DUMP)
+    core.run(LIMIT)
+    beats, last = core.receive(8 * layer.words)
+    assert last
+    return (beats.view(np.uint8)[layer.index] + layer.zero_point % 256).astype(np.uint8).view(np.int8)
+
+
+CASES = [
+    *[(name, budget) for name in ("digits_cnn_int8", "kws_ref_model", "mnist_dscnn_int8")
+      for budget in ("lossless", "g=8,k=4", "g=8,k=8", "g=8,k=12", "g=8,k=16", "g=8,k=8,s=3")],
+    ("digits_mlp_int8", "lossless"), ("mnist_lenet5_int8", "lossless"), ("ad01_int8", "lossless"),
+    ("vww_96_int8", "lossless"), ("pretrainedResnet_quant", "lossless"), ("pretrainedResnet_quant", "g=8,k=8"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "budget"), CASES)
+def test_every_layer_equals_golden(library: Path, shared: Path, name: str, budget: str) -> None:
+    graph = tflite.load(shared / "models" / f"{name}.tflite")
+    program = lower_accel(graph, parse(budget))
+    shape = graph.tensor(graph.inputs[0]).shape[1:]
+    x = np.random.default_rng(3).integers(-128, 128, (1, *shape)).astype(np.int8)
+    golden = run(graph, x, weights=program.revealed, data_terms=program.data_terms, keep="all")
+    expected = program.alive.of(golden.tensors)
+    with Core(library) as core:
+        load(core, program)
+        assert core.read(R.PROGRAM) == program.program_crc
+        infer(core, program, x)
+        beats, last = core.receive(8 * program.output_words)
+        output = beats.view(np.int8)[program.output_index]
+        assert last and np.array_equal(output, expected[program.layers[-1].tensor].ravel())
+        for layer in program.layers:
+            infer(core, program, x, layer.stop)
+            assert np.array_equal(dump(core, layer), expected[layer.tensor].ravel()), layer.name
+
+
+@pytest.mark.parametrize(("name", "limit"), [("kws_ref_model", 9000), ("ad01_int8", 9000)])
+def test_cycles_stay_under_their_bar(library: Path, shared: Path, name: str, limit: int) -> None:
+    graph = tflite.load(shared / "models" / f"{name}.tflite")
+    program = lower_accel(graph, parse("lossless"))
+    x = np.zeros((1, *graph.tensor(graph.inputs[0]).shape[1:]), np.int8)
+    with Core(library) as core:
+        load(core, program)
+        cycles = infer(core, program, x)
+    assert cycles <= limit and abs(cycles - program.levels[0].cycles) <= 0.02 * cycles
+
+
+@pytest.mark.parametrize(("share_in", "share_out"), [(128, 0), (0, 200), (100, 100)])
+def test_streams_that_pause_change_nothing(library: Path, shared: Path, share_in: int, share_out: int) -> None:
+    graph = tflite.load(shared / "models" / "digits_cnn_int8.tflite")
+    program = lower_accel(graph, parse("lossless"))
+    x = np.random.default_rng(5).integers(-128, 128, (1, 8, 8, 1)).astype(np.int8)
+    golden = run(graph, x, keep="all").tensors[program.layers[-1].tensor]
+    with Core(library) as core:
+        core.pause(share_in, share_out, 7)
+        load(core, program)
+        infer(core, program, x)
+        beats, _ = core.receive(8 * program.output_words)
+    assert np.array_equal(beats.view(np.int8)[program.output_index], golden.ravel())
+
+
+def test_errors_end_in_a_code_and_the_next_inference_works(library: Path, shared: Path) -> None:
+    graph = tflite.load(shared / "models" / "digits_cnn_int8.tflite")
+    program = lower_accel(graph, parse("lossless"))
+    x = np.random.default_rng(6).integers(-128, 128, (1, 8, 8, 1)).astype(np.int8)
+    golden = run(graph, x, keep="all").tensors[program.layers[-1].tensor]
+
+    def works(core: Core) -> None:
+        infer(core, program, x)
+        beats, _ = core.receive(8 * program.output_words)
+        assert np.array_equal(beats.view(np.int8)[program.output_index], golden.ravel())
+
+    with Core(library) as core:
+        damaged = program.load.copy()
+        damaged[5] ^= np.uint64(1)
+        core.write(R.INTERRUPT, 1)
+        core.write(R.TIMEOUT, 5000)
+        control(core, C.LOAD)
+        core.send(damaged)
+        core.run(LIMIT)
+        assert core.read(R.ERROR) == f.ERROR.CRC and core.read(R.PROGRAM) == 0
+        core.drop()
+        load(core, program)
+        works(core)
+        control(core, C.START)  # a short transfer
+        core.send(np.zeros(3, np.uint64))
+        core.run(LIMIT)
+        assert core.read(R.ERROR) == f.ERROR.SHORT
+        works(core)
+        control(core, C.START)  # a stuck stream
+        core.run(LIMIT)
+        assert core.read(R.ERROR) == f.ERROR.TIMEOUT
+        works(core)
+        control(core, C.START)  # a reset in flight
+        core.send(np.zeros(8, np.uint64))
+        core.write(R.CONTROL, C.RESET)
+        core.run(20)
+        assert core.read(R.ERROR) == f.ERROR.RESET
+        works(core)
