@@ -34,7 +34,7 @@ bench: $(VENV)/test.stamp ## count whole models on every core and write docs/ben
 	$(BIN)/python -m edge_tr.bench_table
 
 reproduce: $(VENV)/demo.stamp ## measure the published tables and write docs/reproduction.md (minutes)
-	$(BIN)/python -m edge_tr.tune.reproduction
+	$(BIN)/python -m edge_tr.reproduction
 
 lint: $(VENV)/test.stamp ## format and lint
 	$(BIN)/ruff format .

@@ -34,6 +34,11 @@ OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
             "begin_mask end_mask ellipsis_mask new_axis_mask shrink_axis_mask",
         ),
         ("PACK", "PackOptions", "values_count axis"),
+        (
+            "UNIDIRECTIONAL_SEQUENCE_LSTM",
+            "UnidirectionalSequenceLSTMOptions",
+            "fused_activation_function cell_clip proj_clip time_major asymmetric_quantize_inputs",
+        ),
     )
 }
 

@@ -33,6 +33,7 @@ class _Tensor:
     zero_point: np.ndarray
     axis: int
     buffer: int
+    variable: bool
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class _Op:
     version: int
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    intermediates: tuple[int, ...]
     options: dict[str, object]
 
 
@@ -53,11 +55,16 @@ class ModelWriter:
     _buffers: list[bytes] = field(default_factory=lambda: [b""])
 
     def activation(
-        self, shape: Sequence[int], scale: float | None = None, zero_point: int = 0, dtype: str = "int8"
+        self,
+        shape: Sequence[int],
+        scale: float | None = None,
+        zero_point: int = 0,
+        dtype: str = "int8",
+        variable: bool = False,
     ) -> int:
-        """A computed tensor; without a scale it is not quantised."""
+        """A computed tensor; without a scale it is not quantised. `variable`: it keeps its value between runs."""
         scales = [] if scale is None else [scale]
-        return self._tensor(tuple(shape), dtype, scales, [zero_point] * len(scales), 0, 0)
+        return self._tensor(tuple(shape), dtype, scales, [zero_point] * len(scales), 0, 0, variable)
 
     def constant(
         self,
@@ -80,14 +87,23 @@ class ModelWriter:
         zero_point: Sequence[int],
         axis: int,
         buffer: int,
+        variable: bool = False,
     ) -> int:
         scales, zeros = np.asarray(scale, dtype=np.float32), np.asarray(zero_point, dtype=np.int64)
-        self._tensors.append(_Tensor(f"t{len(self._tensors)}", shape, dtype, scales, zeros, axis, buffer))
+        self._tensors.append(_Tensor(f"t{len(self._tensors)}", shape, dtype, scales, zeros, axis, buffer, variable))
         return len(self._tensors) - 1
 
-    def op(self, kind: str, inputs: Sequence[int], outputs: Sequence[int], version: int = 1, **options: object) -> int:
+    def op(
+        self,
+        kind: str,
+        inputs: Sequence[int],
+        outputs: Sequence[int],
+        version: int = 1,
+        intermediates: Sequence[int] = (),
+        **options: object,
+    ) -> int:
         """An operator with options by the schema's names; returns its index."""
-        self._ops.append(_Op(kind, version, tuple(inputs), tuple(outputs), options))
+        self._ops.append(_Op(kind, version, tuple(inputs), tuple(outputs), tuple(intermediates), options))
         return len(self._ops) - 1
 
     def finish(self, inputs: Sequence[int], outputs: Sequence[int]) -> bytes:
@@ -172,6 +188,8 @@ def _tensor(b: flatbuffers.Builder, t: _Tensor) -> int:
     tflite.TensorAddType(b, _DTYPE_NUMBERS[t.dtype])
     tflite.TensorAddBuffer(b, t.buffer)
     tflite.TensorAddName(b, name)
+    if t.variable:
+        tflite.TensorAddIsVariable(b, True)
     if quantization:
         tflite.TensorAddQuantization(b, quantization)
     return tflite.TensorEnd(b)
@@ -182,11 +200,14 @@ def _operator(b: flatbuffers.Builder, op: _Op, code: int) -> int:
         _vector(b, np.asarray(op.inputs, np.int32)),
         _vector(b, np.asarray(op.outputs, np.int32)),
     )
+    intermediates = _vector(b, np.asarray(op.intermediates, np.int32)) if op.intermediates else 0
     options = _options(b, op) if op.kind in OPTIONS else 0
     tflite.OperatorStart(b)
     tflite.OperatorAddOpcodeIndex(b, code)
     tflite.OperatorAddInputs(b, inputs)
     tflite.OperatorAddOutputs(b, outputs)
+    if intermediates:
+        tflite.OperatorAddIntermediates(b, intermediates)
     if options:
         tflite.OperatorAddBuiltinOptionsType(b, getattr(tflite.BuiltinOptions, OPTIONS[op.kind][0]))
         tflite.OperatorAddBuiltinOptions(b, options)
