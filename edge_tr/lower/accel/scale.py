@@ -61,7 +61,7 @@ def _small(multiplier: int, right: int, reach: int, rounding: Rounding) -> Scale
     lost, half = right - LARGEST_RIGHT, 1 << (30 + right)
     double = (1 << 30) if rounding is Rounding.DOUBLE else 0
     rounded = (multiplier + (1 << (lost - 1))) >> lost
-    scale = Scale(rounded, SHIFTS - 1, (half + double) >> lost, (half - double - (double == 0)) >> lost)
+    scale = Scale(rounded, SHIFTS - 1, (half + double) >> lost, (half - double) >> lost)
     real = multiplier * 2.0 ** -(31 + right)
     steps = np.arange(-int(reach * real) - 2, int(reach * real) + 3)
     sums = np.unique(((steps[:, None] + 0.5) / real).round().astype(np.int64) + np.arange(-3, 4))
@@ -74,7 +74,7 @@ def _small(multiplier: int, right: int, reach: int, rounding: Rounding) -> Scale
 
 def average(count: int, offset: int) -> Scale:
     """Division of |sum| < 2^23 by `count`, halves away from zero, plus `offset`."""
-    for shift in range(1, SHIFTS):
+    for shift in range(SHIFTS):
         total = 30 + 4 * shift
         multiplier = -(-(1 << total) // count)
         if multiplier >> 34:
