@@ -28,13 +28,11 @@ from edge_tr.ir.params import (
     ReshapeParams,
     SoftmaxParams,
 )
-from edge_tr.tr.fixed_point import SUM_FRACTION_BITS, exp_on_negative_values, reciprocal
 from edge_tr.tr.requant import (
     Rounding,
     multiply_by_quantized_multiplier,
-    rounding_divide_by_pot,
-    saturating_rounding_doubling_high_mul,
 )
+from edge_tr.tr.softmax import exponentials, softmax
 
 DATA_RANGE = 255  # |x - zero_point| of int8 x and zero point
 INT8_VALUES = np.arange(-128, 128, dtype=np.int32)
@@ -169,29 +167,13 @@ def _add(p: AddParams, a: np.ndarray, b: np.ndarray, rounding: Rounding) -> np.n
     return _finish(acc, p.requant_out, p.output_zero_point, p.activation, rounding)
 
 
-def softmax_exponentials(p: SoftmaxParams, rounding: Rounding = Rounding.DOUBLE) -> np.ndarray:
-    """exp of the differences 0, -1, ... -255 to the row's maximum: int32 [256], Q0.31.
-
-    Entries below `diff_min` are 0: the kernel skips them.
-    """
-    differences = -np.arange(256, dtype=np.int32)
-    used = differences >= p.diff_min
-    scaled = _scale_differences(p, np.where(used, differences, 0), rounding)
-    return np.where(used, exp_on_negative_values(scaled), 0).astype(np.int32)
-
-
-def _scale_differences(p: SoftmaxParams, differences: np.ndarray, rounding: Rounding) -> np.ndarray:
-    return multiply_by_quantized_multiplier(differences, np.int32(p.multiplier), np.int32(p.left_shift), rounding)
-
-
 def _softmax(p: SoftmaxParams, x: np.ndarray, rounding: Rounding) -> np.ndarray:
-    rows = x.reshape(-1, p.rows, p.depth).astype(np.int32)
-    below = rows.max(axis=-1, keepdims=True) - rows
-    table = softmax_exponentials(p, rounding)
-    addends = rounding_divide_by_pot(table, 31 - SUM_FRACTION_BITS)
-    scale, bits = reciprocal(addends[below].sum(axis=-1, keepdims=True), 31 - SUM_FRACTION_BITS)
-    share = rounding_divide_by_pot(saturating_rounding_doubling_high_mul(scale, table[below]), bits + 31 - 8)
-    return np.clip(share - 128, -128, 127).astype(np.int8)
+    return softmax(x.reshape(-1, p.rows, p.depth), softmax_exponentials(p, rounding))
+
+
+def softmax_exponentials(p: SoftmaxParams, rounding: Rounding = Rounding.DOUBLE) -> np.ndarray:
+    """The layer's table of exponentials, see `tr.softmax`."""
+    return exponentials(p.multiplier, p.left_shift, p.diff_min, rounding)
 
 
 def _pad(p: PadParams, x: np.ndarray, _: Rounding) -> np.ndarray:
