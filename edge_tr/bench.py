@@ -64,6 +64,8 @@ def trace_build(path: Path) -> Run:
 def _open(path: Path) -> tuple[BuildFolder, Manifest, boards.Board]:
     folder = BuildFolder(path)
     manifest = folder.read()
+    if not isinstance(manifest, Manifest):
+        raise UsageError(f"{manifest.target} is an accelerator: edge-tr check gives its cycles, simulated or measured")
     if not folder.elf.is_file():
         raise UsageError(f"{path} holds no program: run edge-tr build again")
     return folder, manifest, boards.load(manifest.board_folder or manifest.target)

@@ -226,8 +226,9 @@ def load(name: str) -> Board:
     if name not in names():
         folder = Path(name)
         if not (folder / "board.toml").is_file():
-            close = difflib.get_close_matches(name, names(), n=1, cutoff=0.5)
-            hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(names())}"
+            known = sorted(path.parent.name for path in resources.folder("boards").glob("*/*.toml"))
+            close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+            hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
             raise UsageError(f"unknown board {name!r}: {hint} (or give the path of a folder with a board.toml)")
     return _load(folder.resolve())
 

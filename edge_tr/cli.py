@@ -12,7 +12,7 @@ from dataclasses import asdict
 from importlib.resources import as_file
 from pathlib import Path
 
-from edge_tr import __version__, bench, boards, compiler, demo
+from edge_tr import __version__, bench, boards, compiler, demo, overlays
 from edge_tr.errors import EdgeTrError, MismatchError, UsageError
 from edge_tr.ir import tflite
 from edge_tr.lower.cores import CORES
@@ -60,8 +60,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="edge-tr",
         description=(
-            "Turn an int8 TFLite model into firmware whose weights are sums of powers of two,\n"
-            "flash it over serial, and check on the device that every byte is right."
+            "Turn an int8 TFLite model into firmware whose weights are sums of powers of two, or into a\n"
+            "program of the FPGA term accelerator, and check on the device that every byte is right."
         ),
         epilog=f"{FIRST_STEPS}\n\n{EXIT_CODES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -72,7 +72,9 @@ def _parser() -> argparse.ArgumentParser:
     command = _command(commands, "inspect", _inspect, "show a model's layers, weights and terms")
     command.add_argument("model", type=Path, metavar="MODEL.tflite")
 
-    command = _command(commands, "build", _build, "generate C firmware for a board and compile it")
+    command = _command(
+        commands, "build", _build, "generate firmware for a board and compile it, or a program for an accelerator"
+    )
     command.add_argument("model", type=Path, metavar="MODEL.tflite")
     command.add_argument("--target", required=True, metavar="BOARD", help="a name of `edge-tr boards`, or a folder")
     command.add_argument("-o", dest="out", type=Path, metavar="DIR", help="default: out/MODEL-BOARD")
@@ -161,7 +163,8 @@ def _on_device(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--port",
         metavar="URL",
-        help="any pyserial URL: /dev/ttyACM0, socket://, rfc2217://; default: the board's emulator",
+        help="any pyserial URL: /dev/ttyACM0, socket://, rfc2217://; default: the board's emulator "
+        "or the accelerator's co-simulation",
     )
 
 
@@ -271,7 +274,21 @@ def _boards(arguments: argparse.Namespace) -> int:
         }
         for board in found
     ]
-    _print(arguments, listed, summary.boards_text(found))
+    accelerated = [overlays.load(name) for name in overlays.names()]
+    listed += [
+        {
+            "name": board.name,
+            "description": board.description,
+            "core": board.part,
+            "flash_bytes": None,
+            "ram_bytes": None,
+            "verified": "emulator",
+            "costs_counted_on": board.name,
+            "emulator": "verilator",
+        }
+        for board in accelerated
+    ]
+    _print(arguments, listed, summary.boards_text(found, accelerated))
     return 0
 
 

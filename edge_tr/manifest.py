@@ -11,7 +11,7 @@ from typing import Any
 from edge_tr import __version__
 from edge_tr.errors import UsageError
 
-MANIFEST_VERSION = 2
+MANIFEST_VERSION = 3
 FILE_NAME = "build.json"
 
 
@@ -35,8 +35,8 @@ class LayerRecord:
     budget: str
     data_terms: int | None
     kernel: str
-    flash_bytes: int
-    cycles_estimated: int | None  # what the kernel was chosen by; None for layers without weights
+    flash_bytes: int  # 0 on an accelerator
+    cycles_estimated: int | None  # of layers with weights, what the kernel was chosen by; the accelerator's prediction
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,18 @@ class Alternative:
 
 
 @dataclass(frozen=True)
-class Manifest:
-    """One build. `flash_bytes` and `ram_bytes` are the linked program's, stack included. `board_folder` is empty
-    for boards that ship with edge-tr."""
+class MemoryUse:
+    """How full a memory is, in `unit`."""
+
+    name: str
+    used: int
+    limit: int
+    unit: str
+
+
+@dataclass(frozen=True)
+class BuildRecord:
+    """What is known of every build. `board_folder` is empty for boards that ship with edge-tr."""
 
     manifest_version: int
     edge_tr_version: str
@@ -60,19 +69,66 @@ class Manifest:
     board_folder: str
     budget: str
     build_id: str
+    fits: bool
+    layers: tuple[LayerRecord, ...]
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+    @property
+    def memory_use(self) -> tuple[MemoryUse, ...]:
+        """Every memory of the target."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Manifest(BuildRecord):
+    """A build for a microcontroller. `flash_bytes` and `ram_bytes` are the linked program's, stack included."""
+
     flash_bytes: int
     flash_limit: int
     ram_bytes: int
     ram_limit: int
     arena_bytes: int
     arena_lower_bound: int
-    fits: bool
     cycles_estimated: int  # of the layers with weights
     alternatives: tuple[Alternative, ...]
-    layers: tuple[LayerRecord, ...]
 
-    def to_json(self) -> str:
-        return json.dumps(asdict(self), indent=2) + "\n"
+    @property
+    def memory_use(self) -> tuple[MemoryUse, ...]:
+        """Flash and RAM."""
+        return (
+            MemoryUse("flash", self.flash_bytes, self.flash_limit, "bytes"),
+            MemoryUse("RAM", self.ram_bytes, self.ram_limit, "bytes"),
+        )
+
+
+@dataclass(frozen=True)
+class OverlayManifest(BuildRecord):
+    """A build for an accelerator: the overlay is the same for all models, the program is this one's.
+
+    cycles_predicted  of one inference, start to done, transfers included
+    program_bytes     sent once, when the program is loaded
+    input_bytes       sent for each inference: the sample as the accelerator's memory holds it, and streamed weights
+    output_bytes      received for each inference
+    memories          on-chip memories, in words
+    resources         of the chip, as `make synth` estimates them; empty if it has not run
+    bitstream         whether the package holds one
+    """
+
+    cycles_predicted: int
+    clock_mhz: int
+    program_bytes: int
+    input_bytes: int
+    output_bytes: int
+    memories: tuple[MemoryUse, ...]
+    resources: tuple[MemoryUse, ...]
+    bitstream: bool
+
+    @property
+    def memory_use(self) -> tuple[MemoryUse, ...]:
+        """The accelerator's memories."""
+        return self.memories
 
 
 @dataclass(frozen=True)
@@ -117,6 +173,16 @@ class BuildFolder:
         return self.path / "loader.elf"
 
     @property
+    def package(self) -> Path:
+        """The Python package that runs on an accelerator's board."""
+        return self.path / "edge_tr_pynq"
+
+    @property
+    def program(self) -> Path:
+        """The accelerator's program."""
+        return self.package / "program.npz"
+
+    @property
     def state(self) -> Path:
         """Memory of the emulated board, kept between commands."""
         return self.path / "emulator"
@@ -140,7 +206,7 @@ class BuildFolder:
         except (OSError, ValueError, TypeError):
             return False
 
-    def read(self) -> Manifest:
+    def read(self) -> Manifest | OverlayManifest:
         """The manifest; UsageError when this is no finished build of this version."""
         try:
             values = json.loads(self.manifest_file.read_text(encoding="utf-8"))
@@ -156,7 +222,7 @@ class BuildFolder:
         if values["manifest_version"] != MANIFEST_VERSION:
             raise UsageError(f"{self.path} was built by edge-tr {values['edge_tr_version']}: build again")
         try:
-            return _typed(Manifest, values)
+            return _typed(OverlayManifest if "cycles_predicted" in values else Manifest, values)
         except (KeyError, TypeError, ValueError) as error:
             raise UsageError(f"{self.manifest_file} is damaged ({error}): build again") from error
 

@@ -20,7 +20,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 FLOORS = (
     {"errors", "resources"},
     {"formats", "tr", "manifest"},
-    {"boards"},  # its one step up from formats and tr: a board's id is a field of the image header
+    {"boards", "overlays"},  # their one step up from formats and tr: a board's id is a field of the image header
     {"ir"},
     {"golden"},
     {"lower"},

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import jinja2
 
 from edge_tr import __version__
-from edge_tr.manifest import Manifest
+from edge_tr.manifest import BuildRecord
 from edge_tr.report.summary import cost_text, mismatch_text
 from edge_tr.resources import folder
 from edge_tr.target.check import CheckReport
@@ -22,7 +22,7 @@ class Bar:
     share: float
 
 
-def html_report(manifest: Manifest, report: CheckReport) -> str:
+def html_report(manifest: BuildRecord, report: CheckReport) -> str:
     """report.html; the same inputs give the same bytes."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(folder("codegen_templates")),
@@ -42,15 +42,14 @@ def html_report(manifest: Manifest, report: CheckReport) -> str:
     )
 
 
-def _memory(manifest: Manifest) -> list[Bar]:
-    pairs = ("flash", manifest.flash_bytes, manifest.flash_limit), ("RAM", manifest.ram_bytes, manifest.ram_limit)
+def _memory(manifest: BuildRecord) -> list[Bar]:
     return [
-        Bar(name, f"{used / limit:.1%} of {limit:,} bytes: {used:,}", min(1.0, used / limit))
-        for name, used, limit in pairs
+        Bar(m.name, f"{m.used / m.limit:.1%} of {m.limit:,} {m.unit}: {m.used:,}", min(1.0, m.used / m.limit))
+        for m in manifest.memory_use
     ]
 
 
-def _plots(manifest: Manifest, report: CheckReport) -> dict[str, list[Bar]]:
+def _plots(manifest: BuildRecord, report: CheckReport) -> dict[str, list[Bar]]:
     """Title -> bars, empty plots left out."""
     dots = [layer for layer in manifest.layers if layer.weights]
     plots = {
@@ -58,7 +57,7 @@ def _plots(manifest: Manifest, report: CheckReport) -> dict[str, list[Bar]]:
         "Terms per layer": [(layer.name, layer.terms) for layer in dots],
         "Flash bytes per layer (tables, biases, multipliers)": [(layer.name, layer.flash_bytes) for layer in dots],
     }
-    return {title: _bars(values) for title, values in plots.items() if values}
+    return {title: _bars(values) for title, values in plots.items() if any(value for _, value in values)}
 
 
 def _bars(values: list[tuple[str, float]]) -> list[Bar]:

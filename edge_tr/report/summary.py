@@ -10,8 +10,9 @@ from edge_tr.boards import Board
 from edge_tr.ir.graph import Graph, Op, Tensor
 from edge_tr.ir.params import params
 from edge_tr.lower.program import layer_name
-from edge_tr.manifest import Manifest
-from edge_tr.target.check import CheckReport, Mismatch
+from edge_tr.manifest import BuildRecord, Manifest, OverlayManifest
+from edge_tr.overlays import OverlayBoard
+from edge_tr.target.check import CheckReport, Mismatch, PlannedCost
 from edge_tr.tr.hese import term_count
 
 _BAR_WIDTH = 20
@@ -25,8 +26,51 @@ def memory_bar(label: str, used: int, limit: int) -> str:
     return f"{label + ':':7}[{bar}] {percent:5.1f}% (used {used:,} of {limit:,} bytes)"
 
 
-def build_text(manifest: Manifest) -> str:
-    """What was built, layer by layer, and how full the board is."""
+def build_text(manifest: Manifest | OverlayManifest) -> str:
+    """What was built, layer by layer, and how full the target is."""
+    return _overlay_text(manifest) if isinstance(manifest, OverlayManifest) else _firmware_text(manifest)
+
+
+def _overlay_text(manifest: OverlayManifest) -> str:
+    rows = [("layer", "op", "MACs", "terms", "terms/weight", "engine", "cycles predicted")]
+    for layer in manifest.layers:
+        dot = layer.weights > 0
+        figures = (f"{layer.macs:,}", f"{layer.terms:,}", f"{layer.terms_per_weight:.2f}") if dot else ("", "", "")
+        cycles = "" if layer.cycles_estimated is None else f"{layer.cycles_estimated:,}"
+        rows.append((layer.name, layer.op, *figures, layer.kernel, cycles))
+    milliseconds = manifest.cycles_predicted / manifest.clock_mhz / 1e3
+    return "\n".join(
+        [
+            f"{manifest.model} for {manifest.target}, budget {manifest.budget}",
+            table(rows, left=(0, 1, 5)),
+            *_removed(manifest),
+            f"{manifest.cycles_predicted:,} cycles predicted, start to done: {milliseconds:.3f} ms at "
+            f"{manifest.clock_mhz} MHz",
+            f"DDR: {manifest.program_bytes:,} bytes once, then {manifest.input_bytes:,} in and "
+            f"{manifest.output_bytes:,} out per inference",
+            "memories: " + ", ".join(f"{m.name} {m.used:,} of {m.limit:,}" for m in manifest.memories),
+            _resources(manifest),
+            _bitstream(manifest),
+        ]
+    )
+
+
+def _resources(manifest: OverlayManifest) -> str:
+    if not manifest.resources:
+        return "overlay: resources were not estimated, run make synth"
+    taken = ", ".join(f"{m.name} {m.used:,} of {m.limit:,}" for m in manifest.resources)
+    return f"overlay: {taken} (an estimate by yosys, not a placed design)"
+
+
+def _bitstream(manifest: OverlayManifest) -> str:
+    if manifest.bitstream:
+        return "bitstream: in the package"
+    return (
+        "bitstream: none yet; where Vivado is installed run make -C vivado overlay in the folder, once for all models"
+    )
+
+
+def _firmware_text(manifest: Manifest) -> str:
     rows = [("layer", "op", "MACs", "weights", "terms", "terms/weight", "kernel", "flash bytes")]
     for layer in manifest.layers:
         dot = layer.weights > 0
@@ -55,7 +99,7 @@ def build_text(manifest: Manifest) -> str:
     )
 
 
-def _removed(manifest: Manifest) -> list[str]:
+def _removed(manifest: BuildRecord) -> list[str]:
     channels = sum(layer.channels_removed for layer in manifest.layers)
     macs, left = (sum(getattr(layer, name) for layer in manifest.layers) for name in ("macs_removed", "macs"))
     if not channels:
@@ -113,12 +157,13 @@ def inspect_text(model: dict) -> str:
     return "\n".join([f"sha256 {model['model_sha256']}", *ends, table(rows, left=(0, 1, 5))])
 
 
-def boards_text(boards: Iterable[Board]) -> str:
+def boards_text(boards: Iterable[Board], overlays: Iterable[OverlayBoard] = ()) -> str:
     """Every board, its memory, and how far it has been verified."""
     said = {
         "hardware": "runs on hardware here",
         "emulator": "verified in an emulator",
         "builds": "only builds: not verified",
+        "simulated": "verified in co-simulation",
     }
     rows = [("board", "core", "flash", "RAM", "state", "costs counted on", "description")]
     rows += [
@@ -132,6 +177,9 @@ def boards_text(boards: Iterable[Board]) -> str:
             board.description,
         )
         for board in boards
+    ]
+    rows += [
+        (board.name, board.part, "", "", said["simulated"], "the simulation", board.description) for board in overlays
     ]
     return table(rows, left=(0, 1, 4, 5, 6))
 
@@ -166,7 +214,8 @@ def cost_text(report: CheckReport) -> str:
     cost = report.cost
     if cost.per_inference is None:
         return f"cost: {cost.source}"
-    return f"{cost.per_inference:,.0f} {cost.unit} per inference ({cost.source})"
+    predicted = f", {cost.predicted:,} predicted" if isinstance(cost, PlannedCost) else ""
+    return f"{cost.per_inference:,.0f} {cost.unit} per inference{predicted} ({cost.source})"
 
 
 def mismatch_text(mismatch: Mismatch) -> str:

@@ -15,7 +15,6 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
-from edge_tr.boards import Board
 from edge_tr.errors import DeviceError
 from edge_tr.formats.frames import COUNTER
 from edge_tr.golden.oracle import Oracle
@@ -23,7 +22,7 @@ from edge_tr.golden.probe import ReferenceInfo, reference_info
 from edge_tr.golden.run import Result, run
 from edge_tr.ir.dead import remove_dead_channels
 from edge_tr.ir.graph import Graph
-from edge_tr.manifest import Manifest
+from edge_tr.manifest import BuildRecord
 from edge_tr.target.link import Hello, Link, identify
 from edge_tr.tr.requant import Rounding
 from edge_tr.tr.reveal import truncate_data
@@ -41,6 +40,33 @@ class Models:
     revealed: bytes
     given_graph: Graph
     revealed_graph: Graph
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What a tick of the device's counter is: `factor` of `unit`, and who says so."""
+
+    factor: float
+    unit: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Device:
+    """What is checked, behind its link.
+
+    connection  what stands where a board would; empty behind a port
+    timer       what the ticks of a timer are, where that is known
+    cycles      the same of a cycle counter that is not a board's own
+    predicted   cycles per inference that the build predicted, if it did
+    """
+
+    link: Link
+    board_id: int
+    connection: str = "emulator"
+    timer: Counts | None = None
+    cycles: Counts | None = None
+    predicted: int | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +88,14 @@ class Cost:
     per_inference: float | None
     unit: str | None
     source: str
+
+
+@dataclass(frozen=True)
+class PlannedCost(Cost):
+    """The same of a target whose cycles the build plans: what it predicted, and their rate."""
+
+    predicted: int
+    clock_mhz: float
 
 
 @dataclass(frozen=True)
@@ -115,9 +149,8 @@ class CheckReport:
 
 
 def check(
-    link: Link,
-    board: Board,
-    manifest: Manifest,
+    device: Device,
+    manifest: BuildRecord,
     models: Models,
     x: np.ndarray,
     y: np.ndarray | None,
@@ -129,18 +162,19 @@ def check(
 
     `layers` compares the tensor of every layer, not only the output.
     """
-    hello = identify(link, board, model_sha256=manifest.model_sha256, build_id=int(manifest.build_id, 16))
+    link = device.link
+    hello = identify(link, device.board_id, model_sha256=manifest.model_sha256, build_id=int(manifest.build_id, 16))
     info = reference_info()
-    meter = _Meter(link, board, hello)
+    meter = _Meter(device, hello)
     golden = _batched(lambda part: _golden(models, manifest, part).output, x, "golden model", progress)
     reference = _batched(Oracle(models.given).run, x, "interpreter", progress)
     lossless = models.given == models.revealed
     same_weights = (
         reference if lossless else _batched(Oracle(models.revealed).run, x, "interpreter, revealed", progress)
     )
-    device, wrong = _run_device(link, manifest, models, x, golden, layers, meter, progress)
+    answers, wrong = _run_device(link, manifest, models, x, golden, layers, meter, progress)
     mismatch = _first_mismatch(link, manifest, models, x, wrong[0]) if wrong else None
-    identical = int(_equal(device, same_weights).sum())
+    identical = int(_equal(answers, same_weights).sum())
     return CheckReport(
         target=manifest.target,
         model=manifest.model,
@@ -150,17 +184,17 @@ def check(
         bit_exact=not wrong,
         mismatched_samples=len(wrong),
         first_mismatch=mismatch,
-        accuracy=_accuracy(device, y),
+        accuracy=_accuracy(answers, y),
         golden_accuracy=_accuracy(golden, y),
         reference_accuracy=_accuracy(reference, y),
-        agreement=float(np.mean(_choices(device) == _choices(reference))),
+        agreement=float(np.mean(_choices(answers) == _choices(reference))),
         reference_identical=identical,
         layers_compared=len(manifest.layers) if layers else 1,
         cost=meter.cost(),
         reference=Reference(info.runtime, info.version, info.resolver, info.rounding_text),
         layer_costs=meter.layer_costs(manifest),
         notes=tuple(_notes(models, manifest, info, x, same_weights, identical)),
-        confusion=_confusion(device, y),
+        confusion=_confusion(answers, y),
     )
 
 
@@ -169,7 +203,7 @@ def check(
 
 def _run_device(
     link: Link,
-    manifest: Manifest,
+    manifest: BuildRecord,
     models: Models,
     x: np.ndarray,
     golden: np.ndarray,
@@ -194,7 +228,7 @@ def _run_device(
     return device, wrong
 
 
-def _first_mismatch(link: Link, manifest: Manifest, models: Models, x: np.ndarray, n: int) -> Mismatch:
+def _first_mismatch(link: Link, manifest: BuildRecord, models: Models, x: np.ndarray, n: int) -> Mismatch:
     """Run sample n again with digests, stop at the first layer that differs, and read its tensor."""
     link.load_input(n, x[n].tobytes())
     link.infer(n, digests=True)
@@ -215,8 +249,9 @@ def _first_mismatch(link: Link, manifest: Manifest, models: Models, x: np.ndarra
 class _Meter:
     """Turns counter ticks into a cost that can be called by its name."""
 
-    def __init__(self, link: Link, board: Board, hello: Hello) -> None:
-        self._factor, self._unit, self._source = _unit_of(board, hello, _moves(link))
+    def __init__(self, device: Device, hello: Hello) -> None:
+        self._counts = _counts(device, hello, _moves(device.link))
+        self._predicted, self._clock_mhz = device.predicted, hello.ticks_hz / 1e6
         self._ticks: list[int] = []
         self.layers: list[int] = []
 
@@ -226,15 +261,19 @@ class _Meter:
 
     def cost(self) -> Cost:
         """The mean of all inferences."""
-        mean = None if self._unit is None else round(float(np.mean(self._ticks)) * self._factor, 1)
-        return Cost(mean, self._unit, self._source)
+        if isinstance(self._counts, str):
+            return Cost(None, None, self._counts)
+        mean = round(float(np.mean(self._ticks)) * self._counts.factor, 1)
+        if self._predicted is None:
+            return Cost(mean, self._counts.unit, self._counts.source)
+        return PlannedCost(mean, self._counts.unit, self._counts.source, self._predicted, self._clock_mhz)
 
-    def layer_costs(self, manifest: Manifest) -> tuple[LayerCost, ...]:
+    def layer_costs(self, manifest: BuildRecord) -> tuple[LayerCost, ...]:
         """Of the first inference; empty where nothing counts."""
-        if self._unit is None:
+        if isinstance(self._counts, str):
             return ()
         pairs = zip(manifest.layers, self.layers)
-        return tuple(LayerCost(layer.name, layer.op, round(ticks * self._factor, 1)) for layer, ticks in pairs)
+        return tuple(LayerCost(layer.name, layer.op, round(n * self._counts.factor, 1)) for layer, n in pairs)
 
 
 def _moves(link: Link) -> bool:
@@ -243,38 +282,36 @@ def _moves(link: Link) -> bool:
     return once > 0 and abs(twice - 2 * once) * 8 <= twice
 
 
-def _unit_of(board: Board, hello: Hello, moves: bool) -> tuple[float, str | None, str]:
-    """(factor from ticks, unit, source)."""
+def _counts(device: Device, hello: Hello, moves: bool) -> Counts | str:
+    """What the device's counter counts, or why that is not known."""
     counter = COUNTER.name_of(hello.counter)
     if not moves:
-        return 0.0, None, f"none: the board's counter ({counter}) does not move with the work"
+        return f"none: the board's counter ({counter}) does not move with the work"
     if hello.counter == COUNTER.CYCLES:
-        return 1.0, "cycles", f"core cycle counter of the board at {hello.ticks_hz:,} Hz"
-    if board.emulator is not None and board.instructions_per_tick is not None:
-        source = f"instructions counted by {board.emulator.program} -icount, an emulator: not cycles of a board"
-        return float(board.instructions_per_tick), "instructions", source
-    return 0.0, None, f"none: the board's {counter} counter tells neither cycles nor instructions"
+        own = Counts(1.0, "cycles", f"core cycle counter of the board at {hello.ticks_hz:,} Hz")
+        return device.cycles or own
+    return device.timer or f"none: the board's {counter} counter tells neither cycles nor instructions"
 
 
 # --- golden and the interpreter --------------------------------------------------
 
 
-def _cut(manifest: Manifest) -> dict[int, np.ndarray]:
+def _cut(manifest: BuildRecord) -> dict[int, np.ndarray]:
     return {layer.index: truncate_data(layer.data_terms) for layer in manifest.layers if layer.data_terms is not None}
 
 
-def _golden(models: Models, manifest: Manifest, x: np.ndarray, keep: str = "outputs") -> Result:
+def _golden(models: Models, manifest: BuildRecord, x: np.ndarray, keep: str = "outputs") -> Result:
     return run(models.revealed_graph, x, data_terms=_cut(manifest), keep=keep)
 
 
-def _layers(models: Models, manifest: Manifest, x: np.ndarray) -> Mapping[int, np.ndarray]:
+def _layers(models: Models, manifest: BuildRecord, x: np.ndarray) -> Mapping[int, np.ndarray]:
     """Golden's tensors by index, of the whole model: all channels that the device computes, the others compared with
     the constants that they were proven to be."""
     alive = remove_dead_channels(models.revealed_graph, data_terms=_cut(manifest))
     return alive.of(_golden(models, manifest, x, "all").tensors)
 
 
-def _digests(models: Models, manifest: Manifest, x: np.ndarray) -> list[int]:
+def _digests(models: Models, manifest: BuildRecord, x: np.ndarray) -> list[int]:
     """CRC-32 of golden's tensor of each layer, for one sample."""
     tensors = _layers(models, manifest, x)
     return [zlib.crc32(tensors[layer.tensor_index].tobytes()) for layer in manifest.layers]
@@ -289,7 +326,7 @@ def _batched(function: Callable[[np.ndarray], np.ndarray], x: np.ndarray, what: 
 
 
 def _notes(
-    models: Models, manifest: Manifest, info: ReferenceInfo, x: np.ndarray, reference: np.ndarray, identical: int
+    models: Models, manifest: BuildRecord, info: ReferenceInfo, x: np.ndarray, reference: np.ndarray, identical: int
 ) -> list[str]:
     """Why device and interpreter differ, where that is expected."""
     if identical == len(x):

@@ -58,9 +58,16 @@ def image_file(state_dir: Path) -> Path:
 @contextlib.contextmanager
 def emulate(board: Board, state_dir: Path, *, loader_elf: Path | None = None) -> Iterator[RunningBoard]:
     """Run the board while the context lasts. Boards with our loader need `loader_elf`, others a placed image."""
+    with serving(lambda listener: _command(board, state_dir, loader_elf, listener)) as running:
+        yield running
+
+
+@contextlib.contextmanager
+def serving(command: Callable[[int], list[str]]) -> Iterator[RunningBoard]:
+    """Run `command`, made for the number of an inherited listening socket, while the context lasts."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"socket://127.0.0.1:{listener.getsockname()[1]}"
-        process = _start(_command(board, state_dir, loader_elf, listener.fileno()), listener.fileno())
+        process = _start(command(listener.fileno()), listener.fileno())
     watcher = _Watcher(process)
     try:
         watcher.wait_until_listening()

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import serial
 
-from edge_tr.boards import Board
 from edge_tr.errors import DeviceError
 from edge_tr.formats import frames
 from edge_tr.formats.frames import ALL_LAYERS, COMMAND, MAX_PAYLOAD, STATUS, Frame
@@ -181,12 +180,12 @@ class Link:
         return "no answer from the board: check the port and the cable, and that edge-tr flash was run"
 
 
-def identify(link: Link, board: Board, *, model_sha256: str, build_id: int) -> Hello:
+def identify(link: Link, board_id: int, *, model_sha256: str, build_id: int) -> Hello:
     """HELLO, and refuse firmware that is not the build to be checked."""
     hello = link.hello()
     if hello.model_sha256.hex() != model_sha256:
         theirs, ours = hello.model_sha256.hex()[:12], model_sha256[:12]
         raise DeviceError(f"the board runs another model ({theirs}, not {ours}): run edge-tr flash with this build")
-    if hello.board_id != board.board_id or hello.build_id != build_id:
+    if hello.board_id != board_id or hello.build_id != build_id:
         raise DeviceError("the board runs another build of this model: run edge-tr flash with this one")
     return hello

@@ -56,8 +56,7 @@ def check_through(url: str, folder: BuildFolder, patience: Patience = QUICK) -> 
     arrays = np.load(DIGITS_DATA)
     with open_port(url, 115200) as port:
         return device_check.check(
-            Link(port, patience),
-            boards.load("host"),
+            device_check.Device(Link(port, patience), boards.load("host").board_id),
             folder.read(),
             models,
             arrays["x"][:SAMPLES],

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_tr import __version__, cli, compiler, errors
+from edge_tr import __version__, cli, compiler, errors, overlays
 from edge_tr.errors import MismatchError
 from tests.system.helpers import ALL_BOARDS, DIGITS, PROCESS_ENVIRONMENT, refused, run, run_process, succeed
 
@@ -67,9 +67,9 @@ def test_a_wrong_command_line_shows_its_usage_and_exits_with_2(arguments: tuple[
 
 def test_boards_are_listed_as_text_and_as_json() -> None:
     listed = succeed("boards", "--json").json
-    assert [board["name"] for board in listed] == list(ALL_BOARDS)
+    assert [board["name"] for board in listed] == [*ALL_BOARDS, *overlays.names()]
     assert {board["verified"] for board in listed} <= {"hardware", "emulator", "builds"}
-    assert all(board["costs_counted_on"] in ALL_BOARDS for board in listed)
+    assert all(board["costs_counted_on"] in (*ALL_BOARDS, *overlays.names()) for board in listed)
     assert all(board["emulator"] or board["costs_counted_on"] != board["name"] for board in listed)
     text = succeed("boards").out
     assert all(name in text for name in ALL_BOARDS) and "verified in an emulator" in text

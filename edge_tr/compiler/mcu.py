@@ -1,47 +1,31 @@
-"""The verbs: build, flash and check, as functions. The CLI only prints what they return."""
+"""Builds for microcontrollers: C is generated, compiled, sealed, flashed, and run in an emulator."""
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-
-import numpy as np
 
 from edge_tr import __version__, boards
 from edge_tr.boards import Board
 from edge_tr.codegen import mcu
-from edge_tr.errors import DeviceError, DoesNotFitError, UsageError
+from edge_tr.compiler.common import Progress, Source, no_progress, prepare, read_source, write_tree, writing_to
+from edge_tr.errors import DeviceError, DoesNotFitError
 from edge_tr.formats import image as image_format
-from edge_tr.golden.samples import read_samples
-from edge_tr.ir import tflite
-from edge_tr.ir.graph import Graph
-from edge_tr.ir.rewrite import rewrite_weights, with_constants_of
-from edge_tr.lower.budget import Tuned
-from edge_tr.lower.budget import parse as parse_budget
+from edge_tr.ir.rewrite import rewrite_weights
 from edge_tr.lower.kernels import parse_choice
 from edge_tr.lower.machines import isa_of
 from edge_tr.lower.program import Layer, Limits, Program, lower
 from edge_tr.manifest import MANIFEST_VERSION, Alternative, BuildFolder, LayerRecord, Manifest
-from edge_tr.report.html import html_report
-from edge_tr.target import check as device_check
+from edge_tr.target.check import Counts, Device
 from edge_tr.target.emulator import emulate
 from edge_tr.target.flash import FlashResult
 from edge_tr.target.flash import flash as flash_image
 from edge_tr.target.link import Link
 from edge_tr.target.port import open_port
 from edge_tr.target.toolchain import Linked, OverflowingLink, compile_and_link
-
-Progress = Callable[[str, int, int, str], None]
-"""Called as progress(what, done, total, unit)."""
-
-
-def no_progress(what: str, done: int, total: int, unit: str) -> None:
-    """Say nothing."""
-
 
 RUNTIME_FLASH = 12 << 10
 """Bytes that kernels, loader protocol and start-up take beside the layers, to begin with; the link tells."""
@@ -71,19 +55,18 @@ def build(
     manifest (with `fits` false) as `manifest`; the folder then holds build.json and the sources, but nothing to flash.
     """
     board = _limited(boards.load(target), flash_limit, ram_limit)
-    data = tflite.read_file(model)
-    settings = parse_budget(budget)
-    weights = data if settings.tuned is None else _tuned(settings.tuned, data)
-    graph = replace(tflite.parse(weights), sha256=hashlib.sha256(data).hexdigest())
+    source = read_source(model, budget)
     folder = BuildFolder(out)
     room = Limits(
         flash=board.memory.flash_bytes - RUNTIME_FLASH,
         ram=board.memory.ram_bytes - board.memory.stack_bytes - RUNTIME_RAM,
     )
     for _ in range(FITTING_TRIES):
-        program = lower(graph, settings, parse_choice(list(kernels)), isa_of(core or board.core), objective, room)
-        build_id, linked = _compiled(program, board, folder, model.name, (data, weights), progress)
-        manifest = _manifest(program, board, model.name, build_id, linked)
+        program = lower(
+            source.graph, source.budget, parse_choice(list(kernels)), isa_of(core or board.core), objective, room
+        )
+        build_id, linked = _compiled(program, board, folder, source, progress)
+        manifest = _manifest(program, board, source.name, build_id, linked)
         over = manifest.flash_bytes - manifest.flash_limit
         if over <= 0 or program.is_smallest:
             break
@@ -91,22 +74,8 @@ def build(
     folder.manifest_file.write_text(manifest.to_json(), encoding="utf-8")
     if not isinstance(linked, Linked) or not manifest.fits:
         raise NotFitting(manifest)
-    _seal(board, folder, linked, build_id, bytes.fromhex(graph.sha256))
+    _seal(board, folder, linked, build_id, bytes.fromhex(source.graph.sha256))
     return manifest
-
-
-def _tuned(tuned: Tuned, data: bytes) -> bytes:
-    """The tuned model file that a budget names; UsageError if it was not made from the model `data`."""
-    sha256 = hashlib.sha256(data).hexdigest()
-    if tuned.model_sha256 != sha256:
-        raise UsageError(
-            f"the budget was tuned for the model {tuned.model_sha256[:12]}..., this one is {sha256[:12]}...: "
-            "run edge-tr tune on it"
-        )
-    try:
-        return with_constants_of(data, tflite.read_file(tuned.weights))
-    except UsageError as error:
-        raise UsageError(f"tuned weights {tuned.weights}: {error}") from error
 
 
 def _limited(board: Board, flash_limit: int | None, ram_limit: int | None) -> Board:
@@ -118,18 +87,15 @@ def _limited(board: Board, flash_limit: int | None, ram_limit: int | None) -> Bo
 
 
 def _compiled(
-    program: Program, board: Board, folder: BuildFolder, name: str, models: tuple[bytes, bytes], progress: Progress
+    program: Program, board: Board, folder: BuildFolder, source: Source, progress: Progress
 ) -> tuple[int, Linked | OverflowingLink]:
-    """Write everything and compile it; (build id, what was linked or by how much it overflows).
-
-    models  the model file as given, and as it was lowered: the same, or with tuned weights
-    """
-    data, lowered = models
-    revealed = rewrite_weights(lowered, program.revealed)
-    tree = mcu.source_tree(program, board.name, name)
-    with _writing_to(folder):
-        _write_tree(folder, tree)
-        folder.model.write_bytes(data)
+    """Write everything and compile it; (build id, what was linked or by how much it overflows)."""
+    revealed = rewrite_weights(source.lowered, program.revealed)
+    tree = mcu.source_tree(program, board.name, source.name)
+    with writing_to(folder):
+        prepare(folder)
+        write_tree(folder.sources, tree)
+        folder.model.write_bytes(source.given)
         folder.revealed.write_bytes(revealed)
     build_id = mcu.build_id(tree, board.name)
     try:
@@ -165,33 +131,6 @@ def _larger_boards(manifest: Manifest) -> str:
         if memory.flash_bytes >= manifest.flash_bytes and memory.ram_bytes >= manifest.ram_bytes
     ]
     return f", or a larger board: {', '.join(found)}" if found else ""
-
-
-def _write_tree(folder: BuildFolder, tree: mcu.SourceTree) -> None:
-    """Replace what an earlier build left, and only that: a folder with other things in it is refused."""
-    if folder.path.is_file():
-        raise UsageError(f"{folder.path} is a file: choose another -o")
-    if folder.path.is_dir() and any(folder.path.iterdir()) and not folder.is_ours():
-        raise UsageError(f"{folder.path} holds files that are no build of edge-tr: choose another -o, or empty it")
-    for old in (folder.sources, folder.objects, folder.state):
-        shutil.rmtree(old, ignore_errors=True)
-    for file in (folder.image, folder.elf, folder.loader, folder.check_json, folder.report):
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            file.unlink()
-    folder.path.mkdir(parents=True, exist_ok=True)
-    folder.claim()
-    for path, data in tree.items():
-        target = folder.sources / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(data)
-
-
-@contextlib.contextmanager
-def _writing_to(folder: BuildFolder) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise UsageError(f"cannot write to {folder.path}: {error}; choose another folder") from error
 
 
 def _compile(board: Board, folder: BuildFolder, paths: Sequence[str], progress: Progress) -> Linked:
@@ -289,9 +228,8 @@ def _layer_record(program: Program, layer: Layer, symbols: Mapping[str, int]) ->
     )
 
 
-def flash(path: Path, port: str | None = None, progress: Progress = no_progress) -> FlashResult:
+def flash(folder: BuildFolder, board: Board, port: str | None, progress: Progress) -> FlashResult:
     """Put a build onto its board: through `port`, or into the memory of the emulated board."""
-    folder, _, board = _open_build(path)
     return flash_image(
         board,
         folder.image.read_bytes(),
@@ -302,64 +240,24 @@ def flash(path: Path, port: str | None = None, progress: Progress = no_progress)
     )
 
 
-def check(
-    path: Path,
-    port: str | None = None,
-    *,
-    data: Path | None = None,
-    limit: int | None = None,
-    layers: bool = False,
-    progress: Progress = no_progress,
-) -> device_check.CheckReport:
-    """Run samples on the board and compare with golden and the interpreter; writes check.json and report.html."""
-    folder, manifest, board = _open_build(path)
-    graph, revealed = tflite.load(folder.model), tflite.load(folder.revealed)
-    if graph.sha256 != manifest.model_sha256:
-        raise UsageError(f"{folder.model} is not the model of this build: run edge-tr build again")
-    x, y = _samples(graph, data, limit)
-    models = device_check.Models(folder.model.read_bytes(), folder.revealed.read_bytes(), graph, revealed)
-    with _connect(board, folder, port) as link:
-        report = device_check.check(link, board, manifest, models, x, y, layers=layers, progress=progress)
-    report = replace(report, connection=port or "emulator")
-    with _writing_to(folder):
-        folder.check_json.write_text(report.to_json(), encoding="utf-8")
-        folder.report.write_text(html_report(manifest, report), encoding="utf-8")
-    return report
-
-
-def _open_build(path: Path) -> tuple[BuildFolder, Manifest, Board]:
-    folder = BuildFolder(path)
-    manifest = folder.read()
-    if not manifest.fits or not folder.image.is_file():
-        raise UsageError(f"{path} holds an unfinished build: run edge-tr build again")
-    return folder, manifest, boards.load(manifest.board_folder or manifest.target)
-
-
 @contextlib.contextmanager
-def _connect(board: Board, folder: BuildFolder, port: str | None) -> Iterator[Link]:
-    """The link to the board behind `port`, or to an emulator that runs while the context lasts."""
+def connect(board: Board, folder: BuildFolder, port: str | None) -> Iterator[Device]:
+    """The board behind `port`, or an emulator that runs while the context lasts."""
     if port is not None:
         with open_port(port, board.link.baud, board.link.parity) as serial_port:
-            yield Link(serial_port)
+            yield _device(board, Link(serial_port))
         return
     loader = folder.loader if folder.loader.is_file() else None
     with emulate(board, folder.state, loader_elf=loader) as running:
         try:
             with open_port(running.url, board.link.baud, board.link.parity) as serial_port:
-                yield Link(serial_port)
+                yield _device(board, Link(serial_port))
         except DeviceError as error:
             raise running.explain(str(error)) from error
 
 
-SEEDED_SAMPLES = 10
-
-
-def _samples(graph: Graph, data: Path | None, limit: int | None) -> tuple[np.ndarray, np.ndarray | None]:
-    """int8 inputs [n, ...] and labels [n] or None; without a file, seeded noise."""
-    if limit is not None and limit < 1:
-        raise UsageError(f"--limit {limit}: check at least one sample")
-    if data is None:
-        shape = graph.tensor(graph.inputs[0]).shape[1:]
-        noise = np.random.default_rng(0).integers(-128, 128, (limit or SEEDED_SAMPLES, *shape), np.int8, False)
-        return noise, None
-    return read_samples(data, graph, limit)
+def _device(board: Board, link: Link) -> Device:
+    if board.emulator is None or board.instructions_per_tick is None:
+        return Device(link, board.board_id)
+    source = f"instructions counted by {board.emulator.program} -icount, an emulator: not cycles of a board"
+    return Device(link, board.board_id, timer=Counts(float(board.instructions_per_tick), "instructions", source))

@@ -1,0 +1,273 @@
+"""The device's side of `edge-tr check`: the frames of the MCU firmware, over TCP or a serial port.
+
+One client at a time. The work of a repeated request is done once, so that a lost reply costs a repetition and never a
+wrong answer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+import sys
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from edge_tr_pynq import frames
+from edge_tr_pynq.driver import Accelerator
+from edge_tr_pynq.errors import DeviceError, EdgeTrError
+from edge_tr_pynq.frames import ALL_LAYERS, COMMAND, COUNTER, MAX_PAYLOAD, STATUS, Frame
+from edge_tr_pynq.schema import FormatError
+
+PORT = 5025
+WIRE_BYTES = 2 * MAX_PAYLOAD.value  # more than any frame has between two delimiters
+
+
+class _Refusal(Exception):
+    """A request that is answered by a Status and nothing else."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(STATUS.name_of(status))
+        self.status = status
+
+
+@dataclass
+class _Sample:
+    """What has been done with the sample that was loaded last."""
+
+    number: int = 0
+    data: bytearray = field(default_factory=bytearray)
+    last: int | None = None  # the layer that the run ended with; None: has not run
+    ticks: int = 0
+    output: bytes = b""
+    layer: bytes = b""  # tensor of the last layer
+    layer_ticks: list[int] = field(default_factory=list)
+    digests: list[int] | None = None
+
+
+class Agent:
+    """Answers frames with an accelerator. `log` gets a line for people when the hardware fails."""
+
+    def __init__(self, accelerator: Accelerator, log: Callable[[str], None] = print) -> None:
+        self._accelerator, self._log = accelerator, log
+        self._program = accelerator.program
+        self._layers = len(self._program.layers) + len(self._program.host)
+        self._sample = _Sample()
+        self._commands = {
+            COMMAND.HELLO: self._hello,
+            COMMAND.LOAD_INPUT: self._load_input,
+            COMMAND.INFER: self._infer,
+            COMMAND.READ_OUTPUT: self._read_output,
+            COMMAND.READ_LAYER: self._read_layer,
+            COMMAND.READ_DIGESTS: self._read_digests,
+            COMMAND.READ_COST: self._read_cost,
+            COMMAND.RESET: self._reset,
+            COMMAND.CALIBRATE: self._calibrate,
+        }
+
+    def answer(self, wire: bytes) -> bytes:
+        """The reply to the bytes between two delimiters, both as they go over the wire."""
+        try:
+            frame = frames.decode(wire)
+        except FormatError:
+            return frames.encode(Frame(0, 0, status=STATUS.NAK))
+        status, payload = STATUS.OK, b""
+        try:
+            if frame.version != frames.LINK_VERSION.value:
+                raise _Refusal(STATUS.BAD_VERSION)
+            if frame.command not in self._commands:
+                raise _Refusal(STATUS.BAD_COMMAND)
+            payload = self._commands[frame.command](frame)
+        except _Refusal as refusal:
+            status = refusal.status
+        except DeviceError as error:
+            self._log(str(error))
+            self._sample = _Sample()
+            status = STATUS.BAD_STATE
+        command = frame.command | frames.REPLY_BIT.value
+        return frames.encode(Frame(command, frame.sequence, frame.sample, status, payload))
+
+    def _hello(self, frame: Frame) -> bytes:
+        _require(not frame.payload)
+        program = self._program
+        return frames.HELLO_REPLY.pack(
+            table_version=program.version,
+            counter=COUNTER.CYCLES,
+            layers=self._layers,
+            max_payload=MAX_PAYLOAD.value,
+            input_bytes=program.input.size,
+            output_bytes=program.output.size,
+            ticks_hz=program.clock_hz,
+            board_id=program.board_id,
+            build_id=program.build_id,
+            model_sha256=bytes.fromhex(program.model_sha256),
+        )
+
+    def _load_input(self, frame: Frame) -> bytes:
+        offset, count = self._transfer(frame, exact=False)
+        data = frame.payload[frames.TRANSFER.size :]
+        _require(count == len(data) and offset + count <= self._program.input.size)
+        if offset == 0:
+            self._sample = _Sample(frame.sample)
+        sample = self._sample
+        _require(sample.last is None and frame.sample == sample.number and offset <= len(sample.data), STATUS.BAD_STATE)
+        sample.data[offset : offset + count] = data
+        return b""
+
+    def _infer(self, frame: Frame) -> bytes:
+        _require(len(frame.payload) == frames.INFER_REQUEST.size)
+        request = frames.INFER_REQUEST.unpack(frame.payload)
+        last = request["stop_layer"]
+        last = self._layers - 1 if last == ALL_LAYERS.value else last
+        _require(last < self._layers)
+        sample = self._sample
+        _require(frame.sample == sample.number and len(sample.data) == self._program.input.size, STATUS.BAD_STATE)
+        _require(sample.last in (None, last), STATUS.BAD_STATE)
+        if sample.last is None:
+            self._run(sample, last, bool(request["digests"]))
+        return frames.INFER_REPLY.pack(ticks=sample.ticks)
+
+    def _run(self, sample: _Sample, last: int, digests: bool) -> None:
+        """The whole inference as an application runs it; layer by layer if tensors in between are wanted."""
+        x = np.frombuffer(bytes(sample.data), np.int8)
+        whole = last == self._layers - 1
+        if whole:
+            sample.output = self._accelerator.predict(x.reshape(1, *self._program.input.shape)).tobytes()
+            sample.layer, sample.ticks = sample.output, self._accelerator.cycles
+            sample.layer_ticks = [*self._accelerator.layer_cycles(), *[0] * len(self._program.host)]
+        if digests or not whole:
+            tensors, cycles = self._stepwise(x, last)
+            sample.digests = [zlib.crc32(tensor) for tensor in tensors] if digests else None
+            if not whole:
+                sample.layer, sample.layer_ticks, sample.ticks = tensors[-1], cycles, sum(cycles)
+        sample.last = last
+
+    def _stepwise(self, x: np.ndarray, last: int) -> tuple[list[bytes], list[int]]:
+        """Tensors and cycles of layers 0 to `last`."""
+        steps = list(self._accelerator.run_layers(x, last))
+        tensors, cycles = [tensor for tensor, _ in steps], [ticks for _, ticks in steps]
+        tensors += self._accelerator.host_tensors(tensors[-1])[: last + 1 - len(tensors)]
+        return [tensor.tobytes() for tensor in tensors], cycles + [0] * (len(tensors) - len(cycles))
+
+    def _read_output(self, frame: Frame) -> bytes:
+        offset, count = self._transfer(frame)
+        return self._bytes(frame, self._sample.output, self._layers - 1, offset, count)
+
+    def _read_layer(self, frame: Frame) -> bytes:
+        offset, count = self._transfer(frame)
+        layer = frames.TRANSFER.unpack(frame.payload)["layer"]
+        _require(layer < self._layers)
+        return self._bytes(frame, self._sample.layer, layer, offset, count)
+
+    def _bytes(self, frame: Frame, tensor: bytes, layer: int, offset: int, count: int) -> bytes:
+        _require(frame.sample == self._sample.number and self._sample.last == layer, STATUS.BAD_STATE)
+        _require(count <= MAX_PAYLOAD.value and offset + count <= len(tensor))
+        return tensor[offset : offset + count]
+
+    def _read_digests(self, frame: Frame) -> bytes:
+        _require(self._sample.digests is not None, STATUS.BAD_STATE)
+        return self._numbers(frame, self._sample.digests, 4)
+
+    def _read_cost(self, frame: Frame) -> bytes:
+        return self._numbers(frame, self._sample.layer_ticks, 8)
+
+    def _numbers(self, frame: Frame, numbers: list[int], size: int) -> bytes:
+        offset, count = self._transfer(frame)
+        _require(frame.sample == self._sample.number and self._sample.last is not None, STATUS.BAD_STATE)
+        _require(offset < len(numbers) and offset + count <= len(numbers) and count * size <= MAX_PAYLOAD.value)
+        return b"".join(number.to_bytes(size, "little") for number in numbers[offset : offset + count])
+
+    def _reset(self, frame: Frame) -> bytes:
+        _require(not frame.payload)
+        self._accelerator.reset()
+        self._sample = _Sample()
+        return b""
+
+    def _calibrate(self, frame: Frame) -> bytes:
+        _require(not frame.payload)
+        return frames.INFER_REPLY.pack(ticks=self._accelerator.idle_cycles(frame.sample))
+
+    @staticmethod
+    def _transfer(frame: Frame, exact: bool = True) -> tuple[int, int]:
+        size = frames.TRANSFER.size
+        _require(len(frame.payload) == size if exact else len(frame.payload) >= size)
+        values = frames.TRANSFER.unpack(frame.payload)
+        return values["offset"], values["count"]
+
+
+def _require(condition: bool, status: int = STATUS.BAD_ARGUMENT) -> None:
+    if not condition:
+        raise _Refusal(status)
+
+
+def serve(agent: Agent, read: Callable[[], bytes], write: Callable[[bytes], object]) -> None:
+    """Answer one client until `read` gives nothing."""
+    wire, dropped = bytearray(), False
+    while data := read():
+        for byte in data:
+            if byte:
+                dropped = dropped or len(wire) >= WIRE_BYTES
+                wire.append(byte) if not dropped else wire.clear()
+            elif wire or dropped:
+                write(agent.answer(bytes(wire)))  # of a frame that was too long: no bytes, so NAK
+                wire.clear()
+                dropped = False
+
+
+def serve_tcp(agent: Agent, listener: socket.socket) -> None:
+    """Answer clients, one after the other, for ever."""
+    while True:
+        client, _ = listener.accept()
+        with client:
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            try:
+                serve(agent, lambda: client.recv(4096), client.sendall)  # noqa: B023 served before the next one
+            except OSError as error:
+                print(f"the client went away: {error}", file=sys.stderr)
+
+
+def serve_serial(agent: Agent, path: str) -> None:
+    """Answer on a serial device, for example the board's USB port /dev/ttyPS0; 115200 baud, raw."""
+    import termios
+    import tty
+
+    descriptor = os.open(path, os.O_RDWR | os.O_NOCTTY)
+    tty.setraw(descriptor)
+    settings = termios.tcgetattr(descriptor)
+    settings[4] = settings[5] = termios.B115200
+    termios.tcsetattr(descriptor, termios.TCSANOW, settings)
+    serve(agent, lambda: os.read(descriptor, 4096), lambda data: _write_all(descriptor, data))
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(descriptor, data) :]
+
+
+def main() -> int:
+    """Entry point of agent.py."""
+    parser = argparse.ArgumentParser(description="Serve this model on the accelerator to `edge-tr check` of a host.")
+    parser.add_argument("--port", type=int, default=PORT, help="TCP port (default %(default)s)")
+    parser.add_argument("--serial", metavar="DEVICE", help="a serial device instead, for example /dev/ttyPS0")
+    parser.add_argument("--address", default="0.0.0.0", help="to listen on (default: all)")
+    arguments = parser.parse_args()
+    try:
+        from edge_tr_pynq.overlay import TermOverlay
+
+        agent = Agent(TermOverlay().accelerator)
+        if arguments.serial:
+            serve_serial(agent, arguments.serial)
+        with socket.create_server((arguments.address, arguments.port)) as listener:
+            print(
+                f"from the host: edge-tr check DIR --port socket://{socket.gethostname()}:{arguments.port}", flush=True
+            )
+            serve_tcp(agent, listener)
+    except KeyboardInterrupt:
+        return 130
+    except EdgeTrError as error:
+        print(f"agent: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0

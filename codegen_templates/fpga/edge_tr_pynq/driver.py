@@ -1,0 +1,282 @@
+"""The accelerator and its DMA: load a program, run inferences, read tensors. Every wait has an end.
+
+Works with pynq 3.0.1, 3.1.2 and 4.0.0: `Overlay`, `DefaultIP`, `allocate` and the register reads of `AxiDMA` are all
+that is used of it. `AxiDMA.wait` is not: it waits for ever. Registers of the DMA: Xilinx PG021, direct register mode.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import ClassVar
+
+import numpy as np
+from pynq import DefaultIP, allocate
+
+from edge_tr_pynq.accelerator import ACCEL_ID, ACCEL_VERSION, CONTROL, ERROR, NO_STOP, REGISTER, STATUS
+from edge_tr_pynq.errors import DeviceError
+from edge_tr_pynq.program import Layer, Program
+from edge_tr_pynq.softmax import exponentials, softmax
+
+VLNV = "edge-tr:user:tr_accelerator:1.0"
+SECONDS = 10.0  # until a wait gives up; an inference takes well under a millisecond
+STREAM_CYCLES = 50_000_000  # without progress of a stream, until the accelerator itself gives up; half a second
+BEAT = 8  # bytes
+_DMA_RESET, _DMA_CONTROL, _DMA_SEND_STATUS, _DMA_RECEIVE_STATUS, _DMA_RECEIVED = 4, 0x00, 0x04, 0x34, 0x58
+
+
+class TermAccelerator(DefaultIP):
+    """The registers of one accelerator, bound by pynq to its VLNV."""
+
+    bindto: ClassVar[list[str]] = [VLNV]
+
+    def identify(self) -> None:
+        """DeviceError unless the bitstream holds an accelerator of this driver's version."""
+        if self.read(REGISTER.ID) != ACCEL_ID.value:
+            raise DeviceError("the bitstream is not edge-tr's: load tr_accelerator.bit")
+        found = self.read(REGISTER.VERSION)
+        if found != ACCEL_VERSION.value:
+            raise DeviceError(
+                f"the bitstream's accelerator has version {found}, this program needs {ACCEL_VERSION.value}: "
+                "make the bitstream again"
+            )
+
+
+class _Slot:
+    """Buffers of one inference on its way."""
+
+    def __init__(self, program: Program, device: object) -> None:
+        sent = len(program.input_index) + BEAT * len(program.stream)
+        self.sent = allocate((sent,), np.uint8, target=device)
+        self.received = allocate((64 * program.output_words,), np.uint8, target=device)
+        self.sent[len(program.input_index) :] = program.stream.view(np.uint8)
+
+    def free(self) -> None:
+        self.sent.freebuffer()
+        self.received.freebuffer()
+
+
+class Accelerator:
+    """One program at a time on one accelerator.
+
+    seconds        until a wait for the hardware gives up
+    stream_cycles  clock cycles without progress of a stream until the accelerator itself gives up
+    """
+
+    def __init__(
+        self, ip: TermAccelerator, dma: object, seconds: float = SECONDS, stream_cycles: int = STREAM_CYCLES
+    ) -> None:
+        self.ip, self.dma, self.seconds, self.stream_cycles = ip, dma, seconds, stream_cycles
+        self.program: Program | None = None
+        self._slots: list[_Slot] = []
+        self._scratch: object | None = None
+        ip.identify()
+        ip.write(REGISTER.TIMEOUT, stream_cycles)
+
+    # --- programs ---
+
+    def load(self, program: Program) -> None:
+        """Send the program's memories; DeviceError if they did not arrive whole."""
+        self.close()
+        device = self.ip.device
+        with allocate((len(program.load),), np.uint64, target=device) as buffer:
+            buffer[:] = program.load
+            self._control(CONTROL.LOAD)
+            self.dma.sendchannel.transfer(buffer)
+            self._finish("loading the program")
+        if self.ip.read(REGISTER.PROGRAM) != program.crc:
+            raise DeviceError("the accelerator holds another program than was sent: load it again")
+        self._slots = [_Slot(program, device) for _ in range(2)]
+        most = max(layer.words for layer in program.layers)
+        self._scratch = allocate((64 * most,), np.uint8, target=device)
+        self.program = program
+
+    def close(self) -> None:
+        """Free all buffers; the accelerator is without a program then."""
+        for slot in self._slots:
+            slot.free()
+        if self._scratch is not None:
+            self._scratch.freebuffer()
+        self._slots, self._scratch, self.program = [], None, None
+
+    # --- inferences ---
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        """Outputs, int8 [n, ...], of samples [n, ...]: int8, or real numbers, which are quantised.
+
+        While the accelerator computes one sample the processor prepares the next and finishes the one before.
+        """
+        return np.stack(list(self.stream(self.quantised(x))))
+
+    def quantised(self, x: np.ndarray) -> np.ndarray:
+        """int8 [n, ...] of samples, which may be one, flat, or real; DeviceError says what shape is expected."""
+        program, x = self._loaded(), np.asarray(x)
+        if x.dtype != np.int8:
+            if not np.issubdtype(x.dtype, np.floating):
+                raise DeviceError(f"samples are {x.dtype}: give int8, or floats to be quantised")
+            x = np.clip(np.round(x / program.input.scale) + program.input.zero_point, -128, 127).astype(np.int8)
+        if x.size == 0 or x.size % program.input.size or (x.shape != program.input.shape and x.ndim < 2):
+            raise DeviceError(f"samples have shape {x.shape}, expected (n, {', '.join(map(str, program.input.shape))})")
+        return x.reshape(-1, *program.input.shape)
+
+    def stream(self, samples: np.ndarray) -> Iterator[np.ndarray]:
+        """Outputs one by one, int8, of int8 samples [n, ...]."""
+        self._loaded()
+        running = None
+        for n, sample in enumerate(samples):
+            slot = self._slots[n % 2]
+            self._fill(slot, sample)
+            if running is not None:
+                self._await(running)
+            self._start(slot)
+            if running is not None:
+                yield self._finished(running)
+            running = slot
+        if running is not None:
+            self._await(running)
+            yield self._finished(running)
+
+    @property
+    def cycles(self) -> int:
+        """Clock cycles of the last run, from start to done, transfers included."""
+        return self.ip.read(REGISTER.CYCLES)
+
+    def layer_cycles(self) -> list[int]:
+        """Clock cycles of each layer in the last whole run; the first one's include the input transfer."""
+        ends = []
+        for layer in self._loaded().layers:
+            self.ip.write(REGISTER.SELECT, layer.stop - 1)
+            ends.append(self.ip.read(REGISTER.STAMP))
+        return [end - start for start, end in zip([0, *ends[:-1]], ends)]
+
+    def run_layers(self, sample: np.ndarray, last: int) -> Iterator[tuple[np.ndarray, int]]:
+        """(int8 tensor [elements], cycles) of the accelerator's layers 0 to `last`, one after the other, of a sample.
+
+        The accelerator stops after every layer, its tensor is read, and it goes on from there.
+        """
+        program, entry = self._loaded(), self._loaded().entry
+        for position, layer in enumerate(program.layers[: last + 1]):
+            self._segment(entry, layer.stop)
+            if position == 0:
+                self._fill(self._slots[0], sample)
+                self.dma.sendchannel.transfer(self._slots[0].sent)
+            self._finish(layer.name)
+            entry = layer.stop
+            cycles = self.cycles
+            yield self._tensor(layer), cycles
+
+    def idle_cycles(self, count: int) -> int:
+        """What the cycle counter says of a run that waits `count` cycles for an input that does not come."""
+        self._loaded()
+        self.ip.write(REGISTER.TIMEOUT, count)
+        try:
+            self._segment(self.program.entry, NO_STOP.value)
+            self._wait(lambda: self.ip.read(REGISTER.STATUS) & STATUS.DONE, "the cycle counter")
+            return self.cycles
+        finally:
+            self.ip.write(REGISTER.TIMEOUT, self.stream_cycles)
+
+    def host_tensors(self, tensor: np.ndarray) -> list[np.ndarray]:
+        """int8 tensors, flat, of the operators that the processor computes from the accelerator's last one."""
+        tensors = []
+        for op in self._loaded().host:
+            table = exponentials(op.multiplier, op.left_shift, op.diff_min)
+            tensor = softmax(tensor.reshape(-1, op.depth), table).ravel()
+            tensors.append(tensor)
+        return tensors
+
+    def _fill(self, slot: _Slot, sample: np.ndarray) -> None:
+        index = self.program.input_index
+        slot.sent[: len(index)] = np.append(sample.ravel(), np.int8(0))[index].view(np.uint8)
+
+    def _segment(self, entry: int, stop: int) -> None:
+        self.ip.write(REGISTER.ENTRY, entry)
+        self.ip.write(REGISTER.STOP, stop)
+        self._control(CONTROL.START)
+
+    def _start(self, slot: _Slot) -> None:
+        self.dma.recvchannel.transfer(slot.received)
+        self._segment(self.program.entry, NO_STOP.value)
+        self.dma.sendchannel.transfer(slot.sent)
+
+    def _await(self, slot: _Slot) -> None:
+        self._finish("an inference")
+        self._received(slot.received, slot.received.nbytes)
+
+    def _finished(self, slot: _Slot) -> np.ndarray:
+        tensor = np.array(slot.received).view(np.int8)[self.program.output_index]
+        return [tensor, *self.host_tensors(tensor)][-1].reshape(self.program.output.shape)
+
+    def _tensor(self, layer: Layer) -> np.ndarray:
+        nbytes = 64 * layer.words
+        self.ip.write(REGISTER.DUMP_ADDRESS, layer.address)
+        self.ip.write(REGISTER.DUMP_COUNT, layer.words)
+        self.dma.recvchannel.transfer(self._scratch, nbytes=nbytes)
+        self._control(CONTROL.DUMP)
+        self._finish(f"reading {layer.name}")
+        self._received(self._scratch, nbytes)
+        values = np.array(self._scratch[:nbytes])[layer.index]
+        return (values + np.uint8(layer.zero_point % 256)).view(np.int8)
+
+    # --- waiting ---
+
+    def _control(self, bit: int) -> None:
+        self.ip.write(REGISTER.CONTROL, bit)
+
+    def _finish(self, what: str) -> None:
+        """Wait for the accelerator, then for the DMA to have sent all; DeviceError if either fails."""
+        self._wait(lambda: self.ip.read(REGISTER.STATUS) & STATUS.DONE, what)
+        error = self.ip.read(REGISTER.ERROR)
+        if error != ERROR.NONE:
+            doc = next((member.doc for member in ERROR.members if member.value == error), "")
+            raise self._failed(f"{what} failed with {ERROR.name_of(error)}: {doc}")
+        self._wait(lambda: self.dma.sendchannel.idle or self.dma.sendchannel.error, f"{what}: the DMA's sending")
+        if self.dma.sendchannel.error:
+            raise self._failed(f"{what}: the DMA could not read the buffer")
+
+    def _received(self, buffer: np.ndarray, nbytes: int) -> None:
+        self._wait(lambda: self.dma.recvchannel.idle or self.dma.recvchannel.error, "receiving")
+        if self.dma.recvchannel.error:
+            raise self._failed("receiving: the DMA could not write the buffer")
+        came = self.dma.read(_DMA_RECEIVED)
+        if came != nbytes:
+            raise self._failed(f"{came} of {nbytes} bytes came back")
+        buffer.invalidate()
+
+    def _wait(self, done: Callable[[], object], what: str) -> None:
+        deadline = time.monotonic() + self.seconds
+        while not done():
+            if time.monotonic() > deadline:
+                raise self._failed(f"{what} took more than {self.seconds:g} s")
+
+    def _failed(self, what: str) -> DeviceError:
+        """The error, with what the hardware was doing; everything is reset, so that the next inference works."""
+        state = self._state()
+        self.reset()
+        return DeviceError(
+            f"{what} ({state}); the accelerator was reset: try again, and load the bitstream anew if it stays"
+        )
+
+    def _state(self) -> str:
+        """What the hardware is doing, for messages."""
+        status, command = self.ip.read(REGISTER.STATUS), self.ip.read(REGISTER.COMMAND)
+        flags = [member.name.lower() for member in STATUS.members if status & member.value] or ["idle"]
+        where = f"command {command}" + (f" of {self.program.name_at(command)}" if self.program else "")
+        dma = [self.dma.read(offset) for offset in (_DMA_SEND_STATUS, _DMA_RECEIVE_STATUS)]
+        return f"{where}, {' '.join(flags)}, DMA status {dma[0]:#x} sending, {dma[1]:#x} receiving"
+
+    def reset(self) -> None:
+        """End what runs, on the accelerator and in the DMA; the program stays loaded."""
+        self._control(CONTROL.RESET)
+        self.dma.write(_DMA_CONTROL, _DMA_RESET)
+        deadline = time.monotonic() + self.seconds
+        while self.dma.read(_DMA_CONTROL) & _DMA_RESET:
+            if time.monotonic() > deadline:
+                raise DeviceError("the DMA does not come out of reset: load the bitstream anew")
+        self.dma.sendchannel.start()
+        self.dma.recvchannel.start()
+
+    def _loaded(self) -> Program:
+        if self.program is None:
+            raise DeviceError("no program is loaded: call load first")
+        return self.program

@@ -1,0 +1,55 @@
+"""Accuracy, agreement with the host's reference and speed on the board, from a file of samples."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from edge_tr_pynq.errors import EdgeTrError, UsageError
+from edge_tr_pynq.overlay import TermOverlay
+
+DATA = "validation.npz"
+"""x: int8 samples; golden: int8 outputs that the host computed; y: labels, if there are any."""
+
+
+def compare(overlay: TermOverlay, data: Path) -> tuple[str, bool]:
+    """What to print, and whether every output equals the host's golden model."""
+    try:
+        with np.load(data) as arrays:
+            x, golden, y = arrays["x"], arrays.get("golden"), arrays.get("y")
+    except (OSError, KeyError, ValueError) as error:
+        raise UsageError(f"{data}: {error}; give an .npz with x (and golden, y)") from error
+    start = time.perf_counter()
+    out = overlay.predict(x)
+    seconds = time.perf_counter() - start
+    accelerator, clock = overlay.accelerator, overlay.accelerator.program.clock_hz
+    lines = [
+        f"{len(x)} samples, {len(x) / seconds:,.0f} a second through Python; "
+        f"{accelerator.cycles:,} cycles each, {1e3 * accelerator.cycles / clock:.3f} ms at {clock / 1e6:g} MHz"
+    ]
+    same = True
+    if golden is not None:
+        equal = (out.reshape(len(out), -1) == golden.reshape(len(out), -1)).all(axis=1)
+        same = bool(equal.all())
+        lines.append(f"{equal.sum()} of {len(x)} outputs equal the golden model's, bit for bit")
+    if y is not None:
+        lines.append(f"accuracy {np.mean(out.reshape(len(out), -1).argmax(axis=1) == y):.2%}")
+    return "\n".join(lines), same
+
+
+def main() -> int:
+    """Entry point of validate.py."""
+    parser = argparse.ArgumentParser(description="Run samples on the accelerator and compare with the host's outputs.")
+    parser.add_argument("data", nargs="?", type=Path, default=Path(__file__).resolve().parent / DATA)
+    arguments = parser.parse_args()
+    try:
+        text, same = compare(TermOverlay(), arguments.data)
+    except EdgeTrError as error:
+        print(f"validate: {error}", file=sys.stderr)
+        return error.exit_code
+    print(text)
+    return 0 if same else 7

@@ -1,0 +1,150 @@
+"""An AccelProgram becomes the folder that is copied to the board: driver package, scripts, program, Vivado sources.
+
+The driver's own modules are `codegen_templates/fpga`; what it shares with the host (formats, softmax) is this package's
+own source under the driver's name, so that nothing is defined twice. The same program gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+import zipfile
+from collections.abc import Mapping
+from importlib.resources import files
+from types import MappingProxyType
+
+import jinja2
+import numpy as np
+
+from edge_tr import __version__
+from edge_tr.formats.accelerator import ACCEL_VERSION
+from edge_tr.ir.graph import Tensor
+from edge_tr.lower.accel.program import AccelProgram
+from edge_tr.lower.program import layer_name
+from edge_tr.overlays import OverlayBoard
+from edge_tr.resources import folder
+
+PACKAGE = "edge_tr_pynq"
+PROGRAM_FORMAT = 1
+SHARED = (
+    "errors.py", "formats/accelerator.py", "formats/frames.py", "formats/schema.py", "tr/fixed_point.py",
+    "tr/requant.py", "tr/softmax.py",
+)  # fmt: skip
+_IMPORT = re.compile(r"\bedge_tr\.(?:\w+\.)?(\w+)(?= import)")
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # what a zip archive calls no date
+
+
+def source_tree(program: AccelProgram, board: OverlayBoard, model_name: str) -> Mapping[str, bytes]:
+    """Every file by its path below the build folder, program.json with its build id included."""
+    arrays = _archive(_arrays(program))
+    facts = _facts(program, board, model_name)
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode() + arrays).digest()
+    facts["build_id"] = int.from_bytes(digest[:8], "little")
+    tree = {f"{PACKAGE}/program.npz": arrays, f"{PACKAGE}/program.json": (json.dumps(facts, indent=1) + "\n").encode()}
+    tree |= {f"{PACKAGE}/{name.rpartition('/')[2]}": _shared(name) for name in SHARED}
+    tree |= _templates({"version": __version__, "model_name": model_name, "board": board})
+    tree |= {f"vivado/rtl/{path.name}": path.read_bytes() for path in sorted(folder("rtl").glob("*.*"))}
+    return MappingProxyType(dict(sorted(tree.items())))
+
+
+def build_id(tree: Mapping[str, bytes]) -> int:
+    """The build id in the tree."""
+    return json.loads(tree[f"{PACKAGE}/program.json"])["build_id"]
+
+
+def _facts(program: AccelProgram, board: OverlayBoard, model_name: str) -> dict[str, object]:
+    graph = program.alive.graph
+    level = program.levels[0]
+    return {
+        "format": PROGRAM_FORMAT,
+        "model": model_name,
+        "model_sha256": program.sha256,
+        "board_id": board.board_id,
+        "clock_hz": board.clock_mhz * 1_000_000,
+        "version": ACCEL_VERSION.value,
+        "crc": program.program_crc,
+        "entry": level.entry,
+        "cycles": level.cycles,
+        "output_words": program.output_words,
+        "input": _end(graph.tensor(graph.inputs[0])),
+        "output": _end(graph.tensor(graph.outputs[0])),
+        "layers": [
+            {
+                "name": layer.name,
+                "stop": layer.stop,
+                "address": layer.address,
+                "words": layer.words,
+                "zero_point": layer.zero_point,
+                "cycles": layer.cycles,
+            }
+            for layer in program.layers
+        ],
+        "host": [
+            {
+                "name": name,
+                "depth": op.depth,
+                "multiplier": int(op.multiplier),
+                "left_shift": int(op.left_shift),
+                "diff_min": int(op.diff_min),
+            }
+            for name, op in zip(host_names(program), program.host_ops)
+        ],
+    }
+
+
+def host_names(program: AccelProgram) -> list[str]:
+    """Names of the operators that the processor computes: the last ones of the graph."""
+    ops = program.alive.graph.ops
+    return [layer_name(op) for op in ops[len(ops) - len(program.host_ops) :]]
+
+
+def _end(tensor: Tensor) -> dict[str, object]:
+    quantization = tensor.quantization
+    return {
+        "shape": list(tensor.shape[1:]),
+        "scale": float(quantization.scale[0]),
+        "zero_point": int(quantization.zero_point[0]),
+    }
+
+
+def _arrays(program: AccelProgram) -> dict[str, np.ndarray]:
+    arrays = {name: getattr(program, name) for name in ("load", "stream", "input_index", "output_index")}
+    return arrays | {f"layer{i}": layer.index for i, layer in enumerate(program.layers)}
+
+
+def _archive(arrays: Mapping[str, np.ndarray]) -> bytes:
+    """An .npz without dates: np.savez writes the time."""
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w") as archive:
+        for name, array in arrays.items():
+            data = io.BytesIO()
+            np.lib.format.write_array(data, np.ascontiguousarray(array), allow_pickle=False)
+            info = zipfile.ZipInfo(f"{name}.npy", _EPOCH)
+            info.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(info, data.getvalue())
+    return whole.getvalue()
+
+
+def _shared(name: str) -> bytes:
+    """A module of ours as one of the driver's package."""
+    text = (files("edge_tr") / name).read_text(encoding="utf-8")
+    text = text.replace("from cobs import cobs", f"from {PACKAGE} import cobs")
+    return _IMPORT.sub(rf"{PACKAGE}.\1", text).encode()
+
+
+def _templates(context: Mapping[str, object]) -> dict[str, bytes]:
+    """Files of codegen_templates/fpga: as they are, and those that end in .j2 rendered."""
+    base = folder("codegen_templates") / "fpga"
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(base), undefined=jinja2.StrictUndefined, keep_trailing_newline=True
+    )
+    tree = {}
+    for path in sorted(base.rglob("*")):
+        name = path.relative_to(base).as_posix()
+        if path.is_file() and "__pycache__" not in name:
+            is_template = path.suffix == ".j2"
+            data = environment.get_template(name).render(context).encode() if is_template else path.read_bytes()
+            tree[name.removesuffix(".j2")] = data
+    return tree

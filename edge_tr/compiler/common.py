@@ -1,0 +1,108 @@
+"""What every target's build shares: models and budgets read, a folder written, samples found."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from edge_tr.errors import UsageError
+from edge_tr.golden.samples import read_samples
+from edge_tr.ir import tflite
+from edge_tr.ir.graph import Graph
+from edge_tr.ir.rewrite import with_constants_of
+from edge_tr.lower.budget import Budget, Tuned
+from edge_tr.lower.budget import parse as parse_budget
+from edge_tr.manifest import BuildFolder
+
+Progress = Callable[[str, int, int, str], None]
+"""Called as progress(what, done, total, unit)."""
+
+
+def no_progress(what: str, done: int, total: int, unit: str) -> None:
+    """Say nothing."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is built: the model file as given, the one that is lowered (the same, or with tuned weights) and its graph,
+    which carries the given file's digest."""
+
+    name: str
+    given: bytes
+    lowered: bytes
+    graph: Graph
+    budget: Budget
+
+
+def read_source(model: Path, budget: str) -> Source:
+    """The model file and the budget; UsageError or ModelError where one is wrong."""
+    given, settings = tflite.read_file(model), parse_budget(budget)
+    lowered = given if settings.tuned is None else _tuned(settings.tuned, given)
+    graph = replace(tflite.parse(lowered), sha256=hashlib.sha256(given).hexdigest())
+    return Source(model.name, given, lowered, graph, settings)
+
+
+def _tuned(tuned: Tuned, data: bytes) -> bytes:
+    """The tuned model file that a budget names; UsageError if it was not made from the model `data`."""
+    sha256 = hashlib.sha256(data).hexdigest()
+    if tuned.model_sha256 != sha256:
+        raise UsageError(
+            f"the budget was tuned for the model {tuned.model_sha256[:12]}..., this one is {sha256[:12]}...: "
+            "run edge-tr tune on it"
+        )
+    try:
+        return with_constants_of(data, tflite.read_file(tuned.weights))
+    except UsageError as error:
+        raise UsageError(f"tuned weights {tuned.weights}: {error}") from error
+
+
+def prepare(folder: BuildFolder) -> None:
+    """Remove what an earlier build left, and only that: a folder with other things in it is refused."""
+    if folder.path.is_file():
+        raise UsageError(f"{folder.path} is a file: choose another -o")
+    if folder.path.is_dir() and any(folder.path.iterdir()) and not folder.is_ours():
+        raise UsageError(f"{folder.path} holds files that are no build of edge-tr: choose another -o, or empty it")
+    for old in (folder.sources, folder.objects, folder.state):
+        shutil.rmtree(old, ignore_errors=True)
+    for file in (folder.image, folder.elf, folder.loader, folder.check_json, folder.report):
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            file.unlink()
+    folder.path.mkdir(parents=True, exist_ok=True)
+    folder.claim()
+
+
+def write_tree(base: Path, tree: Mapping[str, bytes]) -> None:
+    """Files by their paths below `base`."""
+    for path, data in tree.items():
+        target = base / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+
+
+@contextlib.contextmanager
+def writing_to(folder: BuildFolder) -> Iterator[None]:
+    """Failures to write are the user's to solve: UsageError."""
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(f"cannot write to {folder.path}: {error}; choose another folder") from error
+
+
+SEEDED_SAMPLES = 10
+
+
+def samples(graph: Graph, data: Path | None, limit: int | None) -> tuple[np.ndarray, np.ndarray | None]:
+    """int8 inputs [n, ...] and labels [n] or None; without a file, seeded noise."""
+    if limit is not None and limit < 1:
+        raise UsageError(f"--limit {limit}: check at least one sample")
+    if data is None:
+        shape = graph.tensor(graph.inputs[0]).shape[1:]
+        noise = np.random.default_rng(0).integers(-128, 128, (limit or SEEDED_SAMPLES, *shape), np.int8, False)
+        return noise, None
+    return read_samples(data, graph, limit)

@@ -1,0 +1,163 @@
+"""Builds for accelerators: a program is scheduled, the package for the board written, and run in co-simulation."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from edge_tr import __version__, overlays
+from edge_tr.codegen import overlay as codegen
+from edge_tr.compiler.common import Progress, Source, no_progress, prepare, read_source, samples, write_tree, writing_to
+from edge_tr.errors import DeviceError
+from edge_tr.golden.run import run
+from edge_tr.ir.graph import Op
+from edge_tr.ir.params import DotParams, Params, params
+from edge_tr.ir.rewrite import rewrite_weights
+from edge_tr.lower.accel import AccelProgram, lower_accel
+from edge_tr.lower.cost import Work
+from edge_tr.lower.program import layer_name
+from edge_tr.manifest import MANIFEST_VERSION, BuildFolder, LayerRecord, MemoryUse, OverlayManifest
+from edge_tr.overlays import OverlayBoard
+from edge_tr.target import cosim
+from edge_tr.target.check import Counts, Device
+from edge_tr.target.emulator import serving
+from edge_tr.target.link import Link
+from edge_tr.target.port import open_port
+from edge_tr.target.virtual_board import command
+from edge_tr.tr.hese import term_count
+
+BAUD = 115200
+"""Of a serial port that agent.py --serial answers on."""
+VALIDATION = "validation.npz"
+BITFILE = "tr_accelerator.bit"
+
+
+def build(
+    model: Path, target: str, out: Path, *, budget: str = "lossless", progress: Progress = no_progress
+) -> OverlayManifest:
+    """Schedule `model` for the accelerator of `target` and write the folder that is copied to the board.
+
+    DoesNotFitError names the memory that is too small.
+    """
+    board = overlays.load(target)
+    source = read_source(model, budget)
+    progress("scheduling", 0, 1, "model")
+    program = lower_accel(source.graph, source.budget)
+    progress("scheduling", 1, 1, "model")
+    tree = codegen.source_tree(program, board, source.name)
+    folder = BuildFolder(out)
+    with writing_to(folder):
+        prepare(folder)
+        write_tree(folder.path, tree)
+        folder.model.write_bytes(source.given)
+        folder.revealed.write_bytes(rewrite_weights(source.lowered, program.revealed))
+        _write_validation(folder, program, source)
+        manifest = _manifest(program, board, source, folder, codegen.build_id(tree))
+        folder.manifest_file.write_text(manifest.to_json(), encoding="utf-8")
+    return manifest
+
+
+def _write_validation(folder: BuildFolder, program: AccelProgram, source: Source) -> None:
+    """Seeded samples and golden's outputs, for validate.py on the board."""
+    x, _ = samples(source.graph, None, None)
+    golden = run(source.graph, x, weights=program.revealed, data_terms=program.data_terms).output
+    np.savez_compressed(folder.package / VALIDATION, x=x, golden=golden)
+
+
+def _manifest(
+    program: AccelProgram, board: OverlayBoard, source: Source, folder: BuildFolder, build_id: int
+) -> OverlayManifest:
+    taken = board.resources()
+    return OverlayManifest(
+        manifest_version=MANIFEST_VERSION,
+        edge_tr_version=__version__,
+        model=source.name,
+        model_sha256=program.sha256,
+        target=board.name,
+        board_folder="" if overlays.ships(board) else str(board.folder),
+        budget=str(source.budget),
+        build_id=f"{build_id:016x}",
+        fits=True,
+        layers=_layers(program, source),
+        cycles_predicted=program.levels[0].cycles,
+        clock_mhz=board.clock_mhz,
+        program_bytes=program.load.nbytes,
+        input_bytes=len(program.input_index) + program.stream.nbytes,
+        output_bytes=64 * program.output_words,
+        memories=tuple(MemoryUse(name, used, limit, "words") for name, (used, limit) in program.used.items()),
+        resources=tuple(MemoryUse(name, n, board.chip[name], "on the chip") for name, n in taken.items()),
+        bitstream=(folder.package / BITFILE).is_file(),
+    )
+
+
+def _layers(program: AccelProgram, source: Source) -> tuple[LayerRecord, ...]:
+    """Layers of the accelerator, then those of the processor."""
+    ops = {op.index: op for op in program.alive.graph.ops}
+    given = {op.index: op for op in source.graph.ops}
+    records = []
+    for layer in program.layers:
+        records.append(_record(program, source, ops[layer.op], given[layer.op], "accelerator", layer.cycles))
+    for op in program.alive.graph.ops[len(ops) - len(program.host_ops) :]:
+        records.append(_record(program, source, op, given[op.index], "processor", None))
+    return tuple(records)
+
+
+def _record(program: AccelProgram, source: Source, op: Op, given: Op, engine: str, cycles: int | None) -> LayerRecord:
+    tensor = program.alive.graph.tensor(op.outputs[0])
+    channels = program.alive.channels.get(tensor.index)
+    left, before = params(program.alive.graph, op), params(source.graph, given)
+    is_dot = isinstance(left, DotParams)
+    setting = source.budget.of(layer_name(op)) if is_dot else None
+    weights = left.weights if is_dot else np.zeros(0, np.int8)
+    macs, terms = _macs(left), int(term_count(weights).sum())
+    return LayerRecord(
+        name=layer_name(op),
+        op=op.kind,
+        index=op.index,
+        tensor=tensor.name,
+        tensor_index=tensor.index,
+        tensor_bytes=tensor.size,
+        channels_removed=channels.removed if channels else 0,
+        macs=macs,
+        macs_removed=_macs(before) - macs,
+        weights=weights.size,
+        terms=terms,
+        terms_per_weight=round(terms / weights.size, 4) if weights.size else 0.0,
+        budget=str(setting) if setting else "",
+        data_terms=setting.data_terms if setting else None,
+        kernel=engine,
+        flash_bytes=0,
+        cycles_estimated=cycles,
+    )
+
+
+def _macs(record: Params) -> int:
+    return Work.of(record, 0).macs if isinstance(record, DotParams) else 0
+
+
+@contextlib.contextmanager
+def connect(
+    board: OverlayBoard, folder: BuildFolder, manifest: OverlayManifest, port: str | None, progress: Progress
+) -> Iterator[Device]:
+    """The board behind `port`; without one, the package's own driver and agent on the simulated accelerator."""
+    if port is not None:
+        with open_port(port, BAUD) as serial_port:
+            counts = Counts(1.0, "cycles", f"cycle counter of the accelerator at {board.clock_mhz} MHz")
+            yield Device(Link(serial_port), board.board_id, cycles=counts, predicted=manifest.cycles_predicted)
+        return
+    progress("preparing the co-simulation", 0, 1, "accelerator")
+    library = cosim.build()
+    progress("preparing the co-simulation", 1, 1, "accelerator")
+    source = "co-simulation: counted by the Verilated accelerator under the package's own driver, not on a board"
+    with serving(lambda listener: command(folder.path, board, library, listener)) as running:
+        try:
+            with open_port(running.url, BAUD) as serial_port:
+                yield Device(
+                    Link(serial_port), board.board_id, "co-simulation", cycles=Counts(1.0, "cycles", source),
+                    predicted=manifest.cycles_predicted,
+                )  # fmt: skip
+        except DeviceError as error:
+            raise running.explain(str(error)) from error

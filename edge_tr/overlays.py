@@ -1,0 +1,95 @@
+"""Boards whose FPGA holds the term accelerator: data, a folder with an `overlay.toml`.
+
+The bitstream is the same for all models; a build is a program for it.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from edge_tr import resources
+from edge_tr.errors import UsageError
+from edge_tr.formats import image
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+FILE = "overlay.toml"
+RESOURCES = "resources.json"
+"""Written by `make synth`: what the overlay takes of the chip, by the names of `OverlayBoard.chip`."""
+
+
+@dataclass(frozen=True)
+class OverlayBoard:
+    """A validated overlay.toml.
+
+    part       the chip, as Vivado calls it
+    clock_mhz  of the accelerator
+    port       TCP port of agent.py
+    chip       how much there is of each resource
+    addresses  of `accelerator` and `dma` on the processor's bus
+    """
+
+    name: str
+    description: str
+    part: str
+    clock_mhz: int
+    port: int
+    manuals: list[str]
+    chip: dict[str, int]
+    addresses: dict[str, int]
+    folder: Path = field(default=Path(), compare=False)
+
+    @property
+    def board_id(self) -> int:
+        """What the link knows the board by."""
+        return image.board_id(self.name)
+
+    def resources(self) -> dict[str, int]:
+        """What the overlay takes, an estimate of yosys; empty if `make synth` has not written it."""
+        path = self.folder / RESOURCES
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def names() -> tuple[str, ...]:
+    """All that ship with edge-tr, sorted."""
+    return tuple(sorted(path.parent.name for path in resources.folder("boards").glob(f"*/{FILE}")))
+
+
+def is_overlay(target: str) -> bool:
+    """Whether `target` is a name of one, or a folder that describes one."""
+    return target in names() or (Path(target) / FILE).is_file()
+
+
+def ships(board: OverlayBoard) -> bool:
+    """Whether it is one of edge-tr's own."""
+    return board.folder.parent == resources.folder("boards").resolve()
+
+
+def load(target: str) -> OverlayBoard:
+    """The board of that name, or in the folder of that path; UsageError with what is wrong."""
+    folder = resources.folder("boards") / target if target in names() else Path(target)
+    return _load(folder.resolve())
+
+
+@functools.cache
+def _load(folder: Path) -> OverlayBoard:
+    path = folder / FILE
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        board = OverlayBoard(**values)
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, TypeError) as error:
+        raise UsageError(f"{path}: {error}") from error
+    kinds = {"name": str, "description": str, "part": str, "clock_mhz": int, "port": int, "manuals": list, "chip": dict}
+    wrong = [f"{key} is {values[key]!r}" for key, kind in kinds.items() if type(values[key]) is not kind]
+    wrong += [f"addresses.{key} is missing" for key in ("accelerator", "dma") if key not in board.addresses]
+    wrong += [] if board.name == folder.name else [f"name is not the folder's, {folder.name}"]
+    if wrong:
+        raise UsageError(f"{path}: {', '.join(wrong)}")
+    return replace(board, folder=folder)
