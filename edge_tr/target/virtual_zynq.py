@@ -14,7 +14,7 @@ import numpy as np
 
 from edge_tr import resources
 from edge_tr.errors import ToolMissingError
-from edge_tr.formats.accelerator import REGISTER
+from edge_tr.formats.accelerator import REGISTER, STATUS
 from edge_tr.overlays import OverlayBoard
 
 try:
@@ -23,11 +23,10 @@ try:
     from pynq.pl_server.device import Device
     from pynqmetadata.frontends import Metadata
 except ImportError as error:
-    raise ToolMissingError(
-        f"the co-simulation needs the pynq package ({error}): pip install 'edge-tr[pynq]'"
-    ) from error
+    raise ToolMissingError(f"the co-simulation needs pynq ({error}): pip install 'edge-tr[pynq]'") from error
 
 POLL_CYCLES = 1024  # that go by while software looks at the accelerator's status
+STEP_CYCLES = 64  # after which it is seen to be done
 ACCESS_CYCLES = 16  # and during any other access
 RANGE = 1 << 16  # of a peripheral's addresses
 MEMORY = 0x1000_0000  # where buffers are
@@ -234,10 +233,9 @@ class VirtualZynq(Device):
     def _read(self, address: int) -> int:
         base, offset = address & ~(RANGE - 1), address & (RANGE - 1)
         if base == self._accelerator:
-            self._pass(POLL_CYCLES if offset == REGISTER.STATUS else ACCESS_CYCLES)
-            return self.core.read(offset)
+            return self._poll() if offset == REGISTER.STATUS else self._after(ACCESS_CYCLES, offset)
         if base == self._dma_base:
-            self._pass(ACCESS_CYCLES)
+            self._after(ACCESS_CYCLES, REGISTER.ID)
             return self.dma.read(offset)
         if base == _SLCR:
             return self._clocks.get(address, 0)
@@ -255,9 +253,19 @@ class VirtualZynq(Device):
             raise ValueError(f"bus error: nothing at {address:#x}")
         self.dma.move()
 
-    def _pass(self, cycles: int) -> None:
+    def _after(self, cycles: int, offset: int) -> int:
+        """A register of the accelerator once `cycles` have gone by."""
         self.core.run(cycles)
         self.dma.move()
+        return self.core.read(offset)
+
+    def _poll(self) -> int:
+        """The status after POLL_CYCLES, or as soon as nothing runs."""
+        for _ in range(POLL_CYCLES // STEP_CYCLES):
+            status = self._after(STEP_CYCLES, REGISTER.STATUS)
+            if not status & STATUS.BUSY:
+                break
+        return status
 
 
 def _bytes_at(address: int, nbytes: int) -> np.ndarray:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_tr import overlays
 from tests.conftest import PROJECT
 from tests.system.helpers import ALL_BOARDS, DIGITS, DIGITS_DATA, succeed
 

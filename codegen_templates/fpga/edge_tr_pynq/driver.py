@@ -81,8 +81,8 @@ class Accelerator:
         device = self.ip.device
         with allocate((len(program.load),), np.uint64, target=device) as buffer:
             buffer[:] = program.load
-            self._control(CONTROL.LOAD)
             self.dma.sendchannel.transfer(buffer)
+            self._control(CONTROL.LOAD)
             self._finish("loading the program")
         if self.ip.read(REGISTER.PROGRAM) != program.crc:
             raise DeviceError("the accelerator holds another program than was sent: load it again")
@@ -156,10 +156,10 @@ class Accelerator:
         """
         program, entry = self._loaded(), self._loaded().entry
         for position, layer in enumerate(program.layers[: last + 1]):
-            self._segment(entry, layer.stop)
             if position == 0:
                 self._fill(self._slots[0], sample)
                 self.dma.sendchannel.transfer(self._slots[0].sent)
+            self._segment(entry, layer.stop)
             self._finish(layer.name)
             entry = layer.stop
             cycles = self.cycles
@@ -196,8 +196,8 @@ class Accelerator:
 
     def _start(self, slot: _Slot) -> None:
         self.dma.recvchannel.transfer(slot.received)
+        self.dma.sendchannel.transfer(slot.sent)  # data wait for the start, so that it does not wait for them
         self._segment(self.program.entry, NO_STOP.value)
-        self.dma.sendchannel.transfer(slot.sent)
 
     def _await(self, slot: _Slot) -> None:
         self._finish("an inference")
