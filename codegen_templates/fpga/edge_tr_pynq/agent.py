@@ -149,7 +149,8 @@ class Agent:
         """Tensors and cycles of layers 0 to `last`."""
         steps = list(self._accelerator.run_layers(x, last))
         tensors, cycles = [tensor for tensor, _ in steps], [ticks for _, ticks in steps]
-        tensors += self._accelerator.host_tensors(tensors[-1])[: last + 1 - len(tensors)]
+        if last >= len(tensors):
+            tensors += self._accelerator.host_tensors(tensors[-1])[: last + 1 - len(tensors)]
         return [tensor.tobytes() for tensor in tensors], cycles + [0] * (len(tensors) - len(cycles))
 
     def _read_output(self, frame: Frame) -> bytes:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -90,7 +92,7 @@ def read_program(folder: Path = FOLDER) -> Program:
             return _program(facts, {name: arrays[name] for name in arrays.files})
     except FileNotFoundError as error:
         raise UsageError(f"no program: {error.filename} is missing; copy the whole build folder") from error
-    except (KeyError, TypeError, ValueError, OSError) as error:
+    except (KeyError, TypeError, ValueError, OSError, BadZipFile, zlib.error) as error:
         raise UsageError(f"the program in {folder} is damaged ({error}): build again") from error
 
 

@@ -6,6 +6,7 @@ import argparse
 import sys
 import time
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -21,7 +22,7 @@ def compare(overlay: TermOverlay, data: Path) -> tuple[str, bool]:
     try:
         with np.load(data) as arrays:
             x, golden, y = arrays["x"], arrays.get("golden"), arrays.get("y")
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, ValueError, BadZipFile) as error:
         raise UsageError(f"{data}: {error}; give an .npz with x (and golden, y)") from error
     start = time.perf_counter()
     out = overlay.predict(x)

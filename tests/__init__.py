@@ -1,0 +1,1 @@
+"""The test suite; a package, so that no other one of this name comes first."""
