@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 from edge_tr import overlays
+from edge_tr.formats import accelerator as f
+from edge_tr.lower.accel import image
 from edge_tr.target.cosim import build as build_core
 from edge_tr.target.emulator import serving
 from edge_tr.target.virtual_board import command
@@ -113,10 +115,20 @@ def test_what_an_accelerator_has_not_is_refused(digits: Path, tmp_path: Path) ->
     refused(run("check", digits, "--port", f"socket://127.0.0.1:{port}"), 6, "nothing listens")
 
 
-def test_a_model_that_does_not_fit_is_refused_with_the_memory_that_lacks(shared: Path, tmp_path: Path) -> None:
+def test_a_model_that_does_not_fit_is_refused_with_the_memory_that_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(image._BEATS, f.MEMORY.GATHER, (f.GATHER.bits, 10, "gather operations"))
+    ran = run("build", DIGITS, "--target", BOARD.name, "-o", tmp_path / "x")
+    refused(ran, 4, "gather operations of 10")
+
+
+def test_weights_that_do_not_fit_are_streamed(shared: Path, tmp_path: Path) -> None:
     model = shared / "models" / "mnist_mlp_784_512_512_10_int8.tflite"
-    ran = run("build", model, "--target", BOARD.name, "-o", tmp_path / "x")
-    refused(ran, 4, "weight words")
+    succeed("build", model, "--target", BOARD.name, "-o", tmp_path / "x")
+    report = succeed("check", tmp_path / "x", "--layers", "--limit", "2", "--json").json
+    assert report["bit_exact"] and report["layers_compared"] == 4 and report["reference_identical"] == 2
+    assert abs(report["cost"]["per_inference"] - report["cost"]["predicted"]) <= 0.01 * report["cost"]["predicted"]
 
 
 def test_the_bitstream_in_the_folder_survives_a_rebuild(digits: Path) -> None:

@@ -160,10 +160,12 @@ class Accelerator:
                 self._fill(self._slots[0], sample)
                 self.dma.sendchannel.transfer(self._slots[0].sent)
             self._segment(entry, layer.stop)
-            self._finish(layer.name)
+            self._done(layer.name)  # the rest of what is sent is for the layers after it
             entry = layer.stop
             cycles = self.cycles
             yield self._tensor(layer), cycles
+        if not self.dma.sendchannel.idle:
+            self.reset()
 
     def idle_cycles(self, count: int) -> int:
         """What the cycle counter says of a run that waits `count` cycles for an input that does not come."""
@@ -213,7 +215,7 @@ class Accelerator:
         self.ip.write(REGISTER.DUMP_COUNT, layer.words)
         self.dma.recvchannel.transfer(self._scratch, nbytes=nbytes)
         self._control(CONTROL.DUMP)
-        self._finish(f"reading {layer.name}")
+        self._done(f"reading {layer.name}")
         self._received(self._scratch, nbytes)
         values = np.array(self._scratch[:nbytes])[layer.index]
         return (values + np.uint8(layer.zero_point % 256)).view(np.int8)
@@ -225,14 +227,18 @@ class Accelerator:
 
     def _finish(self, what: str) -> None:
         """Wait for the accelerator, then for the DMA to have sent all; DeviceError if either fails."""
+        self._done(what)
+        self._wait(lambda: self.dma.sendchannel.idle or self.dma.sendchannel.error, f"{what}: the DMA's sending")
+        if self.dma.sendchannel.error:
+            raise self._failed(f"{what}: the DMA could not read the buffer")
+
+    def _done(self, what: str) -> None:
+        """Wait for the accelerator; DeviceError if it stopped with an error."""
         self._wait(lambda: self.ip.read(REGISTER.STATUS) & STATUS.DONE, what)
         error = self.ip.read(REGISTER.ERROR)
         if error != ERROR.NONE:
             doc = next((member.doc for member in ERROR.members if member.value == error), "")
             raise self._failed(f"{what} failed with {ERROR.name_of(error)}: {doc}")
-        self._wait(lambda: self.dma.sendchannel.idle or self.dma.sendchannel.error, f"{what}: the DMA's sending")
-        if self.dma.sendchannel.error:
-            raise self._failed(f"{what}: the DMA could not read the buffer")
 
     def _received(self, buffer: np.ndarray, nbytes: int) -> None:
         self._wait(lambda: self.dma.recvchannel.idle or self.dma.recvchannel.error, "receiving")

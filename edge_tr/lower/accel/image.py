@@ -24,10 +24,16 @@ _BEATS = {
 
 @dataclass
 class Image:
-    """Words by AccelMemory; weights are kept as halves of 288 bits."""
+    """Words by AccelMemory; weights are kept as halves of 288 bits.
+
+    extents         by command, which halves it reads: [start, end), or None
+    streamed_words  room in the weight memory for words that are not among these
+    """
 
     words: dict[int, list[int]] = field(default_factory=lambda: {memory: [] for memory in _BEATS})
     shared: dict[tuple[int, int], int] = field(default_factory=dict)
+    extents: list[tuple[int, int] | None] = field(default_factory=list)
+    streamed_words: int = 0
 
     def _share(self, memory: int, word: int) -> int:
         key = (memory, word)
@@ -82,7 +88,9 @@ class Image:
         return min(self.parameter(scale, bias) for scale, bias in channels)
 
     def command(self, **fields: int) -> int:
-        """One command; its index. Signed fields may be negative."""
+        """One command; its index. Signed fields may be negative. Its weights were added just before."""
+        weights = fields.get("weights")
+        self.extents.append(None if weights is None else (weights, len(self.words[f.MEMORY.WEIGHTS])))
         widths = {item.name: item.bits for item in f.COMMAND.fields}
         raw = {name: value & ((1 << widths[name]) - 1) for name, value in fields.items()}
         memory = self.words[f.MEMORY.COMMANDS]
@@ -91,7 +99,9 @@ class Image:
 
     def used(self) -> dict[str, tuple[int, int]]:
         """Words used and there, by name."""
-        return {name: (len(self._whole(memory)), depth) for memory, (_, depth, name) in _BEATS.items()}
+        used = {name: (len(self._whole(memory)), depth) for memory, (_, depth, name) in _BEATS.items()}
+        name = _BEATS[f.MEMORY.WEIGHTS][2]
+        return used | {name: (used[name][0] + self.streamed_words, used[name][1])}
 
     def _whole(self, memory: int) -> list[int]:
         words = self.words[memory]

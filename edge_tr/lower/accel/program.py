@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 
 import numpy as np
 
@@ -35,6 +36,7 @@ from edge_tr.lower.accel.schedule import (
     sum_layer,
     window_layer,
 )
+from edge_tr.lower.accel.stream import Streamed, resident, streamed
 from edge_tr.lower.budget import Budget, check_names
 from edge_tr.lower.memory import Buffer, plan
 from edge_tr.lower.program import layer_name
@@ -112,13 +114,11 @@ def lower_accel(graph: Graph, budget: Budget) -> AccelProgram:
     revealed = {i: reveal(given[i].weights, s.group, s.terms).values for i, s in settings.items()}
     cut = {i: truncate_data(s.data_terms) for i, s in settings.items() if s.data_terms is not None}
     alive = remove_dead_channels(graph, revealed, cut)
-    fastest = _Scheduler(alive, revealed, cut, compact=False).program()
-    if fastest.fits:
-        return fastest
-    smallest = _Scheduler(alive, revealed, cut, compact=True).program()
-    if smallest.fits:
-        return smallest
-    raise DoesNotFitError(f"the program needs {smallest.lacks()}")
+    for effort in Effort:
+        program = _Scheduler(alive, revealed, cut, effort).program()
+        if program.fits:
+            return program
+    raise DoesNotFitError(f"the program needs {program.lacks()}")
 
 
 @dataclass(frozen=True)
@@ -131,14 +131,22 @@ class _Stage:
     output: int
 
 
+class Effort(Enum):
+    """How to make a program fit, tried in this order."""
+
+    FASTEST = "fewest cycles"
+    COMPACT = "fewer weight words"
+    STREAMED = "weights that do not fit come from DDR with each inference"
+
+
 class _Scheduler:
     """Places tensors, then emits layer after layer."""
 
     def __init__(
-        self, alive: Alive, revealed: Mapping[int, np.ndarray], cut: Mapping[int, np.ndarray], compact: bool
+        self, alive: Alive, revealed: Mapping[int, np.ndarray], cut: Mapping[int, np.ndarray], effort: Effort
     ) -> None:
         self.alive, self.graph, self.revealed, self.cut = alive, alive.graph, revealed, cut
-        self.image, self.compact = Image(), compact
+        self.image, self.effort = Image(), effort
         self.aliases: dict[int, int] = {}
         self.stages: list[_Stage] = []
         self.host: list[SoftmaxParams] = []
@@ -166,29 +174,35 @@ class _Scheduler:
         entry = self.image.command(
             opcode=f.OPCODE.INPUT, tiles=source.words, dst=source.base, zero_point=source.zero_point
         )
-        cycles = 8 * source.words + 6
-        layers = []
-        for stage in self.stages:
-            done = self._emit(stage, placed)
-            cycles += done.cycles
-            layers.append(self._layer(stage, done, placed[stage.output]))
+        done = [self._emit(stage, placed) for stage in self.stages]
         self.image.command(opcode=f.OPCODE.OUTPUT, tiles=result.words, src=result.base, zero_point=result.zero_point)
         self.image.command(opcode=f.OPCODE.END)
-        cycles += 8 * result.words + 14 + 4
-        load, crc = self.image.load()
-        stream = np.empty(0, np.uint64)  # no weights are streamed yet
+        final = streamed(self.image) if self.effort is Effort.STREAMED else resident(self.image)
+        layers = self._layers(done, final, placed)
+        cycles = 8 * source.words + 6 + sum(layer.cycles for layer in layers) + 8 * result.words + 14 + 4
+        load, crc = final.image.load()
         macs = sum(_macs(stage.record) for stage in self.stages)
         return AccelProgram(
-            self.graph.sha256, load, crc, _input_index(source), stream, _index(result), result.words,
-            (Level("build", entry, cycles + len(stream)),), tuple(layers), tuple(self.host), self.image.used(),
+            self.graph.sha256, load, crc, _input_index(source), final.stream, _index(result), result.words,
+            (Level("build", entry, cycles),), tuple(layers), tuple(self.host), final.image.used(),
             self.revealed, self.cut, self.alive, macs,
         )  # fmt: skip
 
-    def _layer(self, stage: _Stage, done: Planned, y: Placed) -> AccelLayer:
-        return AccelLayer(
-            layer_name(stage.op), stage.op.index, stage.output, done.command + 1, y.base, y.words, _index(y),
-            y.zero_point, done.cycles,
-        )  # fmt: skip
+    def _layers(self, done: list[Planned], final: Streamed, placed: dict[int, Placed]) -> list[AccelLayer]:
+        """What the host is told of each stage; its commands are those after the one before."""
+        layers, before = [], 0
+        for stage, planned in zip(self.stages, done):
+            y, last = placed[stage.output], planned.command
+            cycles = planned.cycles + sum(final.cycles[before : last + 1])
+            name, op, stop = layer_name(stage.op), stage.op.index, final.index[last] + 1
+            layers.append(AccelLayer(name, op, stage.output, stop, y.base, y.words, _index(y), y.zero_point, cycles))
+            before = last + 1
+        return layers
+
+    @property
+    def pieces(self) -> bool:
+        """Whether fully connected layers are cut into pieces that can be streamed."""
+        return self.effort is Effort.STREAMED
 
     # --- placement ---
 
@@ -255,11 +269,11 @@ class _Scheduler:
             x, extra = self._truncate(stage, x)
         if isinstance(record, (ConvParams, DepthwiseParams)):
             if x.vector:
-                done = dense_layer(self.image, _as_dense(record, name), x, y, name)
+                done = dense_layer(self.image, _as_dense(record, name), x, y, name, self.pieces)
             else:
-                done = window_layer(self.image, record, x, y, name, self.compact)
+                done = window_layer(self.image, record, x, y, name, self.effort is not Effort.FASTEST)
         elif isinstance(record, FullyConnectedParams):
-            done = dense_layer(self.image, record, x, y, name)
+            done = dense_layer(self.image, record, x, y, name, self.pieces)
         elif isinstance(record, AddParams):
             tables = add_tables(record)
             if tables is None:

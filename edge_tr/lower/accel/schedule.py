@@ -334,8 +334,13 @@ def _loads(ops: list, groups: list, tiles: list[np.ndarray]) -> list[Load]:
     return loads
 
 
-def dense_layer(image: Image, p: FullyConnectedParams, x: Placed, y: Placed, name: str) -> Planned:
-    """FULLY_CONNECTED: 64 outputs side by side, one input a cycle; the bias as three more inputs, 1, 2^8 and 2^16."""
+def dense_layer(
+    image: Image, p: FullyConnectedParams, x: Placed, y: Placed, name: str, pieces: bool = False
+) -> Planned:
+    """FULLY_CONNECTED: 64 outputs side by side, one input a cycle; the bias as three more inputs, 1, 2^8 and 2^16.
+
+    pieces  each 64 outputs are a command, so that their weights may be streamed
+    """
     scales = _scales(p)
     each = len(set(scales)) > 1
     reach = np.abs(p.weights.astype(np.int64)).sum(axis=1) * 255 + np.abs(p.bias.astype(np.int64))
@@ -357,14 +362,19 @@ def dense_layer(image: Image, p: FullyConnectedParams, x: Placed, y: Placed, nam
     padded = np.zeros((len(rows), blocks * COLUMNS), np.int64)
     padded[:, : p.units] = rows
     data = padded.astype(np.int8).view(np.uint8).reshape(len(rows), blocks, COLUMNS).transpose(1, 0, 2)
-    words = [int.from_bytes(row.tobytes(), "little") for block in data for row in block]
-    command = image.command(
-        opcode=f.OPCODE.DENSE, tiles=blocks, count=channels, pixels=pixels, weights=image.dense(words),
-        parameters=image.parameters([(scale, 0) for scale in (scales if each else scales[:1])]), each=each,
-        src=x.base, src_stride=stride, dst=y.base, **_clamp(p.activation, p.output_zero_point),
-    )  # fmt: skip
+    words = [[int.from_bytes(row.tobytes(), "little") for row in block] for block in data]
+    parameters = image.parameters([(scale, 0) for scale in (scales if each else scales[:1])])
     pause = 73 if each else 7  # until the next block may begin
-    return Planned(command, blocks * (len(rows) + pause) - (1 if each else 7) + DRAIN)
+    step, cycles = 1 if pieces else blocks, 0
+    for first in range(0, blocks, step):
+        command = image.command(
+            opcode=f.OPCODE.DENSE, tiles=step, count=channels, pixels=pixels, each=each,
+            weights=image.dense([word for block in words[first : first + step] for word in block]),
+            parameters=parameters + (first * COLUMNS if each else 0), src=x.base, src_stride=stride,
+            dst=y.base + first, **_clamp(p.activation, p.output_zero_point),
+        )  # fmt: skip
+        cycles += step * (len(rows) + pause) - (1 if each else 7) + DRAIN
+    return Planned(command, cycles)
 
 
 def sum_layer(image: Image, p: PoolParams | MeanParams, x: Placed, y: Placed, name: str) -> Planned:

@@ -1,0 +1,117 @@
+"""Weights that do not fit: commands whose words stay in DDR and come with each inference, through a LOAD before them.
+
+The weight memory is then two parts: words of resident commands, loaded once, and a buffer that streamed commands use
+one after the other. Which are resident is chosen so that least is streamed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge_tr.formats import accelerator as f
+from edge_tr.lower.accel.image import Image, finish, packet
+
+LOAD_OVERHEAD = 8  # cycles of a LOAD besides its beats
+_WEIGHTS_FIELD = next(item for item in f.COMMAND.fields if item.name == "weights")
+
+
+@dataclass(frozen=True)
+class Streamed:
+    """What became of an image.
+
+    stream  uint64 [n], load packets that follow the input
+    index   int [commands], where each command is now
+    cycles  int [commands], how much longer each takes for its LOAD
+    """
+
+    image: Image
+    stream: np.ndarray
+    index: tuple[int, ...]
+    cycles: tuple[int, ...]
+
+
+def streamed(image: Image) -> Streamed:
+    """The image with as many weights resident as fit; the same image if all do, or if no way is found."""
+    sizes = [_words(extent) for extent in image.extents]
+    kept = _resident(sizes, f.WEIGHT_WORDS.value)
+    commands = image.words[f.MEMORY.COMMANDS]
+    if kept is None:
+        return resident(image)
+    moved, parts, index, cycles = Image(), [], [], []
+    moved.words = {memory: list(words) for memory, words in image.words.items()}
+    halves: list[int] = []
+    starts = {}
+    for command in sorted(kept):
+        starts[command] = len(halves) // 2
+        halves += _halves(image, command)
+    buffer = len(halves) // 2
+    rewritten: list[int] = []
+    for command, word in enumerate(commands):
+        extra = 0
+        if sizes[command] and command not in kept:
+            words = [low | high << 288 for low, high in zip(*[iter(_halves(image, command))] * 2)]
+            parts.append(finish([packet(f.MEMORY.WEIGHTS, buffer, words)])[0])
+            load = {"opcode": f.OPCODE.LOAD}
+            rewritten.append(int.from_bytes(f.COMMAND.pack(**load), "little"))
+            extra = len(parts[-1]) + LOAD_OVERHEAD
+        index.append(len(rewritten))
+        cycles.append(extra)
+        rewritten.append(_moved(word, image.extents[command], starts.get(command, buffer)))
+    moved.words[f.MEMORY.COMMANDS] = rewritten
+    moved.words[f.MEMORY.WEIGHTS] = halves
+    moved.streamed_words = max((n for command, n in enumerate(sizes) if command not in kept), default=0)
+    return Streamed(moved, np.concatenate(parts), tuple(index), tuple(cycles))
+
+
+def resident(image: Image) -> Streamed:
+    """The image as it is: nothing is streamed."""
+    commands = len(image.words[f.MEMORY.COMMANDS])
+    return Streamed(image, np.empty(0, np.uint64), tuple(range(commands)), (0,) * commands)
+
+
+def _words(extent: tuple[int, int] | None) -> int:
+    """Whole words that halves [start, end) touch."""
+    return 0 if extent is None else (extent[1] + 1) // 2 - extent[0] // 2
+
+
+def _halves(image: Image, command: int) -> list[int]:
+    start, end = image.extents[command]
+    memory = image.words[f.MEMORY.WEIGHTS]
+    first, last = start // 2 * 2, (end + 1) // 2 * 2
+    return memory[first:last] + [0] * (last - max(first, min(last, len(memory))))
+
+
+def _moved(command: int, extent: tuple[int, int] | None, word: int) -> int:
+    """The command with its weights at another word; which half they begin in stays."""
+    if extent is None:
+        return command
+    offset, mask = f.COMMAND.offsets["weights"], (1 << _WEIGHTS_FIELD.bits) - 1
+    return command & ~(mask << offset) | (2 * word + extent[0] % 2) << offset
+
+
+def _resident(sizes: Sequence[int], capacity: int) -> set[int] | None:
+    """Commands whose words stay on chip; None if all do, or too many must.
+
+    The buffer is as large as the largest of the others, so each size is tried as that.
+    """
+    if sum(sizes) <= capacity:
+        return None
+    best, least = None, sum(sizes) + 1
+    by_size = sorted((command for command, n in enumerate(sizes) if n), key=lambda command: -sizes[command])
+    for buffer in sorted({n for n in sizes if n}):
+        free = capacity - buffer
+        kept = {command for command in by_size if sizes[command] > buffer}
+        free -= sum(sizes[command] for command in kept)
+        if free < 0:
+            continue
+        for command in by_size:
+            if command not in kept and sizes[command] <= free:
+                kept.add(command)
+                free -= sizes[command]
+        left = sum(n for command, n in enumerate(sizes) if command not in kept)
+        if left < least:
+            best, least = kept, left
+    return best
