@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edge_tr.ir.params import DepthwiseParams, DotParams, FullyConnectedParams
+from edge_tr.lower import direct
 from edge_tr.lower.generated import Code, plane_shape
 from edge_tr.lower.lists import PIXELS, Lists
 from edge_tr.lower.machines import MACHINES
@@ -16,6 +17,8 @@ from edge_tr.lower.straightline import Flush, Load
 
 CHANNEL_BYTES = 20 + 4 + 4 + 1  # four more without multiplication
 """struct tr_channel, bias, multiplier, shift."""
+DIRECT_OUTPUT = 11
+"""Cycles of requantising and storing one activation by `lower.direct`."""
 
 
 @dataclass(frozen=True)
@@ -28,29 +31,40 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Work:
-    """Sizes that costs are made of: output positions, rows of weights, weights a row, terms in all, and
-    patches gathered (one a position, in a depthwise layer one a position and input channel)."""
+    """Sizes that costs are made of: output positions, rows of weights, weights a row, terms in all,
+    patches gathered (one a position, in a depthwise layer one a position and input channel), and whether
+    `lower.direct` requantises."""
 
     positions: int
     rows: int
     depth: int
     terms: int
     patches: int
+    direct: bool = False
 
     @property
     def macs(self) -> int:
         """Multiplications of the layer as an int8 dot product."""
         return self.positions * self.rows * self.depth
 
+    @property
+    def channel_bytes(self) -> int:
+        """Flash of what requantisation reads."""
+        return self.rows * (direct.BYTES if self.direct else CHANNEL_BYTES)
+
+    def requantising(self, cost: Costs) -> float:
+        """Cycles of requantising all activations."""
+        return self.positions * self.rows * (DIRECT_OUTPUT if self.direct else cost.output)
+
     @classmethod
-    def of(cls, params: DotParams, terms: int) -> Work:
+    def of(cls, params: DotParams, terms: int, one_product: bool = False) -> Work:
         rows, depth = params.weights.shape
         if isinstance(params, FullyConnectedParams):
-            return cls(params.rows, rows, depth, terms, params.rows)
+            return cls(params.rows, rows, depth, terms, params.rows, one_product)
         height, width, _ = params.output_shape
         positions = height * width
         patches = positions * params.input_shape[2] if isinstance(params, DepthwiseParams) else positions
-        return cls(positions, rows, depth, terms, patches)
+        return cls(positions, rows, depth, terms, patches, one_product)
 
 
 @dataclass(frozen=True)
@@ -103,21 +117,20 @@ def estimate_table(work: Work, kernel: str, table_bytes: int, planes: int, isa: 
         "term-pairs": work.positions * work.terms * cost.pair_term + elements * cost.encode,
         "int8": outputs * work.depth * cost.mac,
     }[kernel]
-    cycles = inner + elements * cost.gather + outputs * (cost.row + cost.output)
-    return Estimate(round(cycles), table_bytes + work.rows * CHANNEL_BYTES)
+    cycles = inner + elements * cost.gather + outputs * cost.row + work.requantising(cost)
+    return Estimate(round(cycles), table_bytes + work.channel_bytes)
 
 
 def estimate_lists(work: Work, lists: Lists, table_bytes: int, isa: str, pixels: bool) -> Estimate:
     """A layer of byte lists, read for eight `pixels` at once or for one row of bytes."""
     cost = COSTS[isa]
-    outputs = work.positions * work.rows
     if pixels:
         tiles = -(-work.positions // PIXELS)
         reading = lists.terms * cost.list_term + lists.runs * cost.list_run + lists.flushes * cost.list_flush
         run = tiles * (reading + PIXELS // 2 * work.depth * cost.pack + work.rows * cost.row)
     else:
         run = work.positions * (lists.terms * cost.byte_term + lists.runs * cost.list_run + work.rows * cost.row)
-    return Estimate(round(run + outputs * cost.output), table_bytes + work.rows * CHANNEL_BYTES)
+    return Estimate(round(run + work.requantising(cost)), table_bytes + work.channel_bytes)
 
 
 def estimate_fours(work: Work, params: DotParams, table_bytes: int, isa: str) -> Estimate:
@@ -131,7 +144,7 @@ def estimate_fours(work: Work, params: DotParams, table_bytes: int, isa: str) ->
     else:
         tiles = (work.positions + 1) // 2
         run = tiles * (blocks * (depth * cost.four_pairs + cost.row) + 2 * depth * cost.gather)
-    return Estimate(round(run + outputs * cost.output), table_bytes + work.rows * CHANNEL_BYTES)
+    return Estimate(round(run + work.requantising(cost)), table_bytes + work.channel_bytes)
 
 
 def estimate_code(work: Work, params: DotParams, code: Code) -> Estimate:
@@ -140,7 +153,6 @@ def estimate_code(work: Work, params: DotParams, code: Code) -> Estimate:
     programs = [function.program for function in code.functions if function is not None]
     operations = [op for program in programs for tile in program.tiles for op in tile.code]
     body = sum(map(machine.cost, operations))
-    outputs = work.positions * work.rows
     if isinstance(params, DepthwiseParams):
         height, width, _ = params.output_shape
         windows = (height + 1) // 2 * width
@@ -152,8 +164,8 @@ def estimate_code(work: Work, params: DotParams, code: Code) -> Estimate:
         packed = pairs * work.depth
         run = pairs * (body + cost.call)
     flash = sum(_bytes(op, cost) for op in operations) + 16 * len(programs)
-    cycles = run + packed * cost.pack + outputs * cost.output
-    return Estimate(round(cycles), round(flash) + work.rows * CHANNEL_BYTES)
+    cycles = run + packed * cost.pack + work.requantising(cost)
+    return Estimate(round(cycles), round(flash) + work.channel_bytes)
 
 
 def _bytes(op: object, cost: Costs) -> float:

@@ -10,9 +10,11 @@ from edge_tr.formats import term_table
 from edge_tr.ir.params import ConvParams, DotParams
 from edge_tr.lower.budget import TrSetting
 from edge_tr.lower.cost import Estimate, Work, estimate_code, estimate_fours, estimate_lists, estimate_table
+from edge_tr.lower.direct import Direct, direct
 from edge_tr.lower.generated import Code, generate, largest_held
 from edge_tr.lower.kernels import CodeKernel, FoursKernel, Kernel, KernelChoice, ListKernel, TableKernel, allowed
 from edge_tr.lower.lists import PIXELS, encode_lists
+from edge_tr.lower.machines import DIRECT
 from edge_tr.lower.quick import Quick, quick
 from edge_tr.lower.tables import fours_table, list_table
 from edge_tr.tr.reveal import Revealed, reveal, truncate_data
@@ -27,7 +29,7 @@ class DotProduct:
     kernel: Kernel
     body: bytes | Code  # the weight table, or the generated code
     bias: np.ndarray  # int64 [rows]: what a sum lacks
-    quick: Quick
+    requant: Quick | Direct
     macs: int
     terms: int
     data_terms: np.ndarray | None  # int16 [511], index x - zero_point + 255; None: all terms
@@ -56,11 +58,12 @@ def candidates(
 
 
 def _with_kernel(kernel: Kernel, params: DotParams, revealed: Revealed, setting: TrSetting, isa: str) -> DotProduct:
-    work = Work.of(params, int(revealed.counts.sum()))
     cut = setting.data_terms is not None
     bias = params.bias.astype(np.int64)
     if not isinstance(kernel, TableKernel) and not cut:  # these read activations as they are
         bias = bias - params.input_zero_point * revealed.values.sum(axis=1, dtype=np.int64)
+    one_product = direct(params, bias) if isa in DIRECT else None
+    work = Work.of(params, int(revealed.counts.sum()), one_product is not None)
     body: bytes | Code
     if isinstance(kernel, CodeKernel):
         body = generate(params, revealed, cut, isa)
@@ -84,7 +87,7 @@ def _with_kernel(kernel: Kernel, params: DotParams, revealed: Revealed, setting:
         kernel=kernel,
         body=body,
         bias=bias,
-        quick=quick(params, bias),
+        requant=one_product or quick(params, bias),
         macs=work.macs,
         terms=work.terms,
         data_terms=truncate_data(setting.data_terms) if cut else None,

@@ -1,6 +1,7 @@
 /* From a dot product to an int8 activation: TFLite's requantisation, exact, in one 32-bit
- * multiplication for all but a few sums, or a few shifts and additions where the core cannot multiply. How the constants are made and why it is exact:
- * edge_tr/lower/quick.py. */
+ * multiplication for all but a few sums, or a few shifts and additions where the core cannot multiply. How the
+ * constants are made and why it is exact: edge_tr/lower/quick.py. On Armv7E-M in one long multiplication where a
+ * layer allows it: edge_tr/lower/direct.py. */
 #ifndef TR_OUTPUT_H
 #define TR_OUTPUT_H
 
@@ -30,7 +31,13 @@ struct tr_channel {
 #define TR_CHANNEL(low, high, factor, offset, near, added, taken) {low, high, offset, near, factor}
 #endif
 
-/* One layer's requantisation. `bias` [channels] is what a sum lacks; the exact result is
+/* Armv7E-M, an activation of all int8 above a zero point of -128: with h the rounded high word of
+ * (2 * sum + bias) * multiplier the result is (h - (255 << shift)) >> shift >> 1, clamped to int8. */
+struct tr_direct {
+    int32_t bias, multiplier, shift;
+};
+
+/* One layer's requantisation: by `direct`, or if that is null by the others. `bias` [channels] is what a sum lacks; the exact result is
  * (sum + bias) * multiplier * 2^(shift - 31) + zero_point, clamped. */
 struct tr_output {
     const struct tr_channel *quick;
@@ -39,6 +46,7 @@ struct tr_output {
     const int8_t *shift;
     int16_t zero_point;
     int8_t minimum, maximum;
+    const struct tr_direct *direct;
 };
 
 int8_t tr_output_exact(const struct tr_output *to, uint32_t channel, int32_t sum);
@@ -62,8 +70,22 @@ static inline uint32_t tr_output_scaled(const struct tr_channel *quick, uint32_t
 #endif
 }
 
+#if defined(__ARM_FEATURE_DSP)
+static inline int8_t tr_output_direct(const struct tr_direct *by, int32_t sum)
+{
+    int32_t high = (int32_t)(((int64_t)(2 * sum + by->bias) * by->multiplier + (INT64_C(1) << 31)) >> 32);
+    int32_t result = (high - (255 << by->shift)) >> by->shift >> 1;
+    return (int8_t)(result < INT8_MIN ? INT8_MIN : result > INT8_MAX ? INT8_MAX : result);
+}
+#endif
+
 static inline int8_t tr_output(const struct tr_output *to, uint32_t channel, int32_t sum)
 {
+#if defined(__ARM_FEATURE_DSP)
+    if (to->direct != 0) {
+        return tr_output_direct(to->direct + channel, sum);
+    }
+#endif
     const struct tr_channel *quick = to->quick + channel;
     if (sum < quick->low) {
         return to->minimum;

@@ -41,7 +41,17 @@ __attribute__((noinline)) static void gather(const struct tr_pixels *pixels, con
         for (uint32_t dx = 0u; dx <= last_column; dx += span * window->dilation_x) {
             const int8_t *from = tr_channels_at(pixels, input, corner.y + dy, corner.x + dx);
             if (from != 0 && pixels->data_terms == 0) {
-                for (const int8_t *end = from + run; from < end; from++) {
+                const int8_t *end = from + run;
+                if (jump == 1u) {
+                    for (; end - from >= 4; from += 4) {
+                        patch[0] = from[0];
+                        patch[1] = from[1];
+                        patch[pair] = from[2];
+                        patch[pair + 1u] = from[3];
+                        patch += 2u * pair;
+                    }
+                }
+                for (; from < end; from++) {
                     *patch = *from;
                     patch += jump;
                     jump = pair - jump;
