@@ -17,6 +17,9 @@ from edge_tr.lower.straightline import Flush, Load
 
 CHANNEL_BYTES = 20 + 4 + 4 + 1  # four more without multiplication
 """struct tr_channel, bias, multiplier, shift."""
+DUAL_PAIR, DUAL_ROW, DUAL_PLANE = 48, 45, 100
+"""Cycles of two outputs of depthwise 3x3 windows by dual multiply-accumulates, requantised by `lower.direct`; of a row
+of them and its gathering; and of a plane."""
 DIRECT_OUTPUT = 11
 """Cycles of requantising and storing one activation by `lower.direct`."""
 
@@ -145,6 +148,18 @@ def estimate_fours(work: Work, params: DotParams, table_bytes: int, isa: str) ->
         tiles = (work.positions + 1) // 2
         run = tiles * (blocks * (depth * cost.four_pairs + cost.row) + 2 * depth * cost.gather)
     return Estimate(round(run + work.requantising(cost)), table_bytes + work.channel_bytes)
+
+
+def estimate_dual(work: Work, params: DepthwiseParams, table_bytes: int, isa: str) -> Estimate:
+    """A depthwise layer of 3x3 windows on planes of two channels."""
+    cost = COSTS[isa]
+    height, width, channels = params.input_shape
+    rows, columns, _ = params.output_shape
+    if work.direct:
+        run = channels * (rows * ((columns + 1) // 2 * DUAL_PAIR + DUAL_ROW) + DUAL_PLANE)
+    else:
+        run = work.macs * 2 * cost.mac + work.requantising(cost)
+    return Estimate(round(run + height * width * channels * cost.pack / 2), table_bytes + work.channel_bytes)
 
 
 def estimate_code(work: Work, params: DotParams, code: Code) -> Estimate:

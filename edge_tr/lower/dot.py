@@ -9,14 +9,31 @@ import numpy as np
 from edge_tr.formats import term_table
 from edge_tr.ir.params import ConvParams, DotParams
 from edge_tr.lower.budget import TrSetting
-from edge_tr.lower.cost import Estimate, Work, estimate_code, estimate_fours, estimate_lists, estimate_table
+from edge_tr.lower.cost import (
+    Estimate,
+    Work,
+    estimate_code,
+    estimate_dual,
+    estimate_fours,
+    estimate_lists,
+    estimate_table,
+)
 from edge_tr.lower.direct import Direct, direct
 from edge_tr.lower.generated import Code, generate, largest_held
-from edge_tr.lower.kernels import CodeKernel, FoursKernel, Kernel, KernelChoice, ListKernel, TableKernel, allowed
+from edge_tr.lower.kernels import (
+    CodeKernel,
+    DualKernel,
+    FoursKernel,
+    Kernel,
+    KernelChoice,
+    ListKernel,
+    TableKernel,
+    allowed,
+)
 from edge_tr.lower.lists import PIXELS, encode_lists
 from edge_tr.lower.machines import DIRECT
 from edge_tr.lower.quick import Quick, quick
-from edge_tr.lower.tables import fours_table, list_table
+from edge_tr.lower.tables import fours_table, int8_table, list_table
 from edge_tr.tr.reveal import Revealed, reveal, truncate_data
 
 
@@ -77,6 +94,9 @@ def _with_kernel(kernel: Kernel, params: DotParams, revealed: Revealed, setting:
     elif isinstance(kernel, FoursKernel):
         body, scratch = term_table.encode(fours_table(revealed, setting)), kernel.scratch_bytes(params)
         estimate = estimate_fours(work, params, len(body), isa)
+    elif isinstance(kernel, DualKernel):
+        body, scratch = term_table.encode(int8_table(revealed, setting)), kernel.scratch_bytes(params)
+        estimate = estimate_dual(work, params, len(body), isa)
     else:
         table = kernel.table(revealed, setting)
         body, scratch = term_table.encode(table), kernel.scratch_bytes(table.depth, table.planes)

@@ -67,9 +67,9 @@ class Rectified(Extreme):
         return -128
 
 
-def rectified_network(rng: np.random.Generator) -> Graph:
+def rectified_network(rng: np.random.Generator, width: int = 9) -> Graph:
     """Odd and even numbers of pixels and of channels; both strides of a 3x3 window."""
-    net = Rectified(rng, (7, 9, 3))
+    net = Rectified(rng, (7, width, 3))
     net.conv(13, (3, 3), (1, 1), "RELU")
     net.depthwise(1, (3, 3), (1, 1), activation="RELU")
     net.conv(8, (3, 3), (1, 2), "RELU")
@@ -101,6 +101,14 @@ def test_layers_behind_a_rectifier(core, kernel, tmp_path, runtimes):
     rng = np.random.default_rng([3, KERNELS.index(kernel)])
     graph = rectified_network(rng)
     assert_core_equals_golden(graph, core, (kernel, "lossless"), samples(graph, rng, 3), tmp_path, runtimes)
+
+
+@pytest.mark.parametrize("budget", ["lossless", "g=4,k=3,s=2"])
+@pytest.mark.parametrize("width", [1, 2, 4, 5, 8])
+def test_depthwise_windows_over_rows_of_every_kind(width, budget, tmp_path, runtimes):
+    rng = np.random.default_rng([4, width])
+    graph = rectified_network(rng, width)
+    assert_core_equals_golden(graph, "cortex-m4", ("dual", budget), samples(graph, rng, 3), tmp_path, runtimes)
 
 
 def test_cortex_m4_requantises_by_one_product_where_it_can():
