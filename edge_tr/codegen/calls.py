@@ -133,11 +133,11 @@ def _arrays(layer: Layer) -> tuple[tuple[str, str, np.ndarray], ...]:
         return tuple(("int32_t", f"{layer.name}_{n}", getattr(layer.shares, n)) for n in ("first", "second"))
     if layer.dot is None or isinstance(layer.dot.requant, Direct):
         return ()
-    requant = layer.params.requant
+    requant, channels = layer.params.requant, 1 if layer.dot.requant.common else None
     return (
         ("int32_t", f"{layer.name}_bias", (layer.dot.bias & 0xFFFFFFFF).astype(np.uint32).view(np.int32)),
-        ("int32_t", f"{layer.name}_multiplier", requant.multiplier),
-        ("int8_t", f"{layer.name}_shift", requant.shift),
+        ("int32_t", f"{layer.name}_multiplier", requant.multiplier[:channels]),
+        ("int8_t", f"{layer.name}_shift", requant.shift[:channels]),
     )
 
 
@@ -258,6 +258,7 @@ def _output(layer: Layer) -> str:
     direct = isinstance(layer.dot.requant, Direct)
     needed = ("direct",) if direct else ("quick", "bias", "multiplier", "shift")
     arrays = ", ".join(f".{array} = {name}_{array}" for array in needed)
+    arrays += ", .common = true" if not direct and layer.dot.requant.common else ""
     return f"{{{arrays}, .zero_point = {params.output_zero_point}, .minimum = {low}, .maximum = {high}}}"
 
 

@@ -35,8 +35,8 @@ class Estimate:
 @dataclass(frozen=True)
 class Work:
     """Sizes that costs are made of: output positions, rows of weights, weights a row, terms in all,
-    patches gathered (one a position, in a depthwise layer one a position and input channel), and whether
-    `lower.direct` requantises."""
+    patches gathered (one a position, in a depthwise layer one a position and input channel), whether
+    `lower.direct` requantises, and else whether one set of constants does."""
 
     positions: int
     rows: int
@@ -44,6 +44,7 @@ class Work:
     terms: int
     patches: int
     direct: bool = False
+    common: bool = False
 
     @property
     def macs(self) -> int:
@@ -53,6 +54,8 @@ class Work:
     @property
     def channel_bytes(self) -> int:
         """Flash of what requantisation reads."""
+        if self.common:
+            return 4 * self.rows + CHANNEL_BYTES
         return self.rows * (direct.BYTES if self.direct else CHANNEL_BYTES)
 
     def requantising(self, cost: Costs) -> float:
@@ -60,10 +63,10 @@ class Work:
         return self.positions * self.rows * (DIRECT_OUTPUT if self.direct else cost.output)
 
     @classmethod
-    def of(cls, params: DotParams, terms: int, one_product: bool = False) -> Work:
+    def of(cls, params: DotParams, terms: int, one_product: bool = False, common: bool = False) -> Work:
         rows, depth = params.weights.shape
         if isinstance(params, FullyConnectedParams):
-            return cls(params.rows, rows, depth, terms, params.rows, one_product)
+            return cls(params.rows, rows, depth, terms, params.rows, one_product, common)
         height, width, _ = params.output_shape
         positions = height * width
         patches = positions * params.input_shape[2] if isinstance(params, DepthwiseParams) else positions
@@ -97,15 +100,15 @@ class Costs:
 
 COSTS = {
     "c": Costs(8, 5, 4, 2, 10, 1, 12, 30, 1, 4, 8, 6, 12, 24, 2, 10, 4, 4, 30),
-    "armv6-m": Costs(30, 16, 15, 8, 45, 7.5, 90, 150, 8.8, 20, 40, 15.2, 60, 75, 5.6, 60, 2.1, 2, 22),
+    "armv6-m": Costs(30, 16, 15, 8, 45, 7.5, 90, 150, 8.8, 20, 40, 15.2, 60, 75, 5.2, 60, 2.1, 2, 22),
     "armv6-m-mul32": Costs(
-        61, 16, 15, 8, 45, 7.5, 90, 150, 39.8, 144, 288, 15.2, 60, 75, 5.6, 60, 2.1, 2, 22
+        61, 16, 15, 8, 45, 7.5, 90, 150, 39.8, 144, 288, 15.2, 60, 75, 5.2, 60, 2.1, 2, 22
     ),  # multiplication in 32 cycles
     "armv7-m": Costs(20, 11, 9, 5, 30, 6, 60, 90, 5, 16.2, 32.4, 14.5, 50, 55, 5.6, 40, 4, 4, 26),
     "armv7e-m": Costs(20, 11, 9, 5, 30, 6, 60, 90, 5, 6.7, 9.8, 14.5, 50, 55, 5.6, 40, 4, 4, 26),
-    "rv32": Costs(32, 14, 13, 7, 40, 8, 65, 110, 9, 24, 48, 17, 65, 65, 6.6, 50, 4, 2.5, 30),
+    "rv32": Costs(32, 14, 13, 7, 40, 8, 65, 110, 9, 24, 48, 17, 65, 65, 6, 50, 4, 2.5, 30),
     "rv32e": Costs(
-        42, 14, 13, 7, 40, 8, 65, 110, 46, 560, 1120, 17, 65, 65, 6.6, 50, 4, 2.5, 30
+        42, 14, 13, 7, 40, 8, 65, 110, 46, 560, 1120, 17, 65, 65, 6, 50, 4, 2.5, 30
     ),  # multiplications are calls
 }
 

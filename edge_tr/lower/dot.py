@@ -32,7 +32,7 @@ from edge_tr.lower.kernels import (
 )
 from edge_tr.lower.lists import PIXELS, encode_lists
 from edge_tr.lower.machines import DIRECT
-from edge_tr.lower.quick import Quick, quick
+from edge_tr.lower.quick import Quick, common, quick
 from edge_tr.lower.tables import fours_table, int8_table, list_table
 from edge_tr.tr.reveal import Revealed, reveal, truncate_data
 
@@ -80,7 +80,10 @@ def _with_kernel(kernel: Kernel, params: DotParams, revealed: Revealed, setting:
     if not isinstance(kernel, TableKernel) and not cut:  # these read activations as they are
         bias = bias - params.input_zero_point * revealed.values.sum(axis=1, dtype=np.int64)
     one_product = direct(params, bias) if isa in DIRECT else None
-    work = Work.of(params, int(revealed.counts.sum()), one_product is not None)
+    requant = one_product or common(params, bias) or quick(params, bias)
+    work = Work.of(
+        params, int(revealed.counts.sum()), one_product is not None, isinstance(requant, Quick) and requant.common
+    )
     body: bytes | Code
     if isinstance(kernel, CodeKernel):
         body = generate(params, revealed, cut, isa)
@@ -107,7 +110,7 @@ def _with_kernel(kernel: Kernel, params: DotParams, revealed: Revealed, setting:
         kernel=kernel,
         body=body,
         bias=bias,
-        requant=one_product or quick(params, bias),
+        requant=requant,
         macs=work.macs,
         terms=work.terms,
         data_terms=truncate_data(setting.data_terms) if cut else None,

@@ -5,6 +5,7 @@
 #ifndef TR_OUTPUT_H
 #define TR_OUTPUT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #if defined(__riscv) && !defined(__riscv_mul)
@@ -37,7 +38,8 @@ struct tr_direct {
     int32_t bias, multiplier, shift;
 };
 
-/* One layer's requantisation: by `direct`, or if that is null by the others. `bias` [channels] is what a sum lacks; the exact result is
+/* One layer's requantisation: by `direct`, or if that is null by the others, of which `common` layers
+ * hold one for all channels, `bias` excepted, for sums that it is added to. `bias` [channels] is what a sum lacks; the exact result is
  * (sum + bias) * multiplier * 2^(shift - 31) + zero_point, clamped. */
 struct tr_output {
     const struct tr_channel *quick;
@@ -47,6 +49,7 @@ struct tr_output {
     int16_t zero_point;
     int8_t minimum, maximum;
     const struct tr_direct *direct;
+    bool common; /* not read by tr_finish_pixels and tr_finish_run: fully connected layers only */
 };
 
 int8_t tr_output_exact(const struct tr_output *to, uint32_t channel, int32_t sum);
@@ -79,14 +82,10 @@ static inline int8_t tr_output_direct(const struct tr_direct *by, int32_t sum)
 }
 #endif
 
-static inline int8_t tr_output(const struct tr_output *to, uint32_t channel, int32_t sum)
+/* By one channel's constants, or a layer's; `sum` goes to tr_output_exact as it is. */
+static inline int8_t tr_output_quick(const struct tr_output *to, const struct tr_channel *quick, uint32_t channel,
+                                     int32_t sum)
 {
-#if defined(__ARM_FEATURE_DSP)
-    if (to->direct != 0) {
-        return tr_output_direct(to->direct + channel, sum);
-    }
-#endif
-    const struct tr_channel *quick = to->quick + channel;
     if (sum < quick->low) {
         return to->minimum;
     }
@@ -99,6 +98,28 @@ static inline int8_t tr_output(const struct tr_output *to, uint32_t channel, int
     }
     return (int8_t)(q >> 24);
 }
+
+/* sum + bias, modulo 2^32. */
+static inline int32_t tr_output_biased(const struct tr_output *to, uint32_t channel, int32_t sum)
+{
+    return (int32_t)((uint32_t)sum + (uint32_t)to->bias[channel]);
+}
+
+static inline int8_t tr_output(const struct tr_output *to, uint32_t channel, int32_t sum)
+{
+#if defined(__ARM_FEATURE_DSP)
+    if (to->direct != 0) {
+        return tr_output_direct(to->direct + channel, sum);
+    }
+#endif
+    if (to->common) {
+        return tr_output_quick(to, to->quick, channel, tr_output_biased(to, channel, sum));
+    }
+    return tr_output_quick(to, to->quick + channel, channel, sum);
+}
+
+/* `count` channels from `channel` on of one pixel: `sums` [count][2], of which the first are read. */
+void tr_finish_units(const struct tr_output *to, uint32_t channel, uint32_t count, const int32_t *sums, int8_t *output);
 
 /* All channels of two pixels: `sums` [channels][2]. In assembly where there is a file for the core, as the next. */
 void tr_finish_pixels(const struct tr_output *to, uint32_t channels, const int32_t *sums, int8_t *first,
