@@ -21,10 +21,11 @@ from edge_tr.ir.params import (
     RequantizeParams,
     SoftmaxParams,
 )
+from edge_tr.lower.direct import Direct
 from edge_tr.lower.generated import Code, Function
-from edge_tr.lower.kernels import FoursKernel, ListKernel, TableKernel
+from edge_tr.lower.kernels import DualKernel, FoursKernel, ListKernel, TableKernel
 from edge_tr.lower.program import Layer, Program
-from edge_tr.lower.quick import digit_words
+from edge_tr.lower.quick import Quick, digit_words
 
 Initialisers = dict[str, str]
 """Field of the C struct -> initialiser."""
@@ -74,10 +75,20 @@ class LayerCode:
         return self.code is not None and isinstance(self.layer.params, DepthwiseParams)
 
     def quick_rows(self) -> list[str]:
-        """Initialisers of struct tr_channel, as calls of the macro TR_CHANNEL."""
-        quick = self.layer.dot.quick
+        """Initialisers of struct tr_channel, as calls of the macro TR_CHANNEL; none if `direct_rows` has any."""
+        quick = self.layer.dot.requant
+        if not isinstance(quick, Quick):
+            return []
         columns = (quick.low, quick.high, quick.factor, quick.offset, quick.near)
         return [_channel(*(int(value) for value in row)) for row in zip(*columns)]
+
+    def direct_rows(self) -> list[str]:
+        """Initialisers of struct tr_direct."""
+        direct = self.layer.dot.requant
+        if not isinstance(direct, Direct):
+            return []
+        rows = zip(direct.bias, direct.multiplier, direct.shift)
+        return [f"{{{', '.join(integer(int(value)) for value in row)}}}" for row in rows]
 
 
 def _channel(low: int, high: int, factor: int, offset: int, near: int) -> str:
@@ -120,13 +131,13 @@ def _arrays(layer: Layer) -> tuple[tuple[str, str, np.ndarray], ...]:
         return (("int32_t", f"{layer.name}_exponential", softmax_exponentials(layer.params)),)
     if layer.shares is not None:
         return tuple(("int32_t", f"{layer.name}_{n}", getattr(layer.shares, n)) for n in ("first", "second"))
-    if layer.dot is None:
+    if layer.dot is None or isinstance(layer.dot.requant, Direct):
         return ()
-    requant = layer.params.requant
+    requant, channels = layer.params.requant, 1 if layer.dot.requant.common else None
     return (
         ("int32_t", f"{layer.name}_bias", (layer.dot.bias & 0xFFFFFFFF).astype(np.uint32).view(np.int32)),
-        ("int32_t", f"{layer.name}_multiplier", requant.multiplier),
-        ("int8_t", f"{layer.name}_shift", requant.shift),
+        ("int32_t", f"{layer.name}_multiplier", requant.multiplier[:channels]),
+        ("int8_t", f"{layer.name}_shift", requant.shift[:channels]),
     )
 
 
@@ -244,7 +255,10 @@ def _affine(params: MeanParams | RequantizeParams) -> Initialisers:
 def _output(layer: Layer) -> str:
     params, name = layer.params, layer.name
     low, high = params.activation
-    arrays = ", ".join(f".{array} = {name}_{array}" for array in ("quick", "bias", "multiplier", "shift"))
+    direct = isinstance(layer.dot.requant, Direct)
+    needed = ("direct",) if direct else ("quick", "bias", "multiplier", "shift")
+    arrays = ", ".join(f".{array} = {name}_{array}" for array in needed)
+    arrays += ", .common = true" if not direct and layer.dot.requant.common else ""
     return f"{{{arrays}, .zero_point = {params.output_zero_point}, .minimum = {low}, .maximum = {high}}}"
 
 
@@ -271,7 +285,7 @@ def _convolution(layer: Layer, function: str, shapes: Initialisers, window: str)
     shapes, kernel = shapes | {"window": window}, layer.dot.kernel
     if isinstance(kernel, TableKernel):
         return "tr_convolution", function, shapes | _table_dot(layer)
-    if isinstance(kernel, (ListKernel, FoursKernel)):
+    if isinstance(kernel, (ListKernel, FoursKernel, DualKernel)):
         fields = {"pixels": _pixels(layer, shapes), "table": f"{layer.name}_table", "to": _output(layer)}
         rows = isinstance(layer.params, FullyConnectedParams)
         return "tr_tiles", f"{'tr_fully_connected' if rows else function}_{kernel.name}", fields

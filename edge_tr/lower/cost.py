@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edge_tr.ir.params import DepthwiseParams, DotParams, FullyConnectedParams
+from edge_tr.lower import direct
 from edge_tr.lower.generated import Code, plane_shape
 from edge_tr.lower.lists import PIXELS, Lists
 from edge_tr.lower.machines import MACHINES
@@ -16,6 +17,11 @@ from edge_tr.lower.straightline import Flush, Load
 
 CHANNEL_BYTES = 20 + 4 + 4 + 1  # four more without multiplication
 """struct tr_channel, bias, multiplier, shift."""
+DUAL_PAIR, DUAL_ROW, DUAL_PLANE = 48, 45, 100
+"""Cycles of two outputs of depthwise 3x3 windows by dual multiply-accumulates, requantised by `lower.direct`; of a row
+of them and its gathering; and of a plane."""
+DIRECT_OUTPUT = 11
+"""Cycles of requantising and storing one activation by `lower.direct`."""
 
 
 @dataclass(frozen=True)
@@ -28,29 +34,43 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Work:
-    """Sizes that costs are made of: output positions, rows of weights, weights a row, terms in all, and
-    patches gathered (one a position, in a depthwise layer one a position and input channel)."""
+    """Sizes that costs are made of: output positions, rows of weights, weights a row, terms in all,
+    patches gathered (one a position, in a depthwise layer one a position and input channel), whether
+    `lower.direct` requantises, and else whether one set of constants does."""
 
     positions: int
     rows: int
     depth: int
     terms: int
     patches: int
+    direct: bool = False
+    common: bool = False
 
     @property
     def macs(self) -> int:
         """Multiplications of the layer as an int8 dot product."""
         return self.positions * self.rows * self.depth
 
+    @property
+    def channel_bytes(self) -> int:
+        """Flash of what requantisation reads."""
+        if self.common:
+            return 4 * self.rows + CHANNEL_BYTES
+        return self.rows * (direct.BYTES if self.direct else CHANNEL_BYTES)
+
+    def requantising(self, cost: Costs) -> float:
+        """Cycles of requantising all activations."""
+        return self.positions * self.rows * (DIRECT_OUTPUT if self.direct else cost.output)
+
     @classmethod
-    def of(cls, params: DotParams, terms: int) -> Work:
+    def of(cls, params: DotParams, terms: int, one_product: bool = False, common: bool = False) -> Work:
         rows, depth = params.weights.shape
         if isinstance(params, FullyConnectedParams):
-            return cls(params.rows, rows, depth, terms, params.rows)
+            return cls(params.rows, rows, depth, terms, params.rows, one_product, common)
         height, width, _ = params.output_shape
         positions = height * width
         patches = positions * params.input_shape[2] if isinstance(params, DepthwiseParams) else positions
-        return cls(positions, rows, depth, terms, patches)
+        return cls(positions, rows, depth, terms, patches, one_product)
 
 
 @dataclass(frozen=True)
@@ -80,15 +100,15 @@ class Costs:
 
 COSTS = {
     "c": Costs(8, 5, 4, 2, 10, 1, 12, 30, 1, 4, 8, 6, 12, 24, 2, 10, 4, 4, 30),
-    "armv6-m": Costs(30, 16, 15, 8, 45, 7.5, 90, 150, 8.8, 20, 40, 15.2, 60, 75, 5.6, 60, 2.1, 2, 22),
+    "armv6-m": Costs(30, 16, 15, 8, 45, 7.5, 90, 150, 8.8, 20, 40, 15.2, 60, 75, 5.2, 60, 2.1, 2, 22),
     "armv6-m-mul32": Costs(
-        61, 16, 15, 8, 45, 7.5, 90, 150, 39.8, 144, 288, 15.2, 60, 75, 5.6, 60, 2.1, 2, 22
+        61, 16, 15, 8, 45, 7.5, 90, 150, 39.8, 144, 288, 15.2, 60, 75, 5.2, 60, 2.1, 2, 22
     ),  # multiplication in 32 cycles
     "armv7-m": Costs(20, 11, 9, 5, 30, 6, 60, 90, 5, 16.2, 32.4, 14.5, 50, 55, 5.6, 40, 4, 4, 26),
     "armv7e-m": Costs(20, 11, 9, 5, 30, 6, 60, 90, 5, 6.7, 9.8, 14.5, 50, 55, 5.6, 40, 4, 4, 26),
-    "rv32": Costs(32, 14, 13, 7, 40, 8, 65, 110, 9, 24, 48, 17, 65, 65, 6.6, 50, 4, 2.5, 30),
+    "rv32": Costs(32, 14, 13, 7, 40, 8, 65, 110, 9, 24, 48, 17, 65, 65, 6, 50, 4, 2.5, 30),
     "rv32e": Costs(
-        42, 14, 13, 7, 40, 8, 65, 110, 46, 560, 1120, 17, 65, 65, 6.6, 50, 4, 2.5, 30
+        42, 14, 13, 7, 40, 8, 65, 110, 46, 560, 1120, 17, 65, 65, 6, 50, 4, 2.5, 30
     ),  # multiplications are calls
 }
 
@@ -103,21 +123,20 @@ def estimate_table(work: Work, kernel: str, table_bytes: int, planes: int, isa: 
         "term-pairs": work.positions * work.terms * cost.pair_term + elements * cost.encode,
         "int8": outputs * work.depth * cost.mac,
     }[kernel]
-    cycles = inner + elements * cost.gather + outputs * (cost.row + cost.output)
-    return Estimate(round(cycles), table_bytes + work.rows * CHANNEL_BYTES)
+    cycles = inner + elements * cost.gather + outputs * cost.row + work.requantising(cost)
+    return Estimate(round(cycles), table_bytes + work.channel_bytes)
 
 
 def estimate_lists(work: Work, lists: Lists, table_bytes: int, isa: str, pixels: bool) -> Estimate:
     """A layer of byte lists, read for eight `pixels` at once or for one row of bytes."""
     cost = COSTS[isa]
-    outputs = work.positions * work.rows
     if pixels:
         tiles = -(-work.positions // PIXELS)
         reading = lists.terms * cost.list_term + lists.runs * cost.list_run + lists.flushes * cost.list_flush
         run = tiles * (reading + PIXELS // 2 * work.depth * cost.pack + work.rows * cost.row)
     else:
         run = work.positions * (lists.terms * cost.byte_term + lists.runs * cost.list_run + work.rows * cost.row)
-    return Estimate(round(run + outputs * cost.output), table_bytes + work.rows * CHANNEL_BYTES)
+    return Estimate(round(run + work.requantising(cost)), table_bytes + work.channel_bytes)
 
 
 def estimate_fours(work: Work, params: DotParams, table_bytes: int, isa: str) -> Estimate:
@@ -131,7 +150,19 @@ def estimate_fours(work: Work, params: DotParams, table_bytes: int, isa: str) ->
     else:
         tiles = (work.positions + 1) // 2
         run = tiles * (blocks * (depth * cost.four_pairs + cost.row) + 2 * depth * cost.gather)
-    return Estimate(round(run + outputs * cost.output), table_bytes + work.rows * CHANNEL_BYTES)
+    return Estimate(round(run + work.requantising(cost)), table_bytes + work.channel_bytes)
+
+
+def estimate_dual(work: Work, params: DepthwiseParams, table_bytes: int, isa: str) -> Estimate:
+    """A depthwise layer of 3x3 windows on planes of two channels."""
+    cost = COSTS[isa]
+    height, width, channels = params.input_shape
+    rows, columns, _ = params.output_shape
+    if work.direct:
+        run = channels * (rows * ((columns + 1) // 2 * DUAL_PAIR + DUAL_ROW) + DUAL_PLANE)
+    else:
+        run = work.macs * 2 * cost.mac + work.requantising(cost)
+    return Estimate(round(run + height * width * channels * cost.pack / 2), table_bytes + work.channel_bytes)
 
 
 def estimate_code(work: Work, params: DotParams, code: Code) -> Estimate:
@@ -140,7 +171,6 @@ def estimate_code(work: Work, params: DotParams, code: Code) -> Estimate:
     programs = [function.program for function in code.functions if function is not None]
     operations = [op for program in programs for tile in program.tiles for op in tile.code]
     body = sum(map(machine.cost, operations))
-    outputs = work.positions * work.rows
     if isinstance(params, DepthwiseParams):
         height, width, _ = params.output_shape
         windows = (height + 1) // 2 * width
@@ -152,8 +182,8 @@ def estimate_code(work: Work, params: DotParams, code: Code) -> Estimate:
         packed = pairs * work.depth
         run = pairs * (body + cost.call)
     flash = sum(_bytes(op, cost) for op in operations) + 16 * len(programs)
-    cycles = run + packed * cost.pack + outputs * cost.output
-    return Estimate(round(cycles), round(flash) + work.rows * CHANNEL_BYTES)
+    cycles = run + packed * cost.pack + work.requantising(cost)
+    return Estimate(round(cycles), round(flash) + work.channel_bytes)
 
 
 def _bytes(op: object, cost: Costs) -> float:

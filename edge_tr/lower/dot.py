@@ -9,12 +9,31 @@ import numpy as np
 from edge_tr.formats import term_table
 from edge_tr.ir.params import ConvParams, DotParams
 from edge_tr.lower.budget import TrSetting
-from edge_tr.lower.cost import Estimate, Work, estimate_code, estimate_fours, estimate_lists, estimate_table
+from edge_tr.lower.cost import (
+    Estimate,
+    Work,
+    estimate_code,
+    estimate_dual,
+    estimate_fours,
+    estimate_lists,
+    estimate_table,
+)
+from edge_tr.lower.direct import Direct, direct
 from edge_tr.lower.generated import Code, generate, largest_held
-from edge_tr.lower.kernels import CodeKernel, FoursKernel, Kernel, KernelChoice, ListKernel, TableKernel, allowed
+from edge_tr.lower.kernels import (
+    CodeKernel,
+    DualKernel,
+    FoursKernel,
+    Kernel,
+    KernelChoice,
+    ListKernel,
+    TableKernel,
+    allowed,
+)
 from edge_tr.lower.lists import PIXELS, encode_lists
-from edge_tr.lower.quick import Quick, quick
-from edge_tr.lower.tables import fours_table, list_table
+from edge_tr.lower.machines import DIRECT
+from edge_tr.lower.quick import Quick, common, quick
+from edge_tr.lower.tables import fours_table, int8_table, list_table
 from edge_tr.tr.reveal import Revealed, reveal, truncate_data
 
 
@@ -27,7 +46,7 @@ class DotProduct:
     kernel: Kernel
     body: bytes | Code  # the weight table, or the generated code
     bias: np.ndarray  # int64 [rows]: what a sum lacks
-    quick: Quick
+    requant: Quick | Direct
     macs: int
     terms: int
     data_terms: np.ndarray | None  # int16 [511], index x - zero_point + 255; None: all terms
@@ -56,11 +75,15 @@ def candidates(
 
 
 def _with_kernel(kernel: Kernel, params: DotParams, revealed: Revealed, setting: TrSetting, isa: str) -> DotProduct:
-    work = Work.of(params, int(revealed.counts.sum()))
     cut = setting.data_terms is not None
     bias = params.bias.astype(np.int64)
     if not isinstance(kernel, TableKernel) and not cut:  # these read activations as they are
         bias = bias - params.input_zero_point * revealed.values.sum(axis=1, dtype=np.int64)
+    one_product = direct(params, bias) if isa in DIRECT else None
+    requant = one_product or common(params, bias) or quick(params, bias)
+    work = Work.of(
+        params, int(revealed.counts.sum()), one_product is not None, isinstance(requant, Quick) and requant.common
+    )
     body: bytes | Code
     if isinstance(kernel, CodeKernel):
         body = generate(params, revealed, cut, isa)
@@ -74,6 +97,9 @@ def _with_kernel(kernel: Kernel, params: DotParams, revealed: Revealed, setting:
     elif isinstance(kernel, FoursKernel):
         body, scratch = term_table.encode(fours_table(revealed, setting)), kernel.scratch_bytes(params)
         estimate = estimate_fours(work, params, len(body), isa)
+    elif isinstance(kernel, DualKernel):
+        body, scratch = term_table.encode(int8_table(revealed, setting)), kernel.scratch_bytes(params)
+        estimate = estimate_dual(work, params, len(body), isa)
     else:
         table = kernel.table(revealed, setting)
         body, scratch = term_table.encode(table), kernel.scratch_bytes(table.depth, table.planes)
@@ -84,7 +110,7 @@ def _with_kernel(kernel: Kernel, params: DotParams, revealed: Revealed, setting:
         kernel=kernel,
         body=body,
         bias=bias,
-        quick=quick(params, bias),
+        requant=requant,
         macs=work.macs,
         terms=work.terms,
         data_terms=truncate_data(setting.data_terms) if cut else None,

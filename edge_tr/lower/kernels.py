@@ -80,7 +80,28 @@ class FoursKernel:
         return 8 * pairs + 32 * -(-rows // 4) if isinstance(params, ConvParams) else 4 * pairs
 
 
-Kernel = TableKernel | CodeKernel | ListKernel | FoursKernel
+@dataclass(frozen=True)
+class DualKernel:
+    """int8 weights of depthwise 3x3 windows, multiplied with planes of two channels."""
+
+    name: str
+    doc: str
+
+    def takes(self, params: DotParams, revealed: Revealed, setting: TrSetting) -> bool:
+        if not isinstance(params, DepthwiseParams):
+            return False
+        windows = params.kernel == (3, 3) and params.dilation == (1, 1) and params.stride in ((1, 1), (2, 2))
+        return windows and 2 <= params.input_shape[2] == params.output_shape[2]
+
+    @staticmethod
+    def scratch_bytes(params: DepthwiseParams) -> int:
+        """Two planes of words of two activations, an even number of windows a row (tr_dual.c)."""
+        height, width, _ = params.output_shape
+        pitch = ((width + width % 2 - 1) * params.stride[1] + 4) // 2
+        return 8 * ((height - 1) * params.stride[0] + 3) * pitch
+
+
+Kernel = TableKernel | CodeKernel | ListKernel | FoursKernel | DualKernel
 
 
 def _fits_offsets(revealed: Revealed, setting: TrSetting) -> bool:
@@ -109,6 +130,7 @@ KERNELS: tuple[Kernel, ...] = (
         lambda depth, planes: 2 * (depth + depth % 2) + 4 * depth,
     ),
     FoursKernel("fours", "int8 multiplication, four rows at a time"),
+    DualKernel("dual", "int8 multiplication of depthwise windows, two channels' planes at a time"),
     TableKernel(
         "int8",
         "the int8 multiply baseline",

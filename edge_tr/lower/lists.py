@@ -25,6 +25,8 @@ PIXELS = 8
 """That one reading of a convolution's lists serves; words of two, so four words an element."""
 MOST = 255
 """Elements a run can name on either side."""
+FEW = 6
+"""Terms that cost less twice, in the run of the exponent below, than a run of their own (one pixel; Armv6-M, RV32)."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,8 @@ class _Run:
 
 def encode_lists(terms: TermArrays, rows: int, largest: int | None) -> Lists:
     """Lists of all rows; `largest` is the largest |x| in a 16-bit lane, None for 32-bit accumulators."""
+    if largest is None:
+        terms = _folded(terms)
     order = np.lexsort((terms.element, -terms.exponent.astype(np.int64), terms.row))
     row, element, exponent, sign = (column[order] for column in terms)
     ends = np.searchsorted(row, np.arange(rows + 1))
@@ -76,6 +80,20 @@ def encode_lists(terms: TermArrays, rows: int, largest: int | None) -> Lists:
         flushes += sum(run.flush for run in mine)
     starts = np.concatenate([[0], np.cumsum([len(data) for data in encoded])])
     return Lists(starts, np.frombuffer(b"".join(encoded), np.uint8), len(row), runs, flushes)
+
+
+def _folded(terms: TermArrays) -> TermArrays:
+    """The same sums with few terms of an exponent, in one row and block, as twice as many of the exponent below if
+    that has a run anyway: 32-bit accumulators do not mind."""
+    place = terms.row.astype(np.int64) * (1 + terms.element.max(initial=0) // BLOCK) + terms.element // BLOCK
+    for power in range(int(terms.exponent.max(initial=0)), 0, -1):
+        at, below = terms.exponent == power, terms.exponent == power - 1
+        counts = np.bincount(place[at], minlength=int(place.max(initial=0)) + 1)
+        moved = at & (counts[place] <= FEW) & np.isin(place, place[below])
+        lower = terms._replace(exponent=np.where(moved, terms.exponent - 1, terms.exponent))
+        terms = TermArrays(*(np.concatenate([column, column[moved]]) for column in lower))
+        place = np.concatenate([place, place[moved]])
+    return terms
 
 
 def _row(element: np.ndarray, exponent: np.ndarray, sign: np.ndarray, limit: int | None) -> list[_Run]:
@@ -115,7 +133,8 @@ def _pieces(power: int, element: np.ndarray, sign: np.ndarray, most: int) -> Ite
 
 
 def interpret_lists(lists: Lists, row: int, x: np.ndarray) -> np.ndarray:
-    """int64 [pixels]: a row's sums for x, int [depth, pixels], in 16-bit lanes; the C code's mirror."""
+    """int64 [pixels]: a row's sums for x, int [depth, pixels], in 16-bit lanes, or 32-bit ones for one pixel; the C
+    code's mirror."""
     data, at = lists.words, int(lists.starts[row])
     accumulators, sums = np.zeros(x.shape[1], np.int64), np.zeros(x.shape[1], np.int64)
     while True:
@@ -126,7 +145,7 @@ def interpret_lists(lists: Lists, row: int, x: np.ndarray) -> np.ndarray:
             accumulators += sign * x[run["block"] * BLOCK + data[at : at + count].astype(np.int64)].sum(axis=0)
             at += count
         if run["flush"]:
-            sums = (sums + accumulators.astype(np.int16)) << run["shift"]
+            sums = (sums + accumulators.astype(np.int16 if x.shape[1] > 1 else np.int32)) << run["shift"]
             accumulators[:] = 0
         if run["last"]:
             return sums

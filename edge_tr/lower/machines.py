@@ -32,6 +32,9 @@ MACHINES["armv6-m-mul32"] = MACHINES["armv6-m"]  # the same code on a core that 
 MACHINES["armv7e-m"] = MACHINES["armv7-m"]  # the same code; costs differ, since it multiplies in pairs
 MACHINES["rv32e"] = MACHINES["rv32"]  # the same code; costs differ, since it cannot multiply
 
+DIRECT = {"armv7e-m"}
+"""Instruction sets with SMMLAR: requantisation by `lower.direct` where a layer allows it."""
+
 ISA_OF_CORE = {
     "host": "c",
     "cortex-m0": "armv6-m",

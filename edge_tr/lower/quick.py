@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from edge_tr.ir.params import DotParams
+from edge_tr.ir.params import DotParams, FullyConnectedParams, Requant
 from edge_tr.tr.requant import multiply_by_quantized_multiplier
 
 FRACTION = 24
@@ -31,7 +31,8 @@ SHIFTS = 6
 
 @dataclass(frozen=True)
 class Quick:
-    """Constants per channel, int32 [channels] but for `near`, uint32. `sum` is a dot product without bias.
+    """Constants per channel, int32 [channels] but for `near`, uint32. `sum` is a dot product without bias; where
+    `common`, one channel's constants serve all of the layer and `sum` is a dot product with its bias.
 
     sum < low gives the activation's minimum, sum > high its maximum; else with
     q = sum * factor + offset (modulo 2^32) the result is q >> FRACTION, unless
@@ -43,6 +44,19 @@ class Quick:
     factor: np.ndarray
     offset: np.ndarray
     near: np.ndarray
+    common: bool = False
+
+
+def common(params: DotParams, bias: np.ndarray) -> Quick | None:
+    """One set of constants for all channels of a fully connected layer with one scale; else None."""
+    requant = params.requant
+    same = len(set(zip(requant.multiplier.tolist(), requant.shift.tolist()))) == 1
+    if not isinstance(params, FullyConnectedParams) or not same or _may_wrap(params, bias).any():
+        return None
+    first = Requant(requant.multiplier[:1], requant.shift[:1], requant.real[:1])
+    none = np.zeros(1, np.int64)
+    one = replace(params, units=1, weights=np.ones((1, 1), np.int8), bias=none.astype(np.int32), requant=first)
+    return replace(quick(one, none), common=True)
 
 
 def quick(params: DotParams, bias: np.ndarray) -> Quick:

@@ -1,9 +1,11 @@
 /* From a dot product to an int8 activation: TFLite's requantisation, exact, in one 32-bit
- * multiplication for all but a few sums, or a few shifts and additions where the core cannot multiply. How the constants are made and why it is exact:
- * edge_tr/lower/quick.py. */
+ * multiplication for all but a few sums, or a few shifts and additions where the core cannot multiply. How the
+ * constants are made and why it is exact: edge_tr/lower/quick.py. On Armv7E-M in one long multiplication where a
+ * layer allows it: edge_tr/lower/direct.py. */
 #ifndef TR_OUTPUT_H
 #define TR_OUTPUT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #if defined(__riscv) && !defined(__riscv_mul)
@@ -30,7 +32,14 @@ struct tr_channel {
 #define TR_CHANNEL(low, high, factor, offset, near, added, taken) {low, high, offset, near, factor}
 #endif
 
-/* One layer's requantisation. `bias` [channels] is what a sum lacks; the exact result is
+/* Armv7E-M, an activation of all int8 above a zero point of -128: with h the rounded high word of
+ * (2 * sum + bias) * multiplier the result is (h - (255 << shift)) >> shift >> 1, clamped to int8. */
+struct tr_direct {
+    int32_t bias, multiplier, shift;
+};
+
+/* One layer's requantisation: by `direct`, or if that is null by the others, of which `common` layers
+ * hold one for all channels, `bias` excepted, for sums that it is added to. `bias` [channels] is what a sum lacks; the exact result is
  * (sum + bias) * multiplier * 2^(shift - 31) + zero_point, clamped. */
 struct tr_output {
     const struct tr_channel *quick;
@@ -39,6 +48,8 @@ struct tr_output {
     const int8_t *shift;
     int16_t zero_point;
     int8_t minimum, maximum;
+    const struct tr_direct *direct;
+    bool common; /* not read by tr_finish_pixels and tr_finish_run: fully connected layers only */
 };
 
 int8_t tr_output_exact(const struct tr_output *to, uint32_t channel, int32_t sum);
@@ -62,9 +73,19 @@ static inline uint32_t tr_output_scaled(const struct tr_channel *quick, uint32_t
 #endif
 }
 
-static inline int8_t tr_output(const struct tr_output *to, uint32_t channel, int32_t sum)
+#if defined(__ARM_FEATURE_DSP)
+static inline int8_t tr_output_direct(const struct tr_direct *by, int32_t sum)
 {
-    const struct tr_channel *quick = to->quick + channel;
+    int32_t high = (int32_t)(((int64_t)(2 * sum + by->bias) * by->multiplier + (INT64_C(1) << 31)) >> 32);
+    int32_t result = (high - (255 << by->shift)) >> by->shift >> 1;
+    return (int8_t)(result < INT8_MIN ? INT8_MIN : result > INT8_MAX ? INT8_MAX : result);
+}
+#endif
+
+/* By one channel's constants, or a layer's; `sum` goes to tr_output_exact as it is. */
+static inline int8_t tr_output_quick(const struct tr_output *to, const struct tr_channel *quick, uint32_t channel,
+                                     int32_t sum)
+{
     if (sum < quick->low) {
         return to->minimum;
     }
@@ -77,6 +98,28 @@ static inline int8_t tr_output(const struct tr_output *to, uint32_t channel, int
     }
     return (int8_t)(q >> 24);
 }
+
+/* sum + bias, modulo 2^32. */
+static inline int32_t tr_output_biased(const struct tr_output *to, uint32_t channel, int32_t sum)
+{
+    return (int32_t)((uint32_t)sum + (uint32_t)to->bias[channel]);
+}
+
+static inline int8_t tr_output(const struct tr_output *to, uint32_t channel, int32_t sum)
+{
+#if defined(__ARM_FEATURE_DSP)
+    if (to->direct != 0) {
+        return tr_output_direct(to->direct + channel, sum);
+    }
+#endif
+    if (to->common) {
+        return tr_output_quick(to, to->quick, channel, tr_output_biased(to, channel, sum));
+    }
+    return tr_output_quick(to, to->quick + channel, channel, sum);
+}
+
+/* `count` channels from `channel` on of one pixel: `sums` [count][2], of which the first are read. */
+void tr_finish_units(const struct tr_output *to, uint32_t channel, uint32_t count, const int32_t *sums, int8_t *output);
 
 /* All channels of two pixels: `sums` [channels][2]. In assembly where there is a file for the core, as the next. */
 void tr_finish_pixels(const struct tr_output *to, uint32_t channels, const int32_t *sums, int8_t *first,

@@ -43,6 +43,15 @@ static inline void tr_gather_run(const struct tr_pixels *pixels, const int8_t *f
 {
     int32_t *end = words + count * step;
     if (first != 0 && second != 0 && pixels->data_terms == 0) {
+        for (; count >= 4u; count -= 4u) {
+            words[0] = tr_packed(first[0], second[0]);
+            words[step] = tr_packed(first[1], second[1]);
+            words[2u * step] = tr_packed(first[2], second[2]);
+            words[3u * step] = tr_packed(first[3], second[3]);
+            first += 4;
+            second += 4;
+            words += 4u * step;
+        }
         for (; words < end; words += step) {
             *words = tr_packed(*first++, *second++);
         }

@@ -4,6 +4,7 @@
 
 #define MINIMUM 18
 #define MAXIMUM 19
+#define DIRECT 20
 #define RUN_COUNT 16
 #define RUN_ROWS 20
 #define RUN_SUM_SKIP 24
@@ -22,6 +23,11 @@
 tr_finish_pixels:
     push {r1, r4-r11, lr}
     ldr r12, [sp, #40]
+#if defined(__ARM_FEATURE_DSP)
+    ldr lr, [r0, #DIRECT]
+    cmp lr, #0
+    bne .Ldirect_pixels
+#endif
     mov lr, r0
     ldr r0, [r0]
 .Lchannel:
@@ -76,6 +82,52 @@ tr_finish_pixels:
     pop {r0-r3, r12, lr}
     b .Lstore_\which
     .endr
+
+#if defined(__ARM_FEATURE_DSP)
+
+/* Two sums of one channel, requantised; r5 bias, r6 multiplier, r7 shift, r4 -255, r10 spare. */
+.macro direct a, b
+    lsl r10, r4, r7
+    add \a, r5, \a, lsl #1
+    add \b, r5, \b, lsl #1
+    smmlar \a, \a, r6, r10
+    smmlar \b, \b, r6, r10
+    asr \a, \a, r7
+    asr \b, \b, r7
+    ssat \a, #8, \a, asr #1
+    ssat \b, #8, \b, asr #1
+.endm
+
+.macro channel
+    ldmia lr!, {r5-r7}
+    ldrd r8, r9, [r2], #8
+    direct r8, r9
+    strb r8, [r3], #1
+    strb r9, [r12], #1
+.endm
+
+/* lr constants, r1 channels left, r2 sums, r3 and r12 outputs; r8, r9 sums */
+.Ldirect_pixels:
+    mvn r4, #254
+    ands r0, r1, #3
+    beq 2f
+1:
+    channel
+    subs r0, r0, #1
+    bne 1b
+2:
+    lsrs r1, r1, #2
+    beq 4f
+3:
+    .rept 4
+    channel
+    .endr
+    subs r1, r1, #1
+    bne 3b
+4:
+    pop {r1, r4-r11, pc}
+
+#endif
     .size tr_finish_pixels, . - tr_finish_pixels
 
 /* void tr_finish_run(to, channel, run)
@@ -89,6 +141,11 @@ tr_finish_pixels:
 tr_finish_run:
     ldr r3, [r2, #RUN_ROWS]
     push {r1-r11, lr}
+#if defined(__ARM_FEATURE_DSP)
+    ldr lr, [r0, #DIRECT]
+    cmp lr, #0
+    bne .Ldirect_run
+#endif
     mov lr, r0
     ldr r0, [r0]
     add r1, r1, r1, lsl #2
@@ -139,6 +196,51 @@ tr_finish_run:
     mov r12, r0
     pop {r0-r3, r11, lr}
     b .Lstore
+
+#if defined(__ARM_FEATURE_DSP)
+
+/* lr run, r0 rows left, r1 sums left, r2 sums, r3 their step, r11 output, r12 its step; r8, r9 sums */
+.Ldirect_run:
+    add r1, r1, r1, lsl #1
+    add r0, lr, r1, lsl #2
+    mov lr, r2
+    ldmia r0, {r5-r7}
+    ldr r0, [lr, #RUN_ROWS]
+    ldmia lr, {r2, r3, r11, r12}
+    mvn r4, #254
+1:
+    ldr r1, [lr, #RUN_COUNT]
+    lsrs r1, r1, #1
+    beq 3f
+2:
+    ldr r8, [r2]
+    ldr r9, [r2, r3]
+    add r2, r2, r3, lsl #1
+    direct r8, r9
+    strb r8, [r11]
+    strb r9, [r11, r12]
+    add r11, r11, r12, lsl #1
+    subs r1, r1, #1
+    bne 2b
+3:
+    ldr r1, [lr, #RUN_COUNT]
+    lsls r1, r1, #31
+    beq 4f
+    ldr r8, [r2]
+    add r2, r2, r3
+    mov r9, r8
+    direct r8, r9
+    strb r8, [r11]
+    add r11, r11, r12
+4:
+    subs r0, r0, #1
+    beq .Lend
+    ldrd r8, r9, [lr, #RUN_SUM_SKIP]
+    add r2, r2, r8
+    add r11, r11, r9
+    b 1b
+
+#endif
     .size tr_finish_run, . - tr_finish_run
 
 #endif

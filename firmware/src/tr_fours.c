@@ -6,6 +6,8 @@
 #define TOGETHER 0
 #endif
 
+#define UNITS 16u /* that are requantised together; a multiple of four */
+
 #if !defined(__arm__)
 
 /* What tr_fours_*.S do, portably. */
@@ -41,7 +43,17 @@ __attribute__((noinline)) static void gather(const struct tr_pixels *pixels, con
         for (uint32_t dx = 0u; dx <= last_column; dx += span * window->dilation_x) {
             const int8_t *from = tr_channels_at(pixels, input, corner.y + dy, corner.x + dx);
             if (from != 0 && pixels->data_terms == 0) {
-                for (const int8_t *end = from + run; from < end; from++) {
+                const int8_t *end = from + run;
+                if (jump == 1u) {
+                    for (; end - from >= 4; from += 4) {
+                        patch[0] = from[0];
+                        patch[1] = from[1];
+                        patch[pair] = from[2];
+                        patch[pair + 1u] = from[3];
+                        patch += 2u * pair;
+                    }
+                }
+                for (; from < end; from++) {
                     *patch = *from;
                     patch += jump;
                     jump = pair - jump;
@@ -103,16 +115,28 @@ void tr_fully_connected_fours(const struct tr_tiles *layer, const int8_t *input,
     int16_t *patch = (int16_t *)scratch;
     for (uint32_t row = 0u; row < pixels->input.height; row++) {
         const int8_t *weights = table.words;
-        for (uint32_t i = 0u; i < table.depth; i++) {
+        uint32_t i = 0u;
+        if (pixels->data_terms == 0) {
+            for (; table.depth - i >= 4u; i += 4u) {
+                patch[i] = input[i];
+                patch[i + 1u] = input[i + 1u];
+                patch[i + 2u] = input[i + 2u];
+                patch[i + 3u] = input[i + 3u];
+            }
+        }
+        for (; i < table.depth; i++) {
             patch[i] = (int16_t)tr_held(pixels, input[i]);
         }
-        for (uint32_t unit = 0u; unit < table.rows; unit += 4u) {
-            int32_t sums[8];
-            tr_fours_pixel(weights, patch, pairs, sums);
-            for (uint32_t n = 0u; n < 4u && unit + n < table.rows; n++) {
-                *output++ = tr_output(&layer->to, unit + n, sums[2u * n]);
+        for (uint32_t unit = 0u, count; unit < table.rows; unit += count) {
+            int32_t sums[2u * UNITS];
+            uint32_t left = table.rows - unit;
+            count = left < UNITS ? left : UNITS;
+            for (uint32_t n = 0u; n < count; n += 4u) {
+                tr_fours_pixel(weights, patch, pairs, sums + 2u * n);
+                weights += 8u * pairs;
             }
-            weights += 8u * pairs;
+            tr_finish_units(&layer->to, unit, count, sums, output);
+            output += count;
         }
         input += table.depth;
     }

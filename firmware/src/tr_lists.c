@@ -1,6 +1,7 @@
 #include "tr_lists.h"
 
 #define WORDS (TR_LIST_PIXELS / 2u)
+#define UNITS 16u /* that are requantised together */
 
 #if !defined(__arm__) && !defined(__riscv)
 
@@ -107,8 +108,15 @@ void tr_fully_connected_lists(const struct tr_tiles *layer, const int8_t *input,
     struct tr_table table = tr_table_open(layer->table);
     const uint8_t *runs = table.words;
     for (uint32_t row = 0u; row < layer->pixels.input.height; row++) {
-        for (uint32_t unit = 0u; unit < table.rows; unit++) {
-            *output++ = tr_output(&layer->to, unit, tr_list_bytes(runs + table.starts[unit], input));
+        for (uint32_t unit = 0u, count; unit < table.rows; unit += count) {
+            int32_t sums[2u * UNITS];
+            uint32_t left = table.rows - unit;
+            count = left < UNITS ? left : UNITS;
+            for (uint32_t n = 0u; n < count; n++) {
+                sums[2u * n] = tr_list_bytes(runs + table.starts[unit + n], input);
+            }
+            tr_finish_units(&layer->to, unit, count, sums, output);
+            output += count;
         }
         input += table.depth;
     }

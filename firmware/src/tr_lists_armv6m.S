@@ -136,30 +136,30 @@ tr_list_pixels:
     pop {r4-r7, pc}
     .size tr_list_pixels, . - tr_list_pixels
 
-/* The terms from r0 up to r5, of bytes at r4, into r2. */
+/* The terms from r0 up to r5, of bytes at r4, into r2; r3 spare. The first round begins inside, three instructions
+ * of two bytes a term. */
 .macro bytes op
+    subs r3, r0, r5
+    beq 2f
+    lsls r3, r3, #29
+    lsrs r3, r3, #29
+    subs r0, r0, r3
+    lsls r3, r3, #1
+    mov r12, r3
+    add r3, r12
+    add r3, r12
+    add pc, r3
+    nop
 1:
-    subs r3, r5, r0
-    cmp r3, #8
-    blo 2f
     .irp at, 0, 1, 2, 3, 4, 5, 6, 7
     ldrb r3, [r0, #\at]
     ldrsb r3, [r4, r3]
     \op r2, r2, r3
     .endr
     adds r0, r0, #8
-    b 1b
+    cmp r0, r5
+    bne 1b
 2:
-    cmp r0, r5
-    beq 4f
-3:
-    ldrb r3, [r0]
-    ldrsb r3, [r4, r3]
-    \op r2, r2, r3
-    adds r0, r0, #1
-    cmp r0, r5
-    bne 3b
-4:
 .endm
 
 /* int32_t tr_list_bytes(const uint8_t *runs, const int8_t *x) */

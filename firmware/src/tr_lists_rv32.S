@@ -116,30 +116,32 @@ tr_list_pixels:
     ret
     .size tr_list_pixels, . - tr_list_pixels
 
-/* The terms from a0 up to t2, of bytes at a5, into a2. */
+/* The terms from a0 up to t2, of bytes at a5, into a2; a3 and t0 spare. The first round begins inside, four
+ * instructions of four bytes a term. */
 .macro bytes op
+    beq a0, t2, 2f
+    sub a3, a0, t2
+    andi a3, a3, 7
+    sub a0, a0, a3
+    slli a3, a3, 4
+3:
+    auipc t0, %pcrel_hi(1f)
+    add t0, t0, a3
+    jr %pcrel_lo(3b)(t0)
+    .option push
+    .option norvc
+    .align 2
 1:
-    sub a3, t2, a0
-    li a4, 8
-    bltu a3, a4, 2f
     .irp at, 0, 1, 2, 3, 4, 5, 6, 7
     lbu a3, \at(a0)
     add a3, a3, a5
     lb a3, 0(a3)
     \op a2, a2, a3
     .endr
+    .option pop
     addi a0, a0, 8
-    j 1b
+    bne a0, t2, 1b
 2:
-    beq a0, t2, 4f
-3:
-    lbu a3, 0(a0)
-    add a3, a3, a5
-    lb a3, 0(a3)
-    \op a2, a2, a3
-    addi a0, a0, 1
-    bne a0, t2, 3b
-4:
 .endm
 
 /* int32_t tr_list_bytes(const uint8_t *runs, const int8_t *x) */
@@ -153,8 +155,8 @@ tr_list_bytes:
     lbu a5, 2(a0)
     slli a5, a5, 8
     add a5, a5, a1
-    lbu t0, 3(a0)
-    andi a3, t0, 7
+    lbu a4, 3(a0)
+    andi a3, a4, 7
     sll a2, a2, a3
     lbu t2, 0(a0)
     lbu t1, 1(a0)
@@ -164,9 +166,9 @@ tr_list_bytes:
     bytes add
     mv t2, t1
     bytes sub
-    srli a3, t0, 7
+    srli a3, a4, 7
     beqz a3, .Lbytes
-    srli a3, t0, 4
+    srli a3, a4, 4
     andi a3, a3, 7
     sll a0, a2, a3
     ret

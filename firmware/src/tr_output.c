@@ -4,9 +4,33 @@
 
 int8_t tr_output_exact(const struct tr_output *to, uint32_t channel, int32_t sum)
 {
-    int32_t biased = tr_wrapping_add(sum, to->bias[channel]);
-    int32_t scaled = tr_multiply(biased, to->multiplier[channel], to->shift[channel]);
+    int32_t biased = to->common ? sum : tr_wrapping_add(sum, to->bias[channel]);
+    uint32_t of = to->common ? 0u : channel;
+    int32_t scaled = tr_multiply(biased, to->multiplier[of], to->shift[of]);
     return tr_clamp(tr_wrapping_add(scaled, to->zero_point), to->minimum, to->maximum);
+}
+
+void tr_finish_units(const struct tr_output *to, uint32_t channel, uint32_t count, const int32_t *sums, int8_t *output)
+{
+    uint32_t end = channel + count;
+#if defined(__ARM_FEATURE_DSP)
+    if (to->direct != 0) {
+        for (; channel < end; channel++, sums += 2) {
+            *output++ = tr_output_direct(to->direct + channel, *sums);
+        }
+        return;
+    }
+#endif
+    if (to->common) {
+        const struct tr_channel quick = *to->quick;
+        for (; channel < end; channel++, sums += 2) {
+            *output++ = tr_output_quick(to, &quick, channel, tr_output_biased(to, channel, *sums));
+        }
+        return;
+    }
+    for (; channel < end; channel++, sums += 2) {
+        *output++ = tr_output_quick(to, to->quick + channel, channel, *sums);
+    }
 }
 
 #if !defined(__arm__) && !defined(__riscv)

@@ -13,7 +13,7 @@ from edge_tr.lower.budget import parse as parse_budget
 from edge_tr.lower.kernels import parse_choice
 from edge_tr.lower.program import Program, data_terms, lower
 
-KERNELS = ("pairs", "lists", "planes", "term-pairs", "fours", "int8")
+KERNELS = ("pairs", "lists", "planes", "term-pairs", "fours", "dual", "int8")
 BUDGETS = ("lossless", "g=8,k=4", "g=3,k=2,s=1", "g=16,k=12,s=2")
 WAYS = tuple(itertools.product(KERNELS, BUDGETS))
 
@@ -74,11 +74,20 @@ class Network:
         options |= dict(dilation_h_factor=1, dilation_w_factor=1)
         self._dot("CONV_2D", (channels, *kernel, c), 0, shape, **options)
 
-    def depthwise(self, multiplier: int, kernel: tuple[int, int], dilation: tuple[int, int]) -> None:
+    def depthwise(
+        self,
+        multiplier: int,
+        kernel: tuple[int, int],
+        dilation: tuple[int, int],
+        stride: tuple[int, int] = (1, 1),
+        activation: str = "NONE",
+    ) -> None:
         h, w, c = self.shape
-        options = dict(padding="SAME", stride_h=1, stride_w=1, depth_multiplier=multiplier)
+        options = dict(padding="SAME", stride_h=stride[0], stride_w=stride[1], depth_multiplier=multiplier)
         options |= dict(dilation_h_factor=dilation[0], dilation_w_factor=dilation[1])
-        self._dot("DEPTHWISE_CONV_2D", (1, *kernel, c * multiplier), 3, (h, w, c * multiplier), **options)
+        options |= dict(fused_activation_function=activation)
+        shape = (-(-h // stride[0]), -(-w // stride[1]), c * multiplier)
+        self._dot("DEPTHWISE_CONV_2D", (1, *kernel, c * multiplier), 3, shape, **options)
 
     def branch(self) -> None:
         """x + a rescaled copy of x, so that two tensors are alive at once."""

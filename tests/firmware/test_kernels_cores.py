@@ -7,6 +7,7 @@ import pytest
 
 from edge_tr.ir.graph import Graph
 from edge_tr.ir.tflite import parse
+from edge_tr.lower.direct import Direct
 from tests.firmware.harness_cores import TARGETS, compile_runtime_for, link_model, run_model
 from tests.firmware.harness_models import KERNELS, Network, expected_bytes, lower_with, random_network, samples
 
@@ -59,6 +60,27 @@ def extreme_network(rng: np.random.Generator) -> Graph:
     return parse(net.finish())
 
 
+class Rectified(Extreme):
+    """Zero points of -128, so that every layer behind a RELU is requantised by one product on Cortex-M4."""
+
+    def _zero(self) -> int:
+        return -128
+
+
+def rectified_network(rng: np.random.Generator, width: int = 9) -> Graph:
+    """Odd and even numbers of pixels and of channels; both strides of a 3x3 window."""
+    net = Rectified(rng, (7, width, 3))
+    net.conv(13, (3, 3), (1, 1), "RELU")
+    net.depthwise(1, (3, 3), (1, 1), activation="RELU")
+    net.conv(8, (3, 3), (1, 2), "RELU")
+    net.depthwise(1, (3, 3), (1, 1), (2, 2), "RELU")
+    net.depthwise(2, (3, 3), (1, 1), activation="RELU")
+    net.conv(6, (1, 1), (1, 1), "RELU")
+    net.flatten()
+    net.dense(7)
+    return parse(net.finish())
+
+
 def assert_core_equals_golden(graph: Graph, core: str, way: tuple[str, str], x: np.ndarray, folder, runtimes) -> None:
     program = lower_with(graph, *way, TARGETS[core].isa)
     elf = link_model(TARGETS[core], program, runtimes(core), folder)
@@ -71,6 +93,28 @@ def test_layers_at_the_ends_of_their_ranges(core, kernel, tmp_path, runtimes):
     rng = np.random.default_rng(KERNELS.index(kernel))
     graph = extreme_network(rng)
     assert_core_equals_golden(graph, core, (kernel, "lossless"), samples(graph, rng, 3), tmp_path, runtimes)
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("core", ["cortex-m3", "cortex-m4"])
+def test_layers_behind_a_rectifier(core, kernel, tmp_path, runtimes):
+    rng = np.random.default_rng([3, KERNELS.index(kernel)])
+    graph = rectified_network(rng)
+    assert_core_equals_golden(graph, core, (kernel, "lossless"), samples(graph, rng, 3), tmp_path, runtimes)
+
+
+@pytest.mark.parametrize("budget", ["lossless", "g=4,k=3,s=2"])
+@pytest.mark.parametrize("width", [1, 2, 4, 5, 8])
+def test_depthwise_windows_over_rows_of_every_kind(width, budget, tmp_path, runtimes):
+    rng = np.random.default_rng([4, width])
+    graph = rectified_network(rng, width)
+    assert_core_equals_golden(graph, "cortex-m4", ("dual", budget), samples(graph, rng, 3), tmp_path, runtimes)
+
+
+def test_cortex_m4_requantises_by_one_product_where_it_can():
+    graph = rectified_network(np.random.default_rng(3))
+    layers = lower_with(graph, "pairs", "lossless", "armv7e-m").layers
+    assert all(isinstance(layer.dot.requant, Direct) for layer in layers if layer.dot is not None)
 
 
 @pytest.mark.parametrize("way", [("pairs", "g=8,k=6"), ("lists", "g=16,k=9,s=2"), ("int8", "g=4,k=5")], ids=" ".join)

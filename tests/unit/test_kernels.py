@@ -32,6 +32,10 @@ def conv_of(width: int) -> DotParams:
     return params(graph, graph.ops[0])
 
 
+CONVOLUTIONS = [kernel.name for kernel in KERNELS if kernel.name != "dual"]
+"""Kernels that take a CONV_2D of more than one pixel; the first one no other."""
+
+
 def names_allowed(words: list[str], layer: str, record: DotParams) -> list[str]:
     kernels = allowed(parse_choice(words), layer, record, reveal(record.weights, 8, None), TrSetting())
     return [kernel.name for kernel in kernels]
@@ -39,11 +43,11 @@ def names_allowed(words: list[str], layer: str, record: DotParams) -> list[str]:
 
 def test_without_a_choice_every_kernel_that_takes_a_layer_is_allowed():
     assert parse_choice([]) == KernelChoice(None, {})
-    assert names_allowed([], "conv_2d_0", conv_of(2)) == [kernel.name for kernel in KERNELS]
-    assert names_allowed([], "conv_2d_0", conv_of(1)) == [kernel.name for kernel in KERNELS if kernel.name != "pairs"]
+    assert names_allowed([], "conv_2d_0", conv_of(2)) == CONVOLUTIONS
+    assert names_allowed([], "conv_2d_0", conv_of(1)) == CONVOLUTIONS[1:]
 
 
-@pytest.mark.parametrize("name", [kernel.name for kernel in KERNELS])
+@pytest.mark.parametrize("name", CONVOLUTIONS)
 def test_a_kernel_for_all_layers_and_another_for_one(name):
     words = [name, "conv_2d_3=int8"]
     assert names_allowed(words, "conv_2d_0", conv_of(2)) == [name]
@@ -51,9 +55,8 @@ def test_a_kernel_for_all_layers_and_another_for_one(name):
 
 
 def test_a_kernel_for_all_layers_leaves_out_those_that_it_does_not_take():
-    assert names_allowed(["pairs"], "conv_2d_0", conv_of(1)) == [
-        kernel.name for kernel in KERNELS if kernel.name != "pairs"
-    ]
+    assert names_allowed(["pairs"], "conv_2d_0", conv_of(1)) == CONVOLUTIONS[1:]
+    assert names_allowed(["dual"], "conv_2d_0", conv_of(2)) == CONVOLUTIONS
 
 
 def test_a_kernel_for_one_layer_that_does_not_take_it_is_refused_with_those_that_do():
@@ -73,7 +76,7 @@ def test_the_last_word_counts():
         ("plane", "did you mean planes?"),
         ("term_pairs", "did you mean term-pairs?"),
         ("conv_2d_0=int", "did you mean int8?"),
-        ("xyzzy", "Known: pairs, lists, planes, term-pairs, fours, int8"),
+        ("xyzzy", "Known: pairs, lists, planes, term-pairs, fours, dual, int8"),
         ("", "no kernel is called ''"),
         ("conv_2d_0=", "no kernel is called ''"),
         ("INT8", "Known:"),

@@ -39,8 +39,23 @@ def test_lists_for_one_pixel_are_flushed_once(rows, depth):
     terms = reveal(weights, 8, None).term_arrays()
     lists = encode_lists(terms, rows, None)
     assert lists.flushes == rows
-    assert lists.terms == len(terms.row)
+    assert lists.terms >= len(terms.row)
+    x = np.random.default_rng(1).integers(-128, 128, (depth, 1))
+    for row in range(rows):
+        np.testing.assert_array_equal(interpret_lists(lists, row, x), weights[row].astype(np.int64) @ x)
     assert len(lists.words) == lists.terms + LIST_RUN.size * lists.runs == lists.starts[-1]
+
+
+def test_a_few_terms_get_no_run_of_their_own_for_one_pixel():
+    weights = np.full((1, 64), 3, np.int8)  # 4 - 1 or 2 + 1
+    weights[0, :5] = 64
+    terms = reveal(weights, 8, None).term_arrays()
+    assert encode_lists(terms, 1, None).runs == encode_lists(terms, 1, 256).runs  # nothing below 64 to join
+    weights[0, 5:20] = 32
+    terms = reveal(weights, 8, None).term_arrays()
+    lists = encode_lists(terms, 1, None)
+    assert lists.terms == len(terms.row) + 5
+    assert interpret_lists(lists, 0, np.ones((64, 1), np.int64)).tolist() == [weights.astype(int).sum()]
 
 
 def test_flushes_are_few():

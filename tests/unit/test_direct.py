@@ -1,0 +1,61 @@
+"""Requantisation in one long multiplication equals the reference, for every sum that a channel can see."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from edge_tr.ir.params import params
+from edge_tr.ir.tflite import parse
+from edge_tr.lower.direct import apply, direct
+from tests.unit.test_quick import exact, layer
+
+WHOLE = (-128, 127)
+
+
+def assert_equals_the_reference(record, bias: np.ndarray, channel: int, limit: int) -> None:
+    """Over every sum that a row may reach (thinned to `limit`), and both ends of it."""
+    constants = direct(record, bias)
+    reach = int(np.abs(record.weights[channel].astype(np.int64)).sum()) * 256
+    sums = np.arange(-reach, reach + 1, max(1, 2 * reach // limit), dtype=np.int64)
+    for some in (sums, np.array([-reach, reach]), np.arange(-300, 300) - bias[channel]):
+        assert np.array_equal(apply(constants, some, channel), exact(record, some, int(bias[channel]), channel))
+
+
+@pytest.mark.parametrize("shift", range(-1, -24, -1))
+def test_every_sum_of_seeded_layers(shift):
+    rng = np.random.default_rng(-shift)
+    record = layer(rng, shift, -128, WHOLE, channels=6)
+    record.requant.multiplier[:3] = 1 << 30, (1 << 31) - 1, (1 << 30) + 1
+    for channel in range(6):
+        assert_equals_the_reference(record, record.bias.astype(np.int64), channel, 1 << 20)
+
+
+@pytest.mark.parametrize("name", ["kws_ref_model", "vww_96_int8", "pretrainedResnet_quant", "ad01_int8"])
+def test_the_models_layers_behind_a_relu(name, shared):
+    graph = parse((shared / "models" / f"{name}.tflite").read_bytes())
+    tried = 0
+    for op in graph.ops:
+        record = params(graph, op)
+        if not hasattr(record, "weights"):
+            continue
+        bias = record.bias - record.input_zero_point * record.weights.astype(np.int64).sum(axis=1)
+        if direct(record, bias) is None:
+            continue
+        for channel in range(0, len(bias), max(1, len(bias) // 4)):
+            assert_equals_the_reference(record, bias, channel, 1 << 17)
+            tried += 1
+    assert tried > 10
+
+
+def test_layers_that_need_more_are_left_to_the_other_way():
+    record = layer(np.random.default_rng(0), -7, -128, WHOLE)
+    bias = record.bias.astype(np.int64)
+    assert direct(record, bias) is not None
+    assert direct(replace(record, output_zero_point=-127), bias) is None
+    assert direct(replace(record, activation=(-128, 100)), bias) is None
+    assert direct(record, bias + (1 << 29)) is None
+    assert direct(layer(np.random.default_rng(0), 0, -128, WHOLE), bias) is None
+    assert direct(layer(np.random.default_rng(0), -24, -128, WHOLE), bias) is None
