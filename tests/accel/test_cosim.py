@@ -67,7 +67,8 @@ def dump(core: Core, layer: AccelLayer) -> np.ndarray:
 CASES = [
     *[(name, budget) for name in ("digits_cnn_int8", "kws_ref_model", "mnist_dscnn_int8")
       for budget in ("lossless", "g=8,k=4", "g=8,k=8", "g=8,k=12", "g=8,k=16", "g=8,k=8,s=3")],
-    ("digits_mlp_int8", "lossless"), ("mnist_mlp_784_512_512_10_int8", "lossless"), ("mnist_lenet5_int8", "lossless"), ("ad01_int8", "lossless"),
+    ("digits_mlp_int8", "lossless"),
+    ("mnist_mlp_784_512_512_10_int8", "lossless"), ("mnist_lenet5_int8", "lossless"), ("ad01_int8", "lossless"),
     ("vww_96_int8", "lossless"), ("pretrainedResnet_quant", "lossless"), ("pretrainedResnet_quant", "g=8,k=8"),
 ]  # fmt: skip
 

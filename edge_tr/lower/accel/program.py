@@ -27,6 +27,7 @@ from edge_tr.ir.params import (
 )
 from edge_tr.lower.accel.image import Image
 from edge_tr.lower.accel.layout import COLUMNS, Placed, planar, vector
+from edge_tr.lower.accel.phases import with_phases
 from edge_tr.lower.accel.schedule import (
     Planned,
     add_layer,
@@ -36,6 +37,7 @@ from edge_tr.lower.accel.schedule import (
     sum_layer,
     window_layer,
 )
+from edge_tr.lower.accel.stage import Stage
 from edge_tr.lower.accel.stream import Streamed, resident, streamed
 from edge_tr.lower.budget import Budget, check_names
 from edge_tr.lower.memory import Buffer, plan
@@ -114,21 +116,14 @@ def lower_accel(graph: Graph, budget: Budget) -> AccelProgram:
     revealed = {i: reveal(given[i].weights, s.group, s.terms).values for i, s in settings.items()}
     cut = {i: truncate_data(s.data_terms) for i, s in settings.items() if s.data_terms is not None}
     alive = remove_dead_channels(graph, revealed, cut)
+    layouts = None
     for effort in Effort:
-        program = _Scheduler(alive, revealed, cut, effort).program()
+        scheduler = _Scheduler(alive, revealed, cut, effort)
+        layouts = layouts or scheduler.layouts()
+        program = scheduler.program(layouts)
         if program.fits:
             return program
     raise DoesNotFitError(f"the program needs {program.lacks()}")
-
-
-@dataclass(frozen=True)
-class _Stage:
-    """A layer to schedule, with aliases of its tensors resolved."""
-
-    op: Op
-    record: Params
-    inputs: tuple[int, ...]
-    output: int
 
 
 class Effort(Enum):
@@ -148,7 +143,7 @@ class _Scheduler:
         self.alive, self.graph, self.revealed, self.cut = alive, alive.graph, revealed, cut
         self.image, self.effort = Image(), effort
         self.aliases: dict[int, int] = {}
-        self.stages: list[_Stage] = []
+        self.stages: list[Stage] = []
         self.host: list[SoftmaxParams] = []
         for op in self.graph.ops:
             self._stage(op)
@@ -166,10 +161,20 @@ class _Scheduler:
         if isinstance(record, SoftmaxParams) and op is self.graph.ops[-1]:
             self.host.append(record)
             return
-        self.stages.append(_Stage(op, record, inputs, op.outputs[0]))
+        self.stages.append(Stage(op, record, inputs, op.outputs[0]))
 
-    def program(self) -> AccelProgram:
-        placed = self._placed()
+    def layouts(self) -> dict[int, Placed]:
+        """How each tensor lies in memory, not yet where."""
+        default = {self.source: self._input_layout()} | {s.output: self._output_layout(s) for s in self.stages}
+
+        def cycles(stage: Stage, x: Placed, y: Placed) -> int:
+            return self._engine(Image(), stage, x, x, y).cycles
+
+        return with_phases(self.stages, default, {self.source}, cycles)
+
+    def program(self, layouts: Mapping[int, Placed]) -> AccelProgram:
+        """Everything, for tensors that lie so."""
+        placed = self._placed(layouts)
         source, result = placed[self.source], placed[self.result]
         entry = self.image.command(
             opcode=f.OPCODE.INPUT, tiles=source.words, dst=source.base, zero_point=source.zero_point
@@ -206,8 +211,7 @@ class _Scheduler:
 
     # --- placement ---
 
-    def _placed(self) -> dict[int, Placed]:
-        shapes = {self.source: self._input_layout()} | {s.output: self._output_layout(s) for s in self.stages}
+    def _placed(self, shapes: Mapping[int, Placed]) -> dict[int, Placed]:
         first = {self.source: 0} | {stage.output: i for i, stage in enumerate(self.stages)}
         last = dict(first)
         for i, stage in enumerate(self.stages):
@@ -242,7 +246,7 @@ class _Scheduler:
         phases = strides.pop() if len(strides) == 1 and not dilated else (1, 1)
         return planar(_hwc(tensor), zero_point, phases if max(phases) <= 2 else (1, 1))
 
-    def _output_layout(self, stage: _Stage) -> Placed:
+    def _output_layout(self, stage: Stage) -> Placed:
         tensor = self.graph.tensor(stage.output)
         record = stage.record
         if isinstance(record, FullyConnectedParams):
@@ -261,32 +265,34 @@ class _Scheduler:
 
     # --- layers ---
 
-    def _emit(self, stage: _Stage, placed: dict[int, Placed]) -> Planned:
-        name, record = layer_name(stage.op), stage.record
+    def _emit(self, stage: Stage, placed: dict[int, Placed]) -> Planned:
         x, y = placed[stage.inputs[0]], placed[stage.output]
         extra = 0
         if stage.op.index in self.cut:
             x, extra = self._truncate(stage, x)
+        done = self._engine(self.image, stage, x, placed[stage.inputs[-1]], y)
+        return Planned(done.command, done.cycles + extra)
+
+    def _engine(self, image: Image, stage: Stage, x: Placed, x2: Placed, y: Placed) -> Planned:
+        """The layer's commands; x2 is an addition's other input."""
+        name, record = layer_name(stage.op), stage.record
         if isinstance(record, (ConvParams, DepthwiseParams)):
             if x.vector:
-                done = dense_layer(self.image, _as_dense(record, name), x, y, name, self.pieces)
-            else:
-                done = window_layer(self.image, record, x, y, name, self.effort is not Effort.FASTEST)
-        elif isinstance(record, FullyConnectedParams):
-            done = dense_layer(self.image, record, x, y, name, self.pieces)
-        elif isinstance(record, AddParams):
+                return dense_layer(image, _as_dense(record, name), x, y, name, self.pieces)
+            return window_layer(image, record, x, y, name, self.effort is not Effort.FASTEST)
+        if isinstance(record, FullyConnectedParams):
+            return dense_layer(image, record, x, y, name, self.pieces)
+        if isinstance(record, AddParams):
             tables = add_tables(record)
             if tables is None:
                 raise DoesNotFitError(f"{name}: no table of {f.TABLE_BITS.value} bits gives TFLite's sums")
             limits = tuple(v - record.output_zero_point for v in record.activation)
-            done = add_layer(self.image, tables, limits, x, placed[stage.inputs[1]], y)
-        elif isinstance(record, PoolParams) and record.kind == "MAX_POOL_2D":
-            done = maximum_layer(self.image, record, x, y, name)
-        else:
-            done = sum_layer(self.image, record, x, y, name)
-        return Planned(done.command, done.cycles + extra)
+            return add_layer(image, tables, limits, x, x2, y)
+        if isinstance(record, PoolParams) and record.kind == "MAX_POOL_2D":
+            return maximum_layer(image, record, x, y, name)
+        return sum_layer(image, record, x, y, name)
 
-    def _truncate(self, stage: _Stage, x: Placed) -> tuple[Placed, int]:
+    def _truncate(self, stage: Stage, x: Placed) -> tuple[Placed, int]:
         """A copy of the input with s terms a value, made by the ADD engine from a table of all values."""
         table = self.cut[stage.op.index].astype(np.int64)
         values = np.arange(-128, 128) - x.zero_point

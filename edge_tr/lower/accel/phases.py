@@ -1,0 +1,56 @@
+"""Which tensors have their rows sorted by phase, so that a layer with a stride reads neighbours.
+
+Sorting helps the reader and may cost the writer: both are scheduled either way and the cycles compared. Tensors that an
+ADD ties together lie alike, so they are decided together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from edge_tr.ir.params import AddParams, ConvParams, DepthwiseParams
+from edge_tr.lower.accel.layout import Placed, planar
+from edge_tr.lower.accel.stage import Stage
+
+Cycles = Callable[[Stage, Placed, Placed], int]
+"""cycles(stage, x, y): predicted, of a layer that reads x and writes y."""
+
+
+def with_phases(
+    stages: Sequence[Stage], layouts: Mapping[int, Placed], fixed: set[int], cycles: Cycles
+) -> dict[int, Placed]:
+    """The layouts, by tensor, with rows sorted by phase where fewer cycles are predicted; those of `fixed` stay."""
+    chosen = dict(layouts)
+    for tied in _tied(stages, layouts):
+        strides = {stride for stage in stages if stage.inputs[0] in tied and (stride := _stride(stage)) > 1}
+        if len(strides) != 1 or tied & fixed or any(layouts[tensor].vector for tensor in tied):
+            continue
+        sorted_rows = {
+            tensor: planar(y.shape, y.zero_point, (min(strides), 1)) for tensor in tied if (y := layouts[tensor])
+        }
+        if _total(stages, tied, chosen | sorted_rows, cycles) < _total(stages, tied, chosen, cycles):
+            chosen |= sorted_rows
+    return chosen
+
+
+def _stride(stage: Stage) -> int:
+    """Rows from one window to the next; 0 of what has no windows, or dilated ones."""
+    if not isinstance(stage.record, (ConvParams, DepthwiseParams)) or stage.record.dilation != (1, 1):
+        return 0
+    return stage.record.stride[0]
+
+
+def _total(stages: Sequence[Stage], tied: set[int], layouts: Mapping[int, Placed], cycles: Cycles) -> int:
+    """Of the layers that read or write one of the tensors, additions excepted: any layout suits those."""
+    touching = (s for s in stages if tied & {*s.inputs, s.output} and not isinstance(s.record, AddParams))
+    return sum(cycles(stage, layouts[stage.inputs[0]], layouts[stage.output]) for stage in touching)
+
+
+def _tied(stages: Sequence[Stage], tensors: Mapping[int, Placed]) -> list[set[int]]:
+    """All tensors, in sets of those that must lie alike, in the order of their first one."""
+    sets = {tensor: {tensor} for tensor in tensors}
+    for stage in stages:
+        if isinstance(stage.record, AddParams):
+            whole = set().union(*(sets[tensor] for tensor in (*stage.inputs, stage.output)))
+            sets |= dict.fromkeys(whole, whole)
+    return list({id(tied): tied for tied in sets.values()}.values())
