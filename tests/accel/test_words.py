@@ -8,7 +8,7 @@ import pytest
 from edge_tr.formats import accelerator as f
 from edge_tr.lower.accel.gather import COLUMNS, IDLE, PADDING, cover
 from edge_tr.lower.accel.scale import average, scale_of
-from edge_tr.lower.accel.words import row_bits, row_of
+from edge_tr.lower.accel.words import row_bits, rows_of
 from edge_tr.tr.requant import Rounding, multiply_by_quantized_multiplier
 
 PAIRS = {0: (0, 0), 1: (1, 0), 2: (-1, 0), 3: (1, 1), 4: (1, -1), 5: (-1, 1), 6: (-1, -1), 7: (0, 1)}
@@ -37,7 +37,7 @@ def test_words_of_a_row_are_its_dot_product(seed: int) -> None:
     low, high = [(-128, 128), (-128, 0), (-2, 2), (126, 128)][seed % 4]
     weights = rng.integers(low, high, count).astype(np.int8)
     banks = rng.choice([-255, -1, 0, 255, 17], (3, 32))
-    row = row_of(weights, places)
+    (row,) = rows_of(weights[None], [places])
     got = play([row_bits(*word) for word in row.words], banks) + row.correction
     assert got == sum(int(w) * int(banks[place]) for w, place in zip(weights, places))
 

@@ -14,7 +14,7 @@ from edge_tr.lower.accel.gather import COLUMNS, IDLE, PADDING, cover
 from edge_tr.lower.accel.image import Image
 from edge_tr.lower.accel.layout import Placed
 from edge_tr.lower.accel.scale import Scale, average, scale_of
-from edge_tr.lower.accel.words import Row, group_words, row_of
+from edge_tr.lower.accel.words import group_words, rows_of
 from edge_tr.tr.requant import Rounding
 
 ROWS, BANKS = f.ROWS.value, f.BANKS.value
@@ -298,28 +298,24 @@ def _weights(
     """Term words of a tile, words of each group by step, and each channel's correction."""
     words: list[int] = []
     lengths, corrections = [], [0] * len(p.weights)
-    kw, channels = p.kernel[1], p.input_shape[2]
+    kw, channels = p.kernel[1], 1 if depthwise else p.input_shape[2]
     for step, groups, first, final in plan:
         places = places_of(step)
+        outputs = [o for g in groups for o in range(g * ROWS, min(g * ROWS + ROWS, len(p.weights)))]
+        keys = [[k for k in places if not depthwise or k[2] == o // p.depth_multiplier] for o in outputs]
+        index = np.array([[(ky * kw + kx) * channels + (0 if depthwise else c) for ky, kx, c in row] for row in keys])
+        chosen = p.weights[np.array(outputs)[:, None], index]
+        rows = dict(zip(outputs, rows_of(chosen, [[places[k] for k in row] for row in keys])))
         counts = []
         for g in groups:
-            rows: list[Row] = []
-            outputs = range(g * ROWS, min(g * ROWS + ROWS, len(p.weights)))
-            for o in outputs:
-                if depthwise:
-                    mine = {k: v for k, v in places.items() if k[2] == o // p.depth_multiplier}
-                    index = [ky * kw + kx for ky, kx, _ in mine]
-                else:
-                    mine = places
-                    index = [(ky * kw + kx) * channels + c for ky, kx, c in mine]
-                row = row_of(p.weights[o, index], list(mine.values()))
-                corrections[o] += row.correction
-                rows.append(row)
+            members = [rows[o] for o in range(g * ROWS, min(g * ROWS + ROWS, len(p.weights)))]
             control = {"last_group": 1, "last_step": g == groups[-1], "first": first, "final": final,
-                       "rows": len(rows), "group": g}  # fmt: skip
-            part = group_words(rows, control)
-            counts.append((len(part), len(rows)))
+                       "rows": len(members), "group": g}  # fmt: skip
+            part = group_words(members, control)
+            counts.append((len(part), len(members)))
             words += part
+        for o, row in rows.items():
+            corrections[o] += row.correction
         lengths.append(counts)
     return words, lengths, corrections
 

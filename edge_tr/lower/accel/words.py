@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge_tr.formats import accelerator as f
-from edge_tr.tr.hese import terms
+from edge_tr.lower.accel.encode import encode
 
 PORTS = f.LANES.value // f.BANKS.value
 Place = tuple[int, int]  # bank, entry
@@ -28,16 +28,25 @@ class Row:
     correction: int
 
 
-def row_of(weights: np.ndarray, places: Sequence[Place]) -> Row:
-    """int8 [n] weights that lie at `places`, distinct; weights of zero take no lane."""
+def rows_of(weights: np.ndarray, places: Sequence[Sequence[Place]]) -> list[Row]:
+    """Of int8 weights [rows, n]; weight i of row r lies at `places[r][i]`, in the same bank in all rows. Weights of
+    zero take no lane."""
+    banks = [bank for bank, _ in places[0]]
+    if any([bank for bank, _ in others] != banks for others in places):
+        raise ValueError("a weight's bank differs from row to row")
+    return [_row(digits, row_places) for digits, row_places in zip(encode(weights, banks), places)]
+
+
+def _row(digits: np.ndarray, places: Sequence[Place]) -> Row:
+    """Of signed digits int8 [n, planes]."""
     planes: dict[int, list[list[Lane]]] = {}
-    encoded = terms(weights)
     correction = 0
-    for i in np.flatnonzero(encoded.counts):
+    for i, exponent in np.argwhere(digits):
         bank, entry = places[i]
-        for sign, exponent in zip(encoded.signs[i, : encoded.counts[i]], encoded.exponents[i]):
-            planes.setdefault(int(exponent), [[], [], []])[bank].append((entry, int(sign)))
-            correction += (sign < 0) << int(exponent)
+        digit = int(digits[i, exponent])
+        sign = 1 if digit > 0 else -1
+        planes.setdefault(int(exponent), [[], [], []])[bank].extend([(entry, sign)] * abs(digit))
+        correction += abs(digit) * (sign < 0) << int(exponent)
     words = []
     for exponent in range(max(planes, default=0), -1, -1):
         packed = _pack(planes.get(exponent, [[], [], []]))

@@ -1,0 +1,94 @@
+"""Weights as signed digits that make few term words, which need not be the digits that are fewest.
+
+A word adds three terms of one plane from each bank, so a row of weights takes sum over planes of max over banks of
+ceil(terms / 3) words, and one for each empty plane below its highest. Most values have several encodings: 3 is 2 + 1 or
+4 - 1, and with one term more than the least (HESE) 4 is 2 + 2 too. Weight after weight takes the encoding that makes
+the row shortest until nothing gets shorter. The sums, and so all results, stay the same.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+
+import numpy as np
+
+from edge_tr.formats import accelerator as f
+from edge_tr.tr.hese import terms
+
+PLANES = 8
+PORTS = f.LANES.value // f.BANKS.value
+EXTRA_TERMS = 1  # over the least; more gain nothing that can be measured
+PASSES = 4
+_WORD = 100.0  # of the score; less counts how far a plane is from taking a word less
+
+
+@functools.cache
+def encodings() -> np.ndarray:
+    """int8 [256, k, 8], by value modulo 256: digits -2 to 2 of planes 0 to 7, fewest terms first, padded with the
+    first one."""
+    values = [_encodings(value) for value in range(-128, 128)]
+    most = max(map(len, values))
+    padded = [found + found[:1] * (most - len(found)) for found in values]
+    return np.roll(np.array(padded, np.int8), 128, axis=0)
+
+
+def _encodings(value: int) -> list[tuple[int, ...]]:
+    least = int(terms(np.array([value], np.int8)).counts[0])
+    found: list[tuple[int, ...]] = []
+
+    def extend(rest: int, digits: tuple[int, ...], left: int) -> None:
+        if len(digits) == PLANES:
+            if rest == 0:
+                found.append(digits)
+            return
+        for digit in range(-2, 3):
+            if (rest - digit) % 2 == 0 and abs(digit) <= left:
+                extend((rest - digit) // 2, (*digits, digit), left - abs(digit))
+
+    extend(value, (), least + EXTRA_TERMS)
+    return sorted(found, key=lambda digits: sum(map(abs, digits)))
+
+
+def encode(weights: np.ndarray, banks: Sequence[int]) -> np.ndarray:
+    """int8 digits [rows, n, 8] of int8 weights [rows, n] whose values lie in `banks`."""
+    return _encode(weights.tobytes(), len(weights), tuple(banks))
+
+
+@functools.lru_cache(maxsize=4096)  # a layer is scheduled several times, for several layouts of its tensors
+def _encode(data: bytes, height: int, banks: tuple[int, ...]) -> np.ndarray:
+    weights, at = np.frombuffer(data, np.int8).reshape(height, len(banks)), np.array(banks)
+    table = encodings()
+    sizes = np.abs(table)
+    values = weights.astype(np.int64) & 255
+    rows, chosen = np.arange(len(weights)), np.zeros(weights.shape, np.int64)
+    counts = np.zeros((len(weights), f.BANKS.value, PLANES), np.int16)  # terms
+    for bank in range(f.BANKS.value):
+        counts[:, bank] = sizes[values[:, at == bank], 0].sum(axis=1)
+    useful = [i for i in range(weights.shape[1]) if weights[:, i].any()]
+    score = _score(counts[:, None])[:, 0]
+    for _ in range(PASSES):
+        before = score.copy()
+        for i in useful:
+            bank, options = banks[i], sizes[values[:, i]]
+            trial = np.repeat(counts[:, None], options.shape[1], axis=1)
+            trial[:, :, bank] += options - options[rows, chosen[:, i]][:, None]
+            scores = _score(trial)
+            best = scores.argmin(axis=1)
+            better = scores[rows, best] < score - 1e-3
+            chosen[:, i] = np.where(better, best, chosen[:, i])
+            score = np.where(better, scores[rows, best], score)
+            counts[:, bank] = np.where(better[:, None], trial[rows, best, bank], counts[:, bank])
+        if (score == before).all():
+            break
+    return table[values, chosen]
+
+
+def _score(counts: np.ndarray) -> np.ndarray:
+    """float32 [...] of terms int16 [..., bank, plane]: words, and a little for the terms that make a plane's last."""
+    words = (counts.max(axis=-2) + PORTS - 1) // PORTS
+    used = np.maximum.accumulate(words[..., ::-1], axis=-1)[..., ::-1] > 0
+    used[..., 0] = True
+    over = np.maximum(counts - PORTS * (words[..., None, :] - 1), 0).sum(axis=-2)
+    length = np.where(used, np.maximum(words, 1), 0).sum(axis=-1)
+    return _WORD * length.astype(np.float32) + np.sqrt(np.where(words > 0, over, 0), dtype=np.float32).sum(axis=-1)
