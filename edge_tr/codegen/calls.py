@@ -65,7 +65,7 @@ class LayerCode:
         return dot.body if dot is not None and isinstance(dot.body, Code) else None
 
     def functions(self) -> list[tuple[str, Function | None]]:
-        """C name, `tr_` and so on, and program of every generated function; one per output channel in a depthwise layer."""
+        """C name and program of every generated function; one per output channel in a depthwise layer."""
         functions = self.code.functions if self.code is not None else ()
         return [(f"tr_{self.name}_code{n if self.sweeps else ''}", function) for n, function in enumerate(functions)]
 
