@@ -67,7 +67,7 @@ class LayerCode:
     def functions(self) -> list[tuple[str, Function | None]]:
         """C name and program of every generated function; one per output channel in a depthwise layer."""
         functions = self.code.functions if self.code is not None else ()
-        return [(f"{self.name}_code{n if self.sweeps else ''}", function) for n, function in enumerate(functions)]
+        return [(f"tr_{self.name}_code{n if self.sweeps else ''}", function) for n, function in enumerate(functions)]
 
     @property
     def sweeps(self) -> bool:
@@ -289,8 +289,9 @@ def _convolution(layer: Layer, function: str, shapes: Initialisers, window: str)
         fields = {"pixels": _pixels(layer, shapes), "table": f"{layer.name}_table", "to": _output(layer)}
         rows = isinstance(layer.params, FullyConnectedParams)
         return "tr_tiles", f"{'tr_fully_connected' if rows else function}_{kernel.name}", fields
-    name = "planes" if isinstance(layer.params, DepthwiseParams) else "code"
-    fields = {"pixels": _pixels(layer, shapes), name: f"{layer.name}_{name}", "to": _output(layer)}
+    sweeps = isinstance(layer.params, DepthwiseParams)
+    code = {"planes": f"{layer.name}_planes"} if sweeps else {"code": f"tr_{layer.name}_code"}
+    fields = {"pixels": _pixels(layer, shapes), **code, "to": _output(layer)}
     return "tr_pairs", f"{function}_pairs", fields
 
 

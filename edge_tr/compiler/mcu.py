@@ -206,7 +206,8 @@ def _ships(board: Board) -> bool:
 def _layer_record(program: Program, layer: Layer, symbols: Mapping[str, int]) -> LayerRecord:
     dot = layer.dot
     channels = program.alive.channels.get(layer.output)
-    own = (size for name, size in symbols.items() if name == layer.name or name.startswith(f"{layer.name}_"))
+    sizes = ((name.removeprefix("tr_"), size) for name, size in symbols.items())  # generated code has the prefix
+    own = (size for name, size in sizes if name == layer.name or name.startswith(f"{layer.name}_"))
     return LayerRecord(
         name=layer.name,
         op=layer.op.kind,

@@ -14,8 +14,8 @@
 
 #if defined(__ARM_FEATURE_DSP)
 
-.macro pair
-    ldr r10, [r1], #4
+.macro pair at
+    ldr r10, [r1, #4 * \at]
     ldrd r8, r9, [r0], #8
     sxtb16 r12, r8
     smlad r4, r12, r10, r4
@@ -40,11 +40,10 @@
     mla \second, r12, r11, \second
 .endm
 
-.macro pair
-    ldrsh r10, [r1]
-    ldrsh r11, [r1, #2]
+.macro pair at
+    ldrsh r10, [r1, #4 * \at]
+    ldrsh r11, [r1, #4 * \at + 2]
     ldrd r8, r9, [r0], #8
-    adds r1, r1, #4
     two r8, r4, r5
     two r9, r6, r7
 .endm
@@ -57,22 +56,23 @@ tr_fours_pixel:
     movs r5, #0
     movs r6, #0
     movs r7, #0
-    ands lr, r2, #3
+    ands lr, r2, #7
     beq 2f
     subs r2, r2, lr
 1:
-    pair
+    pair 0
+    adds r1, r1, #4
     subs lr, lr, #1
     bne 1b
 2:
     cmp r2, #0
     beq 4f
 3:
-    pair
-    pair
-    pair
-    pair
-    subs r2, r2, #4
+    .irp at, 0, 1, 2, 3, 4, 5, 6, 7
+    pair \at
+    .endr
+    adds r1, r1, #32
+    subs r2, r2, #8
     bne 3b
 4:
     str r4, [r3]

@@ -100,6 +100,15 @@ def test_the_same_program_gives_the_same_bytes(program, tree):
     assert list(tree) == sorted(tree)
 
 
+@pytest.mark.parametrize("isa", ["c", "armv6-m", "armv7e-m", "rv32e"])
+def test_every_generated_function_has_the_prefix_of_the_runtime(isa):
+    program = lower_with(parse(random_network(np.random.default_rng(1))), "pairs", "lossless", isa)
+    tree = mcu.source_tree(program, "some-board", "model.tflite")
+    code = "\n".join(source.decode() for path, source in tree.items() if re.fullmatch(r"model/\w+_2d_\d+\.[cS]", path))
+    names = re.findall(r"^ *\.global (\w+)$|^void (\w+)\(", code, re.MULTILINE)
+    assert names and all((arm or c).startswith("tr_") for arm, c in names)
+
+
 def test_a_tree_has_no_date_and_no_absolute_path(tree):
     for path, data in tree.items():
         assert not path.startswith("/") and ".." not in path
