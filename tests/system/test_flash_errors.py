@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 from echo import seal
-from fakes import FakeStm32, losing, served, served_rfc2217
 
 from edge_tr import boards
 from edge_tr.boards import Board
 from edge_tr.errors import DeviceError, UsageError
 from edge_tr.target.flash import FlashResult, flash
+from tests.fakes import FakeStm32, losing, served, served_rfc2217
 
 BOARD = boards.load("nucleo-l4r5zi")
 IMAGE = seal(BOARD, bytes(128) + random.Random(2).randbytes(5003), BOARD.memory.flash_origin)

@@ -19,7 +19,6 @@ from pathlib import Path
 import pytest
 import serial
 from echo import Built, build, seal
-from fakes import FakeStm32, losing, served
 
 from edge_tr import boards
 from edge_tr.boards import Board
@@ -29,6 +28,7 @@ from edge_tr.target.an3155 import Loader, Refused
 from edge_tr.target.emulator import emulate
 from edge_tr.target.flash import flash
 from edge_tr.target.port import open_port, read
+from tests.fakes import FakeStm32, losing, served
 
 DEVICES = ("mps2-an386", "qemu-rv32ec", "fake STM32 ROM")
 
