@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 DEMO_TOOLS := arm-none-eabi-gcc:gcc-arm-none-eabi qemu-system-arm:qemu-system-arm
 TEST_TOOLS := $(DEMO_TOOLS) gcc:gcc /usr/include/stdio.h:libc6-dev \
 	riscv64-unknown-elf-gcc:gcc-riscv64-unknown-elf qemu-system-riscv32:qemu-system-misc \
-	verilator:verilator+g++ iverilog:iverilog yosys:yosys git:git
+	verilator:verilator+g++ iverilog:iverilog yosys:yosys tclsh:tcl git:git
 
 .PHONY: demo test bench reproduce lint formats clean help
 

@@ -21,6 +21,23 @@ else:
     import tomli as tomllib
 
 FILE = "overlay.toml"
+BITFILE = "tr_accelerator.bit"
+"""In the board's package, with its .hwh beside it."""
+ACCELERATOR_VLNV = "edge-tr:user:tr_accelerator:1.0"
+"""Vendor, library, name and version of the core as Vivado packages it; pynq binds our driver to it."""
+DMA_VLNV = "xilinx.com:ip:axi_dma:7.1"
+"""What pynq binds its AxiDMA to."""
+PROCESSOR_VLNV = "xilinx.com:ip:processing_system7:5.5"
+INSTANCES = {"accelerator": "tr_accelerator_0", "dma": "axi_dma_0", "processor": "processing_system7_0"}
+"""Names in the block design; pynq makes them attributes of the overlay."""
+RANGE = 1 << 16
+"""Of a peripheral's addresses, bytes."""
+DMA_SETTINGS = {
+    "c_include_sg": 0, "c_micro_dma": 0, "c_sg_length_width": 23,
+    "c_include_mm2s": 1, "c_include_mm2s_dre": 0, "c_m_axi_mm2s_data_width": 64, "c_m_axis_mm2s_tdata_width": 64,
+    "c_include_s2mm": 1, "c_include_s2mm_dre": 0, "c_m_axi_s2mm_data_width": 64,
+}  # fmt: skip
+"""Of the AXI DMA: direct register mode, the accelerator's 64-bit streams both ways (PG021)."""
 RESOURCES = "resources.json"
 """Written by `make synth`: what the overlay takes of the chip, by the names of `OverlayBoard.chip`."""
 
@@ -33,7 +50,8 @@ class OverlayBoard:
     clock_mhz  of the accelerator
     port       TCP port of agent.py
     chip       how much there is of each resource
-    addresses  of `accelerator` and `dma` on the processor's bus
+    addresses  of `accelerator`, `dma` and `interrupts` (AXI INTC) on the processor's bus
+    processor  properties of the block design's PS7 by Vivado's names: DDR, crystal, and what the boot image set up
     """
 
     name: str
@@ -44,6 +62,7 @@ class OverlayBoard:
     manuals: list[str]
     chip: dict[str, int]
     addresses: dict[str, int]
+    processor: dict[str, str | int | float]
     folder: Path = field(default=Path(), compare=False)
 
     @property
@@ -86,9 +105,14 @@ def _load(folder: Path) -> OverlayBoard:
         board = OverlayBoard(**values)
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, TypeError) as error:
         raise UsageError(f"{path}: {error}") from error
-    kinds = {"name": str, "description": str, "part": str, "clock_mhz": int, "port": int, "manuals": list, "chip": dict}
+    kinds = {
+        "name": str, "description": str, "part": str, "clock_mhz": int, "port": int, "manuals": list, "chip": dict,
+        "processor": dict,
+    }  # fmt: skip
     wrong = [f"{key} is {values[key]!r}" for key, kind in kinds.items() if type(values[key]) is not kind]
-    wrong += [f"addresses.{key} is missing" for key in ("accelerator", "dma") if key not in board.addresses]
+    wrong += [
+        f"addresses.{key} is missing" for key in ("accelerator", "dma", "interrupts") if key not in board.addresses
+    ]
     wrong += [] if board.name == folder.name else [f"name is not the folder's, {folder.name}"]
     if wrong:
         raise UsageError(f"{path}: {', '.join(wrong)}")

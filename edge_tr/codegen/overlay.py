@@ -18,7 +18,7 @@ from types import MappingProxyType
 import jinja2
 import numpy as np
 
-from edge_tr import __version__
+from edge_tr import __version__, overlays
 from edge_tr.formats.accelerator import ACCEL_VERSION
 from edge_tr.ir.graph import Tensor
 from edge_tr.lower.accel.program import AccelProgram
@@ -32,6 +32,8 @@ SHARED = (
     "errors.py", "formats/accelerator.py", "formats/frames.py", "formats/schema.py", "tr/fixed_point.py",
     "tr/requant.py", "tr/softmax.py",
 )  # fmt: skip
+VIVADO_STEPS = 6
+"""That overlay.tcl announces."""
 _IMPORT = re.compile(r"\bedge_tr\.(?:\w+\.)?(\w+)(?= import)")
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # what a zip archive calls no date
 
@@ -44,7 +46,7 @@ def source_tree(program: AccelProgram, board: OverlayBoard, model_name: str) -> 
     facts["build_id"] = int.from_bytes(digest[:8], "little")
     tree = {f"{PACKAGE}/program.npz": arrays, f"{PACKAGE}/program.json": (json.dumps(facts, indent=1) + "\n").encode()}
     tree |= {f"{PACKAGE}/{name.rpartition('/')[2]}": _shared(name) for name in SHARED}
-    tree |= _templates({"version": __version__, "model_name": model_name, "board": board})
+    tree |= _templates({"version": __version__, "model_name": model_name, "board": board, **_block_design(board)})
     tree |= {f"vivado/rtl/{path.name}": path.read_bytes() for path in sorted(folder("rtl").glob("*.*"))}
     return MappingProxyType(dict(sorted(tree.items())))
 
@@ -52,6 +54,15 @@ def source_tree(program: AccelProgram, board: OverlayBoard, model_name: str) -> 
 def build_id(tree: Mapping[str, bytes]) -> int:
     """The build id in the tree."""
     return json.loads(tree[f"{PACKAGE}/program.json"])["build_id"]
+
+
+def vivado_digest(tree: Mapping[str, bytes]) -> str:
+    """SHA-256 of all that the bitstream is made of."""
+    digest = hashlib.sha256()
+    for name, data in tree.items():
+        if name.startswith("vivado/"):
+            digest.update(name.encode() + b"\0" + data + b"\0")
+    return digest.hexdigest()
 
 
 def _facts(program: AccelProgram, board: OverlayBoard, model_name: str) -> dict[str, object]:
@@ -112,6 +123,46 @@ def _end(tensor: Tensor) -> dict[str, object]:
 def _arrays(program: AccelProgram) -> dict[str, np.ndarray]:
     arrays = {name: getattr(program, name) for name in ("load", "stream", "input_index", "output_index")}
     return arrays | {f"layer{i}": layer.index for i, layer in enumerate(program.layers)}
+
+
+def _block_design(board: OverlayBoard) -> dict[str, object]:
+    """What vivado/overlay.tcl connects, by the names of cells and their pins."""
+    accelerator, dma, processor = (overlays.INSTANCES[name] for name in ("accelerator", "dma", "processor"))
+    interfaces = (
+        (f"{processor}/M_AXI_GP0", "registers/S00_AXI"),
+        ("registers/M00_AXI", f"{accelerator}/s_axi"),
+        ("registers/M01_AXI", f"{dma}/S_AXI_LITE"),
+        ("registers/M02_AXI", "axi_intc_0/s_axi"),
+        (f"{dma}/M_AXI_MM2S", "memory/S00_AXI"),
+        (f"{dma}/M_AXI_S2MM", "memory/S01_AXI"),
+        ("memory/M00_AXI", f"{processor}/S_AXI_HP0"),
+        (f"{dma}/M_AXIS_MM2S", f"{accelerator}/s_axis"),
+        (f"{accelerator}/m_axis", f"{dma}/S_AXIS_S2MM"),
+    )
+    nets = {
+        f"{processor}/FCLK_CLK0": (
+            f"{processor}/M_AXI_GP0_ACLK", f"{processor}/S_AXI_HP0_ACLK", "proc_sys_reset_0/slowest_sync_clk",
+            "registers/aclk", "memory/aclk", f"{accelerator}/clk", "axi_intc_0/s_axi_aclk", f"{dma}/s_axi_lite_aclk",
+            f"{dma}/m_axi_mm2s_aclk", f"{dma}/m_axi_s2mm_aclk",
+        ),
+        f"{processor}/FCLK_RESET0_N": ("proc_sys_reset_0/ext_reset_in",),
+        "proc_sys_reset_0/peripheral_aresetn": (
+            "registers/aresetn", "memory/aresetn", f"{accelerator}/resetn", "axi_intc_0/s_axi_aresetn",
+            f"{dma}/axi_resetn",
+        ),
+        f"{accelerator}/irq": ("axi_intc_0/intr",),
+        "axi_intc_0/irq": (f"{processor}/IRQ_F2P",),
+    }  # fmt: skip
+    cells = {"accelerator": accelerator, "dma": dma, "interrupts": "axi_intc_0"}
+    return {
+        "design": overlays,
+        "steps": VIVADO_STEPS,
+        "vlnv": dict(zip(("vendor", "library", "name", "version"), overlays.ACCELERATOR_VLNV.split(":"))),
+        "rtl": (folder("rtl") / "files.txt").read_text(encoding="utf-8").split(),
+        "interfaces": interfaces,
+        "nets": nets,
+        "addresses": {cell: board.addresses[name] for name, cell in cells.items()},
+    }
 
 
 def _archive(arrays: Mapping[str, np.ndarray]) -> bytes:

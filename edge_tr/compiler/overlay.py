@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +21,8 @@ from edge_tr.lower.accel import AccelProgram, lower_accel
 from edge_tr.lower.cost import Work
 from edge_tr.lower.program import layer_name
 from edge_tr.manifest import MANIFEST_VERSION, BuildFolder, LayerRecord, MemoryUse, OverlayManifest
-from edge_tr.overlays import OverlayBoard
-from edge_tr.target import cosim
+from edge_tr.overlays import BITFILE, OverlayBoard
+from edge_tr.target import cosim, vivado
 from edge_tr.target.check import Counts, Device
 from edge_tr.target.emulator import serving
 from edge_tr.target.link import Link
@@ -32,7 +33,6 @@ from edge_tr.tr.hese import term_count
 BAUD = 115200
 """Of a serial port that agent.py --serial answers on."""
 VALIDATION = "validation.npz"
-BITFILE = "tr_accelerator.bit"
 
 
 def build(
@@ -40,7 +40,8 @@ def build(
 ) -> OverlayManifest:
     """Schedule `model` for the accelerator of `target` and write the folder that is copied to the board.
 
-    DoesNotFitError names the memory that is too small.
+    Where Vivado is in PATH it makes the bitstream, once: the overlay is the same for all models. DoesNotFitError names
+    the memory that is too small; ToolMissingError if Vivado fails, which leaves a build that can be checked.
     """
     board = overlays.load(target)
     source = read_source(model, budget)
@@ -57,7 +58,19 @@ def build(
         _write_validation(folder, program, source)
         manifest = _manifest(program, board, source, folder, codegen.build_id(tree))
         folder.manifest_file.write_text(manifest.to_json(), encoding="utf-8")
+        if not manifest.bitstream and _bitstream(folder, codegen.vivado_digest(tree), progress):
+            manifest = replace(manifest, bitstream=True)
+            folder.manifest_file.write_text(manifest.to_json(), encoding="utf-8")
     return manifest
+
+
+def _bitstream(folder: BuildFolder, digest: str, progress: Progress) -> bool:
+    """Whether the package has a bitstream, if need be after Vivado has worked for an hour."""
+
+    def step(done: int, total: int) -> None:
+        progress("making the bitstream with Vivado", done, total, "step")
+
+    return vivado.bitstream(folder.path / "vivado", digest, folder.package, step)
 
 
 def _write_validation(folder: BuildFolder, program: AccelProgram, source: Source) -> None:

@@ -15,7 +15,15 @@ import numpy as np
 from edge_tr import resources
 from edge_tr.errors import ToolMissingError
 from edge_tr.formats.accelerator import REGISTER, STATUS
-from edge_tr.overlays import OverlayBoard
+from edge_tr.overlays import (
+    ACCELERATOR_VLNV,
+    DMA_SETTINGS,
+    DMA_VLNV,
+    INSTANCES,
+    PROCESSOR_VLNV,
+    RANGE,
+    OverlayBoard,
+)
 
 try:
     from pynq.buffer import PynqBuffer
@@ -28,7 +36,6 @@ except ImportError as error:
 POLL_CYCLES = 1024  # that go by while software looks at the accelerator's status
 STEP_CYCLES = 64  # after which it is seen to be done
 ACCESS_CYCLES = 16  # and during any other access
-RANGE = 1 << 16  # of a peripheral's addresses
 MEMORY = 0x1000_0000  # where buffers are
 PAGE = 4096
 _RUN, _RESET = 1, 4  # DMACR
@@ -278,9 +285,14 @@ def _bytes_at(address: int, nbytes: int) -> np.ndarray:
 def overlay_files(folder: Path, board: OverlayBoard) -> Path:
     """Write simulated.bit, which is no bitstream and says so, and its .hwh into `folder`; the path of the former."""
     template = (resources.folder("boards") / "common" / "simulated.hwh").read_text(encoding="utf-8")
-    addresses = {name: f"0x{base:08X}" for name, base in board.addresses.items()}
-    ends = {f"{name}_end": f"0x{base + RANGE - 1:08X}" for name, base in board.addresses.items()}
-    (folder / "simulated.hwh").write_text(template.format(part=board.part, **addresses, **ends), encoding="utf-8")
+    facts = {f"{name}_base": f"0x{base:08X}" for name, base in board.addresses.items()}
+    facts |= {f"{name}_end": f"0x{base + RANGE - 1:08X}" for name, base in board.addresses.items()}
+    facts |= {"dma_vlnv": DMA_VLNV, "accelerator_vlnv": ACCELERATOR_VLNV, "processor_vlnv": PROCESSOR_VLNV}
+    facts["dma_settings"] = "\n".join(
+        f'        <PARAMETER NAME="{name}" VALUE="{value}"/>' for name, value in DMA_SETTINGS.items()
+    )
+    text = template.format(part=board.part, **INSTANCES, **facts)
+    (folder / "simulated.hwh").write_text(text, encoding="utf-8")
     path = folder / "simulated.bit"
     path.write_text("This is no bitstream: edge-tr's co-simulation has no FPGA to load one into.\n", encoding="utf-8")
     return path

@@ -15,10 +15,10 @@ from pynq import DefaultIP, allocate
 
 from edge_tr_pynq.accelerator import ACCEL_ID, ACCEL_VERSION, CONTROL, ERROR, NO_STOP, REGISTER, STATUS
 from edge_tr_pynq.errors import DeviceError
+from edge_tr_pynq.hardware import VLNV
 from edge_tr_pynq.program import Layer, Program
 from edge_tr_pynq.softmax import exponentials, softmax
 
-VLNV = "edge-tr:user:tr_accelerator:1.0"
 SECONDS = 10.0  # until a wait gives up; an inference takes well under a millisecond
 STREAM_CYCLES = 50_000_000  # without progress of a stream, until the accelerator itself gives up; half a second
 BEAT = 8  # bytes

@@ -9,9 +9,8 @@ from pynq import Overlay
 
 from edge_tr_pynq.driver import SECONDS, STREAM_CYCLES, Accelerator
 from edge_tr_pynq.errors import UsageError
+from edge_tr_pynq.hardware import ACCELERATOR, BITFILE, DMA
 from edge_tr_pynq.program import FOLDER, Program, read_program
-
-BITFILE = FOLDER / "tr_accelerator.bit"
 
 
 class TermOverlay(Overlay):
@@ -31,7 +30,7 @@ class TermOverlay(Overlay):
         stream_cycles: int = STREAM_CYCLES,
         **overlay: object,
     ) -> None:
-        path = Path(bitfile or BITFILE)
+        path = Path(bitfile or FOLDER / BITFILE)
         if not path.is_file():
             raise UsageError(
                 f"there is no {path.name}: run `make overlay` in the build's vivado/ folder where Vivado is installed, "
@@ -40,7 +39,7 @@ class TermOverlay(Overlay):
         program = program or read_program()
         self._clock_mhz = program.clock_hz / 1e6
         super().__init__(str(path), **overlay)
-        self.accelerator = Accelerator(self.tr_accelerator_0, self.axi_dma_0, seconds, stream_cycles)
+        self.accelerator = Accelerator(getattr(self, ACCELERATOR), getattr(self, DMA), seconds, stream_cycles)
         self.accelerator.load(program)
 
     def download(self, dtbo: str | None = None) -> None:
