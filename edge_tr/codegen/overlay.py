@@ -46,7 +46,8 @@ def source_tree(program: AccelProgram, board: OverlayBoard, model_name: str) -> 
     facts["build_id"] = int.from_bytes(digest[:8], "little")
     tree = {f"{PACKAGE}/program.npz": arrays, f"{PACKAGE}/program.json": (json.dumps(facts, indent=1) + "\n").encode()}
     tree |= {f"{PACKAGE}/{name.rpartition('/')[2]}": _shared(name) for name in SHARED}
-    tree |= _templates({"version": __version__, "model_name": model_name, "board": board, **_block_design(board)})
+    context = {"version": __version__, "model_name": model_name, "board": board, "build_id": facts["build_id"]}
+    tree |= _templates(context | _block_design(board))
     tree |= {f"vivado/rtl/{path.name}": path.read_bytes() for path in sorted(folder("rtl").glob("*.*"))}
     return MappingProxyType(dict(sorted(tree.items())))
 

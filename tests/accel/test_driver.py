@@ -36,7 +36,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespac
     folder = tmp_path_factory.mktemp("built") / "digits"
     compiler.build(DIGITS, BOARD.name, folder)
     sys.path.insert(0, str(folder))
-    names = ("agent", "driver", "errors", "overlay", "program", "validate")
+    names = ("agent", "driver", "errors", "overlay", "program", "throughput", "validate")
     yield SimpleNamespace(folder=folder, **{name: importlib.import_module(f"edge_tr_pynq.{name}") for name in names})
     sys.path.remove(str(folder))
     for name in [name for name in sys.modules if name.startswith("edge_tr_pynq")]:
@@ -265,6 +265,24 @@ def test_validation_counts_what_differs(load: Callable, package: SimpleNamespace
         np.savez(tmp_path / "wrong.npz", x=arrays["x"], golden=golden, y=y)
     text, same = package.validate.compare(overlay, tmp_path / "wrong.npz")
     assert not same and "9 of 10 outputs equal" in text and "accuracy 100.00%" in text
+
+
+def test_a_file_of_samples_without_samples_is_refused(package: SimpleNamespace, tmp_path: Path) -> None:
+    with pytest.raises(package.errors.UsageError, match=r"give an \.npz with x"):
+        package.validate.read(tmp_path / "none.npz")
+    np.savez(tmp_path / "empty.npz", x=np.zeros((0, 8, 8, 1), np.int8))
+    with pytest.raises(package.errors.UsageError, match="x has no sample"):
+        package.validate.read(tmp_path / "empty.npz")
+
+
+def test_throughput_is_inferences_by_the_processors_clock(
+    load: Callable, package: SimpleNamespace, samples: SimpleNamespace
+) -> None:
+    ticks = iter([10.0, 11.0, 12.0, 13.0])  # start, then after each batch
+    rate = package.throughput.measure(load(), samples.x[:3], 4, 2.5, lambda: next(ticks))
+    assert (rate.batch, rate.inferences, rate.seconds, rate.per_second) == (4, 12, 3.0, 4.0)
+    text = package.throughput.table([rate], 100_000_000)
+    assert "4.0" in text and "250.000" in text and "wall time" in text
 
 
 # --- the agent's frames ------------------------------------------------------------------------

@@ -17,13 +17,22 @@ DATA = "validation.npz"
 """x: int8 samples; golden: int8 outputs that the host computed; y: labels, if there are any."""
 
 
-def compare(overlay: TermOverlay, data: Path) -> tuple[str, bool]:
-    """What to print, and whether every output equals the host's golden model."""
+def read(data: Path) -> dict[str, np.ndarray]:
+    """The arrays of a file of samples, `x` among them; UsageError if it is none."""
     try:
         with np.load(data) as arrays:
-            x, golden, y = arrays["x"], arrays.get("golden"), arrays.get("y")
-    except (OSError, KeyError, ValueError, BadZipFile) as error:
+            found = {name: arrays[name] for name in arrays.files}
+        if not len(found["x"]):
+            raise ValueError("x has no sample")
+    except (OSError, KeyError, ValueError, TypeError, AttributeError, BadZipFile) as error:
         raise UsageError(f"{data}: {error}; give an .npz with x (and golden, y)") from error
+    return found
+
+
+def compare(overlay: TermOverlay, data: Path) -> tuple[str, bool]:
+    """What to print, and whether every output equals the host's golden model."""
+    arrays = read(data)
+    x, golden, y = arrays["x"], arrays.get("golden"), arrays.get("y")
     start = time.perf_counter()
     out = overlay.predict(x)
     seconds = time.perf_counter() - start
@@ -37,7 +46,9 @@ def compare(overlay: TermOverlay, data: Path) -> tuple[str, bool]:
         equal = (out.reshape(len(out), -1) == golden.reshape(len(out), -1)).all(axis=1)
         same = bool(equal.all())
         lines.append(f"{equal.sum()} of {len(x)} outputs equal the golden model's, bit for bit")
-    if y is not None:
+    if y is None:
+        lines.append(f"accuracy unknown: {data.name} has no labels y")
+    else:
         lines.append(f"accuracy {np.mean(out.reshape(len(out), -1).argmax(axis=1) == y):.2%}")
     return "\n".join(lines), same
 
