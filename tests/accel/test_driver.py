@@ -108,6 +108,55 @@ def test_cycles_are_those_of_the_accelerator_and_add_up(load: Callable, samples:
     assert accelerator.idle_cycles(2000) - accelerator.idle_cycles(1000) == 1000
 
 
+def test_the_next_input_is_on_its_way_before_the_last_output_came(
+    load: Callable, board: FaultyZynq, samples: SimpleNamespace
+) -> None:
+    overlay, order = load(), []
+
+    def note(name: str) -> Callable[[int], int]:
+        return lambda value: order.append(name) or value
+
+    board.writes = {
+        SEND_LENGTH: note("send"),
+        DMA + 0x58: note("receive"),
+        ACCELERATOR + f.REGISTER.CONTROL: note("start"),
+    }
+    assert np.array_equal(overlay.predict(samples.x[:3]), samples.golden[:3])
+    assert order == ["send", "receive", "start"] * 3
+    order.clear()
+    outputs = overlay.accelerator.stream(samples.x)
+    next(outputs)
+    assert order == ["send", "receive", "start"] * 2  # the second one computes while we look at the first
+    outputs.close()
+    board.writes.clear()
+    assert board.core.pending() == 0 and np.array_equal(overlay.predict(samples.x), samples.golden)
+
+
+def test_a_dma_that_is_slower_than_the_accelerator(
+    load: Callable, board: FaultyZynq, samples: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its end of a transfer is seen after the accelerator's: the next input waits for it."""
+    overlay = load()
+    real, looks, hidden = type(board)._read, [0], []
+
+    def late(self: FaultyZynq, address: int) -> int:
+        value = real(self, address)
+        if address == DMA + 0x04 and looks[0] > 0:
+            looks[0] -= 1
+            hidden.append(address)
+            return value & ~2  # not idle yet
+        return value
+
+    def sent(length: int) -> int:
+        looks[0] = 6
+        return length
+
+    monkeypatch.setattr(FaultyZynq, "_read", late)
+    board.writes[SEND_LENGTH] = sent
+    assert np.array_equal(overlay.predict(samples.x), samples.golden)
+    assert len(hidden) >= 6 * (len(samples.x) - 1)
+
+
 @pytest.mark.parametrize("wrong", [np.zeros((2, 3), np.int8), np.zeros(0, np.int8), np.zeros((1, 8, 8, 1), np.int32)])
 def test_samples_of_a_wrong_shape_or_kind_are_refused(
     load: Callable, package: SimpleNamespace, wrong: np.ndarray

@@ -22,6 +22,7 @@ from edge_tr_pynq.softmax import exponentials, softmax
 SECONDS = 10.0  # until a wait gives up; an inference takes well under a millisecond
 STREAM_CYCLES = 50_000_000  # without progress of a stream, until the accelerator itself gives up; half a second
 BEAT = 8  # bytes
+_INFERENCE = "an inference"  # what is waited for, in messages
 _DMA_RESET, _DMA_CONTROL, _DMA_SEND_STATUS, _DMA_RECEIVE_STATUS, _DMA_RECEIVED = 4, 0x00, 0x04, 0x34, 0x58
 
 
@@ -104,7 +105,8 @@ class Accelerator:
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Outputs, int8 [n, ...], of samples [n, ...]: int8, or real numbers, which are quantised.
 
-        While the accelerator computes one sample the processor prepares the next and finishes the one before.
+        While the accelerator computes one sample the processor prepares the next, whose input the DMA fetches then,
+        and finishes the one before.
         """
         return np.stack(list(self.stream(self.quantised(x))))
 
@@ -123,18 +125,25 @@ class Accelerator:
         """Outputs one by one, int8, of int8 samples [n, ...]."""
         self._loaded()
         running = None
-        for n, sample in enumerate(samples):
-            slot = self._slots[n % 2]
-            self._fill(slot, sample)
+        try:
+            for n, sample in enumerate(samples):
+                slot = self._slots[n % 2]
+                self._fill(slot, sample)
+                if running is None:
+                    self.dma.sendchannel.transfer(slot.sent)
+                else:
+                    self._follow(running, slot)
+                self._start(slot)
+                if running is not None:
+                    yield self._finished(running)
+                running = slot
             if running is not None:
-                self._await(running)
-            self._start(slot)
-            if running is not None:
+                self._done(_INFERENCE)
+                self._received(running.received, running.received.nbytes)
                 yield self._finished(running)
-            running = slot
-        if running is not None:
-            self._await(running)
-            yield self._finished(running)
+        except GeneratorExit:
+            self.reset()  # nobody wants what is still on its way
+            raise
 
     @property
     def cycles(self) -> int:
@@ -197,13 +206,23 @@ class Accelerator:
         self._control(CONTROL.START)
 
     def _start(self, slot: _Slot) -> None:
+        """The input is on its way already and waits for the start, so that the start does not wait for it."""
         self.dma.recvchannel.transfer(slot.received)
-        self.dma.sendchannel.transfer(slot.sent)  # data wait for the start, so that it does not wait for them
         self._segment(self.program.entry, NO_STOP.value)
 
-    def _await(self, slot: _Slot) -> None:
-        self._finish("an inference")
-        self._received(slot.received, slot.received.nbytes)
+    def _follow(self, running: _Slot, following: _Slot) -> None:
+        """Wait for an inference, and let the DMA fetch the next one's input as soon as it has sent this one's."""
+        send = self.dma.sendchannel
+        self._wait(lambda: send.idle or send.error or self.ip.read(REGISTER.STATUS) & STATUS.DONE, _INFERENCE)
+        early = send.idle
+        if early:
+            send.transfer(following.sent)
+            self._done(_INFERENCE)
+        else:
+            self._finish(_INFERENCE)
+        self._received(running.received, running.received.nbytes)
+        if not early:
+            send.transfer(following.sent)
 
     def _finished(self, slot: _Slot) -> np.ndarray:
         tensor = np.array(slot.received).view(np.int8)[self.program.output_index]
