@@ -10,10 +10,10 @@ TEST_TOOLS := $(DEMO_TOOLS) gcc:gcc /usr/include/stdio.h:libc6-dev \
 	riscv64-unknown-elf-gcc:gcc-riscv64-unknown-elf qemu-system-riscv32:qemu-system-misc \
 	verilator:verilator+g++ iverilog:iverilog yosys:yosys tclsh:tcl git:git
 
-.PHONY: demo test bench reproduce lint formats clean help
+.PHONY: demo test bench reproduce pynq-matrix lint formats clean help
 
 help: ## what there is
-	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile
 
 demo: $(VENV)/demo.stamp ## build, flash and check the digits model on an emulated board
 	$(call require,$(DEMO_TOOLS))
@@ -35,6 +35,10 @@ bench: $(VENV)/test.stamp ## count whole models on every core and write docs/ben
 
 reproduce: $(VENV)/demo.stamp ## measure the published tables and write docs/reproduction.md (minutes)
 	$(BIN)/python -m edge_tr.reproduction
+
+pynq-matrix: $(VENV)/test.stamp ## the accelerator's package under pynq 3.0.1, 3.1.2 and 4.0.0, each in an environment of its own (minutes)
+	$(call require,$(TEST_TOOLS))
+	$(BIN)/python tests/pynq_matrix.py
 
 lint: $(VENV)/test.stamp ## format and lint
 	$(BIN)/ruff format .

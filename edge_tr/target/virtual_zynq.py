@@ -26,6 +26,7 @@ from edge_tr.overlays import (
 )
 
 try:
+    from pynq import ps
     from pynq.buffer import PynqBuffer
     from pynq.metadata.runtime_metadata_parser import RuntimeMetadataParser
     from pynq.pl_server.device import Device
@@ -185,6 +186,9 @@ class VirtualZynq(Device):
         self.core, self.memory = core, _Memory()
         self.dma = _Dma(core, self.memory)
         self.downloads = 0
+        if not hasattr(ps.Clocks, "set_device"):  # pynq 3.0.1: clocks are those of the computer that it runs on
+            Device.active_device = self
+            ps.Clocks._real_instance = ps._ClocksZynq()
         self._accelerator, self._dma_base = (board.addresses[name] for name in ("accelerator", "dma"))
 
     # --- what pynq.Overlay asks ---
