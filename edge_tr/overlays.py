@@ -28,7 +28,12 @@ ACCELERATOR_VLNV = "edge-tr:user:tr_accelerator:1.0"
 DMA_VLNV = "xilinx.com:ip:axi_dma:7.1"
 """What pynq binds its AxiDMA to."""
 PROCESSOR_VLNV = "xilinx.com:ip:processing_system7:5.5"
-INSTANCES = {"accelerator": "tr_accelerator_0", "dma": "axi_dma_0", "processor": "processing_system7_0"}
+INSTANCES = {
+    "accelerator": "tr_accelerator_0",
+    "dma": "axi_dma_0",
+    "interrupts": "axi_intc_0",
+    "processor": "processing_system7_0",
+}
 """Names in the block design; pynq makes them attributes of the overlay."""
 RANGE = 1 << 16
 """Of a peripheral's addresses, bytes."""

@@ -128,12 +128,13 @@ def _arrays(program: AccelProgram) -> dict[str, np.ndarray]:
 
 def _block_design(board: OverlayBoard) -> dict[str, object]:
     """What vivado/overlay.tcl connects, by the names of cells and their pins."""
-    accelerator, dma, processor = (overlays.INSTANCES[name] for name in ("accelerator", "dma", "processor"))
+    names = overlays.INSTANCES
+    accelerator, dma, interrupts, processor = (names[name] for name in sorted(names))
     interfaces = (
         (f"{processor}/M_AXI_GP0", "registers/S00_AXI"),
         ("registers/M00_AXI", f"{accelerator}/s_axi"),
         ("registers/M01_AXI", f"{dma}/S_AXI_LITE"),
-        ("registers/M02_AXI", "axi_intc_0/s_axi"),
+        ("registers/M02_AXI", f"{interrupts}/s_axi"),
         (f"{dma}/M_AXI_MM2S", "memory/S00_AXI"),
         (f"{dma}/M_AXI_S2MM", "memory/S01_AXI"),
         ("memory/M00_AXI", f"{processor}/S_AXI_HP0"),
@@ -143,18 +144,17 @@ def _block_design(board: OverlayBoard) -> dict[str, object]:
     nets = {
         f"{processor}/FCLK_CLK0": (
             f"{processor}/M_AXI_GP0_ACLK", f"{processor}/S_AXI_HP0_ACLK", "proc_sys_reset_0/slowest_sync_clk",
-            "registers/aclk", "memory/aclk", f"{accelerator}/clk", "axi_intc_0/s_axi_aclk", f"{dma}/s_axi_lite_aclk",
+            "registers/aclk", "memory/aclk", f"{accelerator}/clk", f"{interrupts}/s_axi_aclk", f"{dma}/s_axi_lite_aclk",
             f"{dma}/m_axi_mm2s_aclk", f"{dma}/m_axi_s2mm_aclk",
         ),
         f"{processor}/FCLK_RESET0_N": ("proc_sys_reset_0/ext_reset_in",),
         "proc_sys_reset_0/peripheral_aresetn": (
-            "registers/aresetn", "memory/aresetn", f"{accelerator}/resetn", "axi_intc_0/s_axi_aresetn",
+            "registers/aresetn", "memory/aresetn", f"{accelerator}/resetn", f"{interrupts}/s_axi_aresetn",
             f"{dma}/axi_resetn",
         ),
-        f"{accelerator}/irq": ("axi_intc_0/intr",),
-        "axi_intc_0/irq": (f"{processor}/IRQ_F2P",),
+        f"{accelerator}/irq": (f"{interrupts}/intr",),
+        f"{interrupts}/irq": (f"{processor}/IRQ_F2P",),
     }  # fmt: skip
-    cells = {"accelerator": accelerator, "dma": dma, "interrupts": "axi_intc_0"}
     return {
         "design": overlays,
         "steps": VIVADO_STEPS,
@@ -162,7 +162,7 @@ def _block_design(board: OverlayBoard) -> dict[str, object]:
         "rtl": (folder("rtl") / "files.txt").read_text(encoding="utf-8").split(),
         "interfaces": interfaces,
         "nets": nets,
-        "addresses": {cell: board.addresses[name] for name, cell in cells.items()},
+        "addresses": {names[name]: base for name, base in board.addresses.items()},
     }
 
 

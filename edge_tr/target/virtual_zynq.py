@@ -40,7 +40,7 @@ ACCESS_CYCLES = 16  # and during any other access
 MEMORY = 0x1000_0000  # where buffers are
 PAGE = 4096
 _RUN, _RESET = 1, 4  # DMACR
-_SLCR = 0xF800_0000  # pynq sets the FPGA's clocks there (UG585); here they are only remembered
+_SLCR = 0xF800_0000  # pynq sets the FPGA's clocks there (UG585); here, as in the AXI INTC, they are only remembered
 _HALTED, _IDLE, _INTERNAL, _DECODE, _DONE = 1, 2, 0x10, 0x40, 0x1000  # DMASR
 
 
@@ -182,14 +182,15 @@ class VirtualZynq(Device):
         super().__init__("virtual-zynq")
         self.capabilities = {"REGISTER_RW": True}
         self.arch = "armv7l"
-        self._clocks = {_SLCR + offset: 20 << 12 for offset in (0x100, 0x104, 0x108)}  # 50 MHz times 20
+        self._remembered = {_SLCR + offset: 20 << 12 for offset in (0x100, 0x104, 0x108)}  # 50 MHz times 20
         self.core, self.memory = core, _Memory()
         self.dma = _Dma(core, self.memory)
         self.downloads = 0
+        Device.active_device = self
         if not hasattr(ps.Clocks, "set_device"):  # pynq 3.0.1: clocks are those of the computer that it runs on
-            Device.active_device = self
             ps.Clocks._real_instance = ps._ClocksZynq()
         self._accelerator, self._dma_base = (board.addresses[name] for name in ("accelerator", "dma"))
+        self._plain = (_SLCR, board.addresses["interrupts"])
 
     # --- what pynq.Overlay asks ---
 
@@ -248,8 +249,8 @@ class VirtualZynq(Device):
         if base == self._dma_base:
             self._after(ACCESS_CYCLES, REGISTER.ID)
             return self.dma.read(offset)
-        if base == _SLCR:
-            return self._clocks.get(address, 0)
+        if base in self._plain:
+            return self._remembered.get(address, 0)
         raise ValueError(f"bus error: nothing at {address:#x}")
 
     def _write(self, address: int, value: int) -> None:
@@ -258,8 +259,8 @@ class VirtualZynq(Device):
             self.core.write(offset, value)
         elif base == self._dma_base:
             self.dma.write(offset, value)
-        elif base == _SLCR:
-            self._clocks[address] = value
+        elif base in self._plain:
+            self._remembered[address] = value
         else:
             raise ValueError(f"bus error: nothing at {address:#x}")
         self.dma.move()

@@ -92,7 +92,12 @@ def test_cells_addresses_and_the_dma_are_those_of_the_cosimulation(sources: Path
     root = handed_off(tmp_path)
     cells = {call[-1]: call[call.index("-vlnv") + 1] for call in calls if call[0] == "create_bd_cell"}
     modules = {module.get("INSTANCE"): module for module in root.iter("MODULE")}
-    assert {name: cells[name] for name in modules} == {name: module.get("VLNV") for name, module in modules.items()}
+    vlnvs = {name: module.get("VLNV") for name, module in modules.items()}
+    newest = overlays.INSTANCES["interrupts"]  # whose version is any
+    assert cells.pop(newest).startswith("xilinx.com:ip:axi_intc:") and vlnvs.pop(newest).startswith(
+        "xilinx.com:ip:axi_intc:"
+    )
+    assert {name: cells[name] for name in vlnvs} == vlnvs
     packaged = next(call for call in calls if call[0] == "ipx::package_project")
     named = {call[1]: call[2] for call in calls if call[0] == "set_property" and call[1] in ("name", "version")}
     vendor, library = (packaged[packaged.index(f"-{word}") + 1] for word in ("vendor", "library"))
@@ -106,7 +111,7 @@ def test_cells_addresses_and_the_dma_are_those_of_the_cosimulation(sources: Path
     bases = [int(call[call.index("-offset") + 1], 16) for call in assigned]
     sizes = [int(call[call.index("-range") + 1]) for call in assigned]
     given = {name.split("/")[0]: (base, base + size - 1) for name, base, size in zip(segments, bases, sizes)}
-    assert {name: given[name] for name in ranges} == ranges and len(given) == 3
+    assert given == ranges
     dma = next(call for call in calls if call[0] == "set_property" and call[-1] == overlays.INSTANCES["dma"])
     words = shlex.split(dma[2].replace('"', ""))
     settings = dict(zip(words[::2], words[1::2]))

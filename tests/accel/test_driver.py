@@ -91,6 +91,8 @@ def test_pynq_binds_our_driver_and_outputs_equal_golden(
 ) -> None:
     overlay = load()
     assert isinstance(overlay.tr_accelerator_0, package.driver.TermAccelerator) and board.downloads == 1
+    assert overlay.interrupt_pins["tr_accelerator_0/irq"]["controller"] == "axi_intc_0"
+    assert overlay.interrupt_controllers["axi_intc_0"]["raw_irq"] == 61  # the first one of IRQ_F2P
     assert np.array_equal(overlay.predict(samples.x), samples.golden)
     assert np.array_equal(overlay.predict(samples.x[0]), samples.golden[:1])  # one sample, without a batch
     program = overlay.accelerator.program
