@@ -10,7 +10,7 @@ TEST_TOOLS := $(DEMO_TOOLS) gcc:gcc /usr/include/stdio.h:libc6-dev \
 	riscv64-unknown-elf-gcc:gcc-riscv64-unknown-elf qemu-system-riscv32:qemu-system-misc \
 	verilator:verilator+g++ iverilog:iverilog yosys:yosys tclsh:tcl git:git
 
-.PHONY: demo test bench reproduce pynq-matrix lint formats clean help
+.PHONY: demo test bench cycles reproduce pynq-matrix lint formats clean help
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile
@@ -32,6 +32,10 @@ test: $(VENV)/test.stamp ## the whole test suite, every tool needed
 bench: $(VENV)/test.stamp ## count whole models on every core and write docs/benchmarks.md (minutes)
 	$(call require,$(TEST_TOOLS))
 	$(BIN)/python -m edge_tr.bench_table
+
+cycles: $(VENV)/test.stamp ## count the accelerator's cycles of nine models at six budgets and write docs/accelerator-cycles.md (minutes)
+	$(call require,$(TEST_TOOLS))
+	$(BIN)/python -m edge_tr.cycles_table
 
 reproduce: $(VENV)/demo.stamp ## measure the published tables and write docs/reproduction.md (minutes)
 	$(BIN)/python -m edge_tr.reproduction

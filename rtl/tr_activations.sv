@@ -1,6 +1,7 @@
 // Activation memory and the way out of it. Words of 64 nine-bit values lie in two banks by the lowest address bit, so a
-// read takes a word and its successor at once, and a funnel shifter cuts any window of 66 values out of the 128, or out
-// of the word or the even or odd ones, which then go round. Read latency: 5 cycles from `read_*` to `window`, one more to `column_data`.
+// read takes a word and its successor at once. First values of words have a copy, so the one after both words comes too.
+// A funnel shifter cuts any window of 66 values out of the 129, or out of the word or the even or odd ones, which then go
+// round. Read latency: 5 cycles from `read_*` to `window`, one more to `column_data`.
 module tr_activations
   import tr_formats_pkg::*;
 (
@@ -11,7 +12,7 @@ module tr_activations
     input  logic [575:0] write_data,
     input  logic [  9:0] read_address,
     input  logic [  5:0] read_first,
-    input  logic [  1:0] read_phase,    // 0: 128 values; going round: 1: the word's, 2: even, 3: odd ones of the 128
+    input  logic [  1:0] read_phase,    // 0: 129 values; going round: 1: the word's, 2: even, 3: odd ones of the 128
     input  logic [191:0] keep,          // with `window`: [bank][column], 0 gives zero
     output logic [593:0] window,
     output logic [3*576-1:0] column_data  // [bank][column]: window[column + bank], masked
@@ -22,6 +23,8 @@ module tr_activations
   logic [575:0] even_memory[Depth];
   logic [575:0] odd_memory[Depth];
   logic [575:0] even_q, odd_q;
+  logic [W-1:0] first_memory[AccelActivationWords];
+  logic [W-1:0] after_q, after_2;  // of the word after the two
   logic [8:0] even_row, odd_row;
   assign even_row = read_address[9:1] + 9'(read_address[0]);
   assign odd_row = read_address[9:1];
@@ -32,6 +35,8 @@ module tr_activations
       if (write && write_address[0] && write_enable[i])
         odd_memory[write_address[9:1]][i*W+:W] <= write_data[i*W+:W];
     end
+    if (write && write_enable[0]) first_memory[write_address] <= write_data[W-1:0];
+    after_q <= first_memory[read_address+10'd2];
     even_q <= even_memory[even_row];
     odd_q <= odd_memory[odd_row];
   end
@@ -41,7 +46,7 @@ module tr_activations
   logic [3:0] first_4;
   logic [1:0] phase_1, phase_2;
   logic [1151:0] both_2;
-  logic [129*W-1:0] chosen_3;  // value 128 is never asked for
+  logic [129*W-1:0] chosen_3;
   logic [81*W-1:0] coarse_4;
   logic [69*W-1:0] middle_5;
   logic [64*W-1:0] part;  // of one word or of one parity: it goes round
@@ -53,7 +58,8 @@ module tr_activations
     {first_1, first_2, first_3, first_4} <= {read_first, first_1, first_2, first_3[3:0]};
     {phase_1, phase_2} <= {read_phase, phase_1};
     both_2 <= swap_1 ? {even_q, odd_q} : {odd_q, even_q};
-    chosen_3 <= phase_2 == 2'd0 ? {W'(0), both_2} : {part[W-1:0], part, part};
+    after_2 <= after_q;
+    chosen_3 <= phase_2 == 2'd0 ? {after_2, both_2} : {part[W-1:0], part, part};
     for (int i = 0; i < 81; i++) coarse_4[i*W+:W] <= chosen_3[(i+16*32'(first_3[5:4]))*W+:W];
     for (int i = 0; i < 69; i++) middle_5[i*W+:W] <= coarse_4[(i+4*32'(first_4[3:2]))*W+:W];
   end

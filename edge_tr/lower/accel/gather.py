@@ -1,8 +1,8 @@
 """Gather operations: how the values that 64 columns need come out of activation memory.
 
-An operation cuts a window out of two neighbouring words and offers it to all columns, shifted by one for each bank;
-a mask says which columns take it and which get zero (padding). `cover` finds few operations for any picture of what
-each column needs, so strides, padding and layouts are no concern of the hardware.
+An operation cuts a window out of two neighbouring words and the value after them and offers it to all columns, shifted
+by one for each bank; a mask says which columns take it and which get zero (padding). `cover` finds few operations for
+any picture of what each column needs, so strides, padding and layouts are no concern of the hardware.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ class Cut:
 
 
 def _offers(address: int, first: int, phase: int, shift: int) -> np.ndarray:
-    """int [64]: the address that bank `shift` of each column is offered; IDLE where the window ends."""
+    """int [64]: the address that bank `shift` of each column is offered."""
     at = first + np.arange(COLUMNS) + shift
     if phase == 0:
-        return np.where(at < 2 * COLUMNS, address * COLUMNS + at, IDLE)
+        return address * COLUMNS + at
     if phase == 1:
         return address * COLUMNS + at % COLUMNS
     return address * COLUMNS + 2 * (at % COLUMNS) + (phase & 1)
@@ -60,7 +60,8 @@ def cover(needs: dict[int, np.ndarray]) -> list[Cut]:
     cuts = []
     while open_columns.any():
         best: tuple[int, tuple, np.ndarray] | None = None
-        column = int(np.flatnonzero(open_columns)[0])
+        reading = open_columns & (wanted >= 0).any(axis=0)  # padding suits any window
+        column = int(np.flatnonzero(reading if reading.any() else open_columns)[0])
         options = [
             option
             for bank, need in needs.items()

@@ -218,9 +218,12 @@ class _Scheduler:
             last |= {tensor: i for tensor in stage.inputs}
         last[self.result] = len(self.stages)
         buffers = [Buffer(str(t), y.words * COLUMNS, first[t], last[t]) for t, y in shapes.items()]
-        for i, stage in enumerate(self.stages):
-            if stage.op.index in self.cut:
-                buffers.append(Buffer(f"cut {i}", shapes[stage.inputs[0]].words * COLUMNS, i, i))
+        copied = {  # others are cut where they lie
+            i: stage.inputs[0]
+            for i, stage in enumerate(self.stages)
+            if stage.op.index in self.cut and last[stage.inputs[0]] > i
+        }
+        buffers += [Buffer(f"cut {i}", shapes[tensor].words * COLUMNS, i, i) for i, tensor in copied.items()]
         memory = plan(buffers)
         if memory.size > f.ACTIVATION_WORDS.value * COLUMNS:
             raise DoesNotFitError(
@@ -228,11 +231,7 @@ class _Scheduler:
                 f"{f.ACTIVATION_WORDS.value}"
             )
         placed = {t: y.at(memory.offsets[str(t)] // COLUMNS) for t, y in shapes.items()}
-        self.cut_base = {
-            stage.op.index: memory.offsets[f"cut {i}"] // COLUMNS
-            for i, stage in enumerate(self.stages)
-            if stage.op.index in self.cut
-        }
+        self.copies = {self.stages[i].op.index: memory.offsets[f"cut {i}"] // COLUMNS for i in copied}
         return placed
 
     def _input_layout(self) -> Placed:
@@ -293,7 +292,8 @@ class _Scheduler:
         return sum_layer(image, record, x, y, name)
 
     def _truncate(self, stage: Stage, x: Placed) -> tuple[Placed, int]:
-        """A copy of the input with s terms a value, made by the ADD engine from a table of all values."""
+        """The input with s terms a value, made by the ADD engine from a table of all values: in place, or a copy where
+        a later layer reads it whole."""
         table = self.cut[stage.op.index].astype(np.int64)
         values = np.arange(-128, 128) - x.zero_point
         cut = table[values + 255]
@@ -301,9 +301,9 @@ class _Scheduler:
             raise DoesNotFitError(f"{layer_name(stage.op)}: one term a value reaches 256, which needs ten bits")
         entries = np.zeros(f.TABLE_VALUES.value, np.int64)
         entries[values & 255] = cut << f.TABLE_FRACTION.value
-        copy = x.at(self.cut_base[stage.op.index])
-        done = add_layer(self.image, (entries, np.zeros_like(entries)), (-255, 255), x, x, copy)
-        return copy, done.cycles
+        result = x.at(self.copies.get(stage.op.index, x.base))
+        done = add_layer(self.image, (entries, np.zeros_like(entries)), (-255, 255), x, x, result)
+        return result, done.cycles
 
 
 def _as_dense(p: ConvParams | DepthwiseParams, name: str) -> FullyConnectedParams:
