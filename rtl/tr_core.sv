@@ -120,7 +120,9 @@ module tr_core
       Launch: state <= Run;
       Run:
       if (!engine_busy) begin
-        settle <= is_array || is_dense || is_sum || is_maximum || is_add ? 5'd20 : 5'd2;
+        // What is still in the lanes must be written before the next command is fetched: 8 cycles after ARRAY's last
+        // results leave, more after the others' last read.
+        settle <= is_array ? 5'd6 : is_dense || is_sum || is_maximum || is_add ? 5'd20 : 5'd2;
         state <= Settle;
       end
       Settle: begin

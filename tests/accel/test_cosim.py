@@ -101,7 +101,7 @@ def test_cycles_stay_under_their_bar(library: Path, shared: Path, name: str, lim
     with Core(library) as core:
         load(core, program)
         cycles = infer(core, program, x)
-    assert cycles <= limit and abs(cycles - program.levels[0].cycles) <= 0.02 * cycles
+    assert cycles <= limit and abs(cycles - program.levels[0].cycles) <= 0.005 * cycles
 
 
 @pytest.mark.parametrize(("share_in", "share_out"), [(128, 0), (0, 200), (100, 100)])

@@ -76,9 +76,10 @@ def test_cover_gives_every_column_what_it_needs(seed: int) -> None:
     memory = rng.integers(1, 1 << 30, f.ACTIVATION_WORDS.value * COLUMNS)
     held = np.full((3, COLUMNS), -7)
     for cut in cover(needs):
-        both = memory[cut.address * COLUMNS :][: 2 * COLUMNS]
+        near = memory[cut.address * COLUMNS :][: 2 * COLUMNS + 1]
+        both = near[:-1]
         around = both[:COLUMNS] if cut.phase == 1 else both[cut.phase & 1 :: 2]
-        source = np.append(both, 0) if cut.phase == 0 else np.concatenate([around, around, around[:1]])
+        source = near if cut.phase == 0 else np.concatenate([around, around, around[:1]])
         window = source[cut.first : cut.first + COLUMNS + 2]
         for b in cut.banks:
             for j in np.flatnonzero(cut.write):

@@ -184,7 +184,7 @@ class _Scheduler:
         self.image.command(opcode=f.OPCODE.END)
         final = streamed(self.image) if self.effort is Effort.STREAMED else resident(self.image)
         layers = self._layers(done, final, placed)
-        cycles = 8 * source.words + 6 + sum(layer.cycles for layer in layers) + 8 * result.words + 14 + 4
+        cycles = 8 * source.words + 7 + sum(layer.cycles for layer in layers) + 8 * result.words + 14 + 4
         load, crc = final.image.load()
         macs = sum(_macs(stage.record) for stage in self.stages)
         return AccelProgram(

@@ -19,7 +19,7 @@ from edge_tr.tr.requant import Rounding
 
 ROWS, BANKS = f.ROWS.value, f.BANKS.value
 HALF_ENTRIES = f.ENTRIES.value // 2
-GATHER_LATENCY, DRAIN, ARRAY_LATENCY = 8, 26, 16
+GATHER_LATENCY, DRAIN, ARRAY_LATENCY = 8, 25, 17
 MAX_REPEAT = 63
 
 Tap = tuple[int, int]  # ky, kx
@@ -196,7 +196,7 @@ def array_cycles(loads: list[Load], double_buffer: bool) -> int:
     gathered, used, busy_until, gather_free = [], [], 0, 1
     now = 3  # first word is there
     for i, load in enumerate(loads):
-        start = max(gather_free, used[i - depth] + 1 if i >= depth else 0)
+        start = max(gather_free, used[i - depth] if i >= depth else 0)
         gather_free = start + load.gather
         gathered.append(gather_free - 1 + GATHER_LATENCY - 1)
         now = max(now, gathered[i] + 1)
@@ -360,7 +360,7 @@ def dense_layer(
     data = padded.astype(np.int8).view(np.uint8).reshape(len(rows), blocks, COLUMNS).transpose(1, 0, 2)
     words = [[int.from_bytes(row.tobytes(), "little") for row in block] for block in data]
     parameters = image.parameters([(scale, 0) for scale in (scales if each else scales[:1])])
-    pause = 73 if each else 7  # until the next block may begin
+    pause = 74 if each else 5  # until the next block may begin
     step, cycles = 1 if pieces else blocks, 0
     for first in range(0, blocks, step):
         command = image.command(
@@ -369,7 +369,7 @@ def dense_layer(
             parameters=parameters + (first * COLUMNS if each else 0), src=x.base, src_stride=stride,
             dst=y.base + first, **_clamp(p.activation, p.output_zero_point),
         )  # fmt: skip
-        cycles += step * (len(rows) + pause) - (1 if each else 7) + DRAIN
+        cycles += step * (len(rows) + pause) - (1 if each else 5) + DRAIN
     return Planned(command, cycles)
 
 
@@ -438,7 +438,7 @@ def add_layer(
     command = image.command(
         opcode=f.OPCODE.ADD, tiles=y.words, src=a.base, src2=b.base, dst=y.base, low=limits[0], high=limits[1]
     )
-    return Planned(command, 256 + 10 + 4 * y.words + DRAIN)
+    return Planned(command, 256 + 7 + 4 * y.words + DRAIN)
 
 
 def add_tables(p: AddParams) -> tuple[np.ndarray, np.ndarray] | None:
