@@ -360,7 +360,7 @@ def dense_layer(
     data = padded.astype(np.int8).view(np.uint8).reshape(len(rows), blocks, COLUMNS).transpose(1, 0, 2)
     words = [[int.from_bytes(row.tobytes(), "little") for row in block] for block in data]
     parameters = image.parameters([(scale, 0) for scale in (scales if each else scales[:1])])
-    pause = 74 if each else 5  # until the next block may begin
+    pause = 72 if each else 7  # until the next block may begin
     step, cycles = 1 if pieces else blocks, 0
     for first in range(0, blocks, step):
         command = image.command(
@@ -369,7 +369,7 @@ def dense_layer(
             parameters=parameters + (first * COLUMNS if each else 0), src=x.base, src_stride=stride,
             dst=y.base + first, **_clamp(p.activation, p.output_zero_point),
         )  # fmt: skip
-        cycles += step * (len(rows) + pause) - (1 if each else 5) + DRAIN
+        cycles += step * (len(rows) + pause) - (0 if each else 7) + DRAIN
     return Planned(command, cycles)
 
 
