@@ -107,12 +107,13 @@ module tr_add3 #(
 `endif
 endmodule
 
-// Two Horner accumulators of 24 bits: load, add, or double and add. One DSP48E1, its multiplier unused.
+// Two Horner accumulators of 24 bits: load, add, double or quadruple and add. One DSP48E1, its multiplier unused: the
+// total comes back as P and, four times, as A:B, which are wires.
 module tr_horner2 (
     input  logic               clk,
     input  logic               valid,  // with the sums: nothing happens without it
     input  logic               clear,  // start from zero
-    input  logic               shift,  // double first
+    input  logic        [ 1:0] shift,  // how often to double first, 0 to 2
     input  logic signed [12:0] sum0,
     input  logic signed [12:0] sum1,
     output logic        [23:0] total0,
@@ -121,21 +122,28 @@ module tr_horner2 (
 `ifdef SYNTHESIS
   logic valid_q;
   logic [6:0] opmode;
-  assign opmode = clear ? {3'b000, 2'b11, 2'b00} : shift ? {3'b010, 2'b11, 2'b10} : {3'b010, 2'b11, 2'b00};
+  always_comb
+    if (clear) opmode = {3'b000, 2'b11, 2'b00};          // 0 + C
+    else if (shift[1]) opmode = {3'b000, 2'b11, 2'b11};  // A:B + C
+    else if (shift[0]) opmode = {3'b010, 2'b11, 2'b10};  // P + C + P
+    else opmode = {3'b010, 2'b11, 2'b00};                // P + C
+  logic [47:0] four;
+  assign four = {total1[21:0], 2'b00, total0[21:0], 2'b00};
   always_ff @(posedge clk) valid_q <= valid;
   DSP48E1 #(
       .USE_MULT("NONE"), .USE_DPORT("FALSE"), .USE_SIMD("TWO24"), .AREG(0), .BREG(0), .ACASCREG(0), .BCASCREG(0),
       .CREG(1), .PREG(1), .MREG(0), .ADREG(0), .DREG(0), .INMODEREG(0), .OPMODEREG(1), .ALUMODEREG(0),
       .CARRYINREG(0), .CARRYINSELREG(0)
   ) dsp (
-      .CLK(clk), .A(30'd0), .B(18'd0), .C({{11{sum1[12]}}, sum1, {11{sum0[12]}}, sum0}), .D(25'd0), .OPMODE(opmode),
+      .CLK(clk), .A(four[47:18]), .B(four[17:0]), .C({{11{sum1[12]}}, sum1, {11{sum0[12]}}, sum0}), .D(25'd0), .OPMODE(opmode),
       .ALUMODE(4'd0), .INMODE(5'd0), .CARRYIN(1'b0), .CARRYINSEL(3'd0), .CEA1(1'b0), .CEA2(1'b0), .CEB1(1'b0),
       .CEB2(1'b0), .CEC(1'b1), .CEP(valid_q), .CEM(1'b0), .CED(1'b0), .CEAD(1'b0), .CECTRL(1'b1), .CEALUMODE(1'b0),
       .CECARRYIN(1'b0), .CEINMODE(1'b0), .RSTA(1'b0), .RSTB(1'b0), .RSTC(1'b0), .RSTD(1'b0), .RSTM(1'b0),
       .RSTP(1'b0), .RSTCTRL(1'b0), .RSTALUMODE(1'b0), .RSTALLCARRYIN(1'b0), .RSTINMODE(1'b0),
       .P({total1, total0}));
 `else
-  logic valid_q, clear_q, shift_q;
+  logic valid_q, clear_q;
+  logic [1:0] shift_q;
   logic signed [12:0] sum0_q, sum1_q;
   always_ff @(posedge clk) begin
     valid_q <= valid;
@@ -144,8 +152,8 @@ module tr_horner2 (
     sum0_q <= sum0;
     sum1_q <= sum1;
     if (valid_q) begin
-      total0 <= (clear_q ? '0 : shift_q ? total0 << 1 : total0) + 24'(sum0_q);
-      total1 <= (clear_q ? '0 : shift_q ? total1 << 1 : total1) + 24'(sum1_q);
+      total0 <= (clear_q ? '0 : total0 << shift_q) + 24'(sum0_q);
+      total1 <= (clear_q ? '0 : total1 << shift_q) + 24'(sum1_q);
     end
   end
 `endif

@@ -36,7 +36,8 @@ module tr_array
       (* keep *) logic [44:0] read_q;
       (* keep *) logic [11:0] pairs_q, pairs_q2;
       (* keep *) logic [1:0] single_q, single_q2;
-      logic [4:0] valid_q, clear_q, shift_q;
+      logic [4:0] valid_q, clear_q;
+      logic [4:0][1:0] shift_q;
       always_ff @(posedge clk) begin
         for (int i = 0; i < AccelLanes; i++)
           read_q[5*i+:5] <= word[r*RowTermsBits+5*i+:5] ^ {parity, 4'b0};
@@ -46,7 +47,7 @@ module tr_array
         single_q2 <= single_q;
         valid_q <= {valid_q[3:0], valid};
         clear_q <= {clear_q[3:0], clear};
-        shift_q <= {shift_q[3:0], word[r*RowTermsBits+RowTermsShiftLsb]};
+        shift_q <= {shift_q[3:0], word[r*RowTermsBits+RowTermsShiftLsb+:2]};
       end
       logic signed [12:0] sum[Segment];
       for (genvar c = 0; c < Segment; c++) begin : g_column

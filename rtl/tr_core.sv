@@ -45,7 +45,7 @@ module tr_core
   logic [7:0] opcode;
   logic [4:0] settle;
   logic [2:0] failure;  // an error of this cycle, or none
-  logic engine_busy, launch, loading, dumping, ended;
+  logic engine_busy, launch, loading, dumping, ended, table_busy;
   logic [31:0] stamps[AccelCommands];
   logic command_read;
 
@@ -111,8 +111,9 @@ module tr_core
       Fetch: state <= command_index == stop ? Finish : Decode;
       Decode: begin
         if (opcode == 8'(OpcodeEnd)) state <= Finish;
-        else if (known) state <= Launch;
-        else begin
+        else if (known) begin
+          if (!(table_busy && (is_add || is_table || is_load))) state <= Launch;
+        end else begin
           error <= 3'(AccelErrorOpcode);
           state <= Finish;
         end
@@ -457,7 +458,7 @@ module tr_core
   always_ff @(posedge clk) column_write <= mask_data[63:0];
 
   // ---- the array ------------------------------------------------------------------------------------------------
-  logic player_busy, player_read, issue, clear, group_done, group_first, group_final, tile_done;
+  logic player_busy, player_read, player_may_yield, issue, clear, group_done, group_first, group_final, tile_done;
   logic [12:0] player_address;
   logic [255:0] word;
   logic [2:0] group_rows;
@@ -467,7 +468,8 @@ module tr_core
   tr_player player (
       .clk, .reset(ended), .start(launch && is_array), .first_word(weights), .count, .tiles,
       .halves(command[CommandHalvesLsb+:2]), .halves_last(command[CommandHalvesLastLsb+:2]),
-      .step_ready(steps_loaded != steps_used), .busy(player_busy), .memory_read(player_read),
+      .step_ready(steps_loaded != steps_used), .busy(player_busy),
+      .may_yield(player_may_yield), .yields(table_takes), .memory_read(player_read),
       .memory_address(player_address), .memory_data(weight_data), .issue, .clear, .word, .step_done, .group_done,
       .group_first, .group_final, .group_rows, .group_halves, .group, .tile_done);
   tr_array array (
@@ -737,8 +739,8 @@ module tr_core
   logic add_run;
   logic [1:0] add_quarter;
   logic [9:0] add_word, add_word_1, add_word_2, add_word_3;
-  logic [8:0] table_index;
-  logic table_write, table_busy;
+  logic [7:0] table_index;
+  logic table_write;
   /* verilator lint_off UNUSEDSIGNAL */
   logic [63:0] table_pair;
   /* verilator lint_on UNUSEDSIGNAL */
@@ -756,8 +758,8 @@ module tr_core
     assign whole = added[AccelTableBits-1:AccelTableFraction];
     always_ff @(posedge clk) begin
       if (table_write) begin
-        table1[table_index[7:0]] <= table_pair[0+:AccelTableBits];
-        table2[table_index[7:0]] <= table_pair[32+:AccelTableBits];
+        table1[table_index] <= table_pair[0+:AccelTableBits];
+        table2[table_index] <= table_pair[32+:AccelTableBits];
       end
       value1 <= table1[index1];
       value2 <= table2[index2];
@@ -791,34 +793,40 @@ module tr_core
     end
   end
 
-  // TABLE: eight pairs a weight word.
+  // TABLE: eight pairs a weight word, read when nobody else reads, while other commands run.
   logic [12:0] table_address;
-  logic [2:0] table_part, table_part_1;
-  logic table_fetch, table_valid_1;
-  logic [8:0] table_count;
+  logic [511:0] table_word;
+  logic table_wants, table_takes, table_fresh;
+  assign table_takes = table_wants && player_may_yield && !dense_read;
+  assign table_pair = table_word[63:0];
   always_ff @(posedge clk) begin
-    table_valid_1 <= table_fetch;
-    table_part_1 <= table_part;
-    table_write <= table_valid_1;
-    table_pair <= weight_data[64*table_part_1+:64];
-    if (table_write) table_index <= table_index + 9'd1;
-    if (table_fetch) begin
-      table_part <= table_part + 3'd1;
-      if (&table_part) table_address <= table_address + 13'd1;
-      table_count <= table_count + 9'd1;
-      if (table_count == 9'd255) table_fetch <= 1'b0;
+    table_fresh <= table_takes;
+    if (table_takes) begin
+      table_wants <= 1'b0;
+      table_address <= table_address + 13'd1;
     end
-    if (launch) begin
-      table_fetch <= is_table;
+    if (table_fresh) begin
+      table_word <= weight_data[511:0];
+      table_write <= 1'b1;
+    end else if (table_write) begin
+      table_word <= table_word >> 64;
+      table_index <= table_index + 8'd1;
+      if (&table_index[2:0]) begin
+        table_write <= 1'b0;
+        table_wants <= !(&table_index);
+      end
+    end
+    if (launch && is_table) begin
+      table_wants <= 1'b1;
       table_address <= weights[13:1];
-      {table_part, table_count, table_index} <= '0;
+      table_index <= '0;
     end
-    if (ended) {table_fetch, table_valid_1, table_write} <= '0;
+    if (ended) {table_wants, table_fresh, table_write} <= '0;
   end
-  assign table_busy = table_fetch || table_valid_1 || table_write;
+  assign table_busy = table_wants || table_fresh || table_write;
 
-  assign weight_read = is_array ? player_read : is_dense ? dense_read : table_fetch;
-  assign weight_address = is_array ? player_address : is_dense ? dense_address : table_address;
+  assign weight_read = table_takes || player_read || dense_read;
+  assign weight_address = table_takes ? table_address : is_array ? player_address : dense_address;
 
   // ---- what writes activations ----------------------------------------------------------------------------------
   logic [575:0] spread_result, spread_adder, spread_input;
@@ -894,7 +902,7 @@ module tr_core
       8'(OpcodeLoad): engine_busy = !packet_end;
       8'(OpcodeOutput): engine_busy = out_left != '0;
       8'(OpcodeArray): engine_busy = gather_busy || player_busy || leaving.valid || pending_any;
-      8'(OpcodeTable): engine_busy = table_busy;
+      8'(OpcodeTable): engine_busy = 1'b0;  // it goes on beside what follows
       8'(OpcodeSum), 8'(OpcodeMaximum): engine_busy = gather_busy;
       default: engine_busy = scan_busy || scan_hold;
     endcase

@@ -372,9 +372,9 @@ package tr_formats_pkg;
   localparam int RowTermsSingleLsb = 57;
   localparam int RowTermsSingleBits = 2;  // Lane 8: 0 nothing, 1 plus, 2 minus.
   localparam int RowTermsShiftLsb = 59;
-  localparam int RowTermsShiftBits = 1;  // The accumulator is doubled first.
-  localparam int RowTermsReservedLsb = 60;
-  localparam int RowTermsReservedBits = 4;  // Zero.
+  localparam int RowTermsShiftBits = 2;  // How often the accumulator is doubled first, 0 to 2.
+  localparam int RowTermsReservedLsb = 61;
+  localparam int RowTermsReservedBits = 3;  // Zero.
   localparam int TermControlBits = 32;  // The upper 32 bits of a 288-bit term word, above four RowTerms.
   localparam int TermControlLastGroupLsb = 0;
   localparam int TermControlLastGroupBits = 1;  // The last word of a group of four channels.

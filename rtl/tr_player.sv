@@ -14,6 +14,8 @@ module tr_player
     input  logic         step_ready,    // the data of the next step is there
     output logic         busy,
     // weight memory, read in one cycle
+    output logic         may_yield,     // someone else may read it in this cycle
+    input  logic         yields,        // and does
     output logic         memory_read,
     output logic [ 12:0] memory_address,  // of the pair of words
     input  logic [575:0] memory_data,
@@ -52,7 +54,8 @@ module tr_player
   assign tile_done = end_2;
   assign advance = !valid_2 || issue;
   assign tile_end = index + 16'd1 == count;
-  assign memory_read = fetching && advance;
+  assign may_yield = advance || !valid_1;
+  assign memory_read = fetching && advance && !yields;
   assign memory_address = address[13:1];
   assign busy = fetching || valid_1 || valid_2;
 
@@ -64,13 +67,13 @@ module tr_player
       if (end_2) issued_tile <= issued_tile + 16'd1;
     end
     if (advance) begin
-      valid_1 <= fetching;
+      valid_1 <= memory_read;
       half_1 <= address[0];
       end_1 <= tile_end;
       valid_2 <= valid_1;
       end_2 <= end_1;
       head <= half_1 ? memory_data[575:288] : memory_data[287:0];
-      if (fetching) begin
+      if (memory_read) begin
         address <= tile_end ? first_word : address + 16'd1;
         index <= tile_end ? '0 : index + 16'd1;
         if (tile_end) begin

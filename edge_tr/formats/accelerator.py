@@ -155,8 +155,8 @@ ROW_TERMS = Record(
         Field("pair2", 3, "Lanes 6 and 7."),
         Field("pair3", 3, "Lanes 2 and 5."),
         Field("single", 2, "Lane 8: 0 nothing, 1 plus, 2 minus."),
-        Field("shift", 1, "The accumulator is doubled first."),
-        Field("reserved", 4, "Zero."),
+        Field("shift", 2, "How often the accumulator is doubled first, 0 to 2."),
+        Field("reserved", 3, "Zero."),
     ),
 )
 

@@ -41,7 +41,7 @@ from edge_tr.ir.ranges import Range, activations, channel_ranges, channels_of, s
 class Channels:
     """What became of one tensor's channels (its last axis).
 
-    kept      int64 [n], those that are left, ascending
+    kept      int64 [n], those that are left, in their new order: ascending unless `reordered`
     proven    bool [channels], those that hold `constant` at every pixel for every input
     constant  int8 [channels], 0 where not proven
     """
@@ -107,7 +107,50 @@ def remove_dead_channels(
         for tensor, mask in kept.items()
         if not mask.all()
     }
-    return Alive(_Rewriter(graph, records, ranges, kept, data_terms).graph(), channels)
+    order = {tensor: np.flatnonzero(mask) for tensor, mask in kept.items()}
+    return Alive(_Rewriter(graph, records, ranges, order, data_terms).graph(), channels)
+
+
+def reordered(alive: Alive, order: Mapping[int, np.ndarray]) -> Alive:
+    """The same network with the channels of some activations in another order.
+
+    `order`, by tensor index: int [channels], which channel becomes the first, second and so on. Whoever ties tensors
+    together must find them in one order: `tied` says which.
+    """
+    graph = alive.graph
+    whole = {i: order.get(i, np.arange(channels_of(graph, i))) for op in graph.ops for i in (*op.inputs, *op.outputs)
+             if i >= 0 and graph.tensor(i).data is None}  # fmt: skip
+    records = {op.index: params(graph, op) for op in graph.ops}
+    channels = dict(alive.channels)
+    for tensor, new in order.items():
+        old = channels.get(tensor) or Channels(
+            np.arange(len(new)), np.zeros(len(new), bool), np.zeros(len(new), np.int8)
+        )
+        channels[tensor] = replace(old, kept=old.kept[new])
+    return Alive(_Rewriter(graph, records, {}, whole, {}).graph(), channels)
+
+
+def tied(graph: Graph) -> list[set[int]]:
+    """The activations whose channels can be reordered, in sets of those that must be ordered alike."""
+    sets: dict[int, set[int]] = {}
+    fixed = {*graph.inputs, *graph.outputs}
+    for op in graph.ops:
+        record = params(graph, op)
+        inputs = activations(op, record)
+        members = {*inputs, op.outputs[0]}
+        for tensor in members:
+            sets.setdefault(tensor, {tensor})
+        if isinstance(record, (ConvParams, FullyConnectedParams)):
+            if not _by_channel(record, channels_of(graph, inputs[0])):
+                fixed |= {*inputs}
+            continue
+        counts = {channels_of(graph, tensor) for tensor in members}
+        units = _units(record, [channels_of(graph, i) for i in inputs], channels_of(graph, op.outputs[0]))
+        if units is None or len(counts) != 1:
+            fixed |= members
+        whole = set().union(*(sets[tensor] for tensor in members))
+        sets |= dict.fromkeys(whole, whole)
+    return [found for found in {id(found): found for found in sets.values()}.values() if not found & fixed]
 
 
 # --- which channels are alive ----------------------------------------------------------
@@ -207,6 +250,8 @@ def _foldable(record: ConvParams | FullyConnectedParams, x: Range, data_terms: n
 
 @dataclass(frozen=True)
 class _Rewriter:
+    """`kept`, by tensor index: int [n], the channels that are left, in their new order."""
+
     old: Graph
     records: Mapping[int, Params]
     ranges: Mapping[int, Range]
@@ -231,10 +276,8 @@ class _Rewriter:
         return replace(self.old, tensors=tuple(tensors), ops=tuple(ops))
 
     def _activation(self, tensor: Tensor) -> Tensor:
-        mask = self.kept.get(tensor.index)
-        if mask is None or mask.all():
-            return tensor
-        return replace(tensor, shape=(*tensor.shape[:-1], int(mask.sum())))
+        kept = self.kept.get(tensor.index)
+        return tensor if kept is None else replace(tensor, shape=(*tensor.shape[:-1], len(kept)))
 
     def _constants(self, op: Op, record: DotParams) -> tuple[Tensor, Tensor]:
         """Weights and bias of what is left of a layer."""
@@ -250,20 +293,21 @@ class _Rewriter:
         """int8, in TFLite's layout."""
         if isinstance(record, DepthwiseParams):
             return np.ascontiguousarray(record.weights[rows].T.reshape(1, *record.kernel, -1))
-        columns = self.kept[op.inputs[0]]
-        if _by_channel(record, len(columns)):
-            columns = np.tile(columns, record.weights.shape[1] // len(columns))
-        else:
-            columns = np.ones(record.weights.shape[1], bool)
+        count = channels_of(self.old, op.inputs[0])
+        columns = np.arange(record.weights.shape[1])
+        if _by_channel(record, count):
+            columns = columns.reshape(-1, count)[:, self.kept[op.inputs[0]]].ravel()
         values = record.weights[rows][:, columns]
         return values.reshape(len(values), *record.kernel, -1) if isinstance(record, ConvParams) else values
 
     def _bias(self, op: Op, record: DotParams) -> np.ndarray:
         """int32 [rows], with the constants that were taken out; modulo 2^32, as sums are."""
-        x, gone = self.ranges[op.inputs[0]], ~self.kept[op.inputs[0]]
+        gone = np.ones(channels_of(self.old, op.inputs[0]), bool)
+        gone[self.kept[op.inputs[0]]] = False
         bias = record.bias.astype(np.int64)
         if not isinstance(record, DepthwiseParams) and gone.any():
             weights = record.weights.reshape(len(bias), -1, len(gone)).sum(axis=1, dtype=np.int64)
+            x = self.ranges[op.inputs[0]]
             values = seen(x, record.input_zero_point, self.data_terms.get(op.index)).low
             bias = bias + weights @ np.where(gone & x.constant, values, 0)
         return (bias & 0xFFFFFFFF).astype(np.uint32).view(np.int32)
@@ -280,4 +324,5 @@ def _scales_of(quantization: Quantization | None, rows: np.ndarray, axis: int) -
     """The quantisation of some rows of a tensor whose rows lie along `axis`."""
     if quantization is None or quantization.per_tensor:
         return quantization
-    return Quantization(quantization.scale[rows], np.broadcast_to(quantization.zero_point, rows.shape)[rows], axis)
+    zero_point = np.broadcast_to(quantization.zero_point, quantization.scale.shape)
+    return Quantization(quantization.scale[rows], zero_point[rows], axis)

@@ -16,11 +16,14 @@ def length(digits: np.ndarray, banks: np.ndarray) -> np.ndarray:
     """Words of rows of digits [rows, n, planes], plane by plane as the array plays them."""
     lengths = []
     for row in np.abs(digits.astype(np.int64)):
-        used = [p for p in range(PLANES) if row[:, p].any()]
-        words = 0
-        for plane in range(max(used, default=0) + 1):
-            words += max(1, *(-(-int(row[banks == b, plane].sum()) // 3) for b in range(3)))
-        lengths.append(words)
+        words, doublings = 0, 0
+        for plane in reversed(range(PLANES)):
+            here = max(-(-int(row[banks == b, plane].sum()) // 3) for b in range(3))
+            if words and (here or doublings == 2 or plane == 0):  # a word may double twice before it adds
+                here, doublings = max(here, 1), 0
+            words += here
+            doublings += words > 0
+        lengths.append(max(words, 1))
     return np.array(lengths)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from edge_tr.golden.run import run
 from edge_tr.ir import tflite
-from edge_tr.ir.dead import Alive, remove_dead_channels
+from edge_tr.ir.dead import Alive, remove_dead_channels, reordered, tied
 from edge_tr.ir.graph import Graph
 from edge_tr.ir.params import params
 from edge_tr.ir.ranges import channel_ranges
@@ -97,6 +97,22 @@ def test_networks_without_dead_channels_stay_as_they_are(seed):
     rng = np.random.default_rng(seed)
     graph = tflite.parse(random_network(rng))
     assert_same_on_every_tensor(graph, remove_dead_channels(graph), samples(graph, rng, 4))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_channels_in_another_order_change_no_tensor(seed):
+    rng = np.random.default_rng(seed)
+    graph = planted(rng) if seed % 2 else tflite.parse(random_network(rng))
+    alive = remove_dead_channels(graph)
+    sets = tied(alive.graph)
+    order = {}
+    for tensors in sets:
+        new = rng.permutation(alive.graph.tensor(min(tensors)).shape[-1])
+        order |= dict.fromkeys(tensors, new)
+    mixed = reordered(alive, order)
+    assert sets and not {*graph.inputs, *graph.outputs} & set().union(*sets)
+    assert any((new != np.arange(len(new))).any() for new in order.values())
+    assert_same_on_every_tensor(graph, mixed, samples(graph, rng))
 
 
 @pytest.mark.parametrize("seed", range(10))

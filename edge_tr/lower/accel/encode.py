@@ -1,9 +1,9 @@
 """Weights as signed digits that make few term words, which need not be the digits that are fewest.
 
 A word adds three terms of one plane from each bank, so a row of weights takes sum over planes of max over banks of
-ceil(terms / 3) words, and one for each empty plane below its highest. Most values have several encodings: 3 is 2 + 1 or
-4 - 1, and with one term more than the least (HESE) 4 is 2 + 2 too. Weight after weight takes the encoding that makes
-the row shortest until nothing gets shorter. The sums, and so all results, stay the same.
+ceil(terms / 3) words, and one more for each two doublings without any. Most values have several encodings: 3 is 2 + 1
+or 4 - 1, and with one term more than the least (HESE) 4 is 2 + 2 too. Weight after weight takes the encoding that
+makes the row shortest until nothing gets shorter. The sums, and so all results, stay the same.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ PLANES = 8
 PORTS = f.LANES.value // f.BANKS.value
 EXTRA_TERMS = 1  # over the least; more gain nothing that can be measured
 PASSES = 4
+MOST_DOUBLINGS = 2
+"""Of the accumulator before a word."""
 _WORD = 100.0  # of the score; less counts how far a plane is from taking a word less
 
 
@@ -87,8 +89,18 @@ def _encode(data: bytes, height: int, banks: tuple[int, ...]) -> np.ndarray:
 def _score(counts: np.ndarray) -> np.ndarray:
     """float32 [...] of terms int16 [..., bank, plane]: words, and a little for the terms that make a plane's last."""
     words = (counts.max(axis=-2) + PORTS - 1) // PORTS
-    used = np.maximum.accumulate(words[..., ::-1], axis=-1)[..., ::-1] > 0
-    used[..., 0] = True
     over = np.maximum(counts - PORTS * (words[..., None, :] - 1), 0).sum(axis=-2)
-    length = np.where(used, np.maximum(words, 1), 0).sum(axis=-1)
+    length = words.sum(axis=-1) + _bridges()[(words > 0) @ (1 << np.arange(PLANES))]
     return _WORD * length.astype(np.float32) + np.sqrt(np.where(words > 0, over, 0), dtype=np.float32).sum(axis=-1)
+
+
+@functools.cache
+def _bridges() -> np.ndarray:
+    """int64 [256], by the set of planes that have terms: words that only double, and one at plane 0 if it has none."""
+    return np.array([_bridge([plane for plane in range(PLANES) if used >> plane & 1]) for used in range(1 << PLANES)])
+
+
+def _bridge(planes: Sequence[int]) -> int:
+    stops = sorted({0, *planes})
+    gaps = np.diff(stops).tolist()
+    return sum(-(-gap // MOST_DOUBLINGS) - 1 for gap in gaps) + (0 not in planes)

@@ -27,12 +27,16 @@ from edge_tr.ir.params import (
 )
 from edge_tr.lower.accel.image import Image
 from edge_tr.lower.accel.layout import COLUMNS, Placed, planar, vector
+from edge_tr.lower.accel.order import by_length
 from edge_tr.lower.accel.phases import with_phases
 from edge_tr.lower.accel.schedule import (
+    TABLE_LOAD,
+    TABLE_READS,
     Planned,
     add_layer,
     add_tables,
     dense_layer,
+    load_tables,
     maximum_layer,
     sum_layer,
     window_layer,
@@ -115,7 +119,7 @@ def lower_accel(graph: Graph, budget: Budget) -> AccelProgram:
     settings = {i: budget.of(name) for i, name in dots.items()}
     revealed = {i: reveal(given[i].weights, s.group, s.terms).values for i, s in settings.items()}
     cut = {i: truncate_data(s.data_terms) for i, s in settings.items() if s.data_terms is not None}
-    alive = remove_dead_channels(graph, revealed, cut)
+    alive = by_length(remove_dead_channels(graph, revealed, cut))
     layouts = None
     for effort in Effort:
         scheduler = _Scheduler(alive, revealed, cut, effort)
@@ -144,6 +148,8 @@ class _Scheduler:
         self.image, self.effort = Image(), effort
         self.aliases: dict[int, int] = {}
         self.stages: list[Stage] = []
+        self.tables: tuple[np.ndarray, np.ndarray] | None = None  # that were loaded last
+        self.missing = 0  # cycles until they are there
         self.host: list[SoftmaxParams] = []
         for op in self.graph.ops:
             self._stage(op)
@@ -179,7 +185,7 @@ class _Scheduler:
         entry = self.image.command(
             opcode=f.OPCODE.INPUT, tiles=source.words, dst=source.base, zero_point=source.zero_point
         )
-        done = [self._emit(stage, placed) for stage in self.stages]
+        done = [self._emit(i, placed) for i in range(len(self.stages))]
         self.image.command(opcode=f.OPCODE.OUTPUT, tiles=result.words, src=result.base, zero_point=result.zero_point)
         self.image.command(opcode=f.OPCODE.END)
         final = streamed(self.image) if self.effort is Effort.STREAMED else resident(self.image)
@@ -264,13 +270,43 @@ class _Scheduler:
 
     # --- layers ---
 
-    def _emit(self, stage: Stage, placed: dict[int, Placed]) -> Planned:
+    def _emit(self, i: int, placed: dict[int, Placed]) -> Planned:
+        stage, extra = self.stages[i], 0
         x, y = placed[stage.inputs[0]], placed[stage.output]
-        extra = 0
         if stage.op.index in self.cut:
-            x, extra = self._truncate(stage, x)
+            extra += self._load(self._cut_tables(stage)) + self._wait()
+            x, cycles = self._truncate(stage, x)
+            extra += cycles
+        if isinstance(stage.record, AddParams):
+            extra += self._load(_tables(stage)) + self._wait()
+        else:
+            extra += self._load_next(i)
+        if self.missing and isinstance(stage.record, (ConvParams, DepthwiseParams)):
+            extra += TABLE_READS
         done = self._engine(self.image, stage, x, placed[stage.inputs[-1]], y)
+        self.missing = max(0, self.missing - done.cycles)
         return Planned(done.command, done.cycles + extra)
+
+    def _load_next(self, i: int) -> int:
+        """Let the tables come that the next stage with tables needs; cycles of the command."""
+        for stage in self.stages[i + 1 :]:
+            if stage.op.index in self.cut:
+                return self._load(self._cut_tables(stage))
+            if isinstance(stage.record, AddParams):
+                return self._load(_tables(stage))
+        return 0
+
+    def _load(self, tables: tuple[np.ndarray, np.ndarray]) -> int:
+        """Let the adders have these tables; cycles of the command."""
+        if self.tables is not None and all(map(np.array_equal, tables, self.tables)):
+            return 0
+        command, self.tables, self.missing = load_tables(self.image, tables), tables, TABLE_LOAD
+        return command.cycles
+
+    def _wait(self) -> int:
+        """Cycles until an addition has its tables."""
+        missing, self.missing = self.missing, 0
+        return missing
 
     def _engine(self, image: Image, stage: Stage, x: Placed, x2: Placed, y: Placed) -> Planned:
         """The layer's commands; x2 is an addition's other input."""
@@ -282,11 +318,8 @@ class _Scheduler:
         if isinstance(record, FullyConnectedParams):
             return dense_layer(image, record, x, y, name, self.pieces)
         if isinstance(record, AddParams):
-            tables = add_tables(record)
-            if tables is None:
-                raise DoesNotFitError(f"{name}: no table of {f.TABLE_BITS.value} bits gives TFLite's sums")
-            limits = tuple(v - record.output_zero_point for v in record.activation)
-            return add_layer(image, tables, limits, x, x2, y)
+            low, high = (v - record.output_zero_point for v in record.activation)
+            return add_layer(image, (low, high), x, x2, y)
         if isinstance(record, PoolParams) and record.kind == "MAX_POOL_2D":
             return maximum_layer(image, record, x, y, name)
         return sum_layer(image, record, x, y, name)
@@ -294,16 +327,25 @@ class _Scheduler:
     def _truncate(self, stage: Stage, x: Placed) -> tuple[Placed, int]:
         """The input with s terms a value, made by the ADD engine from a table of all values: in place, or a copy where
         a later layer reads it whole."""
+        result = x.at(self.copies.get(stage.op.index, x.base))
+        return result, add_layer(self.image, (-255, 255), x, x, result).cycles
+
+    def _cut_tables(self, stage: Stage) -> tuple[np.ndarray, np.ndarray]:
         table = self.cut[stage.op.index].astype(np.int64)
-        values = np.arange(-128, 128) - x.zero_point
+        values = np.arange(-128, 128) - _zero_point(self.graph.tensor(stage.inputs[0]))
         cut = table[values + 255]
         if np.abs(cut).max() > 255:
             raise DoesNotFitError(f"{layer_name(stage.op)}: one term a value reaches 256, which needs ten bits")
         entries = np.zeros(f.TABLE_VALUES.value, np.int64)
         entries[values & 255] = cut << f.TABLE_FRACTION.value
-        result = x.at(self.copies.get(stage.op.index, x.base))
-        done = add_layer(self.image, (entries, np.zeros_like(entries)), (-255, 255), x, x, result)
-        return result, done.cycles
+        return entries, np.zeros_like(entries)
+
+
+def _tables(stage: Stage) -> tuple[np.ndarray, np.ndarray]:
+    tables = add_tables(stage.record)
+    if tables is None:
+        raise DoesNotFitError(f"{layer_name(stage.op)}: no table of {f.TABLE_BITS.value} bits gives TFLite's sums")
+    return tables
 
 
 def _as_dense(p: ConvParams | DepthwiseParams, name: str) -> FullyConnectedParams:

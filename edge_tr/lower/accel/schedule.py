@@ -20,6 +20,7 @@ from edge_tr.tr.requant import Rounding
 ROWS, BANKS = f.ROWS.value, f.BANKS.value
 HALF_ENTRIES = f.ENTRIES.value // 2
 GATHER_LATENCY, DRAIN, ARRAY_LATENCY = 8, 25, 17
+TABLE_COMMAND, TABLE_LOAD, TABLE_READS = 7, 315, 31
 MAX_REPEAT = 63
 
 Tap = tuple[int, int]  # ky, kx
@@ -430,15 +431,17 @@ def table_words(first: np.ndarray, second: np.ndarray) -> list[int]:
     return [int.from_bytes(row.tobytes(), "little") for row in data]
 
 
-def add_layer(
-    image: Image, tables: tuple[np.ndarray, np.ndarray], limits: tuple[int, int], a: Placed, b: Placed, y: Placed
-) -> Planned:
-    """ADD of two tensors that lie alike, value for value."""
-    image.command(opcode=f.OPCODE.TABLE, weights=image.dense(table_words(*tables)))
+def load_tables(image: Image, tables: tuple[np.ndarray, np.ndarray]) -> Planned:
+    """Fetch an addition's tables. What follows runs meanwhile; an addition waits."""
+    return Planned(image.command(opcode=f.OPCODE.TABLE, weights=image.dense(table_words(*tables))), TABLE_COMMAND)
+
+
+def add_layer(image: Image, limits: tuple[int, int], a: Placed, b: Placed, y: Placed) -> Planned:
+    """ADD of two tensors that lie alike, value for value, by the tables that were loaded last."""
     command = image.command(
         opcode=f.OPCODE.ADD, tiles=y.words, src=a.base, src2=b.base, dst=y.base, low=limits[0], high=limits[1]
     )
-    return Planned(command, 256 + 7 + 4 * y.words + DRAIN)
+    return Planned(command, 4 * y.words + DRAIN - 2)
 
 
 def add_tables(p: AddParams) -> tuple[np.ndarray, np.ndarray] | None:

@@ -1,8 +1,7 @@
 """Term words: the weights of a group of channels as what the array adds, cycle after cycle.
 
-Exponents go from high to low (Horner's rule): the accumulator doubles where a lower plane begins, so no exponent is
-stored and nothing is shifted by a variable amount. A word adds up to nine terms of one plane, at most three from each
-bank of the columns' data memory.
+Exponents go from high to low (Horner's rule): the accumulator doubles once or twice where a lower plane begins, so no
+exponent is stored. A word adds up to nine terms of one plane, at most three from each bank of the columns' data memory.
 """
 
 from __future__ import annotations
@@ -13,18 +12,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge_tr.formats import accelerator as f
-from edge_tr.lower.accel.encode import encode
+from edge_tr.lower.accel.encode import MOST_DOUBLINGS, encode
 
 PORTS = f.LANES.value // f.BANKS.value
 Place = tuple[int, int]  # bank, entry
 Lane = tuple[int, int]  # entry, sign
+_EMPTY: tuple[tuple[Lane, ...], ...] = ((), (), ())
 
 
 @dataclass(frozen=True)
 class Row:
-    """One channel's words, each (shift, lanes by bank), and what ones' complement leaves out of the sum."""
+    """One channel's words, each (doublings before it, lanes by bank), and what ones' complement leaves out."""
 
-    words: tuple[tuple[bool, tuple[tuple[Lane, ...], ...]], ...]
+    words: tuple[tuple[int, tuple[tuple[Lane, ...], ...]], ...]
     correction: int
 
 
@@ -47,11 +47,15 @@ def _row(digits: np.ndarray, places: Sequence[Place]) -> Row:
         sign = 1 if digit > 0 else -1
         planes.setdefault(int(exponent), [[], [], []])[bank].extend([(entry, sign)] * abs(digit))
         correction += abs(digit) * (sign < 0) << int(exponent)
-    words = []
-    for exponent in range(max(planes, default=0), -1, -1):
-        packed = _pack(planes.get(exponent, [[], [], []]))
-        for i, lanes in enumerate(packed or [((), (), ())]):
-            words.append((i == 0 and bool(words), lanes))
+    words: list[tuple[int, tuple[tuple[Lane, ...], ...]]] = []
+    at = max(planes, default=0)
+    for exponent in sorted({*planes, 0}, reverse=True):
+        while at - exponent > MOST_DOUBLINGS:
+            words.append((MOST_DOUBLINGS, _EMPTY))
+            at -= MOST_DOUBLINGS
+        for lanes in _pack(planes[exponent]) if exponent in planes else [_EMPTY]:
+            words.append((at - exponent, lanes))
+            at = exponent
     return Row(tuple(words), correction)
 
 
@@ -96,7 +100,7 @@ def _lane(lanes: tuple[Lane, ...], i: int) -> Lane | None:
     return lanes[i] if i < len(lanes) else None
 
 
-def row_bits(shift: bool, banks: tuple[tuple[Lane, ...], ...]) -> int:
+def row_bits(shift: int, banks: tuple[tuple[Lane, ...], ...]) -> int:
     """One RowTerms."""
     first, second, third = (list(bank) for bank in banks)
     cross_first = _lane(first, 2)
@@ -121,9 +125,6 @@ def row_bits(shift: bool, banks: tuple[tuple[Lane, ...], ...]) -> int:
     return bits | shift << offsets["shift"]
 
 
-_EMPTY: tuple[tuple[Lane, ...], ...] = ((), (), ())
-
-
 def group_words(rows: Sequence[Row], control: dict[str, int]) -> list[int]:
     """288-bit words of up to four channels side by side; `control` (TermControl fields) is on the last."""
     length = max(len(row.words) for row in rows)
@@ -131,7 +132,7 @@ def group_words(rows: Sequence[Row], control: dict[str, int]) -> list[int]:
     for i in range(length):
         word = 0
         for r, row in enumerate(rows):
-            shift, lanes = row.words[i] if i < len(row.words) else (False, _EMPTY)
+            shift, lanes = row.words[i] if i < len(row.words) else (0, _EMPTY)
             word |= row_bits(shift, lanes) << (f.ROW_TERMS.bits * r)
         words.append(word)
     at = f.ROW_TERMS.bits * f.ROWS.value
