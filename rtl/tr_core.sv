@@ -45,7 +45,7 @@ module tr_core
   logic [7:0] opcode;
   logic [4:0] settle;
   logic [2:0] failure;  // an error of this cycle, or none
-  logic engine_busy, launch, loading, dumping, ended, table_busy;
+  logic engine_busy, launch, loading, dumping, ended, table_busy, in_busy, must_wait;
   logic [31:0] stamps[AccelCommands];
   logic command_read;
 
@@ -112,7 +112,7 @@ module tr_core
       Decode: begin
         if (opcode == 8'(OpcodeEnd)) state <= Finish;
         else if (known) begin
-          if (!(table_busy && (is_add || is_table || is_load))) state <= Launch;
+          if (!must_wait) state <= Launch;
         end else begin
           error <= 3'(AccelErrorOpcode);
           state <= Finish;
@@ -159,12 +159,23 @@ module tr_core
     stamp <= stamps[select];
   end
   assign ended = state == Finish || reset;  // engines stop
+  // INPUT and TABLE go on beside what follows, unless that needs what they bring.
+  assign must_wait = (table_busy && (is_add || is_table || is_load)) || (in_busy && !is_table && !(is_array && src != '0));
 
   // ---- streams in: values, load packets -------------------------------------------------------------------------
   logic in_take, in_ended, in_active;
   logic [18:0] in_left;  // beats
   logic [2:0] in_group;
-  logic [9:0] in_word;
+  logic [7:0] in_zero_point;
+  logic [15:0] in_across, in_count;       // of words in_stride apart
+  logic [9:0] in_word, in_first, in_stride;
+  logic [503:0] in_early;                 // values of the beats before
+  logic [585:0] in_queue[4];              // whole words and where they go, until nobody else writes
+  logic [1:0] in_head, in_tail;
+  logic [2:0] in_held;                    // words in the queue
+  logic [71:0] in_values;
+  logic in_whole, in_writes, in_written_1, in_written_2, other_write;
+  logic [10:0] in_arrived, in_needed;     // words
   logic packet_open;
   logic [7:0] packet_memory;
   logic [15:0] packet_address;
@@ -181,7 +192,13 @@ module tr_core
   logic header_valid, packet_end, in_bad_crc, in_bad_packet;
   logic [15:0] depth;
 
-  assign in_active = state == Run && ((is_input && in_left != '0) || (is_load && !packet_end));
+  assign in_active = (in_left != '0 && !in_held[2]) || (state == Run && is_load && !packet_end);
+  assign in_busy = in_left != '0 || in_held != '0 || in_written_1 || in_written_2;
+  assign in_whole = in_take && in_left != '0 && &in_group;
+  assign in_writes = in_held != '0 && !other_write;
+  always_comb
+    for (int i = 0; i < 8; i++)
+      in_values[i*W+:W] = 9'($signed(in_data[i*8+:8])) - 9'($signed(in_zero_point));
   assign in_ready = in_active;
   assign in_take = in_active && in_valid;
   assign waits_input = in_active && !in_valid;
@@ -217,19 +234,40 @@ module tr_core
   always_ff @(posedge clk) begin
     load_write <= 1'b0;
     {in_bad_crc, in_bad_packet} <= '0;
-    if (launch) begin
+    {in_written_1, in_written_2} <= {in_writes, in_written_1};
+    if (in_written_1) in_arrived <= in_arrived + 11'd1;
+    in_held <= in_held + 3'(in_whole) - 3'(in_writes);
+    if (in_whole) begin
+      in_queue[in_tail] <= {in_word, in_values, in_early};
+      in_tail <= in_tail + 2'd1;
+    end
+    if (in_writes) in_head <= in_head + 2'd1;
+    if (launch && is_input) begin
       in_left <= {tiles, 3'b0};
       in_group <= '0;
-      in_word <= dst[9:0];
+      in_zero_point <= zero_point;
+      {in_across, in_count} <= {16'd0, count};
+      {in_word, in_first, in_stride} <= {dst[9:0], dst[9:0], dst_stride[9:0]};
+      in_arrived <= '0;
+    end
+    if (launch) begin
       packet_open <= 1'b0;
       packet_end <= 1'b0;
       crc <= '1;
       if (loading) program_crc <= '0;
     end
-    if (in_take && is_input) begin
+    if (in_take && in_left != '0) begin
       in_left <= in_left - 19'd1;
       in_group <= in_group + 3'd1;
-      if (in_group == 3'd7) in_word <= in_word + 10'd1;
+      in_early <= {in_values, in_early[503:72]};
+      if (&in_group) begin
+        in_across <= in_across + 16'd1;
+        in_word <= in_word + in_stride;
+        if (in_across + 16'd1 == in_count) begin
+          in_across <= '0;
+          {in_word, in_first} <= {2{in_first + 10'd1}};
+        end
+      end
     end
     if (in_take && is_load) begin
       crc <= crc_next(crc, in_data);
@@ -266,7 +304,11 @@ module tr_core
     else if (in_take && in_last) in_ended <= 1'b1;
     if (in_take || (out_valid && out_ready) || !(waits_input || waits_output)) idle_cycles <= '0;
     else idle_cycles <= idle_cycles + 32'd1;
-    if (ended) load_write <= 1'b0;
+    if (ended) begin
+      load_write <= 1'b0;
+      in_left <= '0;
+      {in_head, in_tail, in_held, in_written_1, in_written_2} <= '0;
+    end
   end
 
   always_comb begin
@@ -337,7 +379,8 @@ module tr_core
   logic step_done;
   assign by_channel = is_sum || is_maximum;
   assign gather_start = launch && (is_array || by_channel);
-  assign may_step = by_channel || 16'(steps_opened - steps_used) < (double_buffer ? 16'd2 : 16'd1);
+  assign may_step = by_channel || (16'(steps_opened - steps_used) < (double_buffer ? 16'd2 : 16'd1) &&
+                                   (!in_busy || in_arrived >= in_needed));
   tr_gather gather (
       .clk, .reset(ended), .start(gather_start), .by_channel, .first_op(gather_at[11:0]), .channels(count),
       .channel_stride(src_stride[9:0]), .may_step, .busy(gather_busy), .memory_read(gather_read),
@@ -348,7 +391,11 @@ module tr_core
     if (gather_last) steps_opened <= steps_opened + 16'd1;
     if (tag[6].valid && tag[6].last) steps_loaded <= steps_loaded + 16'd1;
     if (step_done) steps_used <= steps_used + 16'd1;
-    if (launch) {steps_opened, steps_loaded, steps_used} <= '0;
+    if (gather_last) in_needed <= in_needed + src2[10:0];
+    if (launch) begin
+      {steps_opened, steps_loaded, steps_used} <= '0;
+      in_needed <= src[10:0];
+    end
   end
 
   // DENSE, OUTPUT and ADD count through memory.
@@ -829,21 +876,20 @@ module tr_core
   assign weight_address = table_takes ? table_address : is_array ? player_address : dense_address;
 
   // ---- what writes activations ----------------------------------------------------------------------------------
-  logic [575:0] spread_result, spread_adder, spread_input;
+  logic [575:0] spread_result, spread_adder;
   always_comb begin
     for (int i = 0; i < 64; i++) begin
       spread_result[i*W+:W] = lane_result[i%32];
       spread_adder[i*W+:W] = add_result[i%16];
-      spread_input[i*W+:W] = 9'($signed(in_data[(i%8)*8+:8])) - 9'($signed(zero_point));
     end
   end
+  assign other_write = is_add ? |add_quarter_3 : is_maximum ? maximum_done : lane_beat[7].valid && !lane_beat[7].partial;
   always_ff @(posedge clk) begin
     act_write <= 1'b0;
-    if (is_input) begin
-      act_write <= in_take;
-      act_address <= in_word;
-      act_enable <= 64'hff << {in_group, 3'b0};
-      act_data <= spread_input;
+    if (in_writes) begin
+      act_write <= 1'b1;
+      act_enable <= '1;
+      {act_address, act_data} <= in_queue[in_head];
     end else if (is_add) begin
       act_write <= |add_quarter_3;
       act_address <= add_word_3;
@@ -898,7 +944,7 @@ module tr_core
 
   always_comb begin
     case (opcode)
-      8'(OpcodeInput): engine_busy = in_left != '0;
+      8'(OpcodeInput): engine_busy = 1'b0;  // it goes on beside what follows
       8'(OpcodeLoad): engine_busy = !packet_end;
       8'(OpcodeOutput): engine_busy = out_left != '0;
       8'(OpcodeArray): engine_busy = gather_busy || player_busy || leaving.valid || pending_any;

@@ -285,7 +285,7 @@ package tr_formats_pkg;
   localparam int CommandTilesLsb = 32;
   localparam int CommandTilesBits = 16;  // Tiles, blocks or words.
   localparam int CommandCountLsb = 48;
-  localparam int CommandCountBits = 16;  // TermWords a tile, or channels.
+  localparam int CommandCountBits = 16;  // TermWords a tile, or channels; INPUT: words dst_stride apart that come one after the other.
   localparam int CommandPixelsLsb = 64;
   localparam int CommandPixelsBits = 16;  // DENSE: values of each channel.
   localparam int CommandWeightsLsb = 80;
@@ -295,9 +295,9 @@ package tr_formats_pkg;
   localparam int CommandParametersLsb = 112;
   localparam int CommandParametersBits = 16;  // First channel parameter.
   localparam int CommandSrcLsb = 128;
-  localparam int CommandSrcBits = 16;  // First activation word.
+  localparam int CommandSrcBits = 16;  // First activation word; ARRAY: if not 0, the words of an INPUT under way that the first step needs.
   localparam int CommandSrc2Lsb = 144;
-  localparam int CommandSrc2Bits = 16;  // First activation word of the second input.
+  localparam int CommandSrc2Bits = 16;  // First activation word of the second input; ARRAY: how many more of those each further step needs.
   localparam int CommandSrcStrideLsb = 160;
   localparam int CommandSrcStrideBits = 16;  // Words from one channel to the next.
   localparam int CommandDstLsb = 176;
@@ -320,7 +320,7 @@ package tr_formats_pkg;
   localparam int GatherOpCountLsb = 26;
   localparam int GatherOpCountBits = 6;  // How many channels; each goes to the next entry.
   localparam int GatherOpPhaseLsb = 32;
-  localparam int GatherOpPhaseBits = 2;  // 0: 128 values; going round, 1: one word, 2, 3: the even, the odd ones of 128.
+  localparam int GatherOpPhaseBits = 2;  // 0: 129 values; going round, 1: one word, 2, 3: the even, the odd ones of 128.
   localparam int GatherOpBanksLsb = 34;
   localparam int GatherOpBanksBits = 3;  // Banks to write.
   localparam int GatherOpEntryLsb = 37;

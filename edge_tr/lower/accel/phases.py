@@ -1,4 +1,4 @@
-"""Which tensors have their rows sorted by phase, so that a layer with a stride reads neighbours.
+"""Which tensors have their rows, or rows and columns, sorted by phase, so that a layer with a stride reads neighbours.
 
 Sorting helps the reader and may cost the writer: both are scheduled either way and the cycles compared. Tensors that an
 ADD ties together lie alike, so they are decided together.
@@ -19,17 +19,18 @@ Cycles = Callable[[Stage, Placed, Placed], int]
 def with_phases(
     stages: Sequence[Stage], layouts: Mapping[int, Placed], fixed: set[int], cycles: Cycles
 ) -> dict[int, Placed]:
-    """The layouts, by tensor, with rows sorted by phase where fewer cycles are predicted; those of `fixed` stay."""
+    """The layouts, by tensor, sorted by phase where fewer cycles are predicted; those of `fixed` stay."""
     chosen = dict(layouts)
     for tied in _tied(stages, layouts):
         strides = {stride for stage in stages if stage.inputs[0] in tied and (stride := _stride(stage)) > 1}
         if len(strides) != 1 or tied & fixed or any(layouts[tensor].vector for tensor in tied):
             continue
-        sorted_rows = {
-            tensor: planar(y.shape, y.zero_point, (min(strides), 1)) for tensor in tied if (y := layouts[tensor])
-        }
-        if _total(stages, tied, chosen | sorted_rows, cycles) < _total(stages, tied, chosen, cycles):
-            chosen |= sorted_rows
+        stride = min(strides)
+        options = [
+            chosen | {tensor: planar(y.shape, y.zero_point, phases) for tensor in tied if (y := layouts[tensor])}
+            for phases in ((1, 1), (stride, 1), (stride, stride))
+        ]
+        chosen = min(options, key=lambda option: _total(stages, tied, option, cycles))
     return chosen
 
 

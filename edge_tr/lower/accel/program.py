@@ -25,6 +25,7 @@ from edge_tr.ir.params import (
     SoftmaxParams,
     params,
 )
+from edge_tr.lower.accel.arrival import BEATS, Arrival, arrival_of
 from edge_tr.lower.accel.image import Image
 from edge_tr.lower.accel.layout import COLUMNS, Placed, planar, vector
 from edge_tr.lower.accel.order import by_length
@@ -47,6 +48,8 @@ from edge_tr.lower.budget import Budget, check_names
 from edge_tr.lower.memory import Buffer, plan
 from edge_tr.lower.program import layer_name
 from edge_tr.tr.reveal import reveal, truncate_data
+
+INPUT_COMMAND = 7  # cycles besides its beats
 
 
 @dataclass(frozen=True)
@@ -182,19 +185,28 @@ class _Scheduler:
         """Everything, for tensors that lie so."""
         placed = self._placed(layouts)
         source, result = placed[self.source], placed[self.result]
+        arrival = arrival_of(source)
         entry = self.image.command(
-            opcode=f.OPCODE.INPUT, tiles=source.words, dst=source.base, zero_point=source.zero_point
-        )
+            opcode=f.OPCODE.INPUT, tiles=source.words, count=arrival.across, dst=source.base, dst_stride=arrival.stride,
+            zero_point=source.zero_point,
+        )  # fmt: skip
         done = [self._emit(i, placed) for i in range(len(self.stages))]
         self.image.command(opcode=f.OPCODE.OUTPUT, tiles=result.words, src=result.base, zero_point=result.zero_point)
         self.image.command(opcode=f.OPCODE.END)
         final = streamed(self.image) if self.effort is Effort.STREAMED else resident(self.image)
         layers = self._layers(done, final, placed)
-        cycles = 8 * source.words + 7 + sum(layer.cycles for layer in layers) + 8 * result.words + 14 + 4
+        cycles = (
+            INPUT_COMMAND
+            + (0 if self._overlaps(0) else BEATS * source.words)
+            + sum(layer.cycles for layer in layers)
+            + BEATS * result.words
+            + 14
+            + 4
+        )
         load, crc = final.image.load()
         macs = sum(_macs(stage.record) for stage in self.stages)
         return AccelProgram(
-            self.graph.sha256, load, crc, _input_index(source), final.stream, _index(result), result.words,
+            self.graph.sha256, load, crc, _input_index(source, arrival), final.stream, _index(result), result.words,
             (Level("build", entry, cycles),), tuple(layers), tuple(self.host), final.image.used(),
             self.revealed, self.cut, self.alive, macs,
         )  # fmt: skip
@@ -283,9 +295,16 @@ class _Scheduler:
             extra += self._load_next(i)
         if self.missing and isinstance(stage.record, (ConvParams, DepthwiseParams)):
             extra += TABLE_READS
-        done = self._engine(self.image, stage, x, placed[stage.inputs[-1]], y)
+        arrival = arrival_of(x) if self._overlaps(i) else None
+        done = self._engine(self.image, stage, x, placed[stage.inputs[-1]], y, arrival)
         self.missing = max(0, self.missing - done.cycles)
         return Planned(done.command, done.cycles + extra)
+
+    def _overlaps(self, i: int) -> bool:
+        """Whether the layer begins while its input comes."""
+        stage = self.stages[i]
+        window = isinstance(stage.record, (ConvParams, DepthwiseParams))
+        return i == 0 and window and stage.op.index not in self.cut
 
     def _load_next(self, i: int) -> int:
         """Let the tables come that the next stage with tables needs; cycles of the command."""
@@ -308,13 +327,15 @@ class _Scheduler:
         missing, self.missing = self.missing, 0
         return missing
 
-    def _engine(self, image: Image, stage: Stage, x: Placed, x2: Placed, y: Placed) -> Planned:
-        """The layer's commands; x2 is an addition's other input."""
+    def _engine(
+        self, image: Image, stage: Stage, x: Placed, x2: Placed, y: Placed, arrival: Arrival | None = None
+    ) -> Planned:
+        """The layer's commands; x2 is an addition's other input; `arrival`: x comes meanwhile."""
         name, record = layer_name(stage.op), stage.record
         if isinstance(record, (ConvParams, DepthwiseParams)):
             if x.vector:
                 return dense_layer(image, _as_dense(record, name), x, y, name, self.pieces)
-            return window_layer(image, record, x, y, name, self.effort is not Effort.FASTEST)
+            return window_layer(image, record, x, y, name, self.effort is not Effort.FASTEST, arrival)
         if isinstance(record, FullyConnectedParams):
             return dense_layer(image, record, x, y, name, self.pieces)
         if isinstance(record, AddParams):
@@ -381,11 +402,11 @@ def _index(y: Placed) -> np.ndarray:
     return (y.addresses() - y.base * COLUMNS).ravel().astype(np.int32)
 
 
-def _input_index(x: Placed) -> np.ndarray:
+def _input_index(x: Placed, arrival: Arrival) -> np.ndarray:
     index = np.full(x.words * COLUMNS, -1, np.int32)
     at = _index(x)
     index[at] = np.arange(len(at))
-    return index
+    return index.reshape(x.words, COLUMNS)[arrival.order()].ravel()
 
 
 def _macs(record: Params) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,7 @@ from edge_tr.errors import DoesNotFitError
 from edge_tr.formats import accelerator as f
 from edge_tr.golden.layers import INT8_VALUES, apply, requant
 from edge_tr.ir.params import AddParams, ConvParams, DepthwiseParams, FullyConnectedParams, MeanParams, PoolParams
+from edge_tr.lower.accel.arrival import BEATS, Arrival, pace
 from edge_tr.lower.accel.gather import COLUMNS, IDLE, PADDING, cover
 from edge_tr.lower.accel.image import Image
 from edge_tr.lower.accel.layout import Placed
@@ -20,6 +22,7 @@ from edge_tr.tr.requant import Rounding
 ROWS, BANKS = f.ROWS.value, f.BANKS.value
 HALF_ENTRIES = f.ENTRIES.value // 2
 GATHER_LATENCY, DRAIN, ARRAY_LATENCY = 8, 25, 17
+ARRIVED = -4  # from an ARRAY command's launch until its INPUT's words count, besides their beats
 TABLE_COMMAND, TABLE_LOAD, TABLE_READS = 7, 315, 31
 MAX_REPEAT = 63
 
@@ -174,6 +177,18 @@ def step_ops(image: Image, x: Placed, g: Geometry, pixels: np.ndarray, step: Ste
     return ops
 
 
+def needed_words(x: Placed, g: Geometry, pixels: np.ndarray, step: Step, arrival: Arrival) -> int:
+    """How many words of x must have come for one step of one tile."""
+    needs = [
+        needs_of(x, g, pixels, (piece.ky, kx), channel)
+        for piece, channels, _ in step.loads
+        for kx in piece.kxs
+        for channel in channels
+    ]
+    at = np.stack(needs)
+    return arrival.needed(at[at >= 0] // COLUMNS - x.base)
+
+
 def gaps_of(gaps: set[int]) -> int:
     """The one distance between channels."""
     (gap,) = gaps
@@ -191,13 +206,14 @@ class Load:
     groups: tuple[tuple[int, int], ...]
 
 
-def array_cycles(loads: list[Load], double_buffer: bool) -> int:
-    """From launch to the end of an ARRAY command, as the hardware does it."""
+def array_cycles(loads: list[Load], double_buffer: bool, arrived: Sequence[int] = ()) -> int:
+    """From launch to the end of an ARRAY command, as the hardware does it; `arrived`, by load: when its input has
+    come."""
     depth = 2 if double_buffer else 1
     gathered, used, busy_until, gather_free = [], [], 0, 1
     now = 3  # first word is there
     for i, load in enumerate(loads):
-        start = max(gather_free, used[i - depth] if i >= depth else 0)
+        start = max(gather_free, used[i - depth] if i >= depth else 0, arrived[i] if arrived else 0)
         gather_free = start + load.gather
         gathered.append(gather_free - 1 + GATHER_LATENCY - 1)
         now = max(now, gathered[i] + 1)
@@ -232,10 +248,16 @@ def _check_sums(weights: np.ndarray, bias: np.ndarray, name: str) -> None:
 
 
 def window_layer(
-    image: Image, p: ConvParams | DepthwiseParams, x: Placed, y: Placed, name: str, compact: bool
+    image: Image,
+    p: ConvParams | DepthwiseParams,
+    x: Placed,
+    y: Placed,
+    name: str,
+    compact: bool,
+    arrival: Arrival | None = None,
 ) -> Planned:
     """CONV_2D or DEPTHWISE_CONV_2D on the array; of the ways to fill the data memory the fastest, or the one with the
-    fewest words."""
+    fewest words. `arrival`: how x comes meanwhile; else it is there."""
     _check_sums(p.weights, p.bias, name)
     geometry = Geometry(p.kernel, p.stride, p.dilation, p.pad)
     depthwise = isinstance(p, DepthwiseParams)
@@ -263,11 +285,17 @@ def window_layer(
         trial = Image()
         ops = [[step_ops(trial, x, geometry, pixels, step) for step, *_ in plan] for pixels in tiles]
         loads = _loads(ops, groups, tiles)
-        cycles = array_cycles(loads, double)
+        waits, arrived = {}, []
+        if arrival:
+            needed = [needed_words(x, geometry, pixels, step, arrival) for pixels in tiles for step, *_ in plan]
+            first, more = pace(needed, arrival.words)
+            waits = {"src": first, "src2": more}
+            arrived = [ARRIVED + BEATS * min(first + i * more, arrival.words) for i in range(len(needed))]
+        cycles = array_cycles(loads, double, arrived)
         rank = (len(words), cycles) if compact else (cycles, len(words))
         if best is None or rank < best[0]:
-            best = (rank, cycles, double, plan, words, corrections)
-    _, cycles, double, plan, words, corrections = best
+            best = (rank, cycles, double, plan, words, corrections, waits)
+    _, cycles, double, plan, words, corrections, waits = best
     ops = [op for pixels in tiles for step, *_ in plan for op in step_ops(image, x, geometry, pixels, step)]
     ops[-1]["end"] = 1
     scales = _scales(p)
@@ -276,7 +304,8 @@ def window_layer(
     command = image.command(
         opcode=f.OPCODE.ARRAY, halves=2 if len(tiles) > 1 or active > 32 else 1, halves_last=2 if active > 32 else 1,
         double_buffer=double, tiles=len(tiles), count=len(words), weights=image.terms(words), gather=image.gather(ops),
-        parameters=parameters, dst=y.base, dst_stride=y.blocks, **_clamp(p.activation, p.output_zero_point),
+        parameters=parameters, dst=y.base, dst_stride=y.blocks, **waits,
+        **_clamp(p.activation, p.output_zero_point),
     )  # fmt: skip
     return Planned(command, cycles)
 
