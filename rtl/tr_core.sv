@@ -108,7 +108,9 @@ module tr_core
           done <= 1'b0;
         end
       end
-      Fetch: state <= command_index == stop ? Finish : Decode;
+      Fetch:
+      if (command_index != stop) state <= Decode;
+      else if (!(table_busy || in_busy)) state <= Finish;  // a run from here on may need what comes
       Decode: begin
         if (opcode == 8'(OpcodeEnd)) state <= Finish;
         else if (known) begin

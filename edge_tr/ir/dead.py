@@ -41,7 +41,7 @@ from edge_tr.ir.ranges import Range, activations, channel_ranges, channels_of, s
 class Channels:
     """What became of one tensor's channels (its last axis).
 
-    kept      int64 [n], those that are left, in their new order: ascending unless `reordered`
+    kept      int64 [n], those that are left, ascending
     proven    bool [channels], those that hold `constant` at every pixel for every input
     constant  int8 [channels], 0 where not proven
     """
@@ -111,23 +111,16 @@ def remove_dead_channels(
     return Alive(_Rewriter(graph, records, ranges, order, data_terms).graph(), channels)
 
 
-def reordered(alive: Alive, order: Mapping[int, np.ndarray]) -> Alive:
+def reordered(graph: Graph, order: Mapping[int, np.ndarray]) -> Graph:
     """The same network with the channels of some activations in another order.
 
-    `order`, by tensor index: int [channels], which channel becomes the first, second and so on. Whoever ties tensors
-    together must find them in one order: `tied` says which.
+    `order`, by tensor index: int [channels], which channel becomes the first, second and so on. Tensors that must be
+    ordered alike are in one set of `tied`.
     """
-    graph = alive.graph
-    whole = {i: order.get(i, np.arange(channels_of(graph, i))) for op in graph.ops for i in (*op.inputs, *op.outputs)
-             if i >= 0 and graph.tensor(i).data is None}  # fmt: skip
     records = {op.index: params(graph, op) for op in graph.ops}
-    channels = dict(alive.channels)
-    for tensor, new in order.items():
-        old = channels.get(tensor) or Channels(
-            np.arange(len(new)), np.zeros(len(new), bool), np.zeros(len(new), np.int8)
-        )
-        channels[tensor] = replace(old, kept=old.kept[new])
-    return Alive(_Rewriter(graph, records, {}, whole, {}).graph(), channels)
+    computed = {i for op in graph.ops for i in (*activations(op, records[op.index]), op.outputs[0])}
+    whole = {i: order.get(i, np.arange(channels_of(graph, i))) for i in computed}
+    return _Rewriter(graph, records, {}, whole, {}).graph()
 
 
 def tied(graph: Graph) -> list[set[int]]:

@@ -93,6 +93,24 @@ def test_every_layer_equals_golden(library: Path, shared: Path, name: str, budge
             assert np.array_equal(dump(core, layer), expected[layer.tensor].ravel()), layer.name
 
 
+def test_a_run_can_go_on_where_it_was_stopped(library: Path, shared: Path) -> None:
+    graph = tflite.load(shared / "models" / "pretrainedResnet_quant.tflite")
+    program = lower_accel(graph, parse("g=8,k=4,s=3"))  # tables change often and are under way at many stops
+    x = np.random.default_rng(11).integers(-128, 128, (1, 32, 32, 3)).astype(np.int8)
+    golden = run(graph, x, weights=program.revealed, data_terms=program.data_terms, keep="all")
+    expected = program.alive.of(golden.tensors)
+    with Core(library) as core:
+        load(core, program)
+        infer(core, program, x, program.layers[0].stop)
+        for layer, following in zip(program.layers, [*program.layers[1:], None]):
+            assert np.array_equal(dump(core, layer), expected[layer.tensor].ravel()), layer.name
+            core.write(R.ENTRY, layer.stop)
+            core.write(R.STOP, following.stop if following else f.NO_STOP.value)
+            control(core, C.START)
+            core.run(LIMIT)
+        assert core.read(R.ERROR) == f.ERROR.NONE
+
+
 @pytest.mark.parametrize(("name", "limit"), [("kws_ref_model", 9000), ("ad01_int8", 9000)])
 def test_cycles_stay_under_their_bar(library: Path, shared: Path, name: str, limit: int) -> None:
     graph = tflite.load(shared / "models" / f"{name}.tflite")

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from edge_tr.ir.dead import Alive, reordered, tied
+from edge_tr.ir.dead import tied
+from edge_tr.ir.graph import Graph
 from edge_tr.ir.params import ConvParams, params
 from edge_tr.lower.accel.schedule import HALF_ENTRIES, conv_steps, places_of
 from edge_tr.lower.accel.words import rows_of
 
 
-def by_length(alive: Alive) -> Alive:
-    """The graph with convolutions' channels from many words to few."""
-    graph = alive.graph
+def by_length(graph: Graph) -> dict[int, np.ndarray]:
+    """By tensor index: int [channels], the convolutions' channels from many words to few."""
     words: dict[int, np.ndarray] = {}
     for op in graph.ops:
         record = params(graph, op)
@@ -27,7 +27,7 @@ def by_length(alive: Alive) -> Alive:
         lengths = [words[tensor] for tensor in tensors if tensor in words]
         if lengths:
             order |= dict.fromkeys(tensors, np.argsort(-np.sum(lengths, axis=0), kind="stable"))
-    return reordered(alive, order)
+    return order
 
 
 def _words(p: ConvParams) -> np.ndarray:

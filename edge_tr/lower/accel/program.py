@@ -10,7 +10,7 @@ import numpy as np
 
 from edge_tr.errors import DoesNotFitError, ModelError
 from edge_tr.formats import accelerator as f
-from edge_tr.ir.dead import Alive, remove_dead_channels
+from edge_tr.ir.dead import Alive, remove_dead_channels, reordered
 from edge_tr.ir.graph import Graph, Op, Tensor
 from edge_tr.ir.params import (
     AddParams,
@@ -122,10 +122,11 @@ def lower_accel(graph: Graph, budget: Budget) -> AccelProgram:
     settings = {i: budget.of(name) for i, name in dots.items()}
     revealed = {i: reveal(given[i].weights, s.group, s.terms).values for i, s in settings.items()}
     cut = {i: truncate_data(s.data_terms) for i, s in settings.items() if s.data_terms is not None}
-    alive = by_length(remove_dead_channels(graph, revealed, cut))
+    alive = remove_dead_channels(graph, revealed, cut)
+    order = by_length(alive.graph)
     layouts = None
     for effort in Effort:
-        scheduler = _Scheduler(alive, revealed, cut, effort)
+        scheduler = _Scheduler(alive, order, revealed, cut, effort)
         layouts = layouts or scheduler.layouts()
         program = scheduler.program(layouts)
         if program.fits:
@@ -145,9 +146,15 @@ class _Scheduler:
     """Places tensors, then emits layer after layer."""
 
     def __init__(
-        self, alive: Alive, revealed: Mapping[int, np.ndarray], cut: Mapping[int, np.ndarray], effort: Effort
+        self,
+        alive: Alive,
+        order: Mapping[int, np.ndarray],
+        revealed: Mapping[int, np.ndarray],
+        cut: Mapping[int, np.ndarray],
+        effort: Effort,
     ) -> None:
-        self.alive, self.graph, self.revealed, self.cut = alive, alive.graph, revealed, cut
+        self.alive, self.order, self.graph = alive, order, reordered(alive.graph, order)
+        self.revealed, self.cut = revealed, cut
         self.image, self.effort = Image(), effort
         self.aliases: dict[int, int] = {}
         self.stages: list[Stage] = []
@@ -218,7 +225,8 @@ class _Scheduler:
             y, last = placed[stage.output], planned.command
             cycles = planned.cycles + sum(final.cycles[before : last + 1])
             name, op, stop = layer_name(stage.op), stage.op.index, final.index[last] + 1
-            layers.append(AccelLayer(name, op, stage.output, stop, y.base, y.words, _index(y), y.zero_point, cycles))
+            index = _index(y, self.order.get(stage.output))
+            layers.append(AccelLayer(name, op, stage.output, stop, y.base, y.words, index, y.zero_point, cycles))
             before = last + 1
         return layers
 
@@ -397,9 +405,10 @@ def _zero_point(tensor: Tensor) -> int:
     return int(tensor.quantization.zero_point[0])
 
 
-def _index(y: Placed) -> np.ndarray:
-    """int32 [elements], byte of the tensor's words."""
-    return (y.addresses() - y.base * COLUMNS).ravel().astype(np.int32)
+def _index(y: Placed, order: np.ndarray | None = None) -> np.ndarray:
+    """int32 [elements], byte of the tensor's words; `order`: which channel lies where."""
+    at = y.addresses() - y.base * COLUMNS
+    return (at if order is None else at[:, :, np.argsort(order)]).ravel().astype(np.int32)
 
 
 def _input_index(x: Placed, arrival: Arrival) -> np.ndarray:
