@@ -401,7 +401,7 @@ module tr_core
   end
 
   // DENSE, OUTPUT and ADD count through memory.
-  logic scan_busy, scan_valid, scan_last, scan_room, scan_hold;
+  logic scan_busy, scan_valid, scan_last, scan_room, scan_hold, each_done;
   logic [15:0] scan_block, scan_channel, scan_pixel;
   logic [9:0] scan_word, scan_channel_word;
   logic [2:0] scan_wait;
@@ -507,7 +507,7 @@ module tr_core
   always_ff @(posedge clk) column_write <= mask_data[63:0];
 
   // ---- the array ------------------------------------------------------------------------------------------------
-  logic player_busy, player_read, player_may_yield, issue, clear, group_done, group_first, group_final, tile_done;
+  logic player_busy, player_read, player_may_yield, table_takes, issue, clear, group_done, group_first, group_final, tile_done;
   logic [12:0] player_address;
   logic [255:0] word;
   logic [2:0] group_rows;
@@ -648,7 +648,7 @@ module tr_core
   } beat_t;
   beat_t beat_in, lane_beat[0:7];
   logic [1:0] dense_ends;
-  logic each_run, each_done;  // results with their own parameters leave one a cycle
+  logic each_run;  // results with their own parameters leave one a cycle
   logic [5:0] each_place;
   logic [9:0] dense_block;
   logic signed [17:0] x_1, x_2;
@@ -845,7 +845,7 @@ module tr_core
   // TABLE: eight pairs a weight word, read when nobody else reads, while other commands run.
   logic [12:0] table_address;
   logic [511:0] table_word;
-  logic table_wants, table_takes, table_fresh;
+  logic table_wants, table_fresh;
   assign table_takes = table_wants && player_may_yield && !dense_read;
   assign table_pair = table_word[63:0];
   always_ff @(posedge clk) begin
@@ -944,6 +944,12 @@ module tr_core
     end
   end
 
+  logic pending_any;
+  always_comb begin
+    pending_any = 1'b0;
+    for (int i = 1; i < 8; i++) pending_any |= pending[i].valid;
+  end
+
   always_comb begin
     case (opcode)
       8'(OpcodeInput): engine_busy = 1'b0;  // it goes on beside what follows
@@ -954,10 +960,5 @@ module tr_core
       8'(OpcodeSum), 8'(OpcodeMaximum): engine_busy = gather_busy;
       default: engine_busy = scan_busy || scan_hold;
     endcase
-  end
-  logic pending_any;
-  always_comb begin
-    pending_any = 1'b0;
-    for (int i = 1; i < 8; i++) pending_any |= pending[i].valid;
   end
 endmodule
