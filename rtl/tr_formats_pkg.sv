@@ -13,6 +13,7 @@ package tr_formats_pkg;
   localparam int TableLayoutInt8 = 2;  // Plain int8 weights, for the multiply baseline.
   localparam int TableLayoutLists = 3;  // Bytes: runs of element numbers, exponent after exponent, each behind a ListRun.
   localparam int TableLayoutFours = 4;  // int8 weights of four rows, two elements: 0.0 1.0 0.1 1.1 2.0 3.0 2.1 3.1 (row.element).
+  localparam int TableLayoutTwins = 5;  // Bytes: the order of elements, then weights + 128 in blocks of four rows, four elements.
   localparam int TableHeaderBits = 256;  // Before every weight table.
   localparam int TableHeaderMagicLsb = 0;
   localparam int TableHeaderMagicBits = 32;  // TABLE_MAGIC.

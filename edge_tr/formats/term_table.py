@@ -28,6 +28,7 @@ LAYOUT = Enumeration(
         Constant("INT8", 2, "Plain int8 weights, for the multiply baseline."),
         Constant("LISTS", 3, "Bytes: runs of element numbers, exponent after exponent, each behind a ListRun."),
         Constant("FOURS", 4, "int8 weights of four rows, two elements: 0.0 1.0 0.1 1.1 2.0 3.0 2.1 3.1 (row.element)."),
+        Constant("TWINS", 5, "Bytes: the order of elements, then weights + 128 in blocks of four rows, four elements."),
     ),
 )
 
@@ -98,7 +99,14 @@ FORMAT = Format(
     (TABLE_HEADER, TERM_WORD, PLANE_ROW, PLANE_OFFSET, LIST_RUN),
 )
 
-_WORD_DTYPE = {LAYOUT.TERMS: "<u2", LAYOUT.PLANES: "<u2", LAYOUT.INT8: "<i1", LAYOUT.LISTS: "<u1", LAYOUT.FOURS: "<i1"}
+_WORD_DTYPE = {
+    LAYOUT.TERMS: "<u2",
+    LAYOUT.PLANES: "<u2",
+    LAYOUT.INT8: "<i1",
+    LAYOUT.LISTS: "<u1",
+    LAYOUT.FOURS: "<i1",
+    LAYOUT.TWINS: "<u1",
+}
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from edge_tr.lower.cost import (
     estimate_fours,
     estimate_lists,
     estimate_table,
+    estimate_twins,
 )
 from edge_tr.lower.direct import Direct, direct
 from edge_tr.lower.generated import Code, generate, largest_held
@@ -28,12 +29,14 @@ from edge_tr.lower.kernels import (
     KernelChoice,
     ListKernel,
     TableKernel,
+    TwinsKernel,
     allowed,
 )
 from edge_tr.lower.lists import PIXELS, encode_lists
 from edge_tr.lower.machines import DIRECT
 from edge_tr.lower.quick import Quick, common, quick
-from edge_tr.lower.tables import fours_table, int8_table, list_table
+from edge_tr.lower.tables import fours_table, int8_table, list_table, twins_table
+from edge_tr.lower.twins import encode_twins
 from edge_tr.tr.reveal import Revealed, reveal, truncate_data
 
 
@@ -97,6 +100,10 @@ def _with_kernel(kernel: Kernel, params: DotParams, revealed: Revealed, setting:
     elif isinstance(kernel, FoursKernel):
         body, scratch = term_table.encode(fours_table(revealed, setting)), kernel.scratch_bytes(params)
         estimate = estimate_fours(work, params, len(body), isa)
+    elif isinstance(kernel, TwinsKernel):
+        twins = encode_twins(revealed.values)
+        body, scratch = term_table.encode(twins_table(twins, setting, work.depth)), 8 * len(twins.order)
+        estimate = estimate_twins(work, twins, len(body), isa)
     elif isinstance(kernel, DualKernel):
         body, scratch = term_table.encode(int8_table(revealed, setting)), kernel.scratch_bytes(params)
         estimate = estimate_dual(work, params, len(body), isa)

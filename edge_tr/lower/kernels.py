@@ -13,11 +13,12 @@ import numpy as np
 
 from edge_tr.errors import UsageError
 from edge_tr.formats.term_table import Table
-from edge_tr.ir.params import ConvParams, DepthwiseParams, DotParams
+from edge_tr.ir.params import ConvParams, DepthwiseParams, DotParams, FullyConnectedParams
 from edge_tr.lower import generated
 from edge_tr.lower.budget import TrSetting
 from edge_tr.lower.lists import MAX_LIST_DEPTH
 from edge_tr.lower.tables import MAX_PLANE_OFFSETS, int8_table, plane_count, plane_table, term_table
+from edge_tr.lower.twins import MAX_DEPTH as MAX_TWINS_DEPTH
 from edge_tr.tr.reveal import Revealed
 
 
@@ -81,6 +82,18 @@ class FoursKernel:
 
 
 @dataclass(frozen=True)
+class TwinsKernel:
+    """int8 weights of two rows in one factor, in fully connected layers."""
+
+    name: str
+    doc: str
+
+    def takes(self, params: DotParams, revealed: Revealed, setting: TrSetting) -> bool:
+        fits = revealed.values.shape[1] <= MAX_TWINS_DEPTH
+        return isinstance(params, FullyConnectedParams) and setting.data_terms is None and fits
+
+
+@dataclass(frozen=True)
 class DualKernel:
     """int8 weights of depthwise 3x3 windows, multiplied with planes of two channels."""
 
@@ -101,7 +114,7 @@ class DualKernel:
         return 8 * ((height - 1) * params.stride[0] + 3) * pitch
 
 
-Kernel = TableKernel | CodeKernel | ListKernel | FoursKernel | DualKernel
+Kernel = TableKernel | CodeKernel | ListKernel | FoursKernel | TwinsKernel | DualKernel
 
 
 def _fits_offsets(revealed: Revealed, setting: TrSetting) -> bool:
@@ -130,6 +143,7 @@ KERNELS: tuple[Kernel, ...] = (
         lambda depth, planes: 2 * (depth + depth % 2) + 4 * depth,
     ),
     FoursKernel("fours", "int8 multiplication, four rows at a time"),
+    TwinsKernel("twins", "int8 multiplication, two rows in one factor"),
     DualKernel("dual", "int8 multiplication of depthwise windows, two channels' planes at a time"),
     TableKernel(
         "int8",

@@ -11,6 +11,7 @@ import numpy as np
 from edge_tr.formats.term_table import LAYOUT, NO_TERM, PLANE_OFFSET, PLANE_ROW, TERM_WORD, Table
 from edge_tr.lower.budget import TrSetting
 from edge_tr.lower.lists import Lists
+from edge_tr.lower.twins import Twins
 from edge_tr.tr.reveal import Revealed, TermArrays
 
 MAX_PLANE_OFFSETS = 1 << PLANE_OFFSET.bits
@@ -85,6 +86,11 @@ def int8_table(revealed: Revealed, setting: TrSetting) -> Table:
 def list_table(lists: Lists, setting: TrSetting, depth: int) -> Table:
     """Layout LISTS."""
     return _table(LAYOUT.LISTS, setting, depth, 0, lists.starts, lists.words)
+
+
+def twins_table(twins: Twins, setting: TrSetting, depth: int) -> Table:
+    """Layout TWINS."""
+    return _table(LAYOUT.TWINS, setting, depth, 0, twins.starts, twins.words)
 
 
 def fours_table(revealed: Revealed, setting: TrSetting) -> Table:
