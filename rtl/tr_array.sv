@@ -56,7 +56,7 @@ module tr_array
             .write_data({data_q[(2*Segment+c)*W+:W], data_q[(Segment+c)*W+:W], data_q[c*W+:W]}),
             .entry(read_q), .pairs(pairs_q2), .single(single_q2), .sum(sum[c]));
       end
-      for (genvar c = 0; c < Segment; c += 2) begin : g_pair
+      for (genvar c = 0; c < Segment; c = c + 2) begin : g_pair
         localparam int At = (r * AccelColumns + s * Segment + c) * AccelSumBits;
         tr_horner2 horner (
             .clk, .valid(valid_q[4]), .clear(clear_q[4]), .shift(shift_q[4]), .sum0(sum[c]), .sum1(sum[c+1]),
