@@ -229,7 +229,7 @@ endmodule
 // the sum and a weight:
 // total1 = (dense1 ? weight1 : sum) * factor1 + (own1 ? (accumulate1 ? total1 : 0) : addend), and
 // total2 = (dense2 ? weight2 : sum of a cycle before) * factor2 + (own2 ? (accumulate2 ? total2 : 0) : total1 >>> 17).
-// Operands have a register, products one, totals one: own1, accumulate1, addend and enable1 come two cycles after sum.
+// Operands have a register, products one, totals one: own1, accumulate1 and addend come two cycles after sum.
 module tr_mac2 (
     input  logic               clk,
     input  logic signed [24:0] sum,
@@ -238,14 +238,12 @@ module tr_mac2 (
     input  logic signed [17:0] factor1,
     input  logic               own1,
     input  logic               accumulate1,
-    input  logic               enable1,      // 0: total1 stays
     input  logic        [47:0] addend,
     input  logic signed [ 7:0] weight2,
     input  logic               dense2,
     input  logic signed [17:0] factor2,
     input  logic               own2,
     input  logic               accumulate2,
-    input  logic               enable2,
     output logic signed [47:0] total1,
     output logic signed [47:0] total2
 );
@@ -255,10 +253,10 @@ module tr_mac2 (
   assign from1 = own1 ? {1'b0, accumulate1, 1'b0} : 3'd3;
   assign from2 = own2 ? {1'b0, accumulate2, 1'b0} : 3'd5;
   tr_dsp_mac #(.DELAY(1)) first (
-      .clk, .operand(sum), .weight(weight1), .dense(dense1), .factor(factor1), .from(from1), .enable(enable1), .addend,
+      .clk, .operand(sum), .weight(weight1), .dense(dense1), .factor(factor1), .from(from1), .addend,
       .cascade_in(48'd0), .cascade_out(cascade), .total(total1));
   tr_dsp_mac #(.DELAY(2)) second (
-      .clk, .operand(sum), .weight(weight2), .dense(dense2), .factor(factor2), .from(from2), .enable(enable2),
+      .clk, .operand(sum), .weight(weight2), .dense(dense2), .factor(factor2), .from(from2),
       .addend(48'd0), .cascade_in(cascade), .cascade_out(), .total(total2));
 `else
   logic signed [24:0] operand1, operand2, sum_q;
@@ -271,8 +269,8 @@ module tr_mac2 (
     {factor1_q, factor2_q} <= {factor1, factor2};
     product1 <= operand1 * factor1_q;
     product2 <= operand2 * factor2_q;
-    if (enable1) total1 <= 48'(product1) + (own1 ? (accumulate1 ? total1 : 48'sd0) : $signed(addend));
-    if (enable2) total2 <= 48'(product2) + (own2 ? (accumulate2 ? total2 : 48'sd0) : total1 >>> 17);
+    total1 <= 48'(product1) + (own1 ? (accumulate1 ? total1 : 48'sd0) : $signed(addend));
+    total2 <= 48'(product2) + (own2 ? (accumulate2 ? total2 : 48'sd0) : total1 >>> 17);
   end
 `endif
 endmodule
@@ -289,7 +287,6 @@ module tr_dsp_mac #(
     input  logic        dense,
     input  logic [17:0] factor,
     input  logic [ 2:0] from,
-    input  logic        enable,
     input  logic [47:0] addend,
     input  logic [47:0] cascade_in,
     output wire  [47:0] cascade_out,
@@ -302,7 +299,7 @@ module tr_dsp_mac #(
   ) dsp (
       .CLK(clk), .A({{5{operand[24]}}, operand}), .B(factor), .C(addend), .D({{17{weight[7]}}, weight}),
       .OPMODE({from, 4'b0101}), .INMODE({2'b0, dense, dense, 1'b0}), .ALUMODE(4'd0), .CARRYIN(1'b0), .CARRYINSEL(3'd0),
-      .CEA1(1'(DELAY - 1)), .CEA2(1'b1), .CEB1(1'b0), .CEB2(1'b1), .CEC(1'b0), .CEP(enable), .CEM(1'b1), .CED(1'b1),
+      .CEA1(1'(DELAY - 1)), .CEA2(1'b1), .CEB1(1'b0), .CEB2(1'b1), .CEC(1'b0), .CEP(1'b1), .CEM(1'b1), .CED(1'b1),
       .CEAD(1'b0), .CECTRL(1'b0), .CEALUMODE(1'b0), .CECARRYIN(1'b0), .CEINMODE(1'b1), .RSTA(1'b0), .RSTB(1'b0),
       .RSTC(1'b0), .RSTD(1'b0), .RSTM(1'b0), .RSTP(1'b0), .RSTCTRL(1'b0), .RSTALUMODE(1'b0), .RSTALLCARRYIN(1'b0),
       .RSTINMODE(1'b0), .PCIN(cascade_in), .PCOUT(cascade_out), .P(total));
