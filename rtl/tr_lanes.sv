@@ -79,20 +79,16 @@ module tr_lanes
   assign load = !each || first_half || last_half;
   assign source = is_array ? 2'd0 : is_sum ? 2'd3 : last_half ? 2'd2 : 2'd1;
   for (genvar i = 0; i < Outputs; i++) begin : g_lane
-    logic [24:0] value, dense1, dense2, second;
+    logic [24:0] value, value_next, dense1, dense2, second;
     always_ff @(posedge clk) if (keep_second) second <= dense2;
     /* verilator lint_off UNUSEDSIGNAL */
     logic signed [24:0] lane_sum;
     /* verilator lint_on UNUSEDSIGNAL */
     logic signed [W-1:0] result;
-    always_ff @(posedge clk)
-      if (load)
-        case (source)
-          2'd0: value <= {array_values[i*S+S-1], array_values[i*S+:S]};
-          2'd1: value <= dense1;
-          2'd2: value <= second;
-          default: value <= {sum[S-1], sum};
-        endcase
+    tr_select4 #(.BITS(25)) choose (
+        .a({array_values[i*S+S-1], array_values[i*S+:S]}), .b(dense1), .c(second), .d({sum[S-1], sum}), .choice(source),
+        .y(value_next));
+    always_ff @(posedge clk) if (load) value <= value_next;
     tr_lane lane (
         .clk, .value, .bias(bias_0), .partial(partial_data[i*S+:S]), .use_partial(use_partial_0), .add(add_0),
         .sum(lane_sum), .dense(dense_1), .weight1(weights_q[i*8+:8]), .weight2(weights_q[(Outputs+i)*8+:8]), .factor1, .factor2,

@@ -30,6 +30,7 @@ module tr_memories
     output logic [                        47:0] negative
 );
   localparam int Top = AccelWeightBits - 1;
+  localparam int GatherBits = GatherOpReservedLsb;  // those that say something
   localparam int Shared = CommandBits > GatherMaskBits ? CommandBits : GatherMaskBits;
   localparam int M = AccelMaskAddressBits;
   logic write_commands, write_masks;
@@ -40,10 +41,11 @@ module tr_memories
       .clk, .write(write && write_memory == 8'(AccelMemoryWeights)),
       .write_address(write_address[AccelWeightAddressBits-1:0]), .write_data(write_word), .read(weight_read),
       .read_address(weight_address), .read_data(weight));
-  tr_ram #(.WIDTH(GatherOpBits), .DEPTH(AccelGatherOps)) gather_memory (
+  assign gather[GatherOpBits-1:GatherBits] = '0;
+  tr_ram #(.WIDTH(GatherBits), .DEPTH(AccelGatherOps)) gather_memory (
       .clk, .write(write && write_memory == 8'(AccelMemoryGather)),
-      .write_address(write_address[AccelGatherAddressBits-1:0]), .write_data(write_word[Top-:GatherOpBits]),
-      .read(gather_read), .read_address(gather_address), .read_data(gather));
+      .write_address(write_address[AccelGatherAddressBits-1:0]), .write_data(write_word[AccelWeightBits-GatherOpBits+:GatherBits]),
+      .read(gather_read), .read_address(gather_address), .read_data(gather[GatherBits-1:0]));
   tr_ram #(.WIDTH(72), .DEPTH(AccelParameters)) parameter_memory (  // the rest of a ChannelParameter is reserved
       .clk, .write(write && write_memory == 8'(AccelMemoryParameters)),
       .write_address(write_address[AccelParameterAddressBits-1:0]), .write_data(write_word[AccelWeightBits-128+:72]),

@@ -36,13 +36,14 @@ module tr_writer
       add_enable[i] = add_quarter[i/AccelAdders];
       lanes_enable[i] = lanes_one ? lanes_place == AccelColumnBits'(i) : lanes_half == 1'(i / AccelOutputs);
     end
+  localparam int Bits = AccelAddressBits + AccelWordBits + AccelColumns;
+  logic [Bits-1:0] next;
+  tr_select4 #(.BITS(Bits)) choose (
+      .a({in_address, in_data, {AccelColumns{1'b1}}}), .b({add_address, {4{add_results}}, add_enable}),
+      .c({maximum_address, largest, {AccelColumns{1'b1}}}), .d({lanes_address, {2{lanes_results}}, lanes_enable}),
+      .choice(source), .y(next));
   always_ff @(posedge clk) begin
     write <= (in_write || other_write) && !stop;
-    case (source)
-      2'd0: {address, data, enable} <= {in_address, in_data, {AccelColumns{1'b1}}};
-      2'd1: {address, data, enable} <= {add_address, {4{add_results}}, add_enable};
-      2'd2: {address, data, enable} <= {maximum_address, largest, {AccelColumns{1'b1}}};
-      default: {address, data, enable} <= {lanes_address, {2{lanes_results}}, lanes_enable};
-    endcase
+    {address, data, enable} <= next;
   end
 endmodule
