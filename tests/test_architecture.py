@@ -29,7 +29,7 @@ FLOORS = (
     {"target"},
     {"report"},
     {"compiler", "demo", "bench"},
-    {"cli", "bench_table", "cycles_table", "reproduction"},
+    {"cli", "bench_table", "cycles_table", "synth_table", "reproduction"},
 )
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 OUTSIDE_WORLD = {"subprocess", "socket", "serial", "select", "threading", "signal", "urllib", "http"}
