@@ -23,7 +23,7 @@ from edge_tr.ir.params import (
 )
 from edge_tr.lower.direct import Direct
 from edge_tr.lower.generated import Code, Function
-from edge_tr.lower.kernels import DualKernel, FoursKernel, ListKernel, TableKernel, TwinsKernel
+from edge_tr.lower.kernels import DualKernel, FoursKernel, ListKernel, SubsetsKernel, TableKernel, TwinsKernel
 from edge_tr.lower.program import Layer, Program
 from edge_tr.lower.quick import Quick, digit_words
 
@@ -285,7 +285,7 @@ def _convolution(layer: Layer, function: str, shapes: Initialisers, window: str)
     shapes, kernel = shapes | {"window": window}, layer.dot.kernel
     if isinstance(kernel, TableKernel):
         return "tr_convolution", function, shapes | _table_dot(layer)
-    if isinstance(kernel, (ListKernel, FoursKernel, TwinsKernel, DualKernel)):
+    if isinstance(kernel, (ListKernel, FoursKernel, TwinsKernel, SubsetsKernel, DualKernel)):
         fields = {"pixels": _pixels(layer, shapes), "table": f"{layer.name}_table", "to": _output(layer)}
         rows = isinstance(layer.params, FullyConnectedParams)
         return "tr_tiles", f"{'tr_fully_connected' if rows else function}_{kernel.name}", fields
