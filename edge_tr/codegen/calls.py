@@ -13,6 +13,7 @@ from edge_tr.ir.params import (
     AddParams,
     ConvParams,
     DepthwiseParams,
+    DotParams,
     FullyConnectedParams,
     MeanParams,
     PadParams,
@@ -277,8 +278,28 @@ def _pixels(layer: Layer, shapes: Initialisers) -> str:
     """struct tr_pixels."""
     lookup_name, _ = _lookup(layer)
     padding = "0" if lookup_name else integer(layer.params.input_zero_point)
-    fields = shapes | {"padding": padding, "data_terms": lookup_name or "0"}
+    fields = shapes | {"strides": _strides(layer.params), "padding": padding, "data_terms": lookup_name or "0"}
     return f"{{{', '.join(f'.{name} = {value}' for name, value in fields.items())}}}"
+
+
+def _strides(params: DotParams) -> str:
+    """struct tr_strides: modulo 2^32, as C's arithmetic."""
+    if isinstance(params, FullyConnectedParams):
+        return "{0}"
+    (_, width, channels), (_, columns, _) = params.input_shape, params.output_shape
+    line = width * channels
+    right = params.stride[1] * channels
+    numbers = {
+        "corner": -(params.pad[0] * line + params.pad[1] * channels),
+        "right": right,
+        "down": params.stride[0] * line - columns * right,
+        "column": params.dilation[1] * channels,
+        "row": params.dilation[0] * line,
+        "line": line,
+        "run": params.kernel[1] * channels,
+        "end": columns * params.stride[1] - params.pad[1],
+    }
+    return f"{{{', '.join(f'.{name} = {number % 2**32}u' for name, number in numbers.items())}}}"
 
 
 def _convolution(layer: Layer, function: str, shapes: Initialisers, window: str) -> tuple[str, str, Initialisers]:
