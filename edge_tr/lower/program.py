@@ -9,11 +9,11 @@ import numpy as np
 from edge_tr.errors import ModelError, UsageError
 from edge_tr.ir.dead import Alive, remove_dead_channels
 from edge_tr.ir.graph import Graph, Op, Tensor
-from edge_tr.ir.params import AddParams, DotParams, Params, ReshapeParams, params
+from edge_tr.ir.params import AddParams, DotParams, Params, RequantizeParams, ReshapeParams, params
 from edge_tr.lower.budget import Budget, check_names
 from edge_tr.lower.cost import Work
 from edge_tr.lower.dot import DotProduct, candidates
-from edge_tr.lower.kernels import KernelChoice
+from edge_tr.lower.kernels import KernelChoice, works_in_place
 from edge_tr.lower.memory import Buffer, MemoryPlan, plan
 from edge_tr.lower.select import Selection, pareto, select
 from edge_tr.lower.sums import AddTables, add_tables
@@ -135,7 +135,7 @@ def lower(
         layers = tuple(
             _layer(graph, op, aliases, given[op.index], records[op.index], picked.get(op.index)) for op in ops
         )
-        memory = plan(_buffers(graph, layers, aliases))
+        memory = plan(*_buffers(graph, layers, aliases))
         greedy = _largest_scratch(options, picked, dots)
         if limits.ram is None or memory.size <= limits.ram or greedy is None:
             break
@@ -186,8 +186,8 @@ def _layer(
     return Layer(layer_name(op), op, final, inputs, output.index, output.size, output.name, dot, shares, removed)
 
 
-def _buffers(graph: Graph, layers: tuple[Layer, ...], aliases: dict[int, int]) -> list[Buffer]:
-    """Lives of all tensors and scratch areas, in steps of one layer."""
+def _buffers(graph: Graph, layers: tuple[Layer, ...], aliases: dict[int, int]) -> tuple[list[Buffer], dict[str, str]]:
+    """Lives of all tensors and scratch areas, in steps of one layer; and outputs that take an input's place."""
     source, result = (aliases.get(t, t) for t in (graph.inputs[0], graph.outputs[0]))
     first = {source: 0} | {layer.output: step for step, layer in enumerate(layers)}
     last = {tensor: step for tensor, step in first.items()}
@@ -196,4 +196,17 @@ def _buffers(graph: Graph, layers: tuple[Layer, ...], aliases: dict[int, int]) -
     last[result] = len(layers) - 1
     buffers = [Buffer(buffer_name(t), graph.tensor(t).size, first[t], last[t]) for t in first]
     dots = [(step, layer) for step, layer in enumerate(layers) if layer.dot is not None]
-    return buffers + [Buffer(layer.name, layer.dot.scratch_bytes, step, step) for step, layer in dots]
+    buffers += [Buffer(layer.name, layer.dot.scratch_bytes, step, step) for step, layer in dots]
+    taken = {}
+    for step, layer in enumerate(layers):
+        dying = [t for t in layer.inputs if last[t] == step and t != result]
+        dying = [t for t in dying if graph.tensor(t).size == layer.output_bytes]
+        if dying and _works_in_place(layer):
+            taken[buffer_name(layer.output)] = buffer_name(dying[0])
+    return buffers, taken
+
+
+def _works_in_place(layer: Layer) -> bool:
+    if layer.dot is not None:
+        return works_in_place(layer.dot.kernel, layer.dot.params)
+    return isinstance(layer.params, (AddParams, RequantizeParams))  # element by element
