@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -58,7 +59,10 @@ class Program:
     revealed: dict[int, np.ndarray]
     alive: Alive
     memory: MemoryPlan
-    alternatives: tuple[Selection, ...]  # the Pareto front that the kernels were chosen from
+    buffers: tuple[Buffer, ...]  # what `memory` places
+    front: tuple[Selection, ...]  # the Pareto front that the kernels were chosen from
+    scratch: Mapping[str, tuple[int, ...]]  # bytes by layer name, in the order of the front's choices
+    selection: Selection
 
     @property
     def cycles_estimated(self) -> int:
@@ -73,7 +77,12 @@ class Program:
     @property
     def is_smallest(self) -> bool:
         """Whether no other choice of kernels takes less flash."""
-        return self.chosen_flash <= self.alternatives[0].flash
+        return self.chosen_flash <= self.front[0].flash
+
+    def arena_of(self, selection: Selection) -> int:
+        """Bytes of the arena with another choice from the front."""
+        chosen = {name: sizes[option] for (name, sizes), option in zip(self.scratch.items(), selection.chosen)}
+        return plan([replace(buffer, size=chosen.get(buffer.name, buffer.size)) for buffer in self.buffers]).size
 
     def offset(self, tensor: int) -> int:
         """Arena offset of a tensor, bytes."""
@@ -130,18 +139,23 @@ def lower(
     options = {op.index: candidates(layer_name(op), records[op.index], settings[op.index], choice, isa) for op in dots}
     while True:
         front = pareto([[dot.estimate for dot in options[op.index]] for op in dots])
-        chosen = select(front, objective, limits.flash).chosen
-        picked = {op.index: options[op.index][option] for op, option in zip(dots, chosen)}
+        selection = select(front, objective, limits.flash)
+        picked = {op.index: options[op.index][option] for op, option in zip(dots, selection.chosen)}
         layers = tuple(
             _layer(graph, op, aliases, given[op.index], records[op.index], picked.get(op.index)) for op in ops
         )
-        memory = plan(_buffers(graph, layers, aliases))
+        buffers = _buffers(graph, layers, aliases)
+        memory = plan(buffers)
         greedy = _largest_scratch(options, picked, dots)
         if limits.ram is None or memory.size <= limits.ram or greedy is None:
             break
         options[greedy] = tuple(dot for dot in options[greedy] if dot is not picked[greedy])
     source, result = graph.tensor(graph.inputs[0]), graph.tensor(graph.outputs[0])
-    return Program(graph.sha256, budget, layers, source, result, aliases, revealed, alive, memory, tuple(front))
+    scratch = {layer_name(op): tuple(dot.scratch_bytes for dot in options[op.index]) for op in dots}
+    return Program(
+        graph.sha256, budget, layers, source, result, aliases, revealed, alive,
+        memory, tuple(buffers), tuple(front), scratch, selection,
+    )  # fmt: skip
 
 
 def _check_names(budget: Budget, choice: KernelChoice, layers: list[str]) -> None:
