@@ -103,6 +103,17 @@ def test_layers_behind_a_rectifier(core, kernel, tmp_path, runtimes):
     assert_core_equals_golden(graph, core, (kernel, "lossless"), samples(graph, rng, 3), tmp_path, runtimes)
 
 
+@pytest.mark.parametrize("core", TARGETS)
+def test_more_rows_than_share_a_table_of_sums(core, tmp_path, runtimes):
+    """Chunks of 128 rows, and blocks of sixteen elements that the depth does not fill."""
+    rng = np.random.default_rng(5)
+    net = Extreme(rng, (37,))
+    net.dense(259)
+    net.dense(7)
+    graph = parse(net.finish())
+    assert_core_equals_golden(graph, core, ("subsets", "lossless"), samples(graph, rng, 3), tmp_path, runtimes)
+
+
 @pytest.mark.parametrize("budget", ["lossless", "g=4,k=3,s=2"])
 @pytest.mark.parametrize("width", [1, 2, 4, 5, 8])
 def test_depthwise_windows_over_rows_of_every_kind(width, budget, tmp_path, runtimes):
