@@ -18,7 +18,7 @@ from edge_tr.formats import image as image_format
 from edge_tr.ir.rewrite import rewrite_weights
 from edge_tr.lower.kernels import parse_choice
 from edge_tr.lower.machines import isa_of, planned_for
-from edge_tr.lower.program import Layer, Limits, Program, lower
+from edge_tr.lower.program import Candidates, Layer, Limits, Program, choose, explore, lower
 from edge_tr.manifest import MANIFEST_VERSION, BuildFolder, LayerRecord, Manifest
 from edge_tr.target.check import Counts, Device
 from edge_tr.target.emulator import emulate
@@ -31,6 +31,9 @@ from edge_tr.target.toolchain import Linked, OverflowingLink, compile_and_link
 RUNTIME_RAM = 2 << 10
 """Bytes of frame buffers and state beside arena and stack."""
 FITTING_TRIES = 4
+
+Compiled = tuple[int, Linked | OverflowingLink]
+"""A build's id, and what was linked or by how much it overflows."""
 
 
 def build(
@@ -57,16 +60,16 @@ def build(
     isa = isa_of(core := planned_for(given.name, given.core, core))
     board = _limited(given, flash_limit, ram_limit)
     source, folder = read_source(model, budget), BuildFolder(out)
-
-    def lowered(of: Source, prescribed: Sequence[str], objective: str, room: Limits | None) -> Program:
-        return lower(of.graph, of.budget, parse_choice(list(prescribed)), isa, objective, room)
+    found = explore(source.graph, source.budget, parse_choice(list(kernels)), isa)
 
     def smallest(other: str | None, prescribed: Sequence[str]) -> int:
-        return lowered(source if other is None else read_source(model, other), prescribed, "size", None).chosen_flash
+        cut = source if other is None else read_source(model, other)
+        return lower(cut.graph, cut.budget, parse_choice(list(prescribed)), isa, "size").chosen_flash
 
-    program, build_id, linked = _fitted(
-        lambda room: lowered(source, kernels, objective, room), board, folder, source, progress
-    )
+    def compiled(program: Program) -> Compiled:
+        return _compiled(program, board, folder, source, progress)
+
+    program, build_id, linked = _fitted(found, objective, board, compiled)
     manifest = _manifest(program, board, core, source.name, build_id, linked)
     layers = sum(layer.flash_bytes for layer in manifest.layers)
     fastest = objective == "speed" and manifest.fits and manifest.flash_limit == given.memory.flash_bytes
@@ -83,20 +86,26 @@ def build(
 
 
 def _fitted(
-    lowered: Callable[[Limits], Program], board: Board, folder: BuildFolder, source: Source, progress: Progress
+    found: Candidates, objective: str, board: Board, compiled: Callable[[Program], Compiled]
 ) -> tuple[Program, int, Linked | OverflowingLink]:
-    """The program with room for the runtime beside it, compiled: what it lacks after a link, layers have less of."""
+    """The program that fits, compiled: links tell what the layers have room for."""
     room = Limits(
         flash=board.memory.flash_bytes - RUNTIME_FLASH,
         ram=board.memory.ram_bytes - board.memory.stack_bytes - RUNTIME_RAM,
     )
     for _ in range(FITTING_TRIES):
-        program = lowered(room)
-        build_id, linked = _compiled(program, board, folder, source, progress)
+        program = choose(found, objective, room)
+        build_id, linked = compiled(program)
         over = linked.sizes.flash - board.memory.flash_bytes
         if over <= 0 or program.is_smallest:
             break
         room = replace(room, flash=min(room.flash, program.chosen_flash) - over)
+    more = choose(found, objective, replace(room, flash=program.chosen_flash - over))
+    if objective == "speed" and over < 0 and more.cycles_estimated < program.cycles_estimated:
+        larger = compiled(more)
+        if larger[1].sizes.flash <= board.memory.flash_bytes:
+            return more, *larger
+        build_id, linked = compiled(program)
     return program, build_id, linked
 
 
@@ -108,10 +117,8 @@ def _limited(board: Board, flash_limit: int | None, ram_limit: int | None) -> Bo
     return replace(board, memory=replace(memory, flash_bytes=flash, ram_bytes=ram))
 
 
-def _compiled(
-    program: Program, board: Board, folder: BuildFolder, source: Source, progress: Progress
-) -> tuple[int, Linked | OverflowingLink]:
-    """Write everything and compile it; (build id, what was linked or by how much it overflows)."""
+def _compiled(program: Program, board: Board, folder: BuildFolder, source: Source, progress: Progress) -> Compiled:
+    """Write everything and compile it."""
     revealed = rewrite_weights(source.lowered, program.revealed)
     tree = mcu.source_tree(program, board.name, source.name)
     with writing_to(folder):

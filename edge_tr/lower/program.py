@@ -107,6 +107,21 @@ class Limits:
     ram: int | None = None
 
 
+@dataclass(frozen=True)
+class Candidates:
+    """A model before kernels are chosen: `given` are the integers of its operators, `records` those of what is left
+    without dead channels, `options` every kernel of the layers with weights; all by operator index."""
+
+    budget: Budget
+    given: Mapping[int, Params]
+    revealed: dict[int, np.ndarray]
+    alive: Alive
+    aliases: dict[int, int]
+    ops: tuple[Op, ...]
+    records: Mapping[int, Params]
+    options: Mapping[int, tuple[DotProduct, ...]]
+
+
 def lower(
     graph: Graph,
     budget: Budget,
@@ -115,13 +130,13 @@ def lower(
     objective: str = "speed",
     limits: Limits | None = None,
 ) -> Program:
-    """Plan every layer for an instruction set of `lower.machines`: terms are revealed in the whole model, then its
-    dead channels go.
+    """Plan every layer for an instruction set of `lower.machines`; see `explore` and `choose`."""
+    return choose(explore(graph, budget, choice, isa), objective, limits)
 
-    Kernels are chosen by estimated cost under `limits` as far as `choice` leaves a choice. UsageError for
-    names in `budget` or `choice` that the model does not have.
-    """
-    limits = limits or Limits()
+
+def explore(graph: Graph, budget: Budget, choice: KernelChoice, isa: str) -> Candidates:
+    """Every layer with each kernel that `choice` allows: terms are revealed in the whole model, then its dead channels
+    go. UsageError for names in `budget` or `choice` that the model does not have."""
     given = {op.index: params(graph, op) for op in graph.ops}
     dots = [op for op in graph.ops if isinstance(given[op.index], DotParams)]
     _check_names(budget, choice, [layer_name(op) for op in dots])
@@ -131,20 +146,28 @@ def lower(
     alive = remove_dead_channels(graph, revealed, cut)
     graph = alive.graph
     aliases = _aliases(graph)
-    ops = [op for op in graph.ops if op.outputs[0] not in aliases]
+    ops = tuple(op for op in graph.ops if op.outputs[0] not in aliases)
     if not ops:
         raise ModelError("the model computes nothing: it has no operator but RESHAPE")
     records = {op.index: params(graph, op) for op in ops}
-    dots = [op for op in ops if op.index in settings]
-    options = {op.index: candidates(layer_name(op), records[op.index], settings[op.index], choice, isa) for op in dots}
+    options = {
+        op.index: candidates(layer_name(op), records[op.index], settings[op.index], choice, isa)
+        for op in ops
+        if op.index in settings
+    }
+    return Candidates(budget, given, revealed, alive, aliases, ops, records, options)
+
+
+def choose(found: Candidates, objective: str = "speed", limits: Limits | None = None) -> Program:
+    """The program with one kernel for each layer, by estimated cost under `limits`."""
+    limits, graph, options = limits or Limits(), found.alive.graph, dict(found.options)
+    dots = [op for op in found.ops if op.index in options]
     while True:
         front = pareto([[dot.estimate for dot in options[op.index]] for op in dots])
         selection = select(front, objective, limits.flash)
         picked = {op.index: options[op.index][option] for op, option in zip(dots, selection.chosen)}
-        layers = tuple(
-            _layer(graph, op, aliases, given[op.index], records[op.index], picked.get(op.index)) for op in ops
-        )
-        buffers = _buffers(graph, layers, aliases)
+        layers = tuple(_layer(found, op, picked.get(op.index)) for op in found.ops)
+        buffers = _buffers(graph, layers, found.aliases)
         memory = plan(buffers)
         greedy = _largest_scratch(options, picked, dots)
         if limits.ram is None or memory.size <= limits.ram or greedy is None:
@@ -153,7 +176,7 @@ def lower(
     source, result = graph.tensor(graph.inputs[0]), graph.tensor(graph.outputs[0])
     scratch = {layer_name(op): tuple(dot.scratch_bytes for dot in options[op.index]) for op in dots}
     return Program(
-        graph.sha256, budget, layers, source, result, aliases, revealed, alive,
+        graph.sha256, found.budget, layers, source, result, found.aliases, found.revealed, found.alive,
         memory, tuple(buffers), tuple(front), scratch, selection,
     )  # fmt: skip
 
@@ -188,14 +211,13 @@ def _aliases(graph: Graph) -> dict[int, int]:
     return aliases
 
 
-def _layer(
-    graph: Graph, op: Op, aliases: dict[int, int], given: Params, record: Params, dot: DotProduct | None
-) -> Layer:
+def _layer(found: Candidates, op: Op, dot: DotProduct | None) -> Layer:
+    graph, record = found.alive.graph, found.records[op.index]
     activations = [t for t in op.inputs if t >= 0 and graph.tensor(t).data is None]
-    inputs = tuple(aliases.get(t, t) for t in activations)
+    inputs = tuple(found.aliases.get(t, t) for t in activations)
     output = graph.tensor(op.outputs[0])
     final = record if dot is None else dot.params
-    removed = 0 if dot is None else Work.of(given, 0).macs - dot.macs
+    removed = 0 if dot is None else Work.of(found.given[op.index], 0).macs - dot.macs
     shares = add_tables(record) if isinstance(record, AddParams) else None
     return Layer(layer_name(op), op, final, inputs, output.index, output.size, output.name, dot, shares, removed)
 
