@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--shared", type=Path, default=ROOT.parent / "shared", help="folder of models and data")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "benchmarks.md")
     parser.add_argument("--builds", type=Path, default=ROOT / "out" / "bench", help="folder for the builds")
-    parser.add_argument("--work", type=Path, default=ROOT / "out" / "reproduction", help="folder for tuned points")
+    parser.add_argument("--work", type=Path, default=ROOT / "out" / "budgets", help="folder for tuned points")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--wait-states", type=int, default=0)
     arguments = parser.parse_args(argv)

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 
 from edge_tr import boards
-from edge_tr.boards import Memory
+from edge_tr.boards import Board, Memory
 from edge_tr.lower.program import Program
 from edge_tr.lower.select import Selection, handful, select
 from edge_tr.manifest import Alternative
@@ -60,13 +60,14 @@ def alternatives(program: Program, sizes: Sizes, layers: int, memory: Memory, fa
 
 
 def would_fit(
-    program: Program, sizes: Sizes, limits: Memory, own: Memory, smallest: Smallest, kernels: bool
+    program: Program, sizes: Sizes, limits: Memory, given: Board, smallest: Smallest, kernels: bool
 ) -> Iterator[str]:
     """Options of `edge-tr build` of which each makes a program fit that is too large; none if it fits.
 
-    limits, own  memory that the build may use, and all of the board's
-    kernels      whether kernels were prescribed
+    limits   memory that the build may use of the board `given`
+    kernels  whether kernels were prescribed
     """
+    own = given.memory
     flash_over, ram_over = sizes.flash > limits.flash_bytes, sizes.ram > limits.ram_bytes
     if not flash_over and not ram_over:
         return
@@ -74,12 +75,12 @@ def would_fit(
         raised = {f"--flash-limit {sizes.flash}": flash_over, f"--ram-limit {sizes.ram}": ram_over}
         yield " ".join(option for option, needed in raised.items() if needed)
     if flash_over and not ram_over:
-        room = limits.flash_bytes - (sizes.flash - program.selection.flash)
-        yield from _smaller(program, room, smallest, kernels)
+        room = limits.flash_bytes - max(sizes.flash - program.selection.flash, RUNTIME_FLASH)
+        yield from _smaller(program, int(room / MARGIN), smallest, kernels)
     for name in boards.names():
         board = boards.load(name)
         large = board.memory.flash_bytes >= sizes.flash and board.memory.ram_bytes >= sizes.ram
-        if large and board.toolchain.freestanding:
+        if large and board.toolchain.freestanding and board.name != given.name:
             yield f"--target {name}"
 
 

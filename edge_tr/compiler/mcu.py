@@ -76,7 +76,7 @@ def build(
     manifest = replace(
         manifest,
         alternatives=alternatives(program, linked.sizes, layers, given.memory, fastest),
-        would_fit=tuple(would_fit(program, linked.sizes, board.memory, given.memory, smallest, bool(kernels))),
+        would_fit=tuple(would_fit(program, linked.sizes, board.memory, given, smallest, bool(kernels))),
     )
     folder.manifest_file.write_text(manifest.to_json(), encoding="utf-8")
     if not isinstance(linked, Linked) or not manifest.fits:

@@ -162,10 +162,11 @@ def _budgets(qualities: Qualities) -> str:
 
 
 _BUDGETS = """\
-*tuned* is `edge-tr tune` as in docs/reproduction.md: one budget for all cores, chosen on calibration data alone. kws is
-calibrated on 250 clips and tested on 750 others, with labels. For vww and ic no data with a clear licence is here:
-calibration and test are crops of different photographs, and only agreement with the model as given can be said; it is
-lower than on their own data. For ad there is no data at all: it has no tuned row, and its bars stand beside g=8,k=8.
+*tuned* is `edge-tr tune` with the goals of docs/reproduction.md, chosen on calibration data alone; it minimises terms,
+so one budget serves all cores. kws is calibrated on 250 clips and tested on 750 others, with labels. For vww and ic no
+data with a clear licence is here: calibration and test are crops of different photographs, and only agreement with the
+model as given can be said; it is lower than on their own data. For ad there is no data at all: it has no tuned row, and
+its bars stand beside g=8,k=8.
 """
 
 

@@ -1,6 +1,6 @@
 """The budgets that benchmarks are counted at, with what they cost in accuracy and agreement on test samples.
 
-Tuned budgets are those of docs/reproduction.md: the same calibration, the same goal, the same files.
+Tuned budgets are found as those of docs/reproduction.md: the same calibration, the same goal.
 """
 
 from __future__ import annotations
@@ -8,15 +8,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from edge_tr import boards
 from edge_tr.golden.run import run
 from edge_tr.golden.samples import read_samples
 from edge_tr.ir.graph import Graph
 from edge_tr.ir.tflite import parse, read_file
 from edge_tr.lower.budget import parse as parse_budget
-from edge_tr.report.benchmarks import BudgetQuality
+from edge_tr.lower.machines import isa_of
+from edge_tr.report.benchmarks import G0B1RE, BudgetQuality
 from edge_tr.reproduction import classifiers
 from edge_tr.tr.reveal import reveal
 from edge_tr.tune.cost import cost, dot_layers
+from edge_tr.tune.points import Settings
 from edge_tr.tune.quality import accuracy, quality
 from edge_tr.tune.workers import Workers
 
@@ -31,8 +34,9 @@ def subject_of(file: str) -> classifiers.Subject | None:
 def tuned(
     subject: classifiers.Subject, shared: Path, work: Path, workers: Workers, progress: Progress
 ) -> tuple[Path, BudgetQuality]:
-    """The budget file of `edge-tr tune` with the subject's goal, in the folder `work`, where points are kept."""
-    tuning = classifiers.tuned(subject, shared, work, workers, progress)
+    """The budget file of `edge-tr tune --target` the smallest board, in the folder `work`, where points are kept."""
+    settings = Settings(isa=isa_of(boards.load(G0B1RE.board).core))
+    tuning = classifiers.tuned(subject, shared, work, workers, settings, progress)
     chosen = tuning.chosen
     figures = chosen.point.terms_per_mac, chosen.test_accuracy, chosen.test_agreement
     return classifiers.budget_file(subject, work), BudgetQuality(*figures, tuning.test_samples)

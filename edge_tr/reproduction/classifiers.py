@@ -188,12 +188,19 @@ def measure(subject: Subject, shared: Path, work: Path, workers: Workers) -> tup
     return len(x), rows
 
 
-def tuned(subject: Subject, shared: Path, work: Path, workers: Workers, progress: Progress = no_progress) -> Tuning:
+def tuned(
+    subject: Subject,
+    shared: Path,
+    work: Path,
+    workers: Workers,
+    settings: Settings | None = None,
+    progress: Progress = no_progress,
+) -> Tuning:
     """The calibrated selection that meets the subject's goal, with its test figures; writes `budget_file`."""
     model = model_file(subject, shared)
     calibration, test = data_files(subject, parse(read_file(model)), shared, work)
-    goal = goal_of(max_terms=subject.goal)
-    return tune(model, calibration, budget_file(subject, work), goal, data=test, workers=workers, progress=progress)
+    goal, out = goal_of(max_terms=subject.goal), budget_file(subject, work)
+    return tune(model, calibration, out, goal, settings=settings, data=test, workers=workers, progress=progress)
 
 
 def model_file(subject: Subject, shared: Path) -> Path:
