@@ -207,8 +207,8 @@ def _(params: AddParams, layer: Layer) -> tuple[str, str, Initialisers]:
 def _shares(params: AddParams, layer: Layer) -> Initialisers:
     shares, (low, high) = layer.shares, params.activation
     tables = {"size": f"{params.size}u", "first": f"{layer.name}_first", "second": f"{layer.name}_second"}
-    rounding = {"above": integer(shares.above), "below": integer(shares.below), "fraction": f"{shares.fraction}u"}
-    return tables | rounding | {"minimum": integer(low), "maximum": integer(high)}
+    rounding = {"threshold": integer(shares.threshold), "nudge": integer(shares.nudge)}
+    return tables | rounding | {"fraction": f"{shares.fraction}u", "range": f"{high - low}u", "minimum": integer(low)}
 
 
 @_call.register

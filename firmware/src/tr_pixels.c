@@ -1,25 +1,15 @@
 #include "tr_pixels.h"
 
-#if !defined(__ARM_ARCH_6M__) && !defined(__riscv)
+#if !defined(__arm__) && !defined(__riscv)
 
 /* What tr_pack_*.S does, portably. */
 int32_t *tr_pack(const int8_t *first, const int8_t *second, uint32_t apart, uint32_t count, int32_t *words,
                  uint32_t step)
 {
-    for (; count >= 2u; count -= 2u) {
-        int32_t word = tr_packed(*first, *second);
-        first += apart;
-        second += apart;
-        *words = word;
-        words += step;
-        word = tr_packed(*first, *second);
-        first += apart;
-        second += apart;
-        *words = word;
-        words += step;
-    }
-    if (count != 0u) {
+    for (; count > 0u; count--) {
         *words = tr_packed(*first, *second);
+        first += apart;
+        second += apart;
         words += step;
     }
     return words;
