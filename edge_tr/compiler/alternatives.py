@@ -28,7 +28,7 @@ Smallest = Callable[[str | None, Sequence[str]], int]
 def alternatives(program: Program, sizes: Sizes, layers: int, memory: Memory, fastest: bool) -> tuple[Alternative, ...]:
     """A handful of the Pareto front, smallest first, with the program's own choice.
 
-    sizes    of the linked program, of which `layers` are constants and code of layers: the rest is the others' too
+    sizes    of the linked program, of which `layers` depends on the choice of kernels: the rest is the others' too
     memory   the board's
     fastest  whether the program's choice is known to be the fastest that the board takes
     """

@@ -71,7 +71,8 @@ def build(
 
     program, build_id, linked = _fitted(found, objective, board, compiled)
     manifest = _manifest(program, board, core, source.name, build_id, linked)
-    layers = sum(layer.flash_bytes for layer in manifest.layers)
+    dots = [(layer.dot, record) for layer, record in zip(program.layers, manifest.layers) if layer.dot is not None]
+    layers = sum(min(dot.estimate.flash, record.flash_bytes) for dot, record in dots)
     fastest = objective == "speed" and manifest.fits and manifest.flash_limit == given.memory.flash_bytes
     manifest = replace(
         manifest,

@@ -108,7 +108,7 @@ def _alternatives(manifest: Manifest) -> list[str]:
     if len(found) < 2:
         return [head]
     ram = len({other.ram_bytes for other in found}) > 1
-    rows = [("build with", "flash bytes", *(["RAM bytes"] if ram else []), "cycles (est.)")]
+    rows = [("build with", "flash bytes (est.)", *(["RAM bytes"] if ram else []), "cycles (est.)")]
     for other in found:
         name = "a larger board" if other.options is None else other.options or "no such options"
         used = [f"{other.ram_bytes:,}"] if ram else []
