@@ -174,6 +174,17 @@ KERNELS: tuple[Kernel, ...] = (
 _BY_NAME = {kernel.name: kernel for kernel in KERNELS}
 
 
+def works_in_place(kernel: Kernel, params: DotParams) -> bool:
+    """Whether the output may take the place of the input, which is of the same shape. Pointwise convolutions: all
+    kernels copy pixels before they write those. Depthwise layers: `pairs` copies a channel before it writes that,
+    `dual` two, of which an odd last channel makes it read one again."""
+    if isinstance(params, FullyConnectedParams) or params.input_shape != params.output_shape:
+        return False
+    if isinstance(params, ConvParams):
+        return params.kernel == params.stride == (1, 1) and params.pad == (0, 0)
+    return isinstance(kernel, CodeKernel) or (isinstance(kernel, DualKernel) and params.output_shape[2] % 2 == 0)
+
+
 @dataclass(frozen=True)
 class KernelChoice:
     """`--kernel`: a kernel for all layers that it takes, and others by layer name; None: chosen by cost."""

@@ -10,11 +10,11 @@ import numpy as np
 from edge_tr.errors import ModelError, UsageError
 from edge_tr.ir.dead import Alive, remove_dead_channels
 from edge_tr.ir.graph import Graph, Op, Tensor
-from edge_tr.ir.params import AddParams, DotParams, Params, ReshapeParams, params
+from edge_tr.ir.params import AddParams, DotParams, Params, RequantizeParams, ReshapeParams, params
 from edge_tr.lower.budget import Budget, check_names
 from edge_tr.lower.cost import Work
 from edge_tr.lower.dot import DotProduct, candidates
-from edge_tr.lower.kernels import KernelChoice
+from edge_tr.lower.kernels import KernelChoice, works_in_place
 from edge_tr.lower.memory import Buffer, MemoryPlan, plan
 from edge_tr.lower.select import Selection, pareto, select
 from edge_tr.lower.sums import AddTables, add_tables
@@ -59,9 +59,8 @@ class Program:
     revealed: dict[int, np.ndarray]
     alive: Alive
     memory: MemoryPlan
-    buffers: tuple[Buffer, ...]  # what `memory` places
-    front: tuple[Selection, ...]  # the Pareto front that the kernels were chosen from
-    scratch: Mapping[str, tuple[int, ...]]  # bytes by layer name, in the order of the front's choices
+    found: Candidates  # kernels that there was a choice of
+    front: tuple[Selection, ...]  # the Pareto front of that choice
     selection: Selection
 
     @property
@@ -81,8 +80,7 @@ class Program:
 
     def arena_of(self, selection: Selection) -> int:
         """Bytes of the arena with another choice from the front."""
-        chosen = {name: sizes[option] for (name, sizes), option in zip(self.scratch.items(), selection.chosen)}
-        return plan([replace(buffer, size=chosen.get(buffer.name, buffer.size)) for buffer in self.buffers]).size
+        return _planned(self.found, selection)[1].size
 
     def offset(self, tensor: int) -> int:
         """Arena offset of a tensor, bytes."""
@@ -160,25 +158,44 @@ def explore(graph: Graph, budget: Budget, choice: KernelChoice, isa: str) -> Can
 
 def choose(found: Candidates, objective: str = "speed", limits: Limits | None = None) -> Program:
     """The program with one kernel for each layer, by estimated cost under `limits`."""
-    limits, graph, options = limits or Limits(), found.alive.graph, dict(found.options)
-    dots = [op for op in found.ops if op.index in options]
+    limits, graph = limits or Limits(), found.alive.graph
     while True:
-        front = pareto([[dot.estimate for dot in options[op.index]] for op in dots])
+        front = pareto([[dot.estimate for dot in options] for options in found.options.values()])
         selection = select(front, objective, limits.flash)
-        picked = {op.index: options[op.index][option] for op, option in zip(dots, selection.chosen)}
-        layers = tuple(_layer(found, op, picked.get(op.index)) for op in found.ops)
-        buffers = _buffers(graph, layers, found.aliases)
-        memory = plan(buffers)
-        greedy = _largest_scratch(options, picked, dots)
+        layers, memory = _planned(found, selection)
+        greedy = _largest_scratch(found, selection)
         if limits.ram is None or memory.size <= limits.ram or greedy is None:
             break
-        options[greedy] = tuple(dot for dot in options[greedy] if dot is not picked[greedy])
+        found = _without(found, selection, greedy)
     source, result = graph.tensor(graph.inputs[0]), graph.tensor(graph.outputs[0])
-    scratch = {layer_name(op): tuple(dot.scratch_bytes for dot in options[op.index]) for op in dots}
     return Program(
         graph.sha256, found.budget, layers, source, result, found.aliases, found.revealed, found.alive,
-        memory, tuple(buffers), tuple(front), scratch, selection,
+        memory, found, tuple(front), selection,
     )  # fmt: skip
+
+
+def _planned(found: Candidates, selection: Selection) -> tuple[tuple[Layer, ...], MemoryPlan]:
+    picked = {index: options[i] for (index, options), i in zip(found.options.items(), selection.chosen)}
+    layers = tuple(_layer(found, op, picked.get(op.index)) for op in found.ops)
+    return layers, plan(*_buffers(found.alive.graph, layers, found.aliases))
+
+
+def _largest_scratch(found: Candidates, selection: Selection) -> int | None:
+    """The operator whose kernel takes the most scratch and that has another way."""
+    scratch = {
+        index: options[i].scratch_bytes
+        for (index, options), i in zip(found.options.items(), selection.chosen)
+        if len(options) > 1
+    }
+    return max(scratch, key=lambda index: scratch[index], default=None)
+
+
+def _without(found: Candidates, selection: Selection, index: int) -> Candidates:
+    """All but the chosen kernel of one operator."""
+    options = dict(found.options)
+    chosen = selection.chosen[list(options).index(index)]
+    options[index] = tuple(dot for i, dot in enumerate(options[index]) if i != chosen)
+    return replace(found, options=options)
 
 
 def _check_names(budget: Budget, choice: KernelChoice, layers: list[str]) -> None:
@@ -186,14 +203,6 @@ def _check_names(budget: Budget, choice: KernelChoice, layers: list[str]) -> Non
     unknown = sorted(set(choice.layers) - set(layers))
     if unknown:
         raise UsageError(f"--kernel names {', '.join(unknown)}; this model has {', '.join(layers)}")
-
-
-def _largest_scratch(
-    options: dict[int, tuple[DotProduct, ...]], picked: dict[int, DotProduct], dots: list[Op]
-) -> int | None:
-    """The operator whose kernel takes the most scratch and that has another way."""
-    able = [op.index for op in dots if len(options[op.index]) > 1]
-    return max(able, key=lambda index: picked[index].scratch_bytes, default=None)
 
 
 def data_terms(program: Program) -> dict[int, np.ndarray]:
@@ -222,8 +231,8 @@ def _layer(found: Candidates, op: Op, dot: DotProduct | None) -> Layer:
     return Layer(layer_name(op), op, final, inputs, output.index, output.size, output.name, dot, shares, removed)
 
 
-def _buffers(graph: Graph, layers: tuple[Layer, ...], aliases: dict[int, int]) -> list[Buffer]:
-    """Lives of all tensors and scratch areas, in steps of one layer."""
+def _buffers(graph: Graph, layers: tuple[Layer, ...], aliases: dict[int, int]) -> tuple[list[Buffer], dict[str, str]]:
+    """Lives of all tensors and scratch areas, in steps of one layer; and outputs that take an input's place."""
     source, result = (aliases.get(t, t) for t in (graph.inputs[0], graph.outputs[0]))
     first = {source: 0} | {layer.output: step for step, layer in enumerate(layers)}
     last = {tensor: step for tensor, step in first.items()}
@@ -232,4 +241,16 @@ def _buffers(graph: Graph, layers: tuple[Layer, ...], aliases: dict[int, int]) -
     last[result] = len(layers) - 1
     buffers = [Buffer(buffer_name(t), graph.tensor(t).size, first[t], last[t]) for t in first]
     dots = [(step, layer) for step, layer in enumerate(layers) if layer.dot is not None]
-    return buffers + [Buffer(layer.name, layer.dot.scratch_bytes, step, step) for step, layer in dots]
+    buffers += [Buffer(layer.name, layer.dot.scratch_bytes, step, step) for step, layer in dots]
+    taken = {}
+    for step, layer in enumerate(layers):
+        dying = [t for t in layer.inputs if last[t] == step and graph.tensor(t).size == layer.output_bytes]
+        if dying and _works_in_place(layer):
+            taken[buffer_name(layer.output)] = buffer_name(dying[0])
+    return buffers, taken
+
+
+def _works_in_place(layer: Layer) -> bool:
+    if layer.dot is not None:
+        return works_in_place(layer.dot.kernel, layer.dot.params)
+    return isinstance(layer.params, (AddParams, RequantizeParams))  # element by element

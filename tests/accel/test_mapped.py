@@ -10,22 +10,23 @@ RTL = Path(__file__).resolve().parents[2] / "rtl"
 BENCH = """
 module bench;
   logic clk = 0;
-  logic [8:0] a9, b9; logic [2:0] code; logic signed [9:0] pair;
+  logic [7:0] a8, b8; logic [2:0] code; logic signed [8:0] pair; logic invert;
   logic signed [12:0] a, b, c, three;
   logic [24:0] one, two, chosen; logic second;
   logic signed [24:0] operand1, operand2; logic signed [17:0] factor1, factor2;
   logic own1, own2, accumulate1, accumulate2; logic [47:0] addend;
   logic signed [47:0] total1, total2;
-  tr_pair_add pair_add (.a(a9), .b(b9), .code, .sum(pair));
-  tr_add3 #(.BITS(13)) add3 (.a, .b, .c, .sum(three));
+  tr_pair_add #(.BITS(8)) pair_add (.a(a8), .b(b8), .code, .sum(pair));
+  tr_add3 #(.BITS(13)) add3 (.a, .b, .c, .invert, .sum(three));
   tr_select #(.BITS(25)) select (.a(one), .b(two), .second, .y(chosen));
   tr_mac2 mac2 (.clk, .operand1, .factor1, .own1, .accumulate1, .addend, .operand2, .factor2, .own2, .accumulate2,
                 .total1, .total2);
-  logic valid, clear; logic [1:0] shift; logic signed [12:0] sum0, sum1; logic [23:0] total_a, total_b;
+  logic valid, clear; logic [1:0] shift; logic signed [11:0] sum0, sum1; logic [23:0] total_a, total_b;
   tr_horner2 horner2 (.clk, .valid, .clear, .shift, .sum0, .sum1, .total0(total_a), .total1(total_b));
   initial begin
     for (int i = 0; i < 20000; i++) begin
-      {a9, b9, code} = $urandom; {a, b} = $urandom; c = $urandom; one = $urandom; two = $urandom; second = $urandom;
+      {a8, b8, code, invert} = $urandom; {a, b} = $urandom; c = $urandom;
+      one = $urandom; two = $urandom; second = $urandom;
       operand1 = $urandom; operand2 = $urandom; factor1 = $urandom; factor2 = $urandom; addend = {$urandom, $urandom};
       if (i % 7 == 0) begin
         operand1 = {1'b1, 24'd0}; factor1 = {1'b1, 17'd0}; operand2 = {1'b0, {24{1'b1}}}; factor2 = {1'b1, 17'd0};

@@ -115,6 +115,36 @@ def test_more_rows_than_share_a_table_of_sums(core, tmp_path, runtimes):
     assert_core_equals_golden(graph, core, ("subsets", "lossless"), samples(graph, rng, 3), tmp_path, runtimes)
 
 
+class Unshaped(Network):
+    """Layers without rows of zeros, so that no channel is dead."""
+
+    def _zero(self) -> int:
+        return -128
+
+
+def unshaped_network(rng: np.random.Generator, channels: int) -> Graph:
+    """Layers whose output has the input's shape, over an odd number of pixels."""
+    net = Unshaped(rng, (5, 3, channels))
+    net.conv(channels, (1, 1), (1, 1), "RELU")
+    net.depthwise(1, (3, 3), (1, 1), activation="RELU")
+    net.branch()
+    net.conv(channels, (1, 1), (1, 1), "RELU")
+    return parse(net.finish())
+
+
+@pytest.mark.parametrize("channels", [6, 7])
+@pytest.mark.parametrize("kernel", ["pairs", "lists", "fours", "dual"])
+@pytest.mark.parametrize("core", ["cortex-m0", "cortex-m4", "rv32ec"])
+def test_outputs_in_the_place_of_inputs(core, kernel, channels, tmp_path, runtimes):
+    rng = np.random.default_rng([8, channels])
+    graph = unshaped_network(rng, channels)
+    program = lower_with(graph, kernel, "lossless", TARGETS[core].isa)
+    kept = [program.offset(layer.output) in map(program.offset, layer.inputs) for layer in program.layers]
+    depthwise = program.layers[1].kernel_name
+    assert kept == [True, depthwise == "pairs" or (depthwise == "dual" and channels == 6), False, True, True]
+    assert_core_equals_golden(graph, core, (kernel, "lossless"), samples(graph, rng, 3), tmp_path, runtimes)
+
+
 def additions() -> Graph:
     """One by tables with one rounding, and one with a nudge below zero."""
     model = ModelWriter()
