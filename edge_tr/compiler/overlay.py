@@ -116,7 +116,8 @@ def _layers(program: AccelProgram, source: Source) -> tuple[LayerRecord, ...]:
 
 
 def _record(program: AccelProgram, source: Source, layer: AccelLayer | HostLayer) -> LayerRecord:
-    (op,), (given,) = ([op for op in graph.ops if op.index == layer.op] for graph in (program.alive.graph, source.graph))
+    graphs = (program.alive.graph, source.graph)
+    op, given = (next(op for op in graph.ops if op.index == layer.op) for graph in graphs)
     hosted = isinstance(layer, HostLayer)
     tensor = program.alive.graph.tensor(op.outputs[0])
     channels = program.alive.channels.get(tensor.index)

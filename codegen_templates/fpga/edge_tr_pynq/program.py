@@ -171,7 +171,8 @@ def _record(kind: type, values: dict[str, object]) -> object:
     """`values` by field, those of a Requant by `field.name`."""
     found = {name: value for name, value in values.items() if "." not in name}
     for field in {name.partition(".")[0] for name in values if "." in name}:
-        found[field] = records.Requant(**{n[len(field) + 1 :]: v for n, v in values.items() if n.startswith(f"{field}.")})
+        nested = {n.partition(".")[2]: v for n, v in values.items() if n.startswith(f"{field}.")}
+        found[field] = records.Requant(**nested)
     return kind(**found)
 
 

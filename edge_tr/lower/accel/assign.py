@@ -1,4 +1,4 @@
-"""Who computes what: the accelerator all that it has engines for, the processor the rest, in as few turns as that takes.
+"""Who computes what: the accelerator all that it has engines for, the processor the rest, in few turns.
 
 Tensors that only the processor has (the sample, results of its operators) are sent when a stage first reads them; what
 it needs of the accelerator's is read at the end of the turn that made it. A RESHAPE of an accelerator's tensor is
@@ -180,4 +180,3 @@ class _Assigner:
         )
         phases = strides.pop() if len(strides) == 1 and not plain else (1, 1)
         return planar(hwc(found), zero_point(found), phases if max(phases) <= 2 else (1, 1))
-
