@@ -10,7 +10,8 @@ import numpy as np
 from tests.firmware.harness_models import Network
 
 ACTIVATIONS = ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")
-MOST_VALUES = 6000  # of a tensor
+MOST_VALUES = 4000  # of a tensor
+MOST_UNITS = 90  # of a fully connected layer
 
 
 class RandomModel(Network):
@@ -61,6 +62,9 @@ class RandomModel(Network):
 
     def skip(self) -> None:
         """x + f(x) of a layer f that keeps the shape, either way round."""
+        if np.prod(self.shape) > MOST_VALUES // 4 or (len(self.shape) == 1 and self.shape[0] > MOST_UNITS):
+            self.rescale()
+            return
         before = (self.x, self.scale)
         if len(self.shape) == 3:
             self.conv(self.shape[2], self._integers((1, 4), (1, 4)), (1, 1), "RELU")
@@ -110,7 +114,7 @@ class RandomModel(Network):
         self._move("MEAN", [self.x, self.model.constant(axes)], shape, self.scale, self._zero(), keep_dims=True)
 
     def fully(self) -> None:
-        self.dense(int(self.rng.integers(1, 90)))
+        self.dense(int(self.rng.integers(1, MOST_UNITS)))
 
 
 def build(rng: np.random.Generator, most_layers: int = 8) -> bytes:
