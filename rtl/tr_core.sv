@@ -41,19 +41,19 @@ module tr_core
   // ---- sequencer ------------------------------------------------------------------------------------------------
   typedef enum logic [2:0] {Idle, Fetch, Decode, Launch, Run, Settle, Finish} state_t;
   state_t state;
-  logic [255:0] command, command_memory[AccelCommands];
+  logic [255:0] command;
   logic [7:0] opcode;
   logic [4:0] settle;
   logic [2:0] failure;  // an error of this cycle, or none
   logic engine_busy, launch, loading, dumping, ended, table_busy, in_busy, must_wait;
   logic [31:0] stamps[AccelCommands];
-  logic command_read;
+  logic command_next;  // the next command is read now
 
   assign opcode = command[CommandOpcodeLsb+:8];
   assign launch = state == Launch;
   assign busy = state != Idle;
-  assign command_read = state == Fetch;
-  always_ff @(posedge clk) if (command_read) command <= command_memory[command_index[7:0]];
+  assign command_next = state == Idle || (state == Settle && settle == '0);
+  always_ff @(posedge clk) if (state == Fetch) command <= mask_data;
   else if (start_load) command <= 256'(OpcodeLoad);
   else if (start_dump)
     command <= 256'(OpcodeOutput) | 256'(dump_address) << CommandSrcLsb | 256'(dump_count) << CommandTilesLsb;
@@ -322,37 +322,35 @@ module tr_core
   end
 
   // ---- memories that are only loaded ----------------------------------------------------------------------------
-  logic [575:0] weight_memory[AccelWeightWords];
   logic [575:0] weight_data;
   logic weight_read;
   logic [12:0] weight_address;
-  logic [63:0] gather_memory[AccelGatherOps];
   logic [63:0] gather_data;
   logic gather_read;
   logic [11:0] gather_address;
-  logic [255:0] mask_memory[AccelMasks];
-  logic [255:0] mask_data;
+  logic [255:0] mask_data;  // or the next command: they share a memory
   logic [8:0] mask_address;
-  logic [71:0] parameter_memory[AccelParameters];
   logic [71:0] parameter_data;
   logic [10:0] parameter_address;
   logic [95:0] rounding_memory[AccelRoundings];
-  always_ff @(posedge clk) begin
-    if (load_write && load_memory == 8'(AccelMemoryCommands)) command_memory[load_address[7:0]] <= load_word[575:320];
-    if (load_write && load_memory == 8'(AccelMemoryWeights)) weight_memory[load_address[12:0]] <= load_word;
-    if (load_write && load_memory == 8'(AccelMemoryGather)) gather_memory[load_address[11:0]] <= load_word[575:512];
-    if (load_write && load_memory == 8'(AccelMemoryMasks)) mask_memory[load_address[8:0]] <= load_word[575:320];
-    if (load_write && load_memory == 8'(AccelMemoryParameters))
-      parameter_memory[load_address[10:0]] <= load_word[448+:72];
+  logic load_commands, load_masks;
+  assign load_commands = load_write && load_memory == 8'(AccelMemoryCommands);
+  assign load_masks = load_write && load_memory == 8'(AccelMemoryMasks);
+  tr_weights weight_memory (
+      .clk, .write(load_write && load_memory == 8'(AccelMemoryWeights)), .write_address(load_address[12:0]),
+      .write_data(load_word), .read(weight_read), .read_address(weight_address), .read_data(weight_data));
+  tr_ram #(.WIDTH(64), .DEPTH(AccelGatherOps), .SLICE(9)) gather_memory (
+      .clk, .write(load_write && load_memory == 8'(AccelMemoryGather)), .write_address(load_address[11:0]),
+      .write_data(load_word[575:512]), .read(gather_read), .read_address(gather_address), .read_data(gather_data));
+  tr_ram #(.WIDTH(256), .DEPTH(AccelMasks + AccelCommands), .SLICE(72)) mask_memory (
+      .clk, .write(load_commands || load_masks), .write_address({load_commands, load_address[7:0]}),
+      .write_data(load_word[575:320]), .read(1'b1), .read_address(mask_address), .read_data(mask_data));
+  tr_ram #(.WIDTH(72), .DEPTH(AccelParameters), .SLICE(18)) parameter_memory (
+      .clk, .write(load_write && load_memory == 8'(AccelMemoryParameters)), .write_address(load_address[10:0]),
+      .write_data(load_word[448+:72]), .read(1'b1), .read_address(parameter_address), .read_data(parameter_data));
+  always_ff @(posedge clk)
     if (load_write && load_memory == 8'(AccelMemoryRoundings))
       rounding_memory[load_address[4:0]] <= {load_word[512+:48], load_word[448+:48]};
-  end
-  always_ff @(posedge clk) begin
-    if (weight_read) weight_data <= weight_memory[weight_address];
-    if (gather_read) gather_data <= gather_memory[gather_address];
-    mask_data <= mask_memory[mask_address];
-    parameter_data <= parameter_memory[parameter_address];
-  end
 
   // ---- what reads activations -----------------------------------------------------------------------------------
   // Tags travel with a window: tag[i] is i cycles after the address, tag[5] with the window, tag[6] with column_data.
@@ -500,7 +498,8 @@ module tr_core
   logic [593:0] window;
   logic [3*576-1:0] column_data;
   logic [63:0] column_write;
-  assign mask_address = tag[4].mask;
+  assign mask_address = command_next ? {1'b1, state == Idle ? entry[7:0] : command_index[7:0] + 8'd1}
+                                     : {1'b0, tag[4].mask[7:0]};
   tr_activations activations (
       .clk, .write(act_write), .write_address(act_address), .write_enable(act_enable), .write_data(act_data),
       .read_address, .read_first, .read_phase, .keep(mask_data[255:64]), .window, .column_data);
@@ -524,7 +523,7 @@ module tr_core
   tr_array array (
       .clk, .valid(issue), .clear, .parity(double_buffer & steps_used[0]), .word,
       .write_column(column_write & {64{tag[6].valid && is_array}}), .write_bank(tag[6].banks),
-      .write_entry(tag[6].entry ^ {double_buffer & steps_loaded[0], 4'b0}), .write_data(column_data), .total);
+      .write_entry(tag[6].entry ^ {double_buffer & steps_loaded[0], 4'b0}), .write_data(column_data), .offset(zero_point), .total);
 
   // Finished groups: seven cycles later their sums are taken over and leave 32 at a time.
   typedef struct packed {
@@ -575,20 +574,21 @@ module tr_core
   // ---- the sum over columns -------------------------------------------------------------------------------------
   logic signed [S-1:0] tree_sum, running;
   logic signed [11:0] tree_1[8];
-  logic signed [13:0] tree_2;
+  logic signed [14:0] tree_2;
   logic sum_valid_1, sum_valid_2, sum_last_1, sum_last_2, sum_done, sum_open;
   logic [15:0] sum_channel;
-  function automatic logic signed [W-1:0] value_at(input int i);
-    return $signed(column_data[i*W+:W]);
-  endfunction
+  logic signed [11:0] eight[8];
+  logic signed [14:0] all;
+  logic [8*12-1:0] eights;
+  for (genvar i = 0; i < 8; i++) begin : g_eight
+    tr_add8 #(.BITS(W)) add (.values(column_data[8*i*W+:8*W]), .sum(eight[i]));
+    assign eights[12*i+:12] = tree_1[i];
+  end
+  tr_add8 #(.BITS(12)) add_all (.values(eights), .sum(all));
   assign tree_sum = (sum_open ? running : '0) + S'(tree_2);
   always_ff @(posedge clk) begin
-    for (int i = 0; i < 8; i++) begin
-      tree_1[i] <= 12'(value_at(8*i)) + 12'(value_at(8*i+1)) + 12'(value_at(8*i+2)) + 12'(value_at(8*i+3))
-                 + 12'(value_at(8*i+4)) + 12'(value_at(8*i+5)) + 12'(value_at(8*i+6)) + 12'(value_at(8*i+7));
-    end
-    tree_2 <= 14'(tree_1[0]) + 14'(tree_1[1]) + 14'(tree_1[2]) + 14'(tree_1[3])
-            + 14'(tree_1[4]) + 14'(tree_1[5]) + 14'(tree_1[6]) + 14'(tree_1[7]);
+    tree_1 <= eight;
+    tree_2 <= all;
     sum_valid_1 <= tag[6].valid && is_sum;
     sum_last_1 <= tag[6].last;
     sum_valid_2 <= sum_valid_1;
@@ -606,21 +606,20 @@ module tr_core
   logic [575:0] largest;
   logic [63:0] fresh;
   logic maximum_done;
+  logic [63:0] maximum_write;
+  always_comb
+    for (int i = 0; i < 64; i++)
+      maximum_write[i] = tag[6].valid && is_maximum && column_write[i] &&
+          (fresh[i] || maximum_done || $signed(column_data[i*W+:W]) > $signed(largest[i*W+:W]));
   logic [9:0] maximum_word, maximum_channel;
   always_ff @(posedge clk) begin
     maximum_done <= tag[6].valid && is_maximum && tag[6].last;
-    if (tag[6].valid && is_maximum)
-      for (int i = 0; i < 64; i++)
-        if (column_write[i]) begin
-          fresh[i] <= 1'b0;
-          if (fresh[i] || $signed(column_data[i*W+:W]) > $signed(largest[i*W+:W]))
-            largest[i*W+:W] <= column_data[i*W+:W];
-        end
+    // A new result may begin in the cycle in which the last one leaves.
+    for (int i = 0; i < 64; i++) begin
+      if (maximum_write[i]) largest[i*W+:W] <= column_data[i*W+:W];
+      fresh[i] <= (fresh[i] || maximum_done) && !(tag[6].valid && is_maximum && column_write[i]);
+    end
     if (maximum_done) begin
-      // A new result begins; its first values may come in this very cycle.
-      for (int i = 0; i < 64; i++) fresh[i] <= !(tag[6].valid && column_write[i]);
-      for (int i = 0; i < 64; i++)
-        if (tag[6].valid && column_write[i]) largest[i*W+:W] <= column_data[i*W+:W];
       maximum_word <= maximum_word + 10'd1;
       if (tag[7].last_channel) begin
         maximum_word <= maximum_channel + dst_stride[9:0];
@@ -750,6 +749,11 @@ module tr_core
     partial_data <= partial_memory[beat_in.partial_at];
     if (lane_beat[1].valid && lane_beat[1].partial) partial_memory[lane_beat[1].partial_at] <= partial_new;
   end
+  // What goes into the lanes: finished sums of the array, of the lanes' own two accumulators, of a channel's pixels.
+  logic lane_load;
+  logic [1:0] lane_source;
+  assign lane_load = !(is_dense && each) || dense_ends[0] || each_place == 6'd32;
+  assign lane_source = is_array ? 2'd0 : is_sum ? 2'd3 : (each ? dense_ends[0] : !beat_in.dense2) ? 2'd1 : 2'd2;
   for (genvar i = 0; i < Half; i++) begin : g_lane
     logic [S-1:0] taken;
     always_comb begin
@@ -764,18 +768,18 @@ module tr_core
         default: taken = held[(3*64+32+i)*S+:S];
       endcase
     end
-    logic [24:0] second;  // of two results, kept while the first ones leave
-    always_ff @(posedge clk) begin
-      if (dense_ends[1]) second <= lane_dense2[i];
-      if (is_array) lane_value[i] <= {taken[S-1], taken};
-      else if (is_sum) lane_value[i] <= {running[S-1], running};
-      else if (each ? dense_ends[0] : !beat_in.dense2) lane_value[i] <= lane_dense1[i];
-      else if (!each) lane_value[i] <= lane_dense2[i];
-      else if (each_place == 6'd32) lane_value[i] <= second;
-    end
+    always_ff @(posedge clk)
+      if (lane_load)
+        case (lane_source)
+          2'd0: lane_value[i] <= {taken[S-1], taken};
+          2'd1: lane_value[i] <= lane_dense1[i];
+          2'd2: lane_value[i] <= lane_dense2[i];
+          default: lane_value[i] <= {running[S-1], running};
+        endcase
     tr_lane lane (
-        .clk, .value(lane_value[i]), .addend(lane_beat[0].use_partial ? partial_data[i*S+:S] : bias_0),
-        .add(lane_beat[0].add), .sum(lane_sum[i]), .dense(dense_1), .weight1(dense_weights[i*8+:8]),
+        .clk, .value(lane_value[i]), .bias(bias_0), .partial(partial_data[i*S+:S]),
+        .use_partial(lane_beat[0].use_partial), .add(lane_beat[0].add), .sum(lane_sum[i]), .hold(is_dense),
+        .dense(dense_1), .weight1(dense_weights[i*8+:8]),
         .weight2(dense_weights[(32+i)*8+:8]), .factor1, .factor2, .accumulate1(!first_3), .dense_3,
         .positive(rounding_3[47:0]), .negative(rounding_3[95:48]), .accumulate2(!first_4), .dense_4,
         .shift(shift_5), .low, .high, .dense1(lane_dense1[i]), .dense2(lane_dense2[i]), .result(lane_result[i]));
@@ -854,7 +858,7 @@ module tr_core
   logic [511:0] table_word;
   logic table_wants, table_fresh;
   assign table_takes = table_wants && player_may_yield && !dense_read;
-  assign table_pair = table_word[63:0];
+  assign table_pair = table_word[64*table_index[2:0]+:64];
   always_ff @(posedge clk) begin
     table_fresh <= table_takes;
     if (table_takes) begin
@@ -865,7 +869,6 @@ module tr_core
       table_word <= weight_data[511:0];
       table_write <= 1'b1;
     end else if (table_write) begin
-      table_word <= table_word >> 64;
       table_index <= table_index + 8'd1;
       if (&table_index[2:0]) begin
         table_write <= 1'b0;
@@ -893,29 +896,26 @@ module tr_core
     end
   end
   assign other_write = is_add ? |add_quarter_3 : is_maximum ? maximum_done : lane_beat[7].valid && !lane_beat[7].partial;
+  logic [1:0] act_source;
+  logic [63:0] act_part;
+  logic [585:0] in_next;
+  assign in_next = in_queue[in_head];
+  assign act_source = in_writes ? 2'd0 : is_add ? 2'd1 : is_maximum ? 2'd2 : 2'd3;
+  always_comb
+    for (int i = 0; i < 64; i++)
+      act_part[i] = lane_beat[7].one ? lane_beat[7].place == 6'(i) : lane_beat[7].half == 1'(i / 32);
   always_ff @(posedge clk) begin
-    act_write <= 1'b0;
-    if (in_writes) begin
-      act_write <= 1'b1;
-      act_enable <= '1;
-      {act_address, act_data} <= in_queue[in_head];
-    end else if (is_add) begin
-      act_write <= |add_quarter_3;
-      act_address <= add_word_3;
-      for (int i = 0; i < 64; i++) act_enable[i] <= add_quarter_3[i/16];
-      act_data <= spread_adder;
-    end else if (is_maximum) begin
-      act_write <= maximum_done;
-      act_address <= maximum_word;
-      act_enable <= '1;
-      act_data <= largest;
-    end else begin
-      act_write <= lane_beat[7].valid && !lane_beat[7].partial;
-      act_address <= lane_beat[7].address;
-      for (int i = 0; i < 64; i++)
-        act_enable[i] <= lane_beat[7].one ? lane_beat[7].place == 6'(i) : lane_beat[7].half == 1'(i / 32);
-      act_data <= spread_result;
-    end
+    act_write <= in_writes || other_write;
+    case (act_source)
+      2'd0: {act_address, act_data, act_enable} <= {in_next, {64{1'b1}}};
+      2'd1:
+      {act_address, act_data, act_enable} <= {
+        add_word_3, spread_adder, {16{add_quarter_3[3]}}, {16{add_quarter_3[2]}}, {16{add_quarter_3[1]}},
+        {16{add_quarter_3[0]}}
+      };
+      2'd2: {act_address, act_data, act_enable} <= {maximum_word, largest, {64{1'b1}}};
+      default: {act_address, act_data, act_enable} <= {lane_beat[7].address, spread_result, act_part};
+    endcase
     if (ended) act_write <= 1'b0;
   end
 

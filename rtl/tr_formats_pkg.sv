@@ -188,12 +188,13 @@ package tr_formats_pkg;
   localparam int AccelOutputs = 32;  // Results requantised in a cycle.
   localparam int AccelAdders = 16;  // Results of an ADD in a cycle.
   localparam int AccelValueBits = 9;  // Activations are kept as x - zero point: -255 to 255.
+  localparam int AccelElementBits = 8;  // The term array holds them plus an ARRAY command's zero_point: int8.
   localparam int AccelSumBits = 24;  // Width of accumulators; sums wrap on the way and must fit at the end.
   localparam int AccelActivationWords = 1024;  // Depth of the activation memory.
   localparam int AccelWeightWords = 4608;  // Depth of the weight memory, in pairs of TermWord or DenseWords.
   localparam int AccelWeightBits = 576;  // Width of the weight memory: two term words, or one dense word.
   localparam int AccelGatherOps = 4096;  // Depth of the gather memory.
-  localparam int AccelMasks = 512;  // Depth of the mask memory.
+  localparam int AccelMasks = 256;  // Depth of the mask memory.
   localparam int AccelParameters = 2048;  // Depth of the channel parameter memory.
   localparam int AccelRoundings = 32;  // Depth of the rounding table.
   localparam int AccelCommands = 256;  // Depth of the command memory.
@@ -282,7 +283,7 @@ package tr_formats_pkg;
   localparam int CommandReservedLsb = 14;
   localparam int CommandReservedBits = 10;  // Zero.
   localparam int CommandZeroPointLsb = 24;
-  localparam int CommandZeroPointBits = 8;  // Signed.
+  localparam int CommandZeroPointBits = 8;  // Signed; ARRAY: added to the input, so that it fits eight bits, and taken off in the bias.
   localparam int CommandTilesLsb = 32;
   localparam int CommandTilesBits = 16;  // Tiles, blocks or words.
   localparam int CommandCountLsb = 48;

@@ -19,12 +19,13 @@ LANES = Constant("ACCEL_LANES", 9, "Terms that an element adds in a cycle: three
 OUTPUTS = Constant("ACCEL_OUTPUTS", 32, "Results requantised in a cycle.")
 ADDERS = Constant("ACCEL_ADDERS", 16, "Results of an ADD in a cycle.")
 VALUE_BITS = Constant("ACCEL_VALUE_BITS", 9, "Activations are kept as x - zero point: -255 to 255.")
+ELEMENT_BITS = Constant("ACCEL_ELEMENT_BITS", 8, "The term array holds them plus an ARRAY command's zero_point: int8.")
 SUM_BITS = Constant("ACCEL_SUM_BITS", 24, "Width of accumulators; sums wrap on the way and must fit at the end.")
 ACTIVATION_WORDS = Constant("ACCEL_ACTIVATION_WORDS", 1024, "Depth of the activation memory.")
 WEIGHT_WORDS = Constant("ACCEL_WEIGHT_WORDS", 4608, "Depth of the weight memory, in pairs of TermWord or DenseWords.")
 WEIGHT_BITS = Constant("ACCEL_WEIGHT_BITS", 576, "Width of the weight memory: two term words, or one dense word.")
 GATHER_OPS = Constant("ACCEL_GATHER_OPS", 4096, "Depth of the gather memory.")
-MASKS = Constant("ACCEL_MASKS", 512, "Depth of the mask memory.")
+MASKS = Constant("ACCEL_MASKS", 256, "Depth of the mask memory.")
 PARAMETERS = Constant("ACCEL_PARAMETERS", 2048, "Depth of the channel parameter memory.")
 ROUNDINGS = Constant("ACCEL_ROUNDINGS", 32, "Depth of the rounding table.")
 COMMANDS = Constant("ACCEL_COMMANDS", 256, "Depth of the command memory.")
@@ -98,7 +99,7 @@ _COMMAND_FIELDS = (
     ("double_buffer", 1, "ARRAY: 1 if entries 16 to 31 are used in turn with 0 to 15."),
     ("each", 1, "DENSE: every result has its own parameter; they leave one a cycle."),
     ("reserved", 10, "Zero."),
-    ("zero_point", 8, "Signed."),
+    ("zero_point", 8, "Signed; ARRAY: added to the input, so that it fits eight bits, and taken off in the bias."),
     ("tiles", 16, "Tiles, blocks or words."),
     ("count", 16, "TermWords a tile, or channels; INPUT: words dst_stride apart that come one after the other."),
     ("pixels", 16, "DENSE: values of each channel."),
@@ -267,8 +268,8 @@ FORMAT = Format(
     "Term accelerator",
     "What the overlay of `--target pynq-z2` is told. The block diagram is in docs/accelerator.md.",
     (
-        ACCEL_ID, ACCEL_VERSION, ROWS, COLUMNS, BANKS, ENTRIES, LANES, OUTPUTS, ADDERS, VALUE_BITS, SUM_BITS,
-        ACTIVATION_WORDS, WEIGHT_WORDS, WEIGHT_BITS, GATHER_OPS, MASKS, PARAMETERS, ROUNDINGS, COMMANDS,
+        ACCEL_ID, ACCEL_VERSION, ROWS, COLUMNS, BANKS, ENTRIES, LANES, OUTPUTS, ADDERS, VALUE_BITS, ELEMENT_BITS,
+        SUM_BITS, ACTIVATION_WORDS, WEIGHT_WORDS, WEIGHT_BITS, GATHER_OPS, MASKS, PARAMETERS, ROUNDINGS, COMMANDS,
         PARTIAL_WORDS, TABLE_VALUES, TABLE_FRACTION, TABLE_BITS, NO_STOP,
     ),
     (OPCODE, ERROR, MEMORY, PAIR_CODE, REGISTER, CONTROL, STATUS),

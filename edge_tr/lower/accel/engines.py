@@ -178,15 +178,31 @@ def tables_of(stage: Stage) -> Tables:
     return tables
 
 
-def cut_tables(stage: Stage, data_terms: np.ndarray, at: int) -> Tables:
+def cut_tables(data_terms: np.ndarray, at: int) -> Tables:
     """Tables that truncate a layer's data: int16 [511] of x - zero point becomes the ADD engine's, zero point `at`."""
-    values = np.arange(-128, 128) - at
-    cut = data_terms.astype(np.int64)[values + 255]
+    cut = _cut_values(data_terms, at)
     if np.abs(cut).max() > 255:
         raise DoesNotFitError("one term a value reaches 256, which needs ten bits")
     entries = np.zeros(f.TABLE_VALUES.value, np.int64)
-    entries[values & 255] = cut << f.TABLE_FRACTION.value
+    entries[(np.arange(-128, 128) - at) & 255] = cut << f.TABLE_FRACTION.value
     return entries, np.zeros_like(entries)
+
+
+def cut_offset(data_terms: np.ndarray, at: int) -> int:
+    """What makes int8 of all values that a cut input can have: its zero point `at`, or near it."""
+    cut = _cut_values(data_terms, at)
+    least, most = -128 - int(cut.min()), 127 - int(cut.max())
+    if least > most:
+        raise DoesNotFitError(
+            f"with so few terms a value its input less the zero point is {cut.min()} to {cut.max()}, more than the "
+            "array's eight bits hold; allow this layer four terms a value or more"
+        )
+    return min(max(at, least), most)
+
+
+def _cut_values(data_terms: np.ndarray, at: int) -> np.ndarray:
+    """int64 [256]: of each int8 value less the zero point `at`."""
+    return data_terms.astype(np.int64)[np.arange(-128, 128) - at + 255]
 
 
 def refusal(stage: Stage, inputs: list[Placed], y: Placed, data_terms: np.ndarray | None) -> str:
@@ -196,7 +212,9 @@ def refusal(stage: Stage, inputs: list[Placed], y: Placed, data_terms: np.ndarra
         if isinstance(stage.record, AddParams):
             tables_of(stage)
         if data_terms is not None:
-            cut_tables(stage, data_terms, inputs[0].zero_point)
+            cut_tables(data_terms, inputs[0].zero_point)
+            if isinstance(stage.record, (ConvParams, DepthwiseParams)):
+                cut_offset(data_terms, inputs[0].zero_point)
         emit(trial, stage, inputs[0], inputs[-1], y, Effort.STREAMED)
     except EdgeTrError as error:
         return str(error).removeprefix(f"{layer_name(stage.op)}: ")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from edge_tr.ir.params import AddParams, ConvParams, DepthwiseParams, DotParams,
 from edge_tr.ir.ranges import activations
 from edge_tr.lower.accel.arrival import BEATS, Arrival, arrival_of
 from edge_tr.lower.accel.assign import Assignment, assign
-from edge_tr.lower.accel.engines import Effort, Tables, cut_tables, emit, tables_of
+from edge_tr.lower.accel.engines import Effort, Tables, cut_offset, cut_tables, emit, tables_of
 from edge_tr.lower.accel.image import Image
 from edge_tr.lower.accel.layout import COLUMNS, Placed
 from edge_tr.lower.accel.order import by_length
@@ -363,11 +363,13 @@ class _Scheduler:
         """The input with s terms a value, made by the ADD engine from a table of all values: in place, or a copy where
         a later layer reads it whole."""
         result = x.at(self.room.copies.get(stage.op.index, x.base))
+        if isinstance(stage.record, (ConvParams, DepthwiseParams)):
+            result = replace(result, zero_point=cut_offset(self.cut[stage.op.index], x.zero_point))
         return result, add_layer(self.image, (-255, 255), x, x, result).cycles
 
     def _cut_tables(self, stage: Stage) -> Tables:
         x = self.assignment.layouts[stage.inputs[0]]
-        return cut_tables(stage, self.cut[stage.op.index], x.zero_point)
+        return cut_tables(self.cut[stage.op.index], x.zero_point)
 
 
 @dataclass(frozen=True)

@@ -310,15 +310,23 @@ def window_layer(
     ops = [op for pixels in tiles for step, *_ in plan for op in step_ops(image, x, geometry, pixels, step)]
     ops[-1]["end"] = 1
     scales = _scales(p)
-    parameters = image.parameters([(s, int(b) + c) for s, b, c in zip(scales, p.bias, corrections)])
+    offsets = x.zero_point * p.weights.astype(np.int64).reshape(len(p.weights), -1).sum(axis=1)
+    biases = [_wrapped(int(b) + c - int(o)) for b, c, o in zip(p.bias, corrections, offsets)]
+    parameters = image.parameters(list(zip(scales, biases)))
     active = int((tiles[-1][:, 0] >= 0).sum())
     command = image.command(
         opcode=f.OPCODE.ARRAY, halves=2 if len(tiles) > 1 or active > 32 else 1, halves_last=2 if active > 32 else 1,
         double_buffer=double, tiles=len(tiles), count=len(words), weights=image.terms(words), gather=image.gather(ops),
-        parameters=parameters, dst=y.base, dst_stride=y.blocks, **waits,
+        parameters=parameters, dst=y.base, dst_stride=y.blocks, zero_point=x.zero_point, **waits,
         **_clamp(p.activation, p.output_zero_point),
     )  # fmt: skip
     return Planned(command, cycles)
+
+
+def _wrapped(bias: int) -> int:
+    """The same modulo 2^24, as accumulators are, which must fit at the end only."""
+    half = 1 << (f.SUM_BITS.value - 1)
+    return (bias + half) % (2 * half) - half
 
 
 def _is_linear(x: Placed) -> bool:
