@@ -183,7 +183,7 @@ def test_a_model_without_a_layer_for_the_accelerator_is_refused_with_every_reaso
 def test_a_model_of_which_nothing_fits_is_refused_as_too_large() -> None:
     model = Model((260, 260, 1))
     model.conv(1, (1, 1), (1, 1))
-    with pytest.raises(DoesNotFitError, match=r"CONV_2D.*activations need 2,114 words of 64 values, there are 1,024"):
+    with pytest.raises(DoesNotFitError, match=r"CONV_2D.*its tensors need 2,114 words of 64 values, there are 1,024"):
         built(model)
 
 

@@ -236,7 +236,7 @@ class Accelerator:
                 entry, cycles = layer.stop, self.ip.read(REGISTER.CYCLES)
                 values[layer.tensor] = self._tensor(layer)
                 yield values[layer.tensor], cycles
-            self._wait(lambda: self.dma.sendchannel.idle or self.dma.sendchannel.error, "the DMA's sending")
+            self._finish(turn.segment.layers[-1].name)
 
     def idle_cycles(self, count: int) -> int:
         """What the cycle counter says of a run that waits `count` cycles for an input that does not come."""

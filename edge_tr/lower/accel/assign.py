@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge_tr.errors import ModelError
+from edge_tr.errors import DoesNotFitError, ModelError
+from edge_tr.formats import accelerator as f
 from edge_tr.ir.graph import Graph, Op
 from edge_tr.ir.params import (
     AddParams,
@@ -53,17 +54,25 @@ class Assignment:
         return tuple(stage for turn in self.turns for stage in turn.stages)
 
 
-def assign(graph: Graph, cut: Mapping[int, np.ndarray], left_out: Mapping[int, str]) -> Assignment:
-    """`cut`: by operator, what data is truncated to; `left_out`: by operator, why it is the processor's whatever else.
+Refusals = dict[tuple[object, ...], str]
+"""Answers of `engines.refusal` by operator and how its inputs lie; they cost as much as scheduling a layer."""
 
-    ModelError with every reason if nothing is left for the accelerator.
+
+def assign(
+    graph: Graph, cut: Mapping[int, np.ndarray], left_out: Mapping[int, str], known: Refusals | None = None
+) -> Assignment:
+    """`cut`: by operator, what data is truncated to; `left_out`: by operator, why it is the processor's whatever else;
+    `known`: what was found out before, of the same graph and budget.
+
+    ModelError, or DoesNotFitError where room lacks, with every reason if nothing is left for the accelerator.
     """
-    work = _Assigner(graph, cut, left_out)
+    work = _Assigner(graph, cut, left_out, {} if known is None else known)
     for op in graph.ops:
         work.place(op)
     if not work.stages:
         lines = [f"  {op.kind} (operator {op.index}): {work.reasons[op.index]}" for op in graph.ops]
-        raise ModelError("the model computes nothing that the accelerator could:\n" + "\n".join(lines))
+        error = DoesNotFitError if left_out or work.lacks_room else ModelError
+        raise error("the model computes nothing that the accelerator could:\n" + "\n".join(lines))
     turns = work.turns()
     layouts = {t: work.sent_layout(t) for turn in turns for t in turn.sends}
     result = graph.outputs[0]
@@ -73,8 +82,11 @@ def assign(graph: Graph, cut: Mapping[int, np.ndarray], left_out: Mapping[int, s
 class _Assigner:
     """Decides operator after operator; `made`: layouts of the accelerator's results."""
 
-    def __init__(self, graph: Graph, cut: Mapping[int, np.ndarray], left_out: Mapping[int, str]) -> None:
-        self.graph, self.cut, self.left_out = graph, cut, left_out
+    def __init__(
+        self, graph: Graph, cut: Mapping[int, np.ndarray], left_out: Mapping[int, str], known: Refusals
+    ) -> None:
+        self.graph, self.cut, self.left_out, self.known = graph, cut, left_out, known
+        self.lacks_room = False
         self.records = {op.index: params(graph, op) for op in graph.ops}
         self.aliases: dict[int, int] = {}
         self.stages: dict[int, Stage] = {}
@@ -103,13 +115,27 @@ class _Assigner:
         try:
             layouts = [self.made.get(t) or self._offered(t, stage.record) for t in inputs]
             layout = output_layout(self.graph, stage, layouts)
-            reason = refusal(stage, layouts, layout, self.cut.get(op.index))
+            reason = self._without_room(layouts, layout) or self._refused(stage, layouts, layout)
         except ModelError as error:
             reason = str(error)
         if reason:
             self.reasons[op.index] = reason
         else:
             self.stages[op.index], self.made[output] = stage, layout
+
+    def _without_room(self, inputs: list[Placed], y: Placed) -> str:
+        """Why activation memory cannot hold the layer's own tensors; empty if it can."""
+        distinct = {id(x): x for x in (*inputs, y)}.values()
+        words, depth = sum(x.words for x in distinct), f.ACTIVATION_WORDS.value
+        self.lacks_room |= words > depth
+        return f"its tensors need {words:,} words of {f.COLUMNS.value} values, there are {depth:,}" * (words > depth)
+
+    def _refused(self, stage: Stage, inputs: list[Placed], y: Placed) -> str:
+        """Why no engine computes the layer; empty if one does."""
+        key = (stage.op.index, *((x.vector, x.shape) for x in inputs))
+        if key not in self.known:
+            self.known[key] = refusal(stage, inputs, y, self.cut.get(stage.op.index))
+        return self.known[key]
 
     def _offered(self, tensor: int, reader: Params) -> Placed:
         """How a tensor that the processor has could be sent to one reader."""

@@ -91,11 +91,11 @@ def _reduced(tensor: Tensor, stage: Stage, x: Placed) -> Placed:
 
 def _covers(record: MeanParams | PoolParams, x: Placed) -> bool:
     """Whether the average is over all pixels."""
-    h, w, channels = x.shape
     if isinstance(record, MeanParams):
+        h, w, channels = x.shape
         return record.outer == 1 and record.count == h * w and record.inner == channels
     ends = (kernel - pad for kernel, pad in zip(record.kernel, record.pad))
-    return record.output_shape[:2] == (1, 1) and all(end >= size for end, size in zip(ends, (h, w)))
+    return record.output_shape[:2] == (1, 1) and all(end >= size for end, size in zip(ends, record.input_shape[:2]))
 
 
 def emit(

@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from edge_tr.errors import DoesNotFitError, ModelError
+from edge_tr.errors import DoesNotFitError
 from edge_tr.formats import accelerator as f
 from edge_tr.ir.dead import Alive, remove_dead_channels, reordered
 from edge_tr.ir.graph import Graph
 from edge_tr.ir.params import AddParams, ConvParams, DepthwiseParams, DotParams, FullyConnectedParams, Params, params
 from edge_tr.ir.ranges import activations
 from edge_tr.lower.accel.arrival import BEATS, Arrival, arrival_of
-from edge_tr.lower.accel.assign import Assignment, assign
+from edge_tr.lower.accel.assign import Assignment, Refusals, assign
 from edge_tr.lower.accel.engines import Effort, Tables, cut_offset, cut_tables, emit, tables_of
 from edge_tr.lower.accel.image import Image
 from edge_tr.lower.accel.layout import COLUMNS, Placed
@@ -177,13 +177,12 @@ def lower_accel(graph: Graph, budget: Budget) -> AccelProgram:
     alive = remove_dead_channels(graph, revealed, cut)
     order = by_length(alive.graph)
     left_out: dict[int, str] = {}
+    known: Refusals = {}
     while True:
         try:
-            return _fitting(alive, order, revealed, cut, left_out)
+            return _fitting(alive, order, revealed, cut, left_out, known)
         except TooLarge as large:
             left_out[large.op] = str(large)
-        except ModelError as error:
-            raise DoesNotFitError(str(error)) if left_out else error from None
 
 
 def _fitting(
@@ -192,10 +191,11 @@ def _fitting(
     revealed: Mapping[int, np.ndarray],
     cut: Mapping[int, np.ndarray],
     left_out: Mapping[int, str],
+    known: Refusals,
 ) -> AccelProgram:
     """The program with the least effort that fits; TooLarge names a layer that the processor should take."""
     work = reordered(alive.graph, order)
-    assignment = assign(work, cut, left_out)
+    assignment = assign(work, cut, left_out, known)
     room = room_for(assignment, cut)
     layouts = None
     for effort in Effort:
