@@ -33,6 +33,8 @@ BAUD = 115200
 _PATIENCE = Patience(reply_seconds=60.0)
 """With a simulation on this computer: nothing is lost on the way, and a busy computer simulates slowly."""
 """Of a serial port that agent.py --serial answers on."""
+START_SECONDS = 300.0
+"""Until the simulated board listens: it has loaded the program by then, and a simulated cycle takes microseconds."""
 VALIDATION = "validation.npz"
 
 
@@ -166,7 +168,7 @@ def connect(
     library = cosim.build()
     progress("preparing the co-simulation", 1, 1, "accelerator")
     source = "co-simulation: counted by the Verilated accelerator under the package's own driver, not on a board"
-    with serving(lambda listener: command(folder.path, board, library, listener)) as running:
+    with serving(lambda listener: command(folder.path, board, library, listener), START_SECONDS) as running:
         try:
             with open_port(running.url, BAUD) as serial_port:
                 yield Device(
