@@ -72,7 +72,7 @@ def test_what_comes_before_the_first_layer_and_after_the_last_is_pipelined(board
     check(board, graph, program)
 
 
-@pytest.mark.parametrize("budget", ["lossless", "g=8,k=6,s=2"])
+@pytest.mark.parametrize("budget", ["lossless", "g=8,k=6,s=4"])
 def test_a_layer_in_the_middle_is_the_processors(board: SimulatedBoard, budget: str) -> None:
     model = Model((9, 7, 3))
     model.conv(6, (3, 2), (1, 1), "RELU")

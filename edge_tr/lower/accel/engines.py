@@ -65,7 +65,7 @@ def output_layout(graph: Graph, stage: Stage, inputs: list[Placed]) -> Placed:
     if isinstance(record, (MeanParams, PoolParams)):
         return _reduced(tensor, stage, x)
     if not isinstance(record, (ConvParams, DepthwiseParams)):
-        raise ModelError(f"the accelerator has no engine for {stage.op.kind}")
+        raise ModelError(f"no engine for {stage.op.kind}")
     if not x.vector:
         return planar(hwc(tensor), at)
     if not isinstance(record, ConvParams) or record.kernel != (1, 1) or record.output_shape[:2] != (1, 1):
