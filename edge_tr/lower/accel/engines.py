@@ -22,6 +22,7 @@ from edge_tr.lower.accel.arrival import Arrival
 from edge_tr.lower.accel.image import Image
 from edge_tr.lower.accel.layout import Placed, alike, planar, vector
 from edge_tr.lower.accel.schedule import (
+    PARTIAL_CHANNELS,
     Planned,
     add_layer,
     add_tables,
@@ -42,8 +43,6 @@ class Effort(Enum):
     STREAMED = "weights that do not fit come from DDR with each inference"
 
 
-PARTIAL_CHANNELS = f.PARTIAL_WORDS.value // 2
-"""Of so many channels sums can be kept between parts."""
 STREAMED_WORDS = f.WEIGHT_WORDS.value // 2
 """About as many weight words as one command has when weights are streamed."""
 Tables = tuple[np.ndarray, np.ndarray]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge_tr.formats import accelerator as f
-from edge_tr.lower.accel.image import Image, finish, packet
+from edge_tr.lower.accel.image import HALF_BITS, Image, finish, packet
 
 LOAD_OVERHEAD = 8  # cycles of a LOAD besides its beats
 _WEIGHTS_FIELD = next(item for item in f.COMMAND.fields if item.name == "weights")
@@ -52,7 +52,7 @@ def streamed(image: Image) -> Streamed:
     for command, word in enumerate(commands):
         extra = 0
         if sizes[command] and command not in kept:
-            words = [low | high << 288 for low, high in zip(*[iter(_halves(image, command))] * 2)]
+            words = [low | high << HALF_BITS for low, high in zip(*[iter(_halves(image, command))] * 2)]
             parts[command] = finish([packet(f.MEMORY.WEIGHTS, buffer, words)])[0]
             load = {"opcode": f.OPCODE.LOAD}
             rewritten.append(int.from_bytes(f.COMMAND.pack(**load), "little"))

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from edge_tr.formats import accelerator as f
 from edge_tr.lower.accel.image import Image
+from edge_tr.lower.accel.schedule import TABLE_WORDS
 
 WORD = f.COLUMNS.value  # values of an activation word, a byte each outside
-TERM_WORD = f.WEIGHT_BITS.value // 16  # bytes
+TERM_WORD = f.TERM_WORD_BITS.value // 8  # bytes
 DENSE_WORD = f.WEIGHT_BITS.value // 8
-TABLE_WORDS = 32
 
 
 @dataclass(frozen=True)
@@ -76,5 +76,6 @@ def _results(image: Image, at: int) -> int:
 def _rows(image: Image, command: dict[str, int]) -> int:
     """Channels that an ARRAY command computes, from the control bits of its words."""
     halves = image.words[f.MEMORY.WEIGHTS][command["weights"] : command["weights"] + command["count"]]
-    controls = (f.TERM_CONTROL.unpack(word.to_bytes(TERM_WORD, "little")[-f.TERM_CONTROL.size :]) for word in halves)
+    above = f.ROW_TERMS.bits * f.ROWS.value
+    controls = (f.TERM_CONTROL.unpack((word >> above).to_bytes(f.TERM_CONTROL.size, "little")) for word in halves)
     return sum(control["rows"] for control in controls if control["last_group"] and control["final"])
