@@ -245,9 +245,20 @@ def _clamp(activation: tuple[int, int], zero_point: int) -> dict[str, int]:
     return {"low": low - zero_point, "high": high - zero_point}
 
 
-def _check_sums(weights: np.ndarray, bias: np.ndarray, name: str) -> None:
-    reach = np.abs(weights.astype(np.int64)).sum(axis=1) * 255 + np.abs(bias.astype(np.int64))
-    if reach.max(initial=0) >= 1 << (f.SUM_BITS.value - 1):
+def _reach(p: ConvParams | DepthwiseParams | FullyConnectedParams) -> np.ndarray:
+    """int64 [rows], no sum is larger, bias included. Data are x - zero point; with a data budget a value may be rounded
+    up to the next power of two."""
+    positive, negative = (side(p.weights.astype(np.int64), 0).sum(axis=1) for side in (np.maximum, np.minimum))
+    ends = (128 + p.input_zero_point, 127 - p.input_zero_point)
+    below, above = (min(255, 1 << (end - 1).bit_length()) if end else 0 for end in ends)
+    bias = p.bias.astype(np.int64)
+    return np.maximum(
+        np.abs(positive * above - negative * below + bias), np.abs(negative * above - positive * below + bias)
+    )
+
+
+def _check_sums(p: ConvParams | DepthwiseParams, name: str) -> None:
+    if _reach(p).max(initial=0) >= 1 << (f.SUM_BITS.value - 1):
         raise DoesNotFitError(f"{name}: its sums may need more than {f.SUM_BITS.value} bits")
 
 
@@ -262,7 +273,7 @@ def window_layer(
 ) -> Planned:
     """CONV_2D or DEPTHWISE_CONV_2D on the array; of the ways to fill the data memory the fastest, or the one with the
     fewest words. `arrival`: how x comes meanwhile; else it is there."""
-    _check_sums(p.weights, p.bias, name)
+    _check_sums(p, name)
     geometry = Geometry(p.kernel, p.stride, p.dilation, p.pad)
     depthwise = isinstance(p, DepthwiseParams)
     split = not _is_linear(x)
@@ -330,7 +341,7 @@ def _is_linear(x: Placed) -> bool:
 def _scales(p: ConvParams | DepthwiseParams | FullyConnectedParams) -> list[Scale]:
     rows = len(p.weights)
     multipliers, shifts = (np.broadcast_to(v, rows) for v in (p.requant.multiplier, p.requant.shift))
-    reach = np.abs(p.weights.astype(np.int64)).sum(axis=1) * 255 + np.abs(p.bias.astype(np.int64))
+    reach = _reach(p)
     return [scale_of(int(m), int(s), int(r)) for m, s, r in zip(multipliers, shifts, reach)]
 
 
@@ -381,8 +392,7 @@ def dense_layer(
     """
     scales = _scales(p)
     each = len(set(scales)) > 1
-    reach = np.abs(p.weights.astype(np.int64)).sum(axis=1) * 255 + np.abs(p.bias.astype(np.int64))
-    if reach.max() >= 1 << 24 or np.abs(p.bias.astype(np.int64)).max() >= (1 << 23) - (1 << 15) - 128:
+    if _reach(p).max() >= 1 << 24 or np.abs(p.bias.astype(np.int64)).max() >= (1 << 23) - (1 << 15) - 128:
         raise DoesNotFitError(f"{name}: its sums may need more than 25 bits")
     h, w, c = x.shape
     if x.vector:
