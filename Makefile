@@ -29,7 +29,7 @@ test: $(VENV)/test.stamp ## the whole test suite, every tool needed
 	@echo "== pytest"
 	EDGE_TR_NO_SKIPS=$(CI) $(BIN)/python -m pytest -n 2 --durations=10 tests
 
-bench: $(VENV)/test.stamp ## count whole models on every core and write docs/benchmarks.md (minutes)
+bench: $(VENV)/test.stamp $(VENV)/reproduce.stamp ## tune, count whole models on every core and write docs/benchmarks.md (minutes)
 	$(call require,$(TEST_TOOLS))
 	$(BIN)/python -m edge_tr.bench_table
 
@@ -37,7 +37,7 @@ cycles: $(VENV)/test.stamp ## count the accelerator's cycles of nine models at s
 	$(call require,$(TEST_TOOLS))
 	$(BIN)/python -m edge_tr.cycles_table
 
-reproduce: $(VENV)/demo.stamp ## measure the published tables and write docs/reproduction.md (minutes)
+reproduce: $(VENV)/reproduce.stamp ## measure the published tables and write docs/reproduction.md (minutes)
 	$(BIN)/python -m edge_tr.reproduction
 
 pynq-matrix: $(VENV)/test.stamp ## the accelerator's package under pynq 3.0.1, 3.1.2 and 4.0.0, each in an environment of its own (minutes)
@@ -62,6 +62,10 @@ $(VENV)/demo.stamp: pyproject.toml
 
 $(VENV)/test.stamp: $(VENV)/demo.stamp
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[test]'
+	@touch $@
+
+$(VENV)/reproduce.stamp: $(VENV)/demo.stamp
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[reproduce]'
 	@touch $@
 
 # Install the Debian packages behind the tools in $(1) that are missing, and Python's venv.
