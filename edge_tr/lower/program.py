@@ -244,7 +244,8 @@ def _buffers(graph: Graph, layers: tuple[Layer, ...], aliases: dict[int, int]) -
     buffers += [Buffer(layer.name, layer.dot.scratch_bytes, step, step) for step, layer in dots]
     taken = {}
     for step, layer in enumerate(layers):
-        dying = [t for t in layer.inputs if last[t] == step and graph.tensor(t).size == layer.output_bytes]
+        dying = [t for t in layer.inputs if last[t] == step and t != result]
+        dying = [t for t in dying if graph.tensor(t).size == layer.output_bytes]
         if dying and _works_in_place(layer):
             taken[buffer_name(layer.output)] = buffer_name(dying[0])
     return buffers, taken
