@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import typing
 from dataclasses import asdict, dataclass, is_dataclass
@@ -37,6 +38,7 @@ class LayerRecord:
     kernel: str
     flash_bytes: int  # 0 on an accelerator
     cycles_estimated: int | None  # of layers with weights, what the kernel was chosen by; the accelerator's prediction
+    reason: str = ""  # why the processor computes it, on an accelerator
 
 
 @dataclass(frozen=True)
@@ -117,13 +119,25 @@ class Manifest(BuildRecord):
 
 
 @dataclass(frozen=True)
+class OnChip:
+    """Bytes per inference between an accelerator's memories and its engines."""
+
+    weights: int
+    read: int
+    written: int
+
+
+@dataclass(frozen=True)
 class OverlayManifest(BuildRecord):
     """A build for an accelerator: the overlay is the same for all models, the program is this one's.
 
     cycles_predicted  of one inference, start to done, transfers included
     program_bytes     sent once, when the program is loaded
-    input_bytes       sent for each inference: the sample as the accelerator's memory holds it, and streamed weights
+    input_bytes       sent for each inference: tensors as the accelerator's memory holds them, and streamed weights
     output_bytes      received for each inference
+    streamed_bytes    of input_bytes, weights that the memories have no room for
+    segments          runs of the accelerator in one inference; between them the processor computes
+    on_chip           what the engines read and write
     memories          on-chip memories, in words
     resources         of the chip, as `make synth` estimates them; empty if it has not run
     bitstream         whether the package holds one
@@ -134,6 +148,9 @@ class OverlayManifest(BuildRecord):
     program_bytes: int
     input_bytes: int
     output_bytes: int
+    streamed_bytes: int
+    segments: int
+    on_chip: OnChip
     memories: tuple[MemoryUse, ...]
     resources: tuple[MemoryUse, ...]
     bitstream: bool
@@ -251,6 +268,8 @@ def _typed(kind: type, values: object) -> Any:
     for name, hint in hints.items():
         if typing.get_origin(hint) is tuple:
             found[name] = tuple(_typed(typing.get_args(hint)[0], item) for item in list(values[name]))
+        elif dataclasses.is_dataclass(hint):
+            found[name] = _typed(hint, values[name])
         elif not isinstance(values[name], hint):
             raise TypeError(f"{name} is {values[name]!r}")
     return kind(**found)

@@ -225,11 +225,60 @@ module tr_select #(
 `endif
 endmodule
 
+// a, b, c or d: one bit a LUT.
+module tr_select4 #(
+    parameter int BITS = 2
+) (
+    input  logic [BITS-1:0] a,
+    input  logic [BITS-1:0] b,
+    input  logic [BITS-1:0] c,
+    input  logic [BITS-1:0] d,
+    input  logic [     1:0] choice,
+    output logic [BITS-1:0] y
+);
+`ifdef SYNTHESIS
+  for (genvar i = 0; i < BITS; i = i + 1) begin : g_bit
+    wire chosen;
+    LUT6 #(.INIT(64'hff00f0f0ccccaaaa)) lut (
+        .I0(a[i]), .I1(b[i]), .I2(c[i]), .I3(d[i]), .I4(choice[0]), .I5(choice[1]), .O(chosen));
+    assign y[i] = chosen;
+  end
+`else
+  assign y = choice[1] ? (choice[0] ? d : c) : choice[0] ? b : a;
+`endif
+endmodule
+
+// One of eight: two LUTs and a MUXF7 a bit.
+module tr_select8 #(
+    parameter int BITS = 2
+) (
+    input  logic [8*BITS-1:0] values,
+    input  logic [       2:0] choice,
+    output logic [  BITS-1:0] y
+);
+  logic [BITS-1:0] low, high;
+  tr_select4 #(.BITS(BITS)) choose_low (
+      .a(values[0+:BITS]), .b(values[BITS+:BITS]), .c(values[2*BITS+:BITS]), .d(values[3*BITS+:BITS]),
+      .choice(choice[1:0]), .y(low));
+  tr_select4 #(.BITS(BITS)) choose_high (
+      .a(values[4*BITS+:BITS]), .b(values[5*BITS+:BITS]), .c(values[6*BITS+:BITS]), .d(values[7*BITS+:BITS]),
+      .choice(choice[1:0]), .y(high));
+`ifdef SYNTHESIS
+  for (genvar i = 0; i < BITS; i = i + 1) begin : g_bit
+    wire chosen;
+    MUXF7 choose (.I0(low[i]), .I1(high[i]), .S(choice[2]), .O(chosen));
+    assign y[i] = chosen;
+  end
+`else
+  assign y = choice[2] ? high : low;
+`endif
+endmodule
+
 // Two multiplier-accumulators of a requantisation lane in two cascaded DSP48E1 (UG479), whose pre-adders choose between
 // the sum and a weight:
 // total1 = (dense1 ? weight1 : sum) * factor1 + (own1 ? (accumulate1 ? total1 : 0) : addend), and
 // total2 = (dense2 ? weight2 : sum of a cycle before) * factor2 + (own2 ? (accumulate2 ? total2 : 0) : total1 >>> 17).
-// Operands have a register, products one, totals one: own1, accumulate1, addend and enable1 come two cycles after sum.
+// Operands have a register, products one, totals one: own1, accumulate1 and addend come two cycles after sum.
 module tr_mac2 (
     input  logic               clk,
     input  logic signed [24:0] sum,
@@ -238,14 +287,12 @@ module tr_mac2 (
     input  logic signed [17:0] factor1,
     input  logic               own1,
     input  logic               accumulate1,
-    input  logic               enable1,      // 0: total1 stays
     input  logic        [47:0] addend,
     input  logic signed [ 7:0] weight2,
     input  logic               dense2,
     input  logic signed [17:0] factor2,
     input  logic               own2,
     input  logic               accumulate2,
-    input  logic               enable2,
     output logic signed [47:0] total1,
     output logic signed [47:0] total2
 );
@@ -255,10 +302,10 @@ module tr_mac2 (
   assign from1 = own1 ? {1'b0, accumulate1, 1'b0} : 3'd3;
   assign from2 = own2 ? {1'b0, accumulate2, 1'b0} : 3'd5;
   tr_dsp_mac #(.DELAY(1)) first (
-      .clk, .operand(sum), .weight(weight1), .dense(dense1), .factor(factor1), .from(from1), .enable(enable1), .addend,
+      .clk, .operand(sum), .weight(weight1), .dense(dense1), .factor(factor1), .from(from1), .addend,
       .cascade_in(48'd0), .cascade_out(cascade), .total(total1));
   tr_dsp_mac #(.DELAY(2)) second (
-      .clk, .operand(sum), .weight(weight2), .dense(dense2), .factor(factor2), .from(from2), .enable(enable2),
+      .clk, .operand(sum), .weight(weight2), .dense(dense2), .factor(factor2), .from(from2),
       .addend(48'd0), .cascade_in(cascade), .cascade_out(), .total(total2));
 `else
   logic signed [24:0] operand1, operand2, sum_q;
@@ -271,8 +318,8 @@ module tr_mac2 (
     {factor1_q, factor2_q} <= {factor1, factor2};
     product1 <= operand1 * factor1_q;
     product2 <= operand2 * factor2_q;
-    if (enable1) total1 <= 48'(product1) + (own1 ? (accumulate1 ? total1 : 48'sd0) : $signed(addend));
-    if (enable2) total2 <= 48'(product2) + (own2 ? (accumulate2 ? total2 : 48'sd0) : total1 >>> 17);
+    total1 <= 48'(product1) + (own1 ? (accumulate1 ? total1 : 48'sd0) : $signed(addend));
+    total2 <= 48'(product2) + (own2 ? (accumulate2 ? total2 : 48'sd0) : total1 >>> 17);
   end
 `endif
 endmodule
@@ -289,7 +336,6 @@ module tr_dsp_mac #(
     input  logic        dense,
     input  logic [17:0] factor,
     input  logic [ 2:0] from,
-    input  logic        enable,
     input  logic [47:0] addend,
     input  logic [47:0] cascade_in,
     output wire  [47:0] cascade_out,
@@ -302,9 +348,38 @@ module tr_dsp_mac #(
   ) dsp (
       .CLK(clk), .A({{5{operand[24]}}, operand}), .B(factor), .C(addend), .D({{17{weight[7]}}, weight}),
       .OPMODE({from, 4'b0101}), .INMODE({2'b0, dense, dense, 1'b0}), .ALUMODE(4'd0), .CARRYIN(1'b0), .CARRYINSEL(3'd0),
-      .CEA1(1'(DELAY - 1)), .CEA2(1'b1), .CEB1(1'b0), .CEB2(1'b1), .CEC(1'b0), .CEP(enable), .CEM(1'b1), .CED(1'b1),
+      .CEA1(1'(DELAY - 1)), .CEA2(1'b1), .CEB1(1'b0), .CEB2(1'b1), .CEC(1'b0), .CEP(1'b1), .CEM(1'b1), .CED(1'b1),
       .CEAD(1'b0), .CECTRL(1'b0), .CEALUMODE(1'b0), .CECARRYIN(1'b0), .CEINMODE(1'b1), .RSTA(1'b0), .RSTB(1'b0),
       .RSTC(1'b0), .RSTD(1'b0), .RSTM(1'b0), .RSTP(1'b0), .RSTCTRL(1'b0), .RSTALUMODE(1'b0), .RSTALLCARRYIN(1'b0),
       .RSTINMODE(1'b0), .PCIN(cascade_in), .PCOUT(cascade_out), .P(total));
 endmodule
 `endif
+
+// a + b of up to 48 bits a cycle later, in a DSP48E1's adder.
+module tr_dsp_add #(
+    parameter int BITS = 31
+) (
+    input  logic                   clk,
+    input  logic signed [BITS-1:0] a,
+    input  logic signed [BITS-1:0] b,
+    output logic signed [BITS-1:0] sum
+);
+`ifdef SYNTHESIS
+  wire [47:0] wide, total;
+  assign wide = {{(48 - BITS) {a[BITS-1]}}, a};
+  assign sum = total[BITS-1:0];
+  DSP48E1 #(
+      .USE_MULT("NONE"), .USE_DPORT("FALSE"), .USE_SIMD("ONE48"), .AREG(0), .BREG(0), .ACASCREG(0), .BCASCREG(0),
+      .CREG(0), .PREG(1), .MREG(0), .ADREG(0), .DREG(0), .INMODEREG(0), .OPMODEREG(0), .ALUMODEREG(0), .CARRYINREG(0),
+      .CARRYINSELREG(0)
+  ) dsp (
+      .CLK(clk), .A(wide[47:18]), .B(wide[17:0]), .C({{(48 - BITS) {b[BITS-1]}}, b}), .D(25'd0),
+      .OPMODE(7'b0110011), .ALUMODE(4'd0), .INMODE(5'd0), .CARRYIN(1'b0), .CARRYINSEL(3'd0), .CEA1(1'b0), .CEA2(1'b0),
+      .CEB1(1'b0), .CEB2(1'b0), .CEC(1'b0), .CEP(1'b1), .CEM(1'b0), .CED(1'b0), .CEAD(1'b0), .CECTRL(1'b0),
+      .CEALUMODE(1'b0), .CECARRYIN(1'b0), .CEINMODE(1'b0), .RSTA(1'b0), .RSTB(1'b0), .RSTC(1'b0), .RSTD(1'b0),
+      .RSTM(1'b0), .RSTP(1'b0), .RSTCTRL(1'b0), .RSTALUMODE(1'b0), .RSTALLCARRYIN(1'b0), .RSTINMODE(1'b0),
+      .PCIN(48'd0), .PCOUT(), .P(total));
+`else
+  always_ff @(posedge clk) sum <= a + b;
+`endif
+endmodule

@@ -11,7 +11,6 @@ module tr_lane (
     input  logic               add,          // 0: value passes as it is (25 bits)
     // stage 1, with the sum
     output logic signed [24:0] sum,
-    input  logic               hold,         // totals change only when weights are seen
     input  logic               dense,        // stage 1: the multipliers see weights and x
     input  logic signed [ 7:0] weight1,
     input  logic signed [ 7:0] weight2,
@@ -48,9 +47,8 @@ module tr_lane (
   logic [47:0] rounding;
   tr_select #(.BITS(48)) choose (.a(positive), .b(negative), .second(negative_3), .y(rounding));
   tr_mac2 mac (
-      .clk, .sum, .weight1, .dense1(dense), .factor1, .own1(dense_3), .accumulate1, .enable1(!hold || dense_3),
-      .addend(rounding), .weight2(weight2_2), .dense2(dense_2), .factor2, .own2(dense_4), .accumulate2,
-      .enable2(!hold || dense_4), .total1, .total2);
+      .clk, .sum, .weight1, .dense1(dense), .factor1, .own1(dense_3), .accumulate1, .addend(rounding),
+      .weight2(weight2_2), .dense2(dense_2), .factor2, .own2(dense_4), .accumulate2, .total1, .total2);
 
   logic signed [9:0] selected;
   logic above, below;

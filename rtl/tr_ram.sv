@@ -3,7 +3,7 @@
 module tr_ram #(
     parameter int WIDTH = 72,
     parameter int DEPTH = 512,
-    parameter int SLICE = 72
+    parameter int SLICE = DEPTH > 2048 ? 9 : DEPTH > 1024 ? 18 : DEPTH > 512 ? 36 : 72
 ) (
     input  logic                     clk,
     input  logic                     write,

@@ -29,7 +29,7 @@ FLOORS = (
     {"target"},
     {"report"},
     {"compiler", "demo", "bench"},
-    {"cli", "cycles_table", "reproduction"},
+    {"cli", "cycles_table", "synth_table", "reproduction"},
     {"bench_table"},
 )
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

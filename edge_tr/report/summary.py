@@ -39,20 +39,38 @@ def _overlay_text(manifest: OverlayManifest) -> str:
         cycles = "" if layer.cycles_estimated is None else f"{layer.cycles_estimated:,}"
         rows.append((layer.name, layer.op, *figures, layer.kernel, cycles))
     milliseconds = manifest.cycles_predicted / manifest.clock_mhz / 1e3
+    streamed = f", {manifest.streamed_bytes:,} of them weights" if manifest.streamed_bytes else ""
+    chip = manifest.on_chip
     return "\n".join(
         [
             f"{manifest.model} for {manifest.target}, budget {manifest.budget}",
             table(rows, left=(0, 1, 5)),
             *_removed(manifest),
+            *_hosted(manifest),
             f"{manifest.cycles_predicted:,} cycles predicted, start to done: {milliseconds:.3f} ms at "
-            f"{manifest.clock_mhz} MHz",
-            f"DDR: {manifest.program_bytes:,} bytes once, then {manifest.input_bytes:,} in and "
+            f"{manifest.clock_mhz} MHz{_segments(manifest)}",
+            f"DDR: {manifest.program_bytes:,} bytes once, then {manifest.input_bytes:,} in{streamed} and "
             f"{manifest.output_bytes:,} out per inference",
+            f"on chip: {chip.weights:,} bytes of weights and {chip.read:,} of activations read, {chip.written:,} "
+            "written per inference",
             "memories: " + ", ".join(f"{m.name} {m.used:,} of {m.limit:,}" for m in manifest.memories),
             _resources(manifest),
             _bitstream(manifest),
         ]
     )
+
+
+def _segments(manifest: OverlayManifest) -> str:
+    """What the figure leaves out."""
+    runs = f" in {manifest.segments} runs" if manifest.segments > 1 else ""
+    hosted = any(layer.kernel == "processor" for layer in manifest.layers)
+    return runs + (", the processor's layers not counted" if hosted else "")
+
+
+def _hosted(manifest: OverlayManifest) -> list[str]:
+    """Layers of the processor by the reason."""
+    layers = [layer for layer in manifest.layers if layer.kernel == "processor"]
+    return [f"on the processor: {layer.name}, {layer.reason}" for layer in layers]
 
 
 def _resources(manifest: OverlayManifest) -> str:

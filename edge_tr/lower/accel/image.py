@@ -12,6 +12,7 @@ from edge_tr.formats import accelerator as f
 from edge_tr.lower.accel.gather import Cut
 from edge_tr.lower.accel.scale import Scale, parameter
 
+HALF_BITS = f.TERM_WORD_BITS.value
 _BEATS = {
     f.MEMORY.COMMANDS: (f.COMMAND.bits, f.COMMANDS.value, "commands"),
     f.MEMORY.WEIGHTS: (f.WEIGHT_BITS.value, f.WEIGHT_WORDS.value, "weight words"),
@@ -24,7 +25,7 @@ _BEATS = {
 
 @dataclass
 class Image:
-    """Words by AccelMemory; weights are kept as halves of 288 bits.
+    """Words by AccelMemory; weights are kept as halves of a word, each a term word.
 
     extents         by command, which halves it reads: [start, end), or None
     streamed_words  room in the weight memory for words that are not among these
@@ -32,6 +33,7 @@ class Image:
 
     words: dict[int, list[int]] = field(default_factory=lambda: {memory: [] for memory in _BEATS})
     shared: dict[tuple[int, int], int] = field(default_factory=dict)
+    lists: dict[tuple[int, ...], int] = field(default_factory=dict)
     extents: list[tuple[int, int] | None] = field(default_factory=list)
     streamed_words: int = 0
 
@@ -50,13 +52,13 @@ class Image:
         return start
 
     def dense(self, words: list[int]) -> int:
-        """Words of 576 bits; the address of the first, in halves."""
+        """Whole words; the address of the first, in halves."""
         halves = self.words[f.MEMORY.WEIGHTS]
         if len(halves) % 2:
             halves.append(0)
         start = len(halves)
         for word in words:
-            halves += [word & ((1 << 288) - 1), word >> 288]
+            halves += [word & ((1 << HALF_BITS) - 1), word >> HALF_BITS]
         return start
 
     def mask(self, cut: Cut) -> int:
@@ -65,12 +67,13 @@ class Image:
         return self._share(f.MEMORY.MASKS, int.from_bytes(f.MASK.pack(**fields), "little"))
 
     def gather(self, ops: list[dict[str, int]]) -> int:
-        """A list of GatherOps given by their fields; its address."""
+        """A list of GatherOps given by their fields; its address. Equal lists are one."""
         memory = self.words[f.MEMORY.GATHER]
-        words = [int.from_bytes(f.GATHER.pack(**op), "little") for op in ops]
-        start = len(memory)
-        memory += words
-        return start
+        words = tuple(int.from_bytes(f.GATHER.pack(**op), "little") for op in ops)
+        if words not in self.lists:
+            self.lists[words] = len(memory)
+            memory += words
+        return self.lists[words]
 
     def parameter(self, scale: Scale, bias: int) -> int:
         """One channel's; its address."""
@@ -99,16 +102,16 @@ class Image:
 
     def used(self) -> dict[str, tuple[int, int]]:
         """Words used and there, by name."""
-        used = {name: (len(self._whole(memory)), depth) for memory, (_, depth, name) in _BEATS.items()}
-        name = _BEATS[f.MEMORY.WEIGHTS][2]
-        return used | {name: (used[name][0] + self.streamed_words, used[name][1])}
+        used = {name: (len(self.words[memory]), depth) for memory, (_, depth, name) in _BEATS.items()}
+        halves, depth = used[_BEATS[f.MEMORY.WEIGHTS][2]]
+        return used | {_BEATS[f.MEMORY.WEIGHTS][2]: ((halves + 1) // 2 + self.streamed_words, depth)}
 
     def _whole(self, memory: int) -> list[int]:
         words = self.words[memory]
         if memory != f.MEMORY.WEIGHTS:
             return words
         padded = words + [0] * (len(words) % 2)
-        return [low | high << 288 for low, high in zip(padded[::2], padded[1::2])]
+        return [low | high << HALF_BITS for low, high in zip(padded[::2], padded[1::2])]
 
     def load(self) -> tuple[np.ndarray, int]:
         """uint64 beats that load all memories, and their CRC-32."""

@@ -21,9 +21,13 @@ from edge_tr.tr.requant import Rounding
 
 ROWS, BANKS = f.ROWS.value, f.BANKS.value
 HALF_ENTRIES = f.ENTRIES.value // 2
+HALF = f.OUTPUTS.value  # columns that leave in a cycle
+PARTIAL_CHANNELS = f.PARTIAL_WORDS.value // 2
+PAIRS = COLUMNS // 8  # of table values in a dense word
+TABLE_WORDS = f.TABLE_VALUES.value // PAIRS
 GATHER_LATENCY, DRAIN, ARRAY_LATENCY = 8, 25, 17
 ARRIVED = -4  # from an ARRAY command's launch until its INPUT's words count, besides their beats
-TABLE_COMMAND, TABLE_LOAD, TABLE_READS = 7, 315, 31
+TABLE_COMMAND, TABLE_LOAD, TABLE_READS = 7, TABLE_WORDS * (PAIRS + 2) - 5, TABLE_WORDS - 1
 MAX_REPEAT = 63
 
 Tap = tuple[int, int]  # ky, kx
@@ -241,9 +245,20 @@ def _clamp(activation: tuple[int, int], zero_point: int) -> dict[str, int]:
     return {"low": low - zero_point, "high": high - zero_point}
 
 
-def _check_sums(weights: np.ndarray, bias: np.ndarray, name: str) -> None:
-    reach = np.abs(weights.astype(np.int64)).sum(axis=1) * 255 + np.abs(bias.astype(np.int64))
-    if reach.max(initial=0) >= 1 << (f.SUM_BITS.value - 1):
+def _reach(p: ConvParams | DepthwiseParams | FullyConnectedParams) -> np.ndarray:
+    """int64 [rows], no sum is larger, bias included. Data are x - zero point; with a data budget a value may be rounded
+    up to the next power of two."""
+    positive, negative = (side(p.weights.astype(np.int64), 0).sum(axis=1) for side in (np.maximum, np.minimum))
+    ends = (128 + p.input_zero_point, 127 - p.input_zero_point)
+    below, above = (min(255, 1 << (end - 1).bit_length()) if end else 0 for end in ends)
+    bias = p.bias.astype(np.int64)
+    return np.maximum(
+        np.abs(positive * above - negative * below + bias), np.abs(negative * above - positive * below + bias)
+    )
+
+
+def _check_sums(p: ConvParams | DepthwiseParams, name: str) -> None:
+    if _reach(p).max(initial=0) >= 1 << (f.SUM_BITS.value - 1):
         raise DoesNotFitError(f"{name}: its sums may need more than {f.SUM_BITS.value} bits")
 
 
@@ -258,7 +273,7 @@ def window_layer(
 ) -> Planned:
     """CONV_2D or DEPTHWISE_CONV_2D on the array; of the ways to fill the data memory the fastest, or the one with the
     fewest words. `arrival`: how x comes meanwhile; else it is there."""
-    _check_sums(p.weights, p.bias, name)
+    _check_sums(p, name)
     geometry = Geometry(p.kernel, p.stride, p.dilation, p.pad)
     depthwise = isinstance(p, DepthwiseParams)
     split = not _is_linear(x)
@@ -273,11 +288,11 @@ def window_layer(
             steps = conv_steps(p.kernel, p.stride[1], x.shape[2], split, capacity)
             groups = list(range(-(-p.weights.shape[0] // ROWS)))
             plan = [(step, groups, i == 0, i == len(steps) - 1) for i, step in enumerate(steps)]
-        if any(not (first and final) for _, _, first, final in plan) and p.weights.shape[0] > 256:
+        if any(not (first and final) for _, _, first, final in plan) and p.weights.shape[0] > PARTIAL_CHANNELS:
             continue
         options.append((double, plan))
     if not options:
-        raise DoesNotFitError(f"{name}: more than 256 channels with sums in several parts")
+        raise DoesNotFitError(f"{name}: more than {PARTIAL_CHANNELS} channels with sums in several parts")
     built = [_weights(p, plan, depthwise) for _, plan in options]
     tiles = tile_pixels(y)
     best = None
@@ -302,9 +317,9 @@ def window_layer(
     offsets = x.zero_point * p.weights.astype(np.int64).reshape(len(p.weights), -1).sum(axis=1)
     biases = [_wrapped(int(b) + c - int(o)) for b, c, o in zip(p.bias, corrections, offsets)]
     parameters = image.parameters(list(zip(scales, biases)))
-    active = int((tiles[-1][:, 0] >= 0).sum())
+    halves_last = 2 if (tiles[-1][:, 0] >= 0).sum() > HALF else 1
     command = image.command(
-        opcode=f.OPCODE.ARRAY, halves=2 if len(tiles) > 1 or active > 32 else 1, halves_last=2 if active > 32 else 1,
+        opcode=f.OPCODE.ARRAY, halves=2 if len(tiles) > 1 else halves_last, halves_last=halves_last,
         double_buffer=double, tiles=len(tiles), count=len(words), weights=image.terms(words), gather=image.gather(ops),
         parameters=parameters, dst=y.base, dst_stride=y.blocks, zero_point=x.zero_point, **waits,
         **_clamp(p.activation, p.output_zero_point),
@@ -326,7 +341,7 @@ def _is_linear(x: Placed) -> bool:
 def _scales(p: ConvParams | DepthwiseParams | FullyConnectedParams) -> list[Scale]:
     rows = len(p.weights)
     multipliers, shifts = (np.broadcast_to(v, rows) for v in (p.requant.multiplier, p.requant.shift))
-    reach = np.abs(p.weights.astype(np.int64)).sum(axis=1) * 255 + np.abs(p.bias.astype(np.int64))
+    reach = _reach(p)
     return [scale_of(int(m), int(s), int(r)) for m, s, r in zip(multipliers, shifts, reach)]
 
 
@@ -361,7 +376,7 @@ def _weights(
 def _loads(ops: list, groups: list, tiles: list[np.ndarray]) -> list[Load]:
     loads = []
     for i, tile_ops in enumerate(ops):
-        halves = 2 if i + 1 < len(tiles) or (tiles[i][:, 0] >= 0).sum() > 32 else 1
+        halves = 2 if i + 1 < len(tiles) or (tiles[i][:, 0] >= 0).sum() > HALF else 1
         for step, counts in zip(tile_ops, groups):
             gather = sum(op["count"] for op in step)
             loads.append(Load(gather, tuple((words, rows * halves) for words, rows in counts)))
@@ -377,8 +392,7 @@ def dense_layer(
     """
     scales = _scales(p)
     each = len(set(scales)) > 1
-    reach = np.abs(p.weights.astype(np.int64)).sum(axis=1) * 255 + np.abs(p.bias.astype(np.int64))
-    if reach.max() >= 1 << 24 or np.abs(p.bias.astype(np.int64)).max() >= (1 << 23) - (1 << 15) - 128:
+    if _reach(p).max() >= 1 << 24 or np.abs(p.bias.astype(np.int64)).max() >= (1 << 23) - (1 << 15) - 128:
         raise DoesNotFitError(f"{name}: its sums may need more than 25 bits")
     h, w, c = x.shape
     if x.vector:
@@ -398,7 +412,7 @@ def dense_layer(
     data = padded.astype(np.int8).view(np.uint8).reshape(len(rows), blocks, COLUMNS).transpose(1, 0, 2)
     words = [[int.from_bytes(row.tobytes(), "little") for row in block] for block in data]
     parameters = image.parameters([(scale, 0) for scale in (scales if each else scales[:1])])
-    pause = 72 if each else 7  # until the next block may begin
+    pause = COLUMNS + 8 if each else 7  # until the next block may begin
     step, cycles = 1 if pieces else blocks, 0
     for first in range(0, blocks, step):
         command = image.command(
@@ -462,9 +476,9 @@ def maximum_layer(image: Image, p: PoolParams, x: Placed, y: Placed, name: str) 
 
 
 def table_words(first: np.ndarray, second: np.ndarray) -> list[int]:
-    """int64 [256] each, by the low byte of x - zero point: 32 dense words."""
+    """int64 [256] each, by the low byte of x - zero point: dense words."""
     pairs = (first.astype(np.int64) & 0x7FFFFFFF) | (second.astype(np.int64) & 0x7FFFFFFF) << 32
-    data = pairs.astype("<u8").reshape(-1, 8)
+    data = pairs.astype("<u8").reshape(-1, PAIRS)
     return [int.from_bytes(row.tobytes(), "little") for row in data]
 
 
