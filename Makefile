@@ -78,6 +78,7 @@ $(VENV)/test.stamp: $(VENV)/demo.stamp
 $(VENV)/reproduce.stamp: $(VENV)/demo.stamp
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[reproduce]'
 	@touch $@
+
 # --name VALUE if the variable is set
 option = $(if $($(2)),--$(1) $($(2)))
 

@@ -5,8 +5,10 @@ Tuned budgets are found as those of docs/reproduction.md: the same calibration, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+
+import numpy as np
 
 from edge_tr import boards
 from edge_tr.golden.run import run
@@ -21,6 +23,7 @@ from edge_tr.tr.reveal import reveal
 from edge_tr.tune.cost import cost, dot_layers
 from edge_tr.tune.points import Settings
 from edge_tr.tune.quality import accuracy, quality
+from edge_tr.tune.tuning import goal_of, tune
 from edge_tr.tune.workers import Workers
 
 Progress = Callable[[str, int, int, str], None]
@@ -35,26 +38,35 @@ def tuned(
     subject: classifiers.Subject, shared: Path, work: Path, workers: Workers, progress: Progress
 ) -> tuple[Path, BudgetQuality]:
     """The budget file of `edge-tr tune --target` the smallest board, in the folder `work`, where points are kept."""
-    settings = Settings(isa=isa_of(boards.load(G0B1RE.board).core))
-    tuning = classifiers.tuned(subject, shared, work, workers, settings, progress)
-    chosen = tuning.chosen
-    figures = chosen.point.terms_per_mac, chosen.test_accuracy, chosen.test_agreement
-    return classifiers.budget_file(subject, work), BudgetQuality(*figures, tuning.test_samples)
+    model, out = classifiers.model_file(subject, shared), classifiers.budget_file(subject, work)
+    graph = parse(read_file(model))
+    calibration, test = classifiers.data_files(subject, graph, shared, work)
+    goal, settings = goal_of(max_terms=subject.goal), Settings(isa=isa_of(boards.load(G0B1RE.board).core))
+    tune(model, calibration, out, goal, settings=settings, workers=workers, progress=progress)
+    cut = parse(read_file(out.with_suffix(".tflite")))
+    x, _ = read_samples(test, graph)
+    weights = {layer.index: layer.record.weights for layer in dot_layers(cut)}
+    return out, _quality(graph, test, weights, run(cut, x).output)
 
 
 def plain(subject: classifiers.Subject, budget: str, shared: Path, work: Path) -> BudgetQuality:
     """A budget as `build` takes it, without calibration."""
     graph = parse(read_file(classifiers.model_file(subject, shared)))
-    x, labels = read_samples(classifiers.data_files(subject, graph, shared, work)[1], graph)
-    weights = _revealed(graph, budget)
-    original, output = run(graph, x).output, run(graph, x, weights=weights).output
+    test, weights = classifiers.data_files(subject, graph, shared, work)[1], _revealed(graph, budget)
+    x, _ = read_samples(test, graph)
+    return _quality(graph, test, weights, run(graph, x, weights=weights).output)
+
+
+def _quality(graph: Graph, test: Path, weights: Mapping[int, np.ndarray], output: np.ndarray) -> BudgetQuality:
+    """Of int8 [rows, K] by operator index, with which the test samples' `output` was computed."""
+    x, labels = read_samples(test, graph)
     right = None if labels is None else accuracy(output, labels)
     terms = cost(dot_layers(graph), weights, None, {}).terms_per_mac
-    softmax = graph.ops[-1].kind == "SOFTMAX"
-    return BudgetQuality(terms, right, quality(original, output, softmax).agreement, len(x))
+    same = quality(run(graph, x).output, output, graph.ops[-1].kind == "SOFTMAX").agreement
+    return BudgetQuality(terms, right, same, len(x))
 
 
-def _revealed(graph: Graph, budget: str) -> dict:
+def _revealed(graph: Graph, budget: str) -> dict[int, np.ndarray]:
     """int8 [rows, K] by operator index."""
     settings, found = parse_budget(budget), {}
     for layer in dot_layers(graph):

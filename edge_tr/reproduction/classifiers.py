@@ -21,7 +21,7 @@ from edge_tr.tune.cost import Layer, cost, dot_layers
 from edge_tr.tune.moments import patches, places
 from edge_tr.tune.points import Settings
 from edge_tr.tune.quality import accuracy, quality
-from edge_tr.tune.tuning import Progress, Tuning, goal_of, no_progress, tune
+from edge_tr.tune.tuning import Tuning, goal_of, tune
 from edge_tr.tune.workers import Workers
 
 MEASURED_SAMPLES = 100
@@ -177,8 +177,9 @@ def measure(subject: Subject, shared: Path, work: Path, workers: Workers) -> tup
     bench = Bench(graph, x, labels, subject.published)
     rows = [bench.measure("int8", "int8", lambda layer: layer.record.weights, BASELINE_PAIRS)]
     rows += _plain_rows(subject, bench)
-    points = budget_file(subject, work).with_suffix(".work")
-    rows += _calibrated_rows("calibrated", bench, tuned(subject, shared, work, workers), points)
+    out = budget_file(subject, work)
+    tuning = tune(model, calibration, out, goal_of(max_terms=subject.goal), data=test, workers=workers)
+    rows += _calibrated_rows("calibrated", bench, tuning, out.with_suffix(".work"))
     if subject.accelerator:
         out = work / f"{subject.model}-g{subject.group}.toml"
         settings = Settings(group=subject.group)
@@ -188,28 +189,13 @@ def measure(subject: Subject, shared: Path, work: Path, workers: Workers) -> tup
     return len(x), rows
 
 
-def tuned(
-    subject: Subject,
-    shared: Path,
-    work: Path,
-    workers: Workers,
-    settings: Settings | None = None,
-    progress: Progress = no_progress,
-) -> Tuning:
-    """The calibrated selection that meets the subject's goal, with its test figures; writes `budget_file`."""
-    model = model_file(subject, shared)
-    calibration, test = data_files(subject, parse(read_file(model)), shared, work)
-    goal, out = goal_of(max_terms=subject.goal), budget_file(subject, work)
-    return tune(model, calibration, out, goal, settings=settings, data=test, workers=workers, progress=progress)
-
-
 def model_file(subject: Subject, shared: Path) -> Path:
     """The subject's model."""
     return shared / "models" / f"{subject.model}.tflite"
 
 
 def budget_file(subject: Subject, work: Path) -> Path:
-    """What `tuned` writes."""
+    """Where a subject's tuned budget lies."""
     return work / f"{subject.model}.toml"
 
 
