@@ -10,7 +10,7 @@ TEST_TOOLS := $(DEMO_TOOLS) gcc:gcc /usr/include/stdio.h:libc6-dev \
 	riscv64-unknown-elf-gcc:gcc-riscv64-unknown-elf qemu-system-riscv32:qemu-system-misc \
 	verilator:verilator+g++ iverilog:iverilog yosys:yosys tclsh:tcl git:git
 
-.PHONY: demo test bench cycles reproduce pynq-matrix lint formats clean help
+.PHONY: demo test bench cycles synth reproduce fuzz soak pynq-matrix lint formats clean help
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile
@@ -29,7 +29,7 @@ test: $(VENV)/test.stamp ## the whole test suite, every tool needed
 	@echo "== pytest"
 	EDGE_TR_NO_SKIPS=$(CI) $(BIN)/python -m pytest -n 2 --durations=10 tests
 
-bench: $(VENV)/test.stamp ## count whole models on every core and write docs/benchmarks.md (minutes)
+bench: $(VENV)/test.stamp $(VENV)/reproduce.stamp ## tune, count whole models on every core and write docs/benchmarks.md (minutes)
 	$(call require,$(TEST_TOOLS))
 	$(BIN)/python -m edge_tr.bench_table
 
@@ -37,8 +37,19 @@ cycles: $(VENV)/test.stamp ## count the accelerator's cycles of nine models at s
 	$(call require,$(TEST_TOOLS))
 	$(BIN)/python -m edge_tr.cycles_table
 
-reproduce: $(VENV)/demo.stamp ## measure the published tables and write docs/reproduction.md (minutes)
+synth: $(VENV)/test.stamp ## estimate the accelerator's resources with yosys and write docs/accelerator-resources.md (minutes)
+	$(BIN)/python -m edge_tr.synth_table
+
+reproduce: $(VENV)/reproduce.stamp ## measure the published tables and write docs/reproduction.md (minutes)
 	$(BIN)/python -m edge_tr.reproduction
+
+fuzz: $(VENV)/test.stamp ## random models, damaged files and frames through everything that must agree: COUNT=models, MINUTES=, SEED=, PARTS=
+	$(call require,$(TEST_TOOLS))
+	$(BIN)/python -m tests.fuzz $(call option,count,COUNT) $(call option,minutes,MINUTES) $(call option,seed,SEED) $(call option,parts,PARTS)
+
+soak: $(VENV)/test.stamp ## inferences with faults on the wire, in the DMA and in the accelerator: COUNT=inferences, MINUTES=, SEED=
+	$(call require,$(TEST_TOOLS))
+	$(BIN)/python -m tests.soak $(call option,count,COUNT) $(call option,minutes,MINUTES) $(call option,seed,SEED)
 
 pynq-matrix: $(VENV)/test.stamp ## the accelerator's package under pynq 3.0.1, 3.1.2 and 4.0.0, each in an environment of its own (minutes)
 	$(call require,$(TEST_TOOLS))
@@ -63,6 +74,12 @@ $(VENV)/demo.stamp: pyproject.toml
 $(VENV)/test.stamp: $(VENV)/demo.stamp
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[test]'
 	@touch $@
+
+$(VENV)/reproduce.stamp: $(VENV)/demo.stamp
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[reproduce]'
+	@touch $@
+# --name VALUE if the variable is set
+option = $(if $($(2)),--$(1) $($(2)))
 
 # Install the Debian packages behind the tools in $(1) that are missing, and Python's venv.
 define require

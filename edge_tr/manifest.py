@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import typing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
 from typing import Any
 
 from edge_tr import __version__
 from edge_tr.errors import UsageError
 
-MANIFEST_VERSION = 3
+MANIFEST_VERSION = 4
 FILE_NAME = "build.json"
 
 
@@ -37,14 +38,24 @@ class LayerRecord:
     kernel: str
     flash_bytes: int  # 0 on an accelerator
     cycles_estimated: int | None  # of layers with weights, what the kernel was chosen by; the accelerator's prediction
+    reason: str = ""  # why the processor computes it, on an accelerator
 
 
 @dataclass(frozen=True)
 class Alternative:
-    """Another choice of kernels: estimated bytes of flash for the layers, and cycles of their dot products."""
+    """A choice of kernels for the whole model that no other beats in flash and in cycles.
+
+    flash_bytes, ram_bytes  of the whole program, estimated from this build's
+    cycles_estimated        of the layers with weights
+    options                 of `edge-tr build` that get it: "" for none but this build's; None if the board is too small
+    chosen                  whether this build has it
+    """
 
     flash_bytes: int
+    ram_bytes: int
     cycles_estimated: int
+    options: str | None
+    chosen: bool
 
 
 @dataclass(frozen=True)
@@ -83,8 +94,11 @@ class BuildRecord:
 
 @dataclass(frozen=True)
 class Manifest(BuildRecord):
-    """A build for a microcontroller. `flash_bytes` and `ram_bytes` are the linked program's, stack included."""
+    """A build for a microcontroller. `core` is the one by whose costs kernels were chosen; `flash_bytes` and
+    `ram_bytes` are the linked program's, stack included; `would_fit`: options of `edge-tr build` of which each makes
+    a build fit that does not."""
 
+    core: str
     flash_bytes: int
     flash_limit: int
     ram_bytes: int
@@ -93,6 +107,7 @@ class Manifest(BuildRecord):
     arena_lower_bound: int
     cycles_estimated: int  # of the layers with weights
     alternatives: tuple[Alternative, ...]
+    would_fit: tuple[str, ...]
 
     @property
     def memory_use(self) -> tuple[MemoryUse, ...]:
@@ -104,13 +119,25 @@ class Manifest(BuildRecord):
 
 
 @dataclass(frozen=True)
+class OnChip:
+    """Bytes per inference between an accelerator's memories and its engines."""
+
+    weights: int
+    read: int
+    written: int
+
+
+@dataclass(frozen=True)
 class OverlayManifest(BuildRecord):
     """A build for an accelerator: the overlay is the same for all models, the program is this one's.
 
     cycles_predicted  of one inference, start to done, transfers included
     program_bytes     sent once, when the program is loaded
-    input_bytes       sent for each inference: the sample as the accelerator's memory holds it, and streamed weights
+    input_bytes       sent for each inference: tensors as the accelerator's memory holds them, and streamed weights
     output_bytes      received for each inference
+    streamed_bytes    of input_bytes, weights that the memories have no room for
+    segments          runs of the accelerator in one inference; between them the processor computes
+    on_chip           what the engines read and write
     memories          on-chip memories, in words
     resources         of the chip, as `make synth` estimates them; empty if it has not run
     bitstream         whether the package holds one
@@ -121,6 +148,9 @@ class OverlayManifest(BuildRecord):
     program_bytes: int
     input_bytes: int
     output_bytes: int
+    streamed_bytes: int
+    segments: int
+    on_chip: OnChip
     memories: tuple[MemoryUse, ...]
     resources: tuple[MemoryUse, ...]
     bitstream: bool
@@ -228,14 +258,18 @@ class BuildFolder:
 
 
 def _typed(kind: type, values: object) -> Any:
-    """`values` as the dataclass `kind`, each of its declared type; ValueError or TypeError if one is not."""
-    if not isinstance(values, dict):
+    """`values` as `kind`, a dataclass with each field of its declared type; ValueError or TypeError if one is not."""
+    if not is_dataclass(kind) and isinstance(values, kind):
+        return values
+    if not is_dataclass(kind) or not isinstance(values, dict):
         raise TypeError(f"{kind.__name__} is {values!r}")
     hints = typing.get_type_hints(kind)
     found = dict(values)
     for name, hint in hints.items():
         if typing.get_origin(hint) is tuple:
             found[name] = tuple(_typed(typing.get_args(hint)[0], item) for item in list(values[name]))
+        elif dataclasses.is_dataclass(hint):
+            found[name] = _typed(hint, values[name])
         elif not isinstance(values[name], hint):
             raise TypeError(f"{name} is {values[name]!r}")
     return kind(**found)

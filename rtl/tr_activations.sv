@@ -56,44 +56,43 @@ module tr_activations
   logic [Most*W-1:0] chosen_3;
   logic [81*W-1:0] coarse_4;
   logic [69*W-1:0] middle_5;
-  logic [C*W-1:0] part;  // of one word or of one parity: it goes round
+  logic [C*W-1:0] part;
   tr_select #(.BITS(2 * C * W)) order (.a({odd_q, even_q}), .b({even_q, odd_q}), .second(swap_1), .y(both_1));
+  // Phase 0 takes all values, 1 one word twice, 2 and 3 the even and the odd values twice.
+  logic [C*W-1:0] evens, odds, second_part;
   always_comb
-    for (int i = 0; i < C; i++)
-      part[i*W+:W] = !phase_2[1] ? both_2[i*W+:W] : both_2[(2*i+32'(phase_2[0]))*W+:W];
+    for (int i = 0; i < C; i++) {evens[i*W+:W], odds[i*W+:W]} = {both_2[2*i*W+:W], both_2[(2*i+1)*W+:W]};
+  tr_select4 #(.BITS(C * W)) first_half (
+      .a(both_2[C*W-1:0]), .b(both_2[C*W-1:0]), .c(evens), .d(odds), .choice(phase_2), .y(part));
+  tr_select4 #(.BITS(C * W)) second_half (
+      .a(both_2[C*W+:C*W]), .b(both_2[C*W-1:0]), .c(evens), .d(odds), .choice(phase_2), .y(second_part));
+  // Cut by 16, by 4 and by 1.
+  logic [81*W-1:0] coarse;
+  logic [69*W-1:0] middle;
+  logic [1:0] first_5;
+  /* verilator lint_off UNUSEDSIGNAL */
+  logic [66*W-1:0] cut_5;
+  /* verilator lint_on UNUSEDSIGNAL */
+  tr_select4 #(.BITS(81 * W)) by_16 (
+      .a(chosen_3[0+:81*W]), .b(chosen_3[16*W+:81*W]), .c(chosen_3[32*W+:81*W]), .d(chosen_3[48*W+:81*W]),
+      .choice(first_3[5:4]), .y(coarse));
+  tr_select4 #(.BITS(69 * W)) by_4 (
+      .a(coarse_4[0+:69*W]), .b(coarse_4[4*W+:69*W]), .c(coarse_4[8*W+:69*W]), .d(coarse_4[12*W+:69*W]),
+      .choice(first_4[3:2]), .y(middle));
+  tr_select4 #(.BITS(66 * W)) by_1 (
+      .a(middle_5[0+:66*W]), .b(middle_5[W+:66*W]), .c(middle_5[2*W+:66*W]), .d(middle_5[3*W+:66*W]),
+      .choice(first_5), .y(cut_5));
   always_ff @(posedge clk) begin
     swap_1 <= read_address[0];
     {first_1, first_2, first_3, first_4} <= {6'(read_first), first_1, first_2, first_3[3:0]};
     {phase_1, phase_2} <= {read_phase, phase_1};
     both_2 <= both_1;
     after_2 <= after_q;
-    chosen_3 <= (Most * W)'({phase_2 == 2'd0 ? {after_2, both_2} : {part[W-1:0], part, part}});
-    case (first_3[5:4])
-      2'd0: coarse_4 <= chosen_3[0+:81*W];
-      2'd1: coarse_4 <= chosen_3[16*W+:81*W];
-      2'd2: coarse_4 <= chosen_3[32*W+:81*W];
-      default: coarse_4 <= chosen_3[48*W+:81*W];
-    endcase
-    case (first_4[3:2])
-      2'd0: middle_5 <= coarse_4[0+:69*W];
-      2'd1: middle_5 <= coarse_4[4*W+:69*W];
-      2'd2: middle_5 <= coarse_4[8*W+:69*W];
-      default: middle_5 <= coarse_4[12*W+:69*W];
-    endcase
+    chosen_3 <= (Most * W)'({phase_2 == 2'd0 ? after_2 : part[W-1:0], second_part, part});
+    coarse_4 <= coarse;
+    middle_5 <= middle;
+    first_5 <= first_4[1:0];
   end
-
-  logic [1:0] first_5;
-  /* verilator lint_off UNUSEDSIGNAL */
-  logic [66*W-1:0] cut_5;
-  /* verilator lint_on UNUSEDSIGNAL */
-  always_ff @(posedge clk) first_5 <= first_4[1:0];
-  always_comb
-    case (first_5)
-      2'd0: cut_5 = middle_5[0+:66*W];
-      2'd1: cut_5 = middle_5[W+:66*W];
-      2'd2: cut_5 = middle_5[2*W+:66*W];
-      default: cut_5 = middle_5[3*W+:66*W];
-    endcase
   assign window = cut_5[(C+2)*W-1:0];
   always_ff @(posedge clk)
     for (int b = 0; b < AccelBanks; b++)

@@ -41,13 +41,11 @@ module tr_add
     logic [7:0] index1, index2;
     logic signed [WholeBits-1:0] whole;
     logic signed [W-1:0] result;
-    always_comb
-      case (quarter)
-        2'd0: {index1, index2} = {first[i*W+:8], other[i*W+:8]};
-        2'd1: {index1, index2} = {first[(Adders+i)*W+:8], other[(Adders+i)*W+:8]};
-        2'd2: {index1, index2} = {first[(2*Adders+i)*W+:8], other[(2*Adders+i)*W+:8]};
-        default: {index1, index2} = {first[(3*Adders+i)*W+:8], other[(3*Adders+i)*W+:8]};
-      endcase
+    tr_select4 #(.BITS(16)) choose (
+        .a({first[i*W+:8], other[i*W+:8]}), .b({first[(Adders+i)*W+:8], other[(Adders+i)*W+:8]}),
+        .c({first[(2*Adders+i)*W+:8], other[(2*Adders+i)*W+:8]}),
+        .d({first[(3*Adders+i)*W+:8], other[(3*Adders+i)*W+:8]}), .choice(quarter), .y({index1, index2}));
+    tr_dsp_add #(.BITS(Bits)) adder (.clk, .a(value1), .b(value2), .sum(added));
     assign whole = added[Bits-1:AccelTableFraction];
     always_ff @(posedge clk) begin
       if (table_write) begin
@@ -56,7 +54,6 @@ module tr_add
       end
       value1 <= table1[index1];
       value2 <= table2[index2];
-      added <= value1 + value2;
       result <= whole > WholeBits'(high) ? high[W-1:0] : whole < WholeBits'(low) ? low[W-1:0] : whole[W-1:0];
     end
     assign results[i*W+:W] = result;

@@ -39,7 +39,8 @@ module tr_core
 
   // ---- commands -------------------------------------------------------------------------------------------------
   /* verilator lint_off UNUSEDSIGNAL */
-  logic [CommandBits-1:0] command;  // `tag` is the host's
+  logic [CommandBits-1:0] command_data, command;  // `tag` is the host's
+  logic [AccelCommandAddressBits-1:0] command_address;
   logic [15:0] tiles, src, src2, src_stride, dst, dst_stride;  // memories are smaller than the fields
   /* verilator lint_on UNUSEDSIGNAL */
   logic is_input, is_output, is_load, is_array, is_dense, is_sum, is_maximum, is_table, is_add;
@@ -53,7 +54,7 @@ module tr_core
   logic double_buffer, each;
   tr_sequencer sequencer (
       .clk, .reset, .start_run, .start_load, .start_dump, .entry, .stop, .dump_address, .dump_count, .select, .busy,
-      .done, .error, .command_index, .cycles, .stamp, .command_read, .command, .engine_busy, .table_busy,
+      .done, .error, .command_index, .cycles, .stamp, .command_read, .command_address, .command_data, .command, .engine_busy, .table_busy,
       .in_busy(input_busy), .failure, .launch, .running, .loading, .ended, .is_input, .is_output, .is_load, .is_array,
       .is_dense, .is_sum, .is_maximum, .is_table, .is_add, .tiles, .src, .zero_point);
   assign count = command[CommandCountLsb+:16];
@@ -112,7 +113,7 @@ module tr_core
   logic [47:0] positive, negative;
   tr_memories memories (
       .clk, .write(load_write), .write_memory(load_memory), .write_address(load_address), .write_word(load_word),
-      .command_read, .command_address(command_index[AccelCommandAddressBits-1:0]), .command,
+      .command_read, .command_address, .command(command_data),
       .weight_read(table_read || player_read || dense_read),
       .weight_address(table_read ? table_address : is_array ? player_address : dense_address), .weight(weight_data),
       .gather_read, .gather_address, .gather(gather_data), .mask_address, .mask, .parameter_address, .parameters,
@@ -171,7 +172,7 @@ module tr_core
   tr_array array (
       .clk, .valid(issue), .clear, .parity(used_parity), .word,
       .write_column(column_write & {AccelColumns{valid_6 && is_array}}), .write_bank(banks_6),
-      .write_entry(entry_6 ^ {loaded_parity, 4'b0}), .write_data(column_data), .total);
+      .write_entry(entry_6 ^ {loaded_parity, 4'b0}), .write_data(column_data), .offset(zero_point), .total);
   tr_leaving groups (
       .clk, .stop(ended), .launch, .dst(dst[A-1:0]), .dst_stride(dst_stride[A-1:0]), .group_done, .group_first,
       .group_final, .tile_done, .group_rows, .group_halves, .group, .total, .busy(leaving_busy), .valid(leaving),
@@ -184,7 +185,7 @@ module tr_core
   logic [15:0] sum_channel;
   logic [A-1:0] maximum_address, dense_block, add_address;
   logic [AccelWordBits-1:0] largest;
-  logic dense_1, dense_2, dense_3, dense_4, first_3, first_4, first_half, second_half, each_run;
+  logic dense_1, dense_2, dense_3, dense_4, first_3, first_4, first_half, keep_second, second_half, each_run;
   logic signed [17:0] x_1, x_2;
   logic [AccelColumnBits-1:0] each_place;
   logic [7:0] table_index;
@@ -201,7 +202,7 @@ module tr_core
   tr_dense dense (
       .clk, .stop(ended), .launch, .is_dense, .each, .weights, .valid_4, .valid_5, .first_5, .last_5, .bias_5,
       .value_5(window[W-1:0]), .weight_read(dense_read), .weight_address(dense_address), .dense_1, .dense_2, .dense_3,
-      .dense_4, .first_3, .first_4, .x_1, .x_2, .first_half, .second_half, .each_run, .each_done, .each_place,
+      .dense_4, .first_3, .first_4, .x_1, .x_2, .first_half, .keep_second, .second_half, .each_run, .each_done, .each_place,
       .block(dense_block));
   tr_table tables (
       .clk, .stop(ended), .start(launch && is_table), .weights, .may_read(player_may_yield && !dense_read),
@@ -226,7 +227,7 @@ module tr_core
       .valid_7(lanes_valid), .one_7(lanes_one), .place_7(lanes_place), .half_7(lanes_half),
       .address_7(lanes_address));
   tr_lanes lanes (
-      .clk, .is_array, .is_sum, .array_values(leaving_values), .sum, .enter_second, .each, .first_half, .second_half,
+      .clk, .is_array, .is_sum, .array_values(leaving_values), .sum, .enter_second, .each, .first_half, .keep_second,
       .each_place, .partial_read, .add_0, .use_partial_0, .partial_write_1, .partial_address_1, .parameters,
       .rounding_address, .positive, .negative, .low, .high, .weights(weight_data), .dense_1, .dense_2, .dense_3,
       .dense_4, .first_3, .first_4, .x_1, .x_2, .results(lanes_results));

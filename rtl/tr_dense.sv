@@ -29,7 +29,8 @@ module tr_dense
     output logic                              dense_2,
     // results
     output logic                              first_half,     // the lanes' first accumulators are complete
-    output logic                              second_half,    // and the second ones, one cycle later
+    output logic                              keep_second,    // and the second ones, one cycle later; they leave after one more
+    output logic                              second_half,
     output logic                              each_run,
     output logic                              each_done,
     output logic [       AccelColumnBits-1:0] each_place,
@@ -50,7 +51,7 @@ module tr_dense
     {dense_2, dense_3, dense_4} <= {dense_1, dense_2, dense_3};
     {first_2, first_3, first_4} <= {first_1, first_2, first_3};
     {ends_2, ends_3} <= {ends_1, ends_2};
-    {second_half, first_half} <= {first_half, ends_3};
+    {second_half, keep_second, first_half} <= {keep_second, first_half, ends_3};
     if (each ? each_done : second_half) block <= block + AccelAddressBits'(1);
     if (each_run || first_half) each_place <= each_place + AccelColumnBits'(1);
     if (first_half) each_run <= each;

@@ -8,12 +8,15 @@ package tr_formats_pkg;
   localparam int NoTerm = 15;  // Exponent of a term word that carries no term (an empty group's only word).
   localparam int MaxGroup = 256;  // Largest group size: TermWord.index counts within a group.
   localparam int ListBlock = 256;  // Layout LISTS: elements of the reduction axis that one byte can tell apart.
+  localparam int SubsetElements = 8;  // Layout SUBSETS: elements whose bits of one plane are one byte.
+  localparam int SubsetRows = 128;  // Layout SUBSETS: rows that share a table of sums.
   localparam int TableLayoutTerms = 0;  // 16-bit TermWords, group after group, largest term of a group first.
   localparam int TableLayoutPlanes = 1;  // 16-bit offsets into pre-shifted activations, highest exponent first.
   localparam int TableLayoutInt8 = 2;  // Plain int8 weights, for the multiply baseline.
   localparam int TableLayoutLists = 3;  // Bytes: runs of element numbers, exponent after exponent, each behind a ListRun.
   localparam int TableLayoutFours = 4;  // int8 weights of four rows, two elements: 0.0 1.0 0.1 1.1 2.0 3.0 2.1 3.1 (row.element).
   localparam int TableLayoutTwins = 5;  // Bytes: the order of elements, then weights + 128 in blocks of four rows, four elements.
+  localparam int TableLayoutSubsets = 6;  // Bytes: by SUBSET_ROWS rows, then two SUBSET_ELEMENTS elements, then row: bit planes.
   localparam int TableHeaderBits = 256;  // Before every weight table.
   localparam int TableHeaderMagicLsb = 0;
   localparam int TableHeaderMagicBits = 32;  // TABLE_MAGIC.
@@ -184,6 +187,7 @@ package tr_formats_pkg;
   localparam int AccelEntries = 32;  // Values in each bank of a column's data memory.
   localparam int AccelLanes = 9;  // Terms that an element adds in a cycle: three from each bank.
   localparam int AccelValueBits = 9;  // Activations are kept as x - zero point: -255 to 255.
+  localparam int AccelElementBits = 8;  // The term array holds them plus an ARRAY command's zero_point: int8.
   localparam int AccelSumBits = 24;  // Width of accumulators; sums wrap on the way and must fit at the end.
   localparam int AccelTableValues = 256;  // Values of an ADD table.
   localparam int AccelTableFraction = 20;  // Fraction bits of a value of an ADD table.
@@ -197,7 +201,7 @@ package tr_formats_pkg;
   localparam int AccelWeightWords = 4608;  // Depth of the weight memory, in pairs of TermWord or DenseWords.
   localparam int AccelWeightBits = 576;  // Width of the weight memory: two term words, or one dense word.
   localparam int AccelGatherOps = 4096;  // Depth of the gather memory.
-  localparam int AccelMasks = 512;  // Depth of the mask memory.
+  localparam int AccelMasks = 256;  // Depth of the mask memory.
   localparam int AccelParameters = 2048;  // Depth of the channel parameter memory.
   localparam int AccelRoundings = 32;  // Depth of the rounding table.
   localparam int AccelCommands = 256;  // Depth of the command memory.
@@ -208,7 +212,7 @@ package tr_formats_pkg;
   localparam int AccelAddressBits = 10;  // Of an activation word's address.
   localparam int AccelWeightAddressBits = 13;  // Of a weight word's address.
   localparam int AccelGatherAddressBits = 12;  // Of a gather operation's address.
-  localparam int AccelMaskAddressBits = 9;  // Of a mask's address.
+  localparam int AccelMaskAddressBits = 8;  // Of a mask's address.
   localparam int AccelParameterAddressBits = 11;  // Of a channel parameter's address.
   localparam int AccelRoundingAddressBits = 5;  // Of a rounding table entry.
   localparam int AccelCommandAddressBits = 8;  // Of a command's address.
@@ -294,7 +298,7 @@ package tr_formats_pkg;
   localparam int CommandReservedLsb = 14;
   localparam int CommandReservedBits = 10;  // Zero.
   localparam int CommandZeroPointLsb = 24;
-  localparam int CommandZeroPointBits = 8;  // Signed.
+  localparam int CommandZeroPointBits = 8;  // Signed; ARRAY: added to the input, so that it fits eight bits, and taken off in the bias.
   localparam int CommandTilesLsb = 32;
   localparam int CommandTilesBits = 16;  // Tiles, blocks or words.
   localparam int CommandCountLsb = 48;

@@ -11,7 +11,7 @@ module tr_lanes
     input  logic                                   enter_second,
     input  logic                                   each,
     input  logic                                   first_half,
-    input  logic                                   second_half,
+    input  logic                                   keep_second,
     input  logic [            AccelColumnBits-1:0] each_place,
     // control, as tr_beats gives it
     input  logic [    AccelPartialAddressBits-1:0] partial_read,
@@ -71,24 +71,27 @@ module tr_lanes
     if (partial_write_1) partial_memory[partial_address_1] <= partial_new;
   end
 
+  // Sums of the array, of the lanes' own two accumulators (the second one is kept while the first leaves), or of a
+  // channel's pixels.
+  logic load, last_half;
+  logic [1:0] source;
+  assign last_half = each ? each_place == AccelColumnBits'(Outputs) : enter_second;
+  assign load = !each || first_half || last_half;
+  assign source = is_array ? 2'd0 : is_sum ? 2'd3 : last_half ? 2'd2 : 2'd1;
   for (genvar i = 0; i < Outputs; i++) begin : g_lane
-    logic [24:0] value, dense1, dense2;
-    logic [24:0] second;  // of two results, kept while the first ones leave
+    logic [24:0] value, value_next, dense1, dense2, second;
+    always_ff @(posedge clk) if (keep_second) second <= dense2;
     /* verilator lint_off UNUSEDSIGNAL */
     logic signed [24:0] lane_sum;
     /* verilator lint_on UNUSEDSIGNAL */
     logic signed [W-1:0] result;
-    always_ff @(posedge clk) begin
-      if (second_half) second <= dense2;
-      if (is_array) value <= {array_values[i*S+S-1], array_values[i*S+:S]};
-      else if (is_sum) value <= {sum[S-1], sum};
-      else if (each ? first_half : !enter_second) value <= dense1;
-      else if (!each) value <= dense2;
-      else if (each_place == AccelColumnBits'(Outputs)) value <= second;
-    end
+    tr_select4 #(.BITS(25)) choose (
+        .a({array_values[i*S+S-1], array_values[i*S+:S]}), .b(dense1), .c(second), .d({sum[S-1], sum}), .choice(source),
+        .y(value_next));
+    always_ff @(posedge clk) if (load) value <= value_next;
     tr_lane lane (
-        .clk, .value, .addend(use_partial_0 ? partial_data[i*S+:S] : bias_0), .add(add_0), .sum(lane_sum),
-        .dense(dense_1), .weight1(weights_q[i*8+:8]), .weight2(weights_q[(Outputs+i)*8+:8]), .factor1, .factor2,
+        .clk, .value, .bias(bias_0), .partial(partial_data[i*S+:S]), .use_partial(use_partial_0), .add(add_0),
+        .sum(lane_sum), .dense(dense_1), .weight1(weights_q[i*8+:8]), .weight2(weights_q[(Outputs+i)*8+:8]), .factor1, .factor2,
         .accumulate1(!first_3), .dense_3, .positive, .negative, .accumulate2(!first_4), .dense_4, .shift(shift_5),
         .low, .high, .dense1, .dense2, .result);
     assign partial_new[i*S+:S] = lane_sum[S-1:0];

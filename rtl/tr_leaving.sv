@@ -91,18 +91,6 @@ module tr_leaving
         assign choices[k*S+:S] = '0;
       end
     end
-    logic [S-1:0] taken;
-    always_comb
-      case (3'({row, half}))
-        3'd0: taken = choices[0*S+:S];
-        3'd1: taken = choices[1*S+:S];
-        3'd2: taken = choices[2*S+:S];
-        3'd3: taken = choices[3*S+:S];
-        3'd4: taken = choices[4*S+:S];
-        3'd5: taken = choices[5*S+:S];
-        3'd6: taken = choices[6*S+:S];
-        default: taken = choices[7*S+:S];
-      endcase
-    assign values[i*S+:S] = taken;
+    tr_select8 #(.BITS(S)) choose (.values(choices), .choice(3'({row, half})), .y(values[i*S+:S]));
   end
 endmodule

@@ -19,18 +19,17 @@ module tr_maximum
   logic [AccelColumns-1:0] fresh;
   logic [AccelAddressBits-1:0] channel;
 
+  logic [AccelColumns-1:0] larger;
+  always_comb
+    for (int i = 0; i < AccelColumns; i++)
+      larger[i] = valid && write[i] && (fresh[i] || done || $signed(values[i*W+:W]) > $signed(largest[i*W+:W]));
+
   always_ff @(posedge clk) begin
     done <= valid && last;
-    if (valid)
-      for (int i = 0; i < AccelColumns; i++)
-        if (write[i]) begin
-          fresh[i] <= 1'b0;
-          if (fresh[i] || $signed(values[i*W+:W]) > $signed(largest[i*W+:W])) largest[i*W+:W] <= values[i*W+:W];
-        end
+    // When a result is done the next one begins; its first values may come in that very cycle.
+    fresh <= (fresh | {AccelColumns{done}}) & ~(write & {AccelColumns{valid}});
+    for (int i = 0; i < AccelColumns; i++) if (larger[i]) largest[i*W+:W] <= values[i*W+:W];
     if (done) begin
-      // A new result begins; its first values may come in this very cycle.
-      for (int i = 0; i < AccelColumns; i++) fresh[i] <= !(valid && write[i]);
-      for (int i = 0; i < AccelColumns; i++) if (valid && write[i]) largest[i*W+:W] <= values[i*W+:W];
       address <= address + AccelAddressBits'(1);
       if (last_channel) begin
         address <= channel + dst_stride;

@@ -1,4 +1,5 @@
-// The memories that are only loaded. All are read in one cycle; the rounding table is small and is read where it is.
+// The memories that are only loaded. All are read in one cycle. Masks and commands share one: a command is read when no
+// window is under way.
 module tr_memories
   import tr_formats_pkg::*;
 (
@@ -11,7 +12,7 @@ module tr_memories
     /* verilator lint_on UNUSEDSIGNAL */
     input  logic [         AccelWeightBits-1:0] write_word,
     // to the engines
-    input  logic                                command_read,
+    input  logic                                command_read,    // a command, not a mask
     input  logic [ AccelCommandAddressBits-1:0] command_address,
     output logic [             CommandBits-1:0] command,
     input  logic                                weight_read,
@@ -29,34 +30,40 @@ module tr_memories
     output logic [                        47:0] negative
 );
   localparam int Top = AccelWeightBits - 1;
-  logic [CommandBits-1:0] command_memory[AccelCommands];
-  logic [AccelWeightBits-1:0] weight_memory[AccelWeightWords];
-  logic [GatherOpBits-1:0] gather_memory[AccelGatherOps];
-  logic [GatherMaskBits-1:0] mask_memory[AccelMasks];
-  logic [71:0] parameter_memory[AccelParameters];  // the rest of a ChannelParameter is reserved
+  localparam int GatherBits = GatherOpReservedLsb;  // those that say something
+  localparam int Shared = CommandBits > GatherMaskBits ? CommandBits : GatherMaskBits;
+  localparam int M = AccelMaskAddressBits;
+  logic write_commands, write_masks;
+  logic [Shared-1:0] shared;
   logic [95:0] rounding_memory[AccelRoundings];
 
+  tr_weights weight_memory (
+      .clk, .write(write && write_memory == 8'(AccelMemoryWeights)),
+      .write_address(write_address[AccelWeightAddressBits-1:0]), .write_data(write_word), .read(weight_read),
+      .read_address(weight_address), .read_data(weight));
+  assign gather[GatherOpBits-1:GatherBits] = '0;
+  tr_ram #(.WIDTH(GatherBits), .DEPTH(AccelGatherOps)) gather_memory (
+      .clk, .write(write && write_memory == 8'(AccelMemoryGather)),
+      .write_address(write_address[AccelGatherAddressBits-1:0]), .write_data(write_word[AccelWeightBits-GatherOpBits+:GatherBits]),
+      .read(gather_read), .read_address(gather_address), .read_data(gather[GatherBits-1:0]));
+  tr_ram #(.WIDTH(72), .DEPTH(AccelParameters)) parameter_memory (  // the rest of a ChannelParameter is reserved
+      .clk, .write(write && write_memory == 8'(AccelMemoryParameters)),
+      .write_address(write_address[AccelParameterAddressBits-1:0]), .write_data(write_word[AccelWeightBits-128+:72]),
+      .read(1'b1), .read_address(parameter_address), .read_data(parameters));
+
+  assign write_commands = write && write_memory == 8'(AccelMemoryCommands);
+  assign write_masks = write && write_memory == 8'(AccelMemoryMasks);
+  tr_ram #(.WIDTH(Shared), .DEPTH(2 * AccelMasks)) shared_memory (
+      .clk, .write(write_commands || write_masks), .write_address({write_commands, write_address[M-1:0]}),
+      .write_data(write_word[Top-:Shared]), .read(1'b1),
+      .read_address(command_read ? {1'b1, M'(command_address)} : {1'b0, mask_address}), .read_data(shared));
+  assign command = shared[Shared-1-:CommandBits];
+  assign mask = shared[Shared-1-:GatherMaskBits];
+
   always_ff @(posedge clk) begin
-    if (write && write_memory == 8'(AccelMemoryCommands))
-      command_memory[write_address[AccelCommandAddressBits-1:0]] <= write_word[Top-:CommandBits];
-    if (write && write_memory == 8'(AccelMemoryWeights))
-      weight_memory[write_address[AccelWeightAddressBits-1:0]] <= write_word;
-    if (write && write_memory == 8'(AccelMemoryGather))
-      gather_memory[write_address[AccelGatherAddressBits-1:0]] <= write_word[Top-:GatherOpBits];
-    if (write && write_memory == 8'(AccelMemoryMasks))
-      mask_memory[write_address[AccelMaskAddressBits-1:0]] <= write_word[Top-:GatherMaskBits];
-    if (write && write_memory == 8'(AccelMemoryParameters))
-      parameter_memory[write_address[AccelParameterAddressBits-1:0]] <= write_word[AccelWeightBits-128+:72];
     if (write && write_memory == 8'(AccelMemoryRoundings))
       rounding_memory[write_address[AccelRoundingAddressBits-1:0]] <=
           {write_word[AccelWeightBits-64+:48], write_word[AccelWeightBits-128+:48]};
-  end
-  always_ff @(posedge clk) begin
-    if (command_read) command <= command_memory[command_address];
-    if (weight_read) weight <= weight_memory[weight_address];
-    if (gather_read) gather <= gather_memory[gather_address];
-    mask <= mask_memory[mask_address];
-    parameters <= parameter_memory[parameter_address];
     {negative, positive} <= rounding_memory[rounding_address];
   end
 endmodule

@@ -20,10 +20,12 @@ module tr_sequencer
     output logic [                      15:0] command_index,
     output logic [                      31:0] cycles,
     output logic [                      31:0] stamp,      // of command `select`
-    // command memory, read in one cycle
+    // command memory, read a cycle before Fetch
     output logic                              command_read,
+    output logic [AccelCommandAddressBits-1:0] command_address,
+    input  logic [           CommandBits-1:0] command_data,
     /* verilator lint_off UNUSEDSIGNAL */
-    input  logic [           CommandBits-1:0] command,
+    output logic [           CommandBits-1:0] command,
     /* verilator lint_on UNUSEDSIGNAL */
     // engines
     input  logic                              engine_busy,
@@ -60,7 +62,9 @@ module tr_sequencer
   assign running = state == Run;
   assign busy = state != Idle;
   assign ended = state == Finish || reset;
-  assign command_read = state == Fetch;
+  assign command_read = state == Idle || (state == Settle && settle == '0);
+  assign command_address = AccelCommandAddressBits'(state == Idle ? entry : command_index + 16'd1);
+  always_ff @(posedge clk) if (state == Fetch) command <= command_data;
 
   assign opcode = !direct ? command[CommandOpcodeLsb+:8] : loading ? 8'(OpcodeLoad) : 8'(OpcodeOutput);
   assign tiles = direct ? dump_count : command[CommandTilesLsb+:16];

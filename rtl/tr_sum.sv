@@ -21,18 +21,17 @@ module tr_sum
   logic signed [Bits-1:0] all, all_next;
   logic signed [S-1:0] total;
   logic valid_1, valid_2, last_1, last_2, open;
-  function automatic logic signed [PartBits-1:0] value_at(input int i);
-    return PartBits'($signed(values[i*W+:W]));
-  endfunction
+  logic signed [PartBits-1:0] part_next[Parts];
+  for (genvar i = 0; i < Parts; i++) begin : g_part
+    tr_add8 #(.BITS(W)) add (.values(values[8*i*W+:8*W]), .sum(part_next[i]));
+  end
   always_comb begin
     all_next = '0;
     for (int i = 0; i < Parts; i++) all_next = all_next + Bits'(part[i]);
   end
   assign total = (open ? $signed(sum) : '0) + S'(all);
   always_ff @(posedge clk) begin
-    for (int i = 0; i < Parts; i++)
-      part[i] <= value_at(8*i) + value_at(8*i+1) + value_at(8*i+2) + value_at(8*i+3)
-               + value_at(8*i+4) + value_at(8*i+5) + value_at(8*i+6) + value_at(8*i+7);
+    for (int i = 0; i < Parts; i++) part[i] <= part_next[i];
     all <= all_next;
     valid_1 <= valid;
     last_1 <= last;

@@ -23,7 +23,7 @@ module tr_table
   logic wants, fresh;
 
   assign read = wants && may_read;
-  assign pair = word[63:0];
+  assign pair = word[64*index[PairBits-1:0]+:64];
   assign busy = wants || fresh || write;
   always_ff @(posedge clk) begin
     fresh <= read;
@@ -35,7 +35,6 @@ module tr_table
       word <= read_data[8*AccelColumns-1:0];
       write <= 1'b1;
     end else if (write) begin
-      word <= word >> 64;
       index <= index + 8'd1;
       if (&index[PairBits-1:0]) begin
         write <= 1'b0;

@@ -28,24 +28,22 @@ module tr_writer
     output logic [               AccelWordBits-1:0] data
 );
   assign other_write = is_add ? |add_quarter : is_maximum ? maximum_done : lanes_valid;
+  logic [1:0] source;
+  logic [AccelColumns-1:0] add_enable, lanes_enable;
+  assign source = in_write ? 2'd0 : is_add ? 2'd1 : is_maximum ? 2'd2 : 2'd3;
+  always_comb
+    for (int i = 0; i < AccelColumns; i++) begin
+      add_enable[i] = add_quarter[i/AccelAdders];
+      lanes_enable[i] = lanes_one ? lanes_place == AccelColumnBits'(i) : lanes_half == 1'(i / AccelOutputs);
+    end
+  localparam int Bits = AccelAddressBits + AccelWordBits + AccelColumns;
+  logic [Bits-1:0] next;
+  tr_select4 #(.BITS(Bits)) choose (
+      .a({in_address, in_data, {AccelColumns{1'b1}}}), .b({add_address, {4{add_results}}, add_enable}),
+      .c({maximum_address, largest, {AccelColumns{1'b1}}}), .d({lanes_address, {2{lanes_results}}, lanes_enable}),
+      .choice(source), .y(next));
   always_ff @(posedge clk) begin
     write <= (in_write || other_write) && !stop;
-    if (in_write) begin
-      enable <= '1;
-      {address, data} <= {in_address, in_data};
-    end else if (is_add) begin
-      address <= add_address;
-      for (int i = 0; i < AccelColumns; i++) enable[i] <= add_quarter[i/AccelAdders];
-      data <= {4{add_results}};
-    end else if (is_maximum) begin
-      address <= maximum_address;
-      enable <= '1;
-      data <= largest;
-    end else begin
-      address <= lanes_address;
-      for (int i = 0; i < AccelColumns; i++)
-        enable[i] <= lanes_one ? lanes_place == AccelColumnBits'(i) : lanes_half == 1'(i / AccelOutputs);
-      data <= {2{lanes_results}};
-    end
+    {address, data, enable} <= next;
   end
 endmodule

@@ -3,6 +3,29 @@
 // in files.txt: Vivado has its own, and simulation uses the behavioural form.
 
 (* blackbox *)
+module LUT6 #(
+    parameter bit [63:0] INIT = 64'd0
+) (
+    input  logic I0,
+    input  logic I1,
+    input  logic I2,
+    input  logic I3,
+    input  logic I4,
+    input  logic I5,
+    output logic O
+);
+endmodule
+
+(* blackbox *)
+module MUXF7 (
+    input  logic I0,
+    input  logic I1,
+    input  logic S,
+    output logic O
+);
+endmodule
+
+(* blackbox *)
 module LUT6_2 #(
     parameter bit [63:0] INIT = 64'd0
 ) (

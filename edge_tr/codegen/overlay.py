@@ -1,11 +1,12 @@
 """An AccelProgram becomes the folder that is copied to the board: driver package, scripts, program, Vivado sources.
 
-The driver's own modules are `codegen_templates/fpga`; what it shares with the host (formats, softmax) is this package's
-own source under the driver's name, so that nothing is defined twice. The same program gives the same bytes.
+The driver's own modules are `codegen_templates/fpga`; what it shares with the host (formats, golden's layers) is this
+package's own source under the driver's name, so that nothing is defined twice. The same program gives the same bytes.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import io
 import json
@@ -21,20 +22,22 @@ import numpy as np
 from edge_tr import __version__, overlays
 from edge_tr.formats.accelerator import ACCEL_VERSION
 from edge_tr.ir.graph import Tensor
-from edge_tr.lower.accel.program import AccelProgram
-from edge_tr.lower.program import layer_name
+from edge_tr.ir.params import Params, Requant
+from edge_tr.lower.accel import AccelProgram, HostLayer, Segment
 from edge_tr.overlays import OverlayBoard
 from edge_tr.resources import folder
 
 PACKAGE = "edge_tr_pynq"
-PROGRAM_FORMAT = 1
-SHARED = (
-    "errors.py", "formats/accelerator.py", "formats/frames.py", "formats/schema.py", "tr/fixed_point.py",
-    "tr/requant.py", "tr/softmax.py",
-)  # fmt: skip
+PROGRAM_FORMAT = 2
+SHARED = {
+    "errors": "errors", "formats.accelerator": "accelerator", "formats.frames": "frames", "formats.schema": "schema",
+    "tr.fixed_point": "fixed_point", "tr.requant": "requant", "tr.softmax": "softmax", "ir.layers": "records",
+    "golden.layers": "kernels",
+}  # fmt: skip
+"""Modules of edge_tr that the driver's package has too, under these names."""
 VIVADO_STEPS = 6
 """That overlay.tcl announces."""
-_IMPORT = re.compile(r"\bedge_tr\.(?:\w+\.)?(\w+)(?= import)")
+_IMPORT = re.compile(r"\bedge_tr\.([\w.]+)(?= import)")
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # what a zip archive calls no date
 
 
@@ -45,7 +48,7 @@ def source_tree(program: AccelProgram, board: OverlayBoard, model_name: str) -> 
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode() + arrays).digest()
     facts["build_id"] = int.from_bytes(digest[:8], "little")
     tree = {f"{PACKAGE}/program.npz": arrays, f"{PACKAGE}/program.json": (json.dumps(facts, indent=1) + "\n").encode()}
-    tree |= {f"{PACKAGE}/{name.rpartition('/')[2]}": _shared(name) for name in SHARED}
+    tree |= {f"{PACKAGE}/{name}.py": _shared(module) for module, name in SHARED.items()}
     context = {"version": __version__, "model_name": model_name, "board": board, "build_id": facts["build_id"]}
     tree |= _templates(context | _block_design(board))
     tree |= {f"vivado/rtl/{path.name}": path.read_bytes() for path in sorted(folder("rtl").glob("*.*"))}
@@ -68,7 +71,6 @@ def vivado_digest(tree: Mapping[str, bytes]) -> str:
 
 def _facts(program: AccelProgram, board: OverlayBoard, model_name: str) -> dict[str, object]:
     graph = program.alive.graph
-    level = program.levels[0]
     return {
         "format": PROGRAM_FORMAT,
         "model": model_name,
@@ -77,39 +79,51 @@ def _facts(program: AccelProgram, board: OverlayBoard, model_name: str) -> dict[
         "clock_hz": board.clock_mhz * 1_000_000,
         "version": ACCEL_VERSION.value,
         "crc": program.program_crc,
-        "entry": level.entry,
-        "cycles": level.cycles,
-        "output_words": program.output_words,
+        "cycles": program.levels[0].cycles,
+        "source": program.source,
+        "result": program.result,
         "input": _end(graph.tensor(graph.inputs[0])),
         "output": _end(graph.tensor(graph.outputs[0])),
-        "layers": [
+        "turns": [
             {
-                "name": layer.name,
-                "stop": layer.stop,
-                "address": layer.address,
-                "words": layer.words,
-                "zero_point": layer.zero_point,
-                "cycles": layer.cycles,
+                "host": [_host_facts(layer) for layer in turn.host],
+                "segment": None if turn.segment is None else _segment_facts(turn.segment),
             }
-            for layer in program.layers
-        ],
-        "host": [
-            {
-                "name": name,
-                "depth": op.depth,
-                "multiplier": int(op.multiplier),
-                "left_shift": int(op.left_shift),
-                "diff_min": int(op.diff_min),
-            }
-            for name, op in zip(host_names(program), program.host_ops)
+            for turn in program.turns
         ],
     }
 
 
-def host_names(program: AccelProgram) -> list[str]:
-    """Names of the operators that the processor computes: the last ones of the graph."""
-    ops = program.alive.graph.ops
-    return [layer_name(op) for op in ops[len(ops) - len(program.host_ops) :]]
+def _segment_facts(segment: Segment) -> dict[str, object]:
+    names = ("name", "tensor", "stop", "address", "words", "zero_point", "cycles")
+    return {
+        "entry": segment.entry,
+        "sends": [send.tensor for send in segment.sends],
+        "reads": list(segment.reads),
+        "layers": [{name: getattr(layer, name) for name in names} for layer in segment.layers],
+    }
+
+
+def _host_facts(layer: HostLayer) -> dict[str, object]:
+    """A layer of the processor; its record's arrays are in the archive."""
+    record = {name: value for name, value in _fields(layer.record).items() if not isinstance(value, np.ndarray)}
+    return {
+        "name": layer.name,
+        "tensor": layer.tensor,
+        "inputs": list(layer.inputs),
+        "kind": type(layer.record).__name__,
+        "record": record,
+    }
+
+
+def _fields(record: Params) -> dict[str, object]:
+    """By name; those of a Requant as `field.name`."""
+    values: dict[str, object] = {}
+    for item in dataclasses.fields(record):
+        value = getattr(record, item.name)
+        nested = _fields(value) if isinstance(value, Requant) else None
+        values |= {item.name: value} if nested is None else {f"{item.name}.{name}": v for name, v in nested.items()}
+    return values
 
 
 def _end(tensor: Tensor) -> dict[str, object]:
@@ -122,8 +136,17 @@ def _end(tensor: Tensor) -> dict[str, object]:
 
 
 def _arrays(program: AccelProgram) -> dict[str, np.ndarray]:
-    arrays = {name: getattr(program, name) for name in ("load", "stream", "input_index", "output_index")}
-    return arrays | {f"layer{i}": layer.index for i, layer in enumerate(program.layers)}
+    """`load`; of segment n `stream<n>`, `send<n>.<which>` and `layer<n>.<which>`; of the processor's layer n
+    `host<n>.<field>` and `host<n>.data_terms`."""
+    arrays = {"load": program.load}
+    for n, segment in enumerate(program.segments):
+        arrays[f"stream{n}"] = segment.stream
+        arrays |= {f"send{n}.{i}": send.index for i, send in enumerate(segment.sends)}
+        arrays |= {f"layer{n}.{i}": layer.index for i, layer in enumerate(segment.layers)}
+    for n, layer in enumerate(program.host_layers):
+        values = _fields(layer.record) | ({} if layer.data_terms is None else {"data_terms": layer.data_terms})
+        arrays |= {f"host{n}.{name}": value for name, value in values.items() if isinstance(value, np.ndarray)}
+    return arrays
 
 
 def _block_design(board: OverlayBoard) -> dict[str, object]:
@@ -179,11 +202,11 @@ def _archive(arrays: Mapping[str, np.ndarray]) -> bytes:
     return whole.getvalue()
 
 
-def _shared(name: str) -> bytes:
+def _shared(module: str) -> bytes:
     """A module of ours as one of the driver's package."""
-    text = (files("edge_tr") / name).read_text(encoding="utf-8")
+    text = (files("edge_tr") / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8")
     text = text.replace("from cobs import cobs", f"from {PACKAGE} import cobs")
-    return _IMPORT.sub(rf"{PACKAGE}.\1", text).encode()
+    return _IMPORT.sub(lambda found: f"{PACKAGE}.{SHARED[found[1]]}", text).encode()
 
 
 def _templates(context: Mapping[str, object]) -> dict[str, bytes]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +14,12 @@ from edge_tr.codegen import overlay as codegen
 from edge_tr.compiler.common import Progress, Source, no_progress, prepare, read_source, samples, write_tree, writing_to
 from edge_tr.errors import DeviceError
 from edge_tr.golden.run import run
-from edge_tr.ir.graph import Op
 from edge_tr.ir.params import DotParams, Params, params
 from edge_tr.ir.rewrite import rewrite_weights
-from edge_tr.lower.accel import AccelProgram, lower_accel
+from edge_tr.lower.accel import AccelLayer, AccelProgram, HostLayer, lower_accel
 from edge_tr.lower.cost import Work
 from edge_tr.lower.program import layer_name
-from edge_tr.manifest import MANIFEST_VERSION, BuildFolder, LayerRecord, MemoryUse, OverlayManifest
+from edge_tr.manifest import MANIFEST_VERSION, BuildFolder, LayerRecord, MemoryUse, OnChip, OverlayManifest
 from edge_tr.overlays import BITFILE, OverlayBoard
 from edge_tr.target import cosim, vivado
 from edge_tr.target.check import Counts, Device
@@ -34,6 +33,8 @@ BAUD = 115200
 _PATIENCE = Patience(reply_seconds=60.0)
 """With a simulation on this computer: nothing is lost on the way, and a busy computer simulates slowly."""
 """Of a serial port that agent.py --serial answers on."""
+START_SECONDS = 300.0
+"""Until the simulated board listens: it has loaded the program by then, and a simulated cycle takes microseconds."""
 VALIDATION = "validation.npz"
 
 
@@ -100,8 +101,11 @@ def _manifest(
         cycles_predicted=program.levels[0].cycles,
         clock_mhz=board.clock_mhz,
         program_bytes=program.load.nbytes,
-        input_bytes=len(program.input_index) + program.stream.nbytes,
-        output_bytes=64 * program.output_words,
+        input_bytes=sum(segment.sent_bytes for segment in program.segments),
+        output_bytes=sum(segment.read_bytes for segment in program.segments),
+        streamed_bytes=sum(segment.stream.nbytes for segment in program.segments),
+        segments=len(program.segments),
+        on_chip=OnChip(**asdict(program.traffic)),
         memories=tuple(MemoryUse(name, used, limit, "words") for name, (used, limit) in program.used.items()),
         resources=tuple(MemoryUse(name, n, board.chip[name], "on the chip") for name, n in taken.items()),
         bitstream=(folder.package / BITFILE).is_file(),
@@ -109,18 +113,14 @@ def _manifest(
 
 
 def _layers(program: AccelProgram, source: Source) -> tuple[LayerRecord, ...]:
-    """Layers of the accelerator, then those of the processor."""
-    ops = {op.index: op for op in program.alive.graph.ops}
-    given = {op.index: op for op in source.graph.ops}
-    records = []
-    for layer in program.layers:
-        records.append(_record(program, source, ops[layer.op], given[layer.op], "accelerator", layer.cycles))
-    for op in program.alive.graph.ops[len(ops) - len(program.host_ops) :]:
-        records.append(_record(program, source, op, given[op.index], "processor", None))
-    return tuple(records)
+    """In the order in which they run."""
+    return tuple(_record(program, source, layer) for turn in program.turns for layer in turn.layers)
 
 
-def _record(program: AccelProgram, source: Source, op: Op, given: Op, engine: str, cycles: int | None) -> LayerRecord:
+def _record(program: AccelProgram, source: Source, layer: AccelLayer | HostLayer) -> LayerRecord:
+    graphs = (program.alive.graph, source.graph)
+    op, given = (next(op for op in graph.ops if op.index == layer.op) for graph in graphs)
+    hosted = isinstance(layer, HostLayer)
     tensor = program.alive.graph.tensor(op.outputs[0])
     channels = program.alive.channels.get(tensor.index)
     left, before = params(program.alive.graph, op), params(source.graph, given)
@@ -143,9 +143,10 @@ def _record(program: AccelProgram, source: Source, op: Op, given: Op, engine: st
         terms_per_weight=round(terms / weights.size, 4) if weights.size else 0.0,
         budget=str(setting) if setting else "",
         data_terms=setting.data_terms if setting else None,
-        kernel=engine,
+        kernel="processor" if hosted else "accelerator",
         flash_bytes=0,
-        cycles_estimated=cycles,
+        cycles_estimated=None if hosted else layer.cycles,
+        reason=layer.reason if hosted else "",
     )
 
 
@@ -167,7 +168,7 @@ def connect(
     library = cosim.build()
     progress("preparing the co-simulation", 1, 1, "accelerator")
     source = "co-simulation: counted by the Verilated accelerator under the package's own driver, not on a board"
-    with serving(lambda listener: command(folder.path, board, library, listener)) as running:
+    with serving(lambda listener: command(folder.path, board, library, listener), START_SECONDS) as running:
         try:
             with open_port(running.url, BAUD) as serial_port:
                 yield Device(

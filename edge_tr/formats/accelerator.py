@@ -18,14 +18,15 @@ BANKS = Constant("ACCEL_BANKS", 3, "Banks of a column's data memory, each with t
 ENTRIES = Constant("ACCEL_ENTRIES", 32, "Values in each bank of a column's data memory.")
 LANES = Constant("ACCEL_LANES", 9, "Terms that an element adds in a cycle: three from each bank.")
 VALUE_BITS = Constant("ACCEL_VALUE_BITS", 9, "Activations are kept as x - zero point: -255 to 255.")
+ELEMENT_BITS = Constant("ACCEL_ELEMENT_BITS", 8, "The term array holds them plus an ARRAY command's zero_point: int8.")
 SUM_BITS = Constant("ACCEL_SUM_BITS", 24, "Width of accumulators; sums wrap on the way and must fit at the end.")
 TABLE_VALUES = Constant("ACCEL_TABLE_VALUES", 256, "Values of an ADD table.")
 TABLE_FRACTION = Constant("ACCEL_TABLE_FRACTION", 20, "Fraction bits of a value of an ADD table.")
 TABLE_BITS = Constant("ACCEL_TABLE_BITS", 31, "Bits of a value of an ADD table, signed.")
 NO_STOP = Constant("ACCEL_NO_STOP", 0xFFFF, "Register STOP: run to the END command.")
 FIXED = (
-    ACCEL_ID, ACCEL_VERSION, BANKS, ENTRIES, LANES, VALUE_BITS, SUM_BITS, TABLE_VALUES, TABLE_FRACTION, TABLE_BITS,
-    NO_STOP,
+    ACCEL_ID, ACCEL_VERSION, BANKS, ENTRIES, LANES, VALUE_BITS, ELEMENT_BITS, SUM_BITS, TABLE_VALUES, TABLE_FRACTION,
+    TABLE_BITS, NO_STOP,
 )  # fmt: skip
 """The same in all configurations."""
 
@@ -93,7 +94,7 @@ _COMMAND_FIELDS = (
     ("double_buffer", 1, "ARRAY: 1 if entries 16 to 31 are used in turn with 0 to 15."),
     ("each", 1, "DENSE: every result has its own parameter; they leave one a cycle."),
     ("reserved", 10, "Zero."),
-    ("zero_point", 8, "Signed."),
+    ("zero_point", 8, "Signed; ARRAY: added to the input, so that it fits eight bits, and taken off in the bias."),
     ("tiles", 16, "Tiles, blocks or words."),
     ("count", 16, "TermWords a tile, or channels; INPUT: words dst_stride apart that come one after the other."),
     ("pixels", 16, "DENSE: values of each channel."),
@@ -328,7 +329,7 @@ def _bits(depth: int) -> int:
 
 
 FULL = Configuration(
-    "full", columns=64, rows=4, activation_words=1024, weight_words=4608, gather_ops=4096, masks=512, parameters=2048,
+    "full", columns=64, rows=4, activation_words=1024, weight_words=4608, gather_ops=4096, masks=256, parameters=2048,
     roundings=32, commands=256, partial_words=512,
 )  # fmt: skip
 """Of the pynq-z2 overlay."""

@@ -9,11 +9,12 @@ reference/{softmax,reduce,requantize,pad}.h.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from edge_tr.ir.params import (
+from edge_tr.ir.layers import (
     AddParams,
     ConvParams,
     DepthwiseParams,
@@ -171,9 +172,12 @@ def _softmax(p: SoftmaxParams, x: np.ndarray, rounding: Rounding) -> np.ndarray:
     return softmax(x.reshape(-1, p.rows, p.depth), softmax_exponentials(p, rounding))
 
 
+@functools.cache
 def softmax_exponentials(p: SoftmaxParams, rounding: Rounding = Rounding.DOUBLE) -> np.ndarray:
-    """The layer's table of exponentials, see `tr.softmax`."""
-    return exponentials(p.multiplier, p.left_shift, p.diff_min, rounding)
+    """The layer's table of exponentials, see `tr.softmax`; read-only."""
+    table = exponentials(p.multiplier, p.left_shift, p.diff_min, rounding)
+    table.flags.writeable = False
+    return table
 
 
 def _pad(p: PadParams, x: np.ndarray, _: Rounding) -> np.ndarray:

@@ -16,7 +16,7 @@ import numpy as np
 
 from edge_tr.errors import ModelError, ToolMissingError
 from edge_tr.golden.run import sample_shape
-from edge_tr.ir.rewrite import truncate
+from edge_tr.ir.rewrite import truncate, with_vector_axes
 from edge_tr.ir.tflite import parse, read
 
 RUNTIMES = {"tflite-runtime": "tflite_runtime.interpreter", "ai-edge-litert": "ai_edge_litert.interpreter"}
@@ -50,16 +50,16 @@ def find_runtime() -> Runtime:
 class Oracle:
     """One model in the interpreter, run a sample at a time.
 
-    Tensors are int8 [n, ...] as in `golden.run`: of a model with float32 ends
-    the ones inside QUANTIZE and DEQUANTIZE.
+    Tensors are int8 [n, ...] as in `golden.run`: of a model with float32 or
+    uint8 ends the ones inside QUANTIZE and DEQUANTIZE.
     """
 
     def __init__(self, data: bytes, runtime: Runtime | None = None) -> None:
         self.runtime = runtime or find_runtime()
-        self._data = data
         self._graph = parse(data)
+        self._data = with_vector_axes(data)
         self._file_input = read(data).inputs[0]
-        self._interpreter = _interpreter(self.runtime, data)
+        self._interpreter = _interpreter(self.runtime, self._data)
 
     def run(self, x: np.ndarray) -> np.ndarray:
         """The graph's output of samples x [n, ...], int8 or what the file's input takes."""
@@ -101,12 +101,15 @@ class Oracle:
         return results
 
     def _inputs(self, x: np.ndarray) -> np.ndarray:
-        """Samples in the file's own input type; int8 becomes floats that quantise back to it."""
+        """Samples in the file's own input type; int8 becomes floats that quantise back to it, or
+        the same values as uint8."""
         tensor = self._graph.tensor(self._graph.inputs[0])
         (details,) = self._interpreter.get_input_details()
         if details["dtype"] == np.float32 and x.dtype == np.int8:
             q = tensor.quantization
             x = (x.astype(np.float32) - np.float32(q.zero_point[0])) * q.scale[0]
+        if details["dtype"] == np.uint8 and x.dtype == np.int8:
+            x = (x.astype(np.int16) + 128).astype(np.uint8)
         return x.astype(details["dtype"], casting="no").reshape(-1, *tensor.shape)
 
 

@@ -73,11 +73,51 @@ def _fold_pack(op: Op, inputs: list[Tensor]) -> np.ndarray | None:
 _FOLDERS = {"SHAPE": _fold_shape, "STRIDED_SLICE": _fold_strided_slice, "PACK": _fold_pack}
 
 
-def strip_float_boundary(graph: Graph) -> Graph:
-    """Drop QUANTIZE of a float32 graph input and DEQUANTIZE to a float32 graph output.
+def as_reshapes(graph: Graph) -> Graph:
+    """EXPAND_DIMS and SQUEEZE, which only give the same bytes another shape, become RESHAPE.
 
-    The host quantises and the device runs int8; the graph's input and output
-    become the int8 tensors.
+    What does not give the output's shape stays, and is reported as unsupported later.
+    """
+    return replace(graph, ops=tuple(_as_reshape(graph, op) for op in graph.ops))
+
+
+def _as_reshape(graph: Graph, op: Op) -> Op:
+    if op.kind not in _SHAPERS or not op.inputs or len(op.outputs) != 1:
+        return op
+    shape = list(graph.tensor(op.outputs[0]).shape)
+    if _SHAPERS[op.kind](graph, op) != shape:
+        return op
+    return replace(op, kind="RESHAPE", inputs=op.inputs[:1], options={"new_shape": shape}, version=1)
+
+
+def _expanded(graph: Graph, op: Op) -> list[int] | None:
+    """The shape that EXPAND_DIMS gives."""
+    axis = graph.tensor(op.inputs[1]).data if len(op.inputs) == 2 and op.inputs[1] >= 0 else None
+    shape = list(graph.tensor(op.inputs[0]).shape)
+    if axis is None or axis.size != 1 or not -len(shape) - 1 <= int(axis.reshape(-1)[0]) <= len(shape):
+        return None
+    at = int(axis.reshape(-1)[0]) % (len(shape) + 1)
+    return [*shape[:at], 1, *shape[at:]]
+
+
+def _squeezed(graph: Graph, op: Op) -> list[int] | None:
+    """The shape that SQUEEZE gives; without dimensions named, all of 1 go."""
+    shape = graph.tensor(op.inputs[0]).shape
+    named = [int(axis) for axis in op.options.get("squeeze_dims", ())]
+    if any(not -len(shape) <= axis < len(shape) for axis in named):
+        return None
+    gone = {axis % len(shape) for axis in named} or {i for i, size in enumerate(shape) if size == 1}
+    return None if any(shape[i] != 1 for i in gone) else [size for i, size in enumerate(shape) if i not in gone]
+
+
+_SHAPERS = {"EXPAND_DIMS": _expanded, "SQUEEZE": _squeezed}
+
+
+def strip_boundary(graph: Graph) -> Graph:
+    """Drop QUANTIZE of a float32 graph input and DEQUANTIZE to a float32 graph output, and QUANTIZE between uint8 ends
+    and the same values as int8.
+
+    The host converts and the device runs int8; the graph's input and output become the int8 tensors.
     """
     ops = list(graph.ops)
     inputs = tuple(_strip_quantize(graph, ops, i) for i in graph.inputs)
@@ -87,12 +127,13 @@ def strip_float_boundary(graph: Graph) -> Graph:
 
 def _strip_quantize(graph: Graph, ops: list[Op], index: int) -> int:
     readers = [op for op in ops if index in op.inputs]
-    if graph.tensor(index).dtype != "float32" or len(readers) != 1:
+    if len(readers) != 1:
         return index
     op = readers[0]
     if op.kind != "QUANTIZE" or len(op.inputs) != 1 or len(op.outputs) != 1:
         return index
-    if graph.tensor(op.outputs[0]).shape != graph.tensor(index).shape:
+    outside, inside = graph.tensor(index), graph.tensor(op.outputs[0])
+    if outside.shape != inside.shape or not (outside.dtype == "float32" or _is_shifted(outside, inside)):
         return index
     ops.remove(op)
     return op.outputs[0]
@@ -100,12 +141,22 @@ def _strip_quantize(graph: Graph, ops: list[Op], index: int) -> int:
 
 def _strip_dequantize(graph: Graph, ops: list[Op], index: int) -> int:
     writers = [op for op in ops if index in op.outputs]
-    if graph.tensor(index).dtype != "float32" or len(writers) != 1:
+    if len(writers) != 1:
         return index
     op = writers[0]
-    if op.kind != "DEQUANTIZE" or len(op.inputs) != 1 or any(index in other.inputs for other in ops):
+    if len(op.inputs) != 1 or op.inputs[0] < 0 or any(index in other.inputs for other in ops):
         return index
-    if graph.tensor(op.inputs[0]).shape != graph.tensor(index).shape:
+    outside, inside = graph.tensor(index), graph.tensor(op.inputs[0])
+    dequantized = op.kind == "DEQUANTIZE" and outside.dtype == "float32"
+    if outside.shape != inside.shape or not (dequantized or (op.kind == "QUANTIZE" and _is_shifted(outside, inside))):
         return index
     ops.remove(op)
     return op.inputs[0]
+
+
+def _is_shifted(outside: Tensor, inside: Tensor) -> bool:
+    """Whether each value of uint8 `outside` is that of int8 `inside` plus 128."""
+    a, b = outside.quantization, inside.quantization
+    if (outside.dtype, inside.dtype) != ("uint8", "int8") or a is None or b is None:
+        return False
+    return bool(a.per_tensor and b.per_tensor and a.scale[0] == b.scale[0] and a.zero_point[0] == b.zero_point[0] + 128)

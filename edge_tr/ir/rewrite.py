@@ -150,3 +150,14 @@ def truncate(data: bytes, tensor: int) -> bytes:
     struct.pack_into("<I", result, operators - 4, last + 1)  # a vector's length stands before it
     struct.pack_into("<i", result, outputs, tensor)
     return bytes(result)
+
+
+def with_vector_axes(data: bytes) -> bytes:
+    """A copy of the model whose vectors have their scales along dimension 0, as they must: the interpreter refuses
+    files that give a bias the dimension of its weights, which TFLite Micro runs."""
+    subgraph, result = tflite.Model.GetRootAs(data, 0).Subgraphs(0), bytearray(data)
+    for tensor in (subgraph.Tensors(i) for i in range(subgraph.TensorsLength())):
+        q = tensor.Quantization()
+        if tensor.ShapeLength() == 1 and q is not None and q.QuantizedDimension():
+            struct.pack_into("<i", result, q._tab.Pos + q._tab.Offset(16), 0)  # field 6
+    return bytes(result)

@@ -25,6 +25,7 @@ OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
         ("MAX_POOL_2D", "Pool2DOptions", _POOL),
         ("ADD", "AddOptions", "fused_activation_function"),
         ("RESHAPE", "ReshapeOptions", "new_shape"),
+        ("SQUEEZE", "SqueezeOptions", "squeeze_dims"),
         ("SOFTMAX", "SoftmaxOptions", "beta"),
         ("MEAN", "ReducerOptions", "keep_dims"),
         ("SHAPE", "ShapeOptions", "out_type"),
@@ -42,7 +43,7 @@ OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     )
 }
 
-VECTOR_FIELDS = ("new_shape",)
+VECTOR_FIELDS = ("new_shape", "squeeze_dims")
 
 
 def names(enum: type) -> dict[int, str]:

@@ -21,7 +21,7 @@ from flatbuffers.number_types import Int32Flags
 
 from edge_tr.errors import ModelError, UsageError
 from edge_tr.ir.graph import Graph, Op, Quantization, Tensor
-from edge_tr.ir.passes import fold_shapes, strip_float_boundary
+from edge_tr.ir.passes import as_reshapes, fold_shapes, strip_boundary
 from edge_tr.ir.schema import DTYPES, ENUM_FIELDS, ITEM_BYTES, KINDS, OPTIONS, VECTOR_FIELDS, accessor
 from edge_tr.ir.validate import check_indices, check_order, check_support
 from edge_tr.ir.verify import damaged, verify
@@ -54,7 +54,7 @@ def parse(data: bytes) -> Graph:
     """
     graph = read(data)
     check_indices(graph)
-    graph = strip_float_boundary(fold_shapes(graph))
+    graph = strip_boundary(as_reshapes(fold_shapes(graph)))
     check_support(graph)
     check_order(graph)
     return graph
@@ -169,7 +169,7 @@ class _Reader:
         q = table.Quantization()
         if q is None or not q.ScaleLength():
             return None
-        axis, count = q.QuantizedDimension(), q.ScaleLength()
+        axis, count = q.QuantizedDimension() if len(shape) > 1 else 0, q.ScaleLength()  # of biases some files say 3
         if q.ZeroPointLength() != count:
             raise damaged(f"tensor {index} '{name}' has {count} scales and {q.ZeroPointLength()} zero points")
         if not 0 <= axis < max(len(shape), 1) or (count > 1 and shape[axis] != count):

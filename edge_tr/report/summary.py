@@ -39,20 +39,38 @@ def _overlay_text(manifest: OverlayManifest) -> str:
         cycles = "" if layer.cycles_estimated is None else f"{layer.cycles_estimated:,}"
         rows.append((layer.name, layer.op, *figures, layer.kernel, cycles))
     milliseconds = manifest.cycles_predicted / manifest.clock_mhz / 1e3
+    streamed = f", {manifest.streamed_bytes:,} of them weights" if manifest.streamed_bytes else ""
+    chip = manifest.on_chip
     return "\n".join(
         [
             f"{manifest.model} for {manifest.target}, budget {manifest.budget}",
             table(rows, left=(0, 1, 5)),
             *_removed(manifest),
+            *_hosted(manifest),
             f"{manifest.cycles_predicted:,} cycles predicted, start to done: {milliseconds:.3f} ms at "
-            f"{manifest.clock_mhz} MHz",
-            f"DDR: {manifest.program_bytes:,} bytes once, then {manifest.input_bytes:,} in and "
+            f"{manifest.clock_mhz} MHz{_segments(manifest)}",
+            f"DDR: {manifest.program_bytes:,} bytes once, then {manifest.input_bytes:,} in{streamed} and "
             f"{manifest.output_bytes:,} out per inference",
+            f"on chip: {chip.weights:,} bytes of weights and {chip.read:,} of activations read, {chip.written:,} "
+            "written per inference",
             "memories: " + ", ".join(f"{m.name} {m.used:,} of {m.limit:,}" for m in manifest.memories),
             _resources(manifest),
             _bitstream(manifest),
         ]
     )
+
+
+def _segments(manifest: OverlayManifest) -> str:
+    """What the figure leaves out."""
+    runs = f" in {manifest.segments} runs" if manifest.segments > 1 else ""
+    hosted = any(layer.kernel == "processor" for layer in manifest.layers)
+    return runs + (", the processor's layers not counted" if hosted else "")
+
+
+def _hosted(manifest: OverlayManifest) -> list[str]:
+    """Layers of the processor by the reason."""
+    layers = [layer for layer in manifest.layers if layer.kernel == "processor"]
+    return [f"on the processor: {layer.name}, {layer.reason}" for layer in layers]
 
 
 def _resources(manifest: OverlayManifest) -> str:
@@ -95,8 +113,26 @@ def _firmware_text(manifest: Manifest) -> str:
             memory_bar("Flash", manifest.flash_bytes, manifest.flash_limit),
             memory_bar("RAM", manifest.ram_bytes, manifest.ram_limit),
             arena,
+            *_alternatives(manifest),
         ]
     )
+
+
+def _alternatives(manifest: Manifest) -> list[str]:
+    """Other choices of kernels beside the build's own."""
+    found = manifest.alternatives
+    others = "other choices of kernels:" if len(found) > 1 else "no kernels take less flash"
+    head = f"{manifest.cycles_estimated:,} cycles estimated for the layers with weights, on {manifest.core}; {others}"
+    if len(found) < 2:
+        return [head]
+    ram = len({other.ram_bytes for other in found}) > 1
+    rows = [("build with", "flash bytes (est.)", *(["RAM bytes"] if ram else []), "cycles (est.)")]
+    for other in found:
+        name = "a larger board" if other.options is None else other.options or "no such options"
+        used = [f"{other.ram_bytes:,}"] if ram else []
+        cells = (f"{other.flash_bytes:,}", *used, f"{other.cycles_estimated:,}")
+        rows.append(("this build" if other.chosen else name, *cells))
+    return [head, table(rows, left=(0,))]
 
 
 def _removed(manifest: BuildRecord) -> list[str]:

@@ -63,14 +63,15 @@ def emulate(board: Board, state_dir: Path, *, loader_elf: Path | None = None) ->
 
 
 @contextlib.contextmanager
-def serving(command: Callable[[int], list[str]]) -> Iterator[RunningBoard]:
-    """Run `command`, made for the number of an inherited listening socket, while the context lasts."""
+def serving(command: Callable[[int], list[str]], seconds: float = START_SECONDS) -> Iterator[RunningBoard]:
+    """Run `command`, made for the number of an inherited listening socket, while the context lasts; it must listen
+    within `seconds`."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"socket://127.0.0.1:{listener.getsockname()[1]}"
         process = _start(command(listener.fileno()), listener.fileno())
     watcher = _Watcher(process)
     try:
-        watcher.wait_until_listening()
+        watcher.wait_until_listening(seconds)
         yield RunningBoard(url, process, watcher.tail)
     finally:
         process.kill()
@@ -153,10 +154,10 @@ class _Watcher:
                 self._lines.append(line.strip())
         self._known.set()
 
-    def wait_until_listening(self) -> None:
+    def wait_until_listening(self, seconds: float) -> None:
         """Until it takes a client; DeviceError if it ends or stays silent."""
-        if not self._known.wait(START_SECONDS) or not self._listens:
-            reason = self.tail() or f"no answer within {START_SECONDS:.0f} s"
+        if not self._known.wait(seconds) or not self._listens:
+            reason = self.tail() or f"no answer within {seconds:.0f} s"
             raise DeviceError(f"the emulator did not start: {reason}")
 
     def tail(self) -> str:

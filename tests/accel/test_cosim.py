@@ -46,11 +46,19 @@ def infer(core: Core, program: AccelProgram, x: np.ndarray, stop: int = f.NO_STO
     core.write(R.STOP, stop)
     core.drop()
     control(core, C.START)
-    sent = np.append(x.ravel(), 0)[program.input_index].astype(np.int8).view("<u8")
-    core.send(np.concatenate([sent, program.stream]))
+    (segment,) = program.segments
+    sent = np.append(x.ravel(), 0)[segment.sends[0].index].astype(np.int8).view("<u8")
+    core.send(np.concatenate([sent, segment.stream]))
     core.run(LIMIT)
     assert core.read(R.ERROR) == f.ERROR.NONE
     return core.read(R.CYCLES)
+
+
+def output(core: Core, program: AccelProgram) -> np.ndarray:
+    """What came out, int8 [elements]."""
+    beats, last = core.receive(8 * program.layers[-1].words)
+    assert last
+    return beats.view(np.int8)[program.layers[-1].index]
 
 
 def dump(core: Core, layer: AccelLayer) -> np.ndarray:
@@ -85,9 +93,7 @@ def test_every_layer_equals_golden(library: Path, shared: Path, name: str, budge
         load(core, program)
         assert core.read(R.PROGRAM) == program.program_crc
         infer(core, program, x)
-        beats, last = core.receive(8 * program.output_words)
-        output = beats.view(np.int8)[program.output_index]
-        assert last and np.array_equal(output, expected[program.layers[-1].tensor].ravel())
+        assert np.array_equal(output(core, program), expected[program.layers[-1].tensor].ravel())
         for layer in program.layers:
             infer(core, program, x, layer.stop)
             assert np.array_equal(dump(core, layer), expected[layer.tensor].ravel()), layer.name
@@ -132,8 +138,7 @@ def test_streams_that_pause_change_nothing(library: Path, shared: Path, share_in
         core.pause(share_in, share_out, 7)
         load(core, program)
         infer(core, program, x)
-        beats, _ = core.receive(8 * program.output_words)
-    assert np.array_equal(beats.view(np.int8)[program.output_index], golden.ravel())
+        assert np.array_equal(output(core, program), golden.ravel())
 
 
 def test_errors_end_in_a_code_and_the_next_inference_works(library: Path, shared: Path) -> None:
@@ -144,8 +149,7 @@ def test_errors_end_in_a_code_and_the_next_inference_works(library: Path, shared
 
     def works(core: Core) -> None:
         infer(core, program, x)
-        beats, _ = core.receive(8 * program.output_words)
-        assert np.array_equal(beats.view(np.int8)[program.output_index], golden.ravel())
+        assert np.array_equal(output(core, program), golden.ravel())
 
     with Core(library) as core:
         damaged = program.load.copy()

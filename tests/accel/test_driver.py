@@ -280,7 +280,7 @@ def test_a_reset_in_mid_inference(load: Callable, samples: SimpleNamespace) -> N
     steps = accelerator.run_layers(samples.x[0], 3)
     next(steps)
     accelerator.dma.sendchannel.transfer(accelerator._slots[0].sent)
-    accelerator._segment(accelerator.program.entry, f.NO_STOP.value)
+    accelerator._segment(accelerator.program.segments[0].entry, f.NO_STOP.value)
     accelerator.reset()
     assert accelerator.ip.read(f.REGISTER.ERROR) == f.ERROR.RESET
     assert np.array_equal(accelerator.predict(samples.x), samples.golden)
@@ -300,7 +300,7 @@ def test_a_damaged_or_missing_program_is_refused(package: SimpleNamespace, tmp_p
     (tmp_path / "program.npz").write_bytes((source / "program.npz").read_bytes()[:500])
     with pytest.raises(package.errors.EdgeTrError, match="damaged"):
         package.program.read_program(tmp_path)
-    (tmp_path / "program.json").write_text(text.replace('"format": 1', '"format": 9'))
+    (tmp_path / "program.json").write_text(text.replace('"format": 2', '"format": 9'))
     with pytest.raises(package.errors.UsageError, match="another edge-tr"):
         package.program.read_program(tmp_path)
 

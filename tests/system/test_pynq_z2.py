@@ -40,7 +40,8 @@ def test_build_says_what_a_user_plans_with(digits: Path) -> None:
     ran = succeed("build", DIGITS, "--target", BOARD.name, "-o", digits)
     manifest = json.loads((digits / "build.json").read_text())
     assert ran.out.count(" accelerator ") == 5 and f"{manifest['cycles_predicted']:,} cycles predicted" in ran.out
-    assert "DDR: " in ran.out and "bitstream: none yet" in ran.out and "weight words" in ran.out
+    assert "DDR: " in ran.out and "on chip: " in ran.out and "on the processor: softmax_6, " in ran.out
+    assert "bitstream: none yet" in ran.out and "weight words" in ran.out
     assert {layer["kernel"] for layer in manifest["layers"]} == {"accelerator", "processor"}
     assert all(m["used"] <= m["limit"] for m in manifest["memories"])
     assert sum(layer["cycles_estimated"] or 0 for layer in manifest["layers"]) <= manifest["cycles_predicted"]
@@ -85,8 +86,8 @@ def damaged_tensor(folder: Path) -> str:
     path = folder / "edge_tr_pynq" / "program.npz"
     with np.load(path) as arrays:
         kept = {name: arrays[name] for name in arrays.files}
-    kept["output_index"] = kept["output_index"][::-1]
-    kept["layer2"] = kept["layer2"][::-1]
+    for name in ("layer0.2", "layer0.4"):  # the last one is the output too
+        kept[name] = kept[name][::-1]
     np.savez(path, **kept)
     return json.loads((folder / "build.json").read_text())["layers"][2]["name"]
 
@@ -115,12 +116,24 @@ def test_what_an_accelerator_has_not_is_refused(digits: Path, tmp_path: Path) ->
     refused(run("check", digits, "--port", f"socket://127.0.0.1:{port}"), 6, "nothing listens")
 
 
-def test_a_model_that_does_not_fit_is_refused_with_the_memory_that_lacks(
+def test_what_does_not_fit_is_the_processors_and_build_says_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(image._BEATS, f.MEMORY.GATHER, (f.GATHER.bits, 10, "gather operations"))
+    ran = succeed("build", DIGITS, "--target", BOARD.name, "-o", tmp_path / "x")
+    assert ran.out.count("on the processor: ") > 1 and "of 10 gather operations the whole model needs" in ran.out
+    assert "the processor's layers not counted" in ran.out
+    report = succeed("check", tmp_path / "x", "--layers", "--limit", "2", "--json").json
+    assert report["bit_exact"] and report["layers_compared"] == 6
+
+
+def test_a_model_of_which_nothing_fits_is_refused_with_every_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for memory, (bits, _, name) in list(image._BEATS.items()):
+        monkeypatch.setitem(image._BEATS, memory, (bits, 2, name))
     ran = run("build", DIGITS, "--target", BOARD.name, "-o", tmp_path / "x")
-    refused(ran, 4, "gather operations of 10")
+    assert ran.code == 4 and "of 2 commands the whole model needs" in ran.err and "no engine for SOFTMAX" in ran.err
 
 
 def test_weights_that_do_not_fit_are_streamed(shared: Path, tmp_path: Path) -> None:

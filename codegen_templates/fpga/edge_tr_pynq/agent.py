@@ -54,8 +54,9 @@ class Agent:
     def __init__(self, accelerator: Accelerator, log: Callable[[str], None] = print) -> None:
         self._accelerator, self._log = accelerator, log
         self._program = accelerator.program
-        self._layers = len(self._program.layers) + len(self._program.host)
+        self._layers = self._program.layer_count
         self._sample = _Sample()
+        self._calibrated = (0, 0, 0)  # sequence, rounds and ticks of the last one
         self._commands = {
             COMMAND.HELLO: self._hello,
             COMMAND.LOAD_INPUT: self._load_input,
@@ -137,21 +138,14 @@ class Agent:
         if whole:
             sample.output = self._accelerator.predict(x.reshape(1, *self._program.input.shape)).tobytes()
             sample.layer, sample.ticks = sample.output, self._accelerator.cycles
-            sample.layer_ticks = [*self._accelerator.layer_cycles(), *[0] * len(self._program.host)]
+            sample.layer_ticks = self._accelerator.layer_cycles()
         if digests or not whole:
-            tensors, cycles = self._stepwise(x, last)
+            steps = list(self._accelerator.run_layers(x, last))
+            tensors, cycles = [tensor.tobytes() for tensor, _ in steps], [ticks for _, ticks in steps]
             sample.digests = [zlib.crc32(tensor) for tensor in tensors] if digests else None
             if not whole:
                 sample.layer, sample.layer_ticks, sample.ticks = tensors[-1], cycles, sum(cycles)
         sample.last = last
-
-    def _stepwise(self, x: np.ndarray, last: int) -> tuple[list[bytes], list[int]]:
-        """Tensors and cycles of layers 0 to `last`."""
-        steps = list(self._accelerator.run_layers(x, last))
-        tensors, cycles = [tensor for tensor, _ in steps], [ticks for _, ticks in steps]
-        if last >= len(tensors):
-            tensors += self._accelerator.host_tensors(tensors[-1])[: last + 1 - len(tensors)]
-        return [tensor.tobytes() for tensor in tensors], cycles + [0] * (len(tensors) - len(cycles))
 
     def _read_output(self, frame: Frame) -> bytes:
         offset, count = self._transfer(frame)
@@ -189,7 +183,10 @@ class Agent:
 
     def _calibrate(self, frame: Frame) -> bytes:
         _require(not frame.payload)
-        return frames.INFER_REPLY.pack(ticks=self._accelerator.idle_cycles(frame.sample))
+        asked = (frame.sequence, frame.sample)
+        if self._calibrated[:2] != asked:
+            self._calibrated = (*asked, self._accelerator.idle_cycles(frame.sample))
+        return frames.INFER_REPLY.pack(ticks=self._calibrated[2])
 
     @staticmethod
     def _transfer(frame: Frame, exact: bool = True) -> tuple[int, int]:

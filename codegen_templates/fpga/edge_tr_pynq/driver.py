@@ -6,8 +6,9 @@ that is used of it. `AxiDMA.wait` is not: it waits for ever. Registers of the DM
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import ClassVar
 
 import numpy as np
@@ -16,8 +17,9 @@ from pynq import DefaultIP, allocate
 from edge_tr_pynq.accelerator import ACCEL_ID, ACCEL_VERSION, CONTROL, ERROR, NO_STOP, REGISTER, STATUS
 from edge_tr_pynq.errors import DeviceError
 from edge_tr_pynq.hardware import VLNV
-from edge_tr_pynq.program import Layer, Program
-from edge_tr_pynq.softmax import exponentials, softmax
+from edge_tr_pynq.kernels import apply
+from edge_tr_pynq.program import HostLayer, Layer, Program, Segment
+from edge_tr_pynq.requant import Rounding
 
 SECONDS = 10.0  # until a wait gives up; an inference takes well under a millisecond
 STREAM_CYCLES = 50_000_000  # without progress of a stream, until the accelerator itself gives up; half a second
@@ -44,13 +46,23 @@ class TermAccelerator(DefaultIP):
 
 
 class _Slot:
-    """Buffers of one inference on its way."""
+    """Buffers of one run of the accelerator on its way, and by number the tensors that the processor has."""
 
-    def __init__(self, program: Program, device: object) -> None:
-        sent = len(program.input_index) + BEAT * len(program.stream)
-        self.sent = allocate((sent,), np.uint8, target=device)
-        self.received = allocate((64 * program.output_words,), np.uint8, target=device)
-        self.sent[len(program.input_index) :] = program.stream.view(np.uint8)
+    def __init__(self, segment: Segment, device: object) -> None:
+        self.segment = segment
+        self.values: dict[int, np.ndarray] = {}
+        inputs = sum(len(send.index) for send in segment.sends)
+        self.sent = allocate((inputs + BEAT * len(segment.stream),), np.uint8, target=device)
+        self.received = allocate((64 * segment.result.words,), np.uint8, target=device)
+        self.sent[inputs:] = segment.stream.view(np.uint8)
+
+    def fill(self, values: dict[int, np.ndarray]) -> None:
+        """What is sent, from flat int8 tensors."""
+        self.values, at = values, 0
+        for send in self.segment.sends:
+            data = np.append(values[send.tensor], np.int8(0))[send.index].view(np.uint8)
+            self.sent[at : at + len(data)] = data
+            at += len(data)
 
     def free(self) -> None:
         self.sent.freebuffer()
@@ -71,6 +83,7 @@ class Accelerator:
         self.program: Program | None = None
         self._slots: list[_Slot] = []
         self._scratch: object | None = None
+        self._counted: int | None = None  # cycles of the last inference, if it took several runs
         ip.identify()
         ip.write(REGISTER.TIMEOUT, stream_cycles)
 
@@ -87,7 +100,9 @@ class Accelerator:
             self._finish("loading the program")
         if self.ip.read(REGISTER.PROGRAM) != program.crc:
             raise DeviceError("the accelerator holds another program than was sent: load it again")
-        self._slots = [_Slot(program, device) for _ in range(2)]
+        self._slots = [_Slot(segment, device) for segment in program.segments]
+        if self._pipelined(program):
+            self._slots.append(_Slot(program.segments[0], device))
         most = max(layer.words for layer in program.layers)
         self._scratch = allocate((64 * most,), np.uint8, target=device)
         self.program = program
@@ -123,12 +138,19 @@ class Accelerator:
 
     def stream(self, samples: np.ndarray) -> Iterator[np.ndarray]:
         """Outputs one by one, int8, of int8 samples [n, ...]."""
-        self._loaded()
+        yield from self._overlapped(samples) if self._pipelined(self._loaded()) else map(self._one, samples)
+
+    @staticmethod
+    def _pipelined(program: Program) -> bool:
+        """Whether the accelerator can begin the next sample as soon as it has sent this one's result."""
+        return len(program.segments) == 1 and len(program.segments[0].reads) == 1
+
+    def _overlapped(self, samples: np.ndarray) -> Iterator[np.ndarray]:
         running = None
         try:
             for n, sample in enumerate(samples):
                 slot = self._slots[n % 2]
-                self._fill(slot, sample)
+                slot.fill(self._before(sample))
                 if running is None:
                     self.dma.sendchannel.transfer(slot.sent)
                 else:
@@ -144,61 +166,101 @@ class Accelerator:
         except GeneratorExit:
             self.reset()  # nobody wants what is still on its way
             raise
+        finally:
+            self._counted = None
+
+    def _one(self, sample: np.ndarray) -> np.ndarray:
+        """A sample through all turns."""
+        values, program, slots = {self._loaded().source: sample.ravel()}, self._loaded(), iter(self._slots)
+        counted = 0
+        for turn in program.turns:
+            self._compute(turn.host, values)
+            if turn.segment is None:
+                continue
+            slot = next(slots)
+            slot.fill(values)
+            self.dma.sendchannel.transfer(slot.sent)
+            self._start(slot)
+            self._finish(_INFERENCE)
+            self._received(slot.received, slot.received.nbytes)
+            counted += self.ip.read(REGISTER.CYCLES)
+            self._take(slot)
+            for read in turn.segment.reads[1:]:
+                layer = turn.segment.layers[read]
+                values[layer.tensor] = self._tensor(layer)
+        self._counted = counted
+        return self._output(values)
 
     @property
     def cycles(self) -> int:
-        """Clock cycles of the last run, from start to done, transfers included."""
-        return self.ip.read(REGISTER.CYCLES)
+        """Clock cycles of the last inference, from start to done, transfers included; the processor's not."""
+        return self.ip.read(REGISTER.CYCLES) if self._counted is None else self._counted
 
     def layer_cycles(self) -> list[int]:
-        """Clock cycles of each layer in the last whole run; the first one's include the input transfer."""
-        ends = []
-        for layer in self._loaded().layers:
-            self.ip.write(REGISTER.SELECT, layer.stop - 1)
-            ends.append(self.ip.read(REGISTER.STAMP))
-        return [end - start for start, end in zip([0, *ends[:-1]], ends)]
+        """Clock cycles of each layer in the last whole inference, 0 of the processor's; a segment's first one's include
+        the transfer to it."""
+        cycles = []
+        for turn in self._loaded().turns:
+            cycles += [0] * len(turn.host)
+            ends = [self._stamp(layer) for layer in turn.segment.layers] if turn.segment else []
+            cycles += [end - start for start, end in zip([0, *ends[:-1]], ends)]
+        return cycles
+
+    def _stamp(self, layer: Layer) -> int:
+        self.ip.write(REGISTER.SELECT, layer.stop - 1)
+        return self.ip.read(REGISTER.STAMP)
 
     def run_layers(self, sample: np.ndarray, last: int) -> Iterator[tuple[np.ndarray, int]]:
-        """(int8 tensor [elements], cycles) of the accelerator's layers 0 to `last`, one after the other, of a sample.
+        """(int8 tensor [elements], cycles) of layers 0 to `last`, one after the other, of a sample.
 
         The accelerator stops after every layer, its tensor is read, and it goes on from there.
         """
-        program, entry = self._loaded(), self._loaded().entry
-        for position, layer in enumerate(program.layers[: last + 1]):
-            if position == 0:
-                self._fill(self._slots[0], sample)
-                self.dma.sendchannel.transfer(self._slots[0].sent)
-            self._segment(entry, layer.stop)
-            self._done(layer.name)  # the rest of what is sent is for the layers after it
-            entry = layer.stop
-            cycles = self.cycles
-            yield self._tensor(layer), cycles
-        if not self.dma.sendchannel.idle:
+        yield from itertools.islice(self._steps(sample), last + 1)
+        if not self.dma.sendchannel.idle:  # the rest of what is sent is for the layers after it
             self.reset()
+
+    def _steps(self, sample: np.ndarray) -> Iterator[tuple[np.ndarray, int]]:
+        values, slots = {self._loaded().source: sample.ravel()}, iter(self._slots)
+        for turn in self._loaded().turns:
+            for op in turn.host:
+                self._compute([op], values)
+                yield values[op.tensor], 0
+            if turn.segment is None:
+                continue
+            slot, entry = next(slots), turn.segment.entry
+            slot.fill(values)
+            self.dma.sendchannel.transfer(slot.sent)
+            for layer in turn.segment.layers:
+                self._segment(entry, layer.stop)
+                self._done(layer.name)
+                entry, cycles = layer.stop, self.ip.read(REGISTER.CYCLES)
+                values[layer.tensor] = self._tensor(layer)
+                yield values[layer.tensor], cycles
+            self._finish(turn.segment.layers[-1].name)
 
     def idle_cycles(self, count: int) -> int:
         """What the cycle counter says of a run that waits `count` cycles for an input that does not come."""
         self._loaded()
         self.ip.write(REGISTER.TIMEOUT, count)
         try:
-            self._segment(self.program.entry, NO_STOP.value)
+            self._segment(self.program.segments[0].entry, NO_STOP.value)
             self._wait(lambda: self.ip.read(REGISTER.STATUS) & STATUS.DONE, "the cycle counter")
-            return self.cycles
+            return self.ip.read(REGISTER.CYCLES)
         finally:
             self.ip.write(REGISTER.TIMEOUT, self.stream_cycles)
 
-    def host_tensors(self, tensor: np.ndarray) -> list[np.ndarray]:
-        """int8 tensors, flat, of the operators that the processor computes from the accelerator's last one."""
-        tensors = []
-        for op in self._loaded().host:
-            table = exponentials(op.multiplier, op.left_shift, op.diff_min)
-            tensor = softmax(tensor.reshape(-1, op.depth), table).ravel()
-            tensors.append(tensor)
-        return tensors
+    def _before(self, sample: np.ndarray) -> dict[int, np.ndarray]:
+        """What the processor has before the accelerator's first run."""
+        values = {self._loaded().source: sample.ravel()}
+        self._compute(self._loaded().turns[0].host, values)
+        return values
 
-    def _fill(self, slot: _Slot, sample: np.ndarray) -> None:
-        index = self.program.input_index
-        slot.sent[: len(index)] = np.append(sample.ravel(), np.int8(0))[index].view(np.uint8)
+    @staticmethod
+    def _compute(layers: Iterable[HostLayer], values: dict[int, np.ndarray]) -> None:
+        """Layers of the processor, from tensors and to tensors in `values`, int8 [elements]."""
+        for layer in layers:
+            inputs = [values[tensor][np.newaxis] for tensor in layer.inputs]
+            values[layer.tensor] = apply(layer.record, inputs, Rounding.DOUBLE, layer.data_terms).reshape(-1)
 
     def _segment(self, entry: int, stop: int) -> None:
         self.ip.write(REGISTER.ENTRY, entry)
@@ -208,7 +270,7 @@ class Accelerator:
     def _start(self, slot: _Slot) -> None:
         """The input is on its way already and waits for the start, so that the start does not wait for it."""
         self.dma.recvchannel.transfer(slot.received)
-        self._segment(self.program.entry, NO_STOP.value)
+        self._segment(slot.segment.entry, NO_STOP.value)
 
     def _follow(self, running: _Slot, following: _Slot) -> None:
         """Wait for an inference, and let the DMA fetch the next one's input as soon as it has sent this one's."""
@@ -224,9 +286,20 @@ class Accelerator:
         if not early:
             send.transfer(following.sent)
 
+    def _take(self, slot: _Slot) -> None:
+        """What a run sent becomes one of the slot's tensors."""
+        layer = slot.segment.result
+        slot.values[layer.tensor] = np.array(slot.received).view(np.int8)[layer.index]
+
     def _finished(self, slot: _Slot) -> np.ndarray:
-        tensor = np.array(slot.received).view(np.int8)[self.program.output_index]
-        return [tensor, *self.host_tensors(tensor)][-1].reshape(self.program.output.shape)
+        """The output of a pipelined inference."""
+        self._take(slot)
+        for turn in self._loaded().turns[1:]:
+            self._compute(turn.host, slot.values)
+        return self._output(slot.values)
+
+    def _output(self, values: dict[int, np.ndarray]) -> np.ndarray:
+        return values[self._loaded().result].reshape(self.program.output.shape)
 
     def _tensor(self, layer: Layer) -> np.ndarray:
         nbytes = 64 * layer.words

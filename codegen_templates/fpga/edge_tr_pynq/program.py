@@ -10,9 +10,10 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from edge_tr_pynq import records
 from edge_tr_pynq.errors import UsageError
 
-FORMAT = 1
+FORMAT = 2
 FOLDER = Path(__file__).resolve().parent
 
 
@@ -22,6 +23,7 @@ class Layer:
     element i (NHWC) in byte `index[i]`, less the zero point."""
 
     name: str
+    tensor: int
     stop: int
     address: int
     words: int
@@ -31,14 +33,46 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class Softmax:
-    """A softmax over rows of `depth` values that the processor computes, see `softmax.exponentials`."""
+class HostLayer:
+    """A layer that the processor computes, see `kernels.apply`; `data_terms`: int16 [511] or None."""
 
     name: str
-    depth: int
-    multiplier: int
-    left_shift: int
-    diff_min: int
+    tensor: int
+    inputs: tuple[int, ...]
+    record: object
+    data_terms: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class Send:
+    """An INPUT: which element of a tensor each byte is, -1 for zero."""
+
+    tensor: int
+    index: np.ndarray
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One run of the accelerator from command `entry` on: `sends`, then `stream`; of its layers the processor needs
+    those at `reads`, the first of which comes by itself."""
+
+    entry: int
+    sends: tuple[Send, ...]
+    stream: np.ndarray
+    layers: tuple[Layer, ...]
+    reads: tuple[int, ...]
+
+    @property
+    def result(self) -> Layer:
+        return self.layers[self.reads[0]]
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What the processor computes, then what the accelerator does; the last turn may have no segment."""
+
+    host: tuple[HostLayer, ...]
+    segment: Segment | None
 
 
 @dataclass(frozen=True)
@@ -65,17 +99,27 @@ class Program:
     clock_hz: int
     version: int
     crc: int
-    entry: int
     cycles: int
-    output_words: int
+    source: int
+    result: int
     input: Tensor
     output: Tensor
-    layers: tuple[Layer, ...]
-    host: tuple[Softmax, ...]
+    turns: tuple[Turn, ...]
     load: np.ndarray
-    stream: np.ndarray
-    input_index: np.ndarray
-    output_index: np.ndarray
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        return tuple(turn.segment for turn in self.turns if turn.segment)
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """Of the accelerator."""
+        return tuple(layer for segment in self.segments for layer in segment.layers)
+
+    @property
+    def layer_count(self) -> int:
+        """Of all layers, the processor's too."""
+        return sum(len(turn.host) for turn in self.turns) + len(self.layers)
 
     def name_at(self, command: int) -> str:
         """The layer that a command belongs to, for messages."""
@@ -92,17 +136,44 @@ def read_program(folder: Path = FOLDER) -> Program:
             return _program(facts, {name: arrays[name] for name in arrays.files})
     except FileNotFoundError as error:
         raise UsageError(f"no program: {error.filename} is missing; copy the whole build folder") from error
-    except (KeyError, TypeError, ValueError, OSError, BadZipFile, zlib.error) as error:
+    except (KeyError, AttributeError, TypeError, ValueError, OSError, BadZipFile, zlib.error) as error:
         raise UsageError(f"the program in {folder} is damaged ({error}): build again") from error
 
 
 def _program(facts: dict, arrays: dict[str, np.ndarray]) -> Program:
-    facts = dict(facts)
-    del facts["format"]
+    facts = {name: value for name, value in facts.items() if name != "format"}
     ends = {end: Tensor(**{**facts.pop(end), "shape": tuple(facts_shape)}) for end, facts_shape in _shapes(facts)}
-    layers = tuple(Layer(**layer, index=arrays.pop(f"layer{i}")) for i, layer in enumerate(facts.pop("layers")))
-    host = tuple(Softmax(**op) for op in facts.pop("host"))
-    return Program(**facts, **ends, layers=layers, host=host, **arrays)
+    turns, segments, hosts = [], 0, 0
+    for turn in facts.pop("turns"):
+        host = tuple(_host(layer, arrays, hosts + i) for i, layer in enumerate(turn["host"]))
+        segment = None if turn["segment"] is None else _segment(turn["segment"], arrays, segments)
+        turns.append(Turn(host, segment))
+        hosts, segments = hosts + len(host), segments + (segment is not None)
+    return Program(**facts, **ends, turns=tuple(turns), load=arrays["load"])
+
+
+def _segment(facts: dict, arrays: dict[str, np.ndarray], number: int) -> Segment:
+    sends = tuple(Send(tensor, arrays[f"send{number}.{i}"]) for i, tensor in enumerate(facts["sends"]))
+    layers = tuple(Layer(**layer, index=arrays[f"layer{number}.{i}"]) for i, layer in enumerate(facts["layers"]))
+    return Segment(facts["entry"], sends, arrays[f"stream{number}"], layers, tuple(facts["reads"]))
+
+
+def _host(facts: dict, arrays: dict[str, np.ndarray], number: int) -> HostLayer:
+    prefix = f"host{number}."
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in facts["record"].items()}
+    values |= {name[len(prefix) :]: array for name, array in arrays.items() if name.startswith(prefix)}
+    data_terms = values.pop("data_terms", None)
+    record = _record(getattr(records, facts["kind"]), values)
+    return HostLayer(facts["name"], facts["tensor"], tuple(facts["inputs"]), record, data_terms)
+
+
+def _record(kind: type, values: dict[str, object]) -> object:
+    """`values` by field, those of a Requant by `field.name`."""
+    found = {name: value for name, value in values.items() if "." not in name}
+    for field in {name.partition(".")[0] for name in values if "." in name}:
+        nested = {n.partition(".")[2]: v for n, v in values.items() if n.startswith(f"{field}.")}
+        found[field] = records.Requant(**nested)
+    return kind(**found)
 
 
 def _shapes(facts: dict) -> list[tuple[str, list[int]]]:

@@ -33,6 +33,7 @@ class Image:
 
     words: dict[int, list[int]] = field(default_factory=lambda: {memory: [] for memory in _BEATS})
     shared: dict[tuple[int, int], int] = field(default_factory=dict)
+    lists: dict[tuple[int, ...], int] = field(default_factory=dict)
     extents: list[tuple[int, int] | None] = field(default_factory=list)
     streamed_words: int = 0
 
@@ -66,12 +67,13 @@ class Image:
         return self._share(f.MEMORY.MASKS, int.from_bytes(f.MASK.pack(**fields), "little"))
 
     def gather(self, ops: list[dict[str, int]]) -> int:
-        """A list of GatherOps given by their fields; its address."""
+        """A list of GatherOps given by their fields; its address. Equal lists are one."""
         memory = self.words[f.MEMORY.GATHER]
-        words = [int.from_bytes(f.GATHER.pack(**op), "little") for op in ops]
-        start = len(memory)
-        memory += words
-        return start
+        words = tuple(int.from_bytes(f.GATHER.pack(**op), "little") for op in ops)
+        if words not in self.lists:
+            self.lists[words] = len(memory)
+            memory += words
+        return self.lists[words]
 
     def parameter(self, scale: Scale, bias: int) -> int:
         """One channel's; its address."""
@@ -100,9 +102,9 @@ class Image:
 
     def used(self) -> dict[str, tuple[int, int]]:
         """Words used and there, by name."""
-        used = {name: (len(self._whole(memory)), depth) for memory, (_, depth, name) in _BEATS.items()}
-        name = _BEATS[f.MEMORY.WEIGHTS][2]
-        return used | {name: (used[name][0] + self.streamed_words, used[name][1])}
+        used = {name: (len(self.words[memory]), depth) for memory, (_, depth, name) in _BEATS.items()}
+        halves, depth = used[_BEATS[f.MEMORY.WEIGHTS][2]]
+        return used | {_BEATS[f.MEMORY.WEIGHTS][2]: ((halves + 1) // 2 + self.streamed_words, depth)}
 
     def _whole(self, memory: int) -> list[int]:
         words = self.words[memory]

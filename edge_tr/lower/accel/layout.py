@@ -36,6 +36,16 @@ class Placed:
         """The same tensor elsewhere."""
         return replace(self, base=base)
 
+    def viewed(self, shape: tuple[int, int, int]) -> Placed:
+        """The same values as an image of another height and width."""
+        if self.vector or shape == self.shape:
+            return self
+        return replace(self, shape=shape, position=self.position.reshape(shape[:2]))
+
+    def channels(self, first: int, last: int) -> Placed:
+        """Channels `first` to `last` of a planar tensor."""
+        return replace(self, shape=(*self.shape[:2], last - first), base=self.base + first * self.blocks)
+
     def addresses(self) -> np.ndarray:
         """int64 [h, w, c], 64 * word + value."""
         h, w, c = self.shape
@@ -60,3 +70,10 @@ def planar(shape: tuple[int, int, int], zero_point: int, phases: tuple[int, int]
 def vector(size: int, zero_point: int) -> Placed:
     """Elements one after the other."""
     return Placed((1, 1, size), np.zeros((1, 1), np.int64), -(-size // COLUMNS), True, 0, zero_point)
+
+
+def alike(a: Placed, b: Placed) -> bool:
+    """Whether equal elements lie at equal places."""
+    return (a.vector, a.blocks, a.shape[2]) == (b.vector, b.blocks, b.shape[2]) and np.array_equal(
+        a.position.ravel(), b.position.ravel()
+    )

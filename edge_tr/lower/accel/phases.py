@@ -19,11 +19,13 @@ Cycles = Callable[[Stage, Placed, Placed], int]
 def with_phases(
     stages: Sequence[Stage], layouts: Mapping[int, Placed], fixed: set[int], cycles: Cycles
 ) -> dict[int, Placed]:
-    """The layouts, by tensor, sorted by phase where fewer cycles are predicted; those of `fixed` stay."""
+    """The layouts, by tensor, sorted by phase where fewer cycles are predicted; those of `fixed` stay,
+    and those that are tied to another shape."""
     chosen = dict(layouts)
     for tied in _tied(stages, layouts):
         strides = {stride for stage in stages if stage.inputs[0] in tied and (stride := _stride(stage)) > 1}
-        if len(strides) != 1 or tied & fixed or any(layouts[tensor].vector for tensor in tied):
+        shapes = {layouts[tensor].shape for tensor in tied}
+        if len(strides) != 1 or len(shapes) != 1 or tied & fixed or any(layouts[tensor].vector for tensor in tied):
             continue
         stride = min(strides)
         options = [

@@ -3,53 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import Enum
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from edge_tr.errors import DoesNotFitError, ModelError
+from edge_tr.errors import DoesNotFitError
 from edge_tr.formats import accelerator as f
 from edge_tr.ir.dead import Alive, remove_dead_channels, reordered
-from edge_tr.ir.graph import Graph, Op, Tensor
-from edge_tr.ir.params import (
-    AddParams,
-    ConvParams,
-    DepthwiseParams,
-    DotParams,
-    FullyConnectedParams,
-    MeanParams,
-    Params,
-    PoolParams,
-    ReshapeParams,
-    SoftmaxParams,
-    params,
-)
+from edge_tr.ir.graph import Graph
+from edge_tr.ir.params import AddParams, ConvParams, DepthwiseParams, DotParams, FullyConnectedParams, Params, params
+from edge_tr.ir.ranges import activations
 from edge_tr.lower.accel.arrival import BEATS, Arrival, arrival_of
+from edge_tr.lower.accel.assign import Assignment, Refusals, assign
+from edge_tr.lower.accel.engines import Effort, Tables, cut_offset, cut_tables, emit, tables_of
 from edge_tr.lower.accel.image import Image
-from edge_tr.lower.accel.layout import COLUMNS, Placed, planar, vector
+from edge_tr.lower.accel.layout import COLUMNS, Placed
 from edge_tr.lower.accel.order import by_length
 from edge_tr.lower.accel.phases import with_phases
-from edge_tr.lower.accel.schedule import (
-    TABLE_LOAD,
-    TABLE_READS,
-    Planned,
-    add_layer,
-    add_tables,
-    dense_layer,
-    load_tables,
-    maximum_layer,
-    sum_layer,
-    window_layer,
-)
-from edge_tr.lower.accel.stage import Stage
+from edge_tr.lower.accel.room import Room, TooLarge, room_for
+from edge_tr.lower.accel.schedule import TABLE_LOAD, TABLE_READS, Planned, add_layer, load_tables
+from edge_tr.lower.accel.stage import Stage, Turn
 from edge_tr.lower.accel.stream import Streamed, resident, streamed
+from edge_tr.lower.accel.traffic import Traffic, traffic_of
 from edge_tr.lower.budget import Budget, check_names
-from edge_tr.lower.memory import Buffer, plan
 from edge_tr.lower.program import layer_name
 from edge_tr.tr.reveal import reveal, truncate_data
 
 INPUT_COMMAND = 7  # cycles besides its beats
+SEGMENT_END = 14 + 4  # of OUTPUT and END besides the former's beats
 
 
 @dataclass(frozen=True)
@@ -69,6 +50,67 @@ class AccelLayer:
 
 
 @dataclass(frozen=True)
+class HostLayer:
+    """A layer that the processor computes of the tensors `inputs`; `data_terms` as golden takes them."""
+
+    name: str
+    op: int
+    tensor: int
+    inputs: tuple[int, ...]
+    record: Params
+    data_terms: np.ndarray | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class Send:
+    """int32 [64 * words], which element of the tensor each byte of an INPUT is; -1: zero."""
+
+    tensor: int
+    index: np.ndarray
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One run of the accelerator, from command `entry` to an END.
+
+    sends   come first, one INPUT each
+    stream  uint64 [n], load packets that follow them
+    layers  in the order in which they run
+    reads   positions in `layers` of what the processor needs; the first one comes by OUTPUT, others are dumped
+    """
+
+    entry: int
+    sends: tuple[Send, ...]
+    stream: np.ndarray
+    layers: tuple[AccelLayer, ...]
+    reads: tuple[int, ...]
+
+    @property
+    def sent_bytes(self) -> int:
+        """By DMA, in each inference."""
+        return sum(len(send.index) for send in self.sends) + self.stream.nbytes
+
+    @property
+    def read_bytes(self) -> int:
+        """By DMA, in each inference."""
+        return sum(self.layers[read].words * COLUMNS for read in self.reads)
+
+
+@dataclass(frozen=True)
+class ProgramTurn:
+    """What the processor computes, then what the accelerator does; the last turn may have no segment."""
+
+    host: tuple[HostLayer, ...]
+    segment: Segment | None
+
+    @property
+    def layers(self) -> tuple[HostLayer | AccelLayer, ...]:
+        """In the order in which they run."""
+        return self.host + (self.segment.layers if self.segment else ())
+
+
+@dataclass(frozen=True)
 class Level:
     """One budget's commands: from `entry` on; predicted cycles of a whole inference."""
 
@@ -81,41 +123,51 @@ class Level:
 class AccelProgram:
     """All that a board needs.
 
-    load          uint64 [n], load packets of all memories
-    program_crc   what register PROGRAM reads then
-    input_index   int32 [64 * words], element of the flattened sample for each byte of INPUT; -1: zero
-    stream        uint64 [m], load packets that follow the input in each run
-    output_index  int32 [elements], byte of OUTPUT that each element of the output tensor is in
+    load         uint64 [n], load packets of all memories
+    program_crc  what register PROGRAM reads then
+    source       the input's tensor
+    result       the tensor that is the output, maybe in another shape
+    used         words of each memory, and how many there are
     """
 
     sha256: str
     load: np.ndarray
     program_crc: int
-    input_index: np.ndarray
-    stream: np.ndarray
-    output_index: np.ndarray
-    output_words: int
+    source: int
+    result: int
+    turns: tuple[ProgramTurn, ...]
     levels: tuple[Level, ...]
-    layers: tuple[AccelLayer, ...]
-    host_ops: tuple[SoftmaxParams, ...]
     used: Mapping[str, tuple[int, int]]
+    traffic: Traffic
     revealed: Mapping[int, np.ndarray]
     data_terms: Mapping[int, np.ndarray]
     alive: Alive
     macs: int
 
     @property
+    def segments(self) -> tuple[Segment, ...]:
+        """Runs of the accelerator in one inference."""
+        return tuple(turn.segment for turn in self.turns if turn.segment)
+
+    @property
+    def layers(self) -> tuple[AccelLayer, ...]:
+        """Of the accelerator."""
+        return tuple(layer for segment in self.segments for layer in segment.layers)
+
+    @property
+    def host_layers(self) -> tuple[HostLayer, ...]:
+        """Of the processor."""
+        return tuple(layer for turn in self.turns for layer in turn.host)
+
+    @property
     def fits(self) -> bool:
         """Whether every memory is large enough."""
-        return not self.lacks()
-
-    def lacks(self) -> str:
-        """What does not fit, in words; empty if all does."""
-        return ", ".join(f"{n} {name} of {depth}" for name, (n, depth) in self.used.items() if n > depth)
+        return all(n <= depth for n, depth in self.used.values())
 
 
 def lower_accel(graph: Graph, budget: Budget) -> AccelProgram:
-    """Schedule a model. ModelError for operators the accelerator has no engine for, DoesNotFitError for memories."""
+    """Schedule a model. What has no engine, or does not fit, is left to the processor; ModelError or DoesNotFitError
+    with every reason where that is all of it."""
     given = {op.index: params(graph, op) for op in graph.ops}
     dots = {op.index: layer_name(op) for op in graph.ops if isinstance(given[op.index], DotParams)}
     check_names(budget, list(dots.values()))
@@ -124,173 +176,152 @@ def lower_accel(graph: Graph, budget: Budget) -> AccelProgram:
     cut = {i: truncate_data(s.data_terms) for i, s in settings.items() if s.data_terms is not None}
     alive = remove_dead_channels(graph, revealed, cut)
     order = by_length(alive.graph)
+    left_out: dict[int, str] = {}
+    known: Refusals = {}
+    while True:
+        try:
+            return _fitting(alive, order, revealed, cut, left_out, known)
+        except TooLarge as large:
+            left_out[large.op] = str(large)
+
+
+def _fitting(
+    alive: Alive,
+    order: Mapping[int, np.ndarray],
+    revealed: Mapping[int, np.ndarray],
+    cut: Mapping[int, np.ndarray],
+    left_out: Mapping[int, str],
+    known: Refusals,
+) -> AccelProgram:
+    """The program with the least effort that fits; TooLarge names a layer that the processor should take."""
+    work = reordered(alive.graph, order)
+    assignment = assign(work, cut, left_out, known)
+    room = room_for(assignment, cut)
     layouts = None
     for effort in Effort:
-        scheduler = _Scheduler(alive, order, revealed, cut, effort)
+        scheduler = _Scheduler(alive, work, assignment, room, order, revealed, cut, effort)
         layouts = layouts or scheduler.layouts()
         program = scheduler.program(layouts)
         if program.fits:
             return program
-    raise DoesNotFitError(f"the program needs {program.lacks()}")
-
-
-class Effort(Enum):
-    """How to make a program fit, tried in this order."""
-
-    FASTEST = "fewest cycles"
-    COMPACT = "fewer weight words"
-    STREAMED = "weights that do not fit come from DDR with each inference"
+    raise scheduler.too_large(program.used)
 
 
 class _Scheduler:
-    """Places tensors, then emits layer after layer."""
+    """Emits layer after layer."""
 
     def __init__(
         self,
         alive: Alive,
+        graph: Graph,
+        assignment: Assignment,
+        room: Room,
         order: Mapping[int, np.ndarray],
         revealed: Mapping[int, np.ndarray],
         cut: Mapping[int, np.ndarray],
         effort: Effort,
     ) -> None:
-        self.alive, self.order, self.graph = alive, order, reordered(alive.graph, order)
+        self.alive, self.order, self.graph, self.room = alive, order, graph, room
         self.revealed, self.cut = revealed, cut
         self.image, self.effort = Image(), effort
-        self.aliases: dict[int, int] = {}
-        self.stages: list[Stage] = []
-        self.tables: tuple[np.ndarray, np.ndarray] | None = None  # that were loaded last
+        self.assignment, self.stages = assignment, assignment.stages
+        self.ends = np.cumsum([len(turn.stages) for turn in assignment.turns])  # of each turn's stages
+        self.grown: list[dict[str, int]] = []  # by stage, how much of each memory it took
+        self.tables: Tables | None = None  # that were loaded last
         self.missing = 0  # cycles until they are there
-        self.host: list[SoftmaxParams] = []
-        for op in self.graph.ops:
-            self._stage(op)
-        if not self.stages:
-            raise ModelError("the model computes nothing that the accelerator could")
-        self.source = self.graph.inputs[0]
-        self.result = self.stages[-1].output
-
-    def _stage(self, op: Op) -> None:
-        record = params(self.graph, op)
-        inputs = tuple(self.aliases.get(t, t) for t in op.inputs if t >= 0 and self.graph.tensor(t).data is None)
-        if isinstance(record, ReshapeParams):
-            self.aliases[op.outputs[0]] = inputs[0]
-            return
-        if isinstance(record, SoftmaxParams) and op is self.graph.ops[-1]:
-            self.host.append(record)
-            return
-        self.stages.append(Stage(op, record, inputs, op.outputs[0]))
 
     def layouts(self) -> dict[int, Placed]:
         """How each tensor lies in memory, not yet where."""
-        default = {self.source: self._input_layout()} | {s.output: self._output_layout(s) for s in self.stages}
 
         def cycles(stage: Stage, x: Placed, y: Placed) -> int:
-            return self._engine(Image(), stage, x, x, y).cycles
+            try:
+                return emit(Image(), stage, x, x, y, self.effort).cycles
+            except DoesNotFitError:
+                return 1 << 40  # not so
 
-        return with_phases(self.stages, default, {self.source}, cycles)
+        sent = {tensor for turn in self.assignment.turns for tensor in turn.sends}
+        return with_phases(self.stages, self.assignment.layouts, sent, cycles)
 
     def program(self, layouts: Mapping[int, Placed]) -> AccelProgram:
         """Everything, for tensors that lie so."""
-        placed = self._placed(layouts)
-        source, result = placed[self.source], placed[self.result]
-        arrival = arrival_of(source)
-        entry = self.image.command(
-            opcode=f.OPCODE.INPUT, tiles=source.words, count=arrival.across, dst=source.base, dst_stride=arrival.stride,
-            zero_point=source.zero_point,
+        placed = {tensor: y.at(self.room.words[tensor]) for tensor, y in layouts.items()}
+        parts = [self._segment(i, placed) for i, turn in enumerate(self.assignment.turns) if turn.stages]
+        final = streamed(self.image) if self.effort is Effort.STREAMED else resident(self.image)
+        segments = [part.segment(final) for part in parts]
+        cycles = sum(part.cycles(segment) for part, segment in zip(parts, segments))
+        load, crc = final.image.load()
+        waiting = iter(segments)
+        turns = tuple(
+            ProgramTurn(self._host(turn), next(waiting) if turn.stages else None) for turn in self.assignment.turns
+        )
+        macs = sum(_macs(stage.record) for stage in self.stages)
+        used = final.image.used() | {"activation words": (self.room.peak, f.ACTIVATION_WORDS.value)}
+        return AccelProgram(
+            self.graph.sha256, load, crc, self.graph.inputs[0], self.assignment.result, turns,
+            (Level("build", segments[0].entry, cycles),), used, traffic_of(self.image), self.revealed, self.cut,
+            self.alive, macs,
         )  # fmt: skip
-        done = [self._emit(i, placed) for i in range(len(self.stages))]
+
+    def too_large(self, used: Mapping[str, tuple[int, int]]) -> TooLarge:
+        """The layer that takes most of a memory that is too small."""
+        name, (n, depth) = next((name, use) for name, use in used.items() if use[0] > use[1])
+        most = max(range(len(self.stages)), key=lambda i: self.grown[i][name])
+        return TooLarge(self.stages[most].op.index, f"of {depth:,} {name} the whole model needs {n:,}, it most of them")
+
+    # --- turns ---
+
+    def _host(self, turn: Turn) -> tuple[HostLayer, ...]:
+        """The processor's layers; it knows tensors by their channels' own order."""
+        names = self.assignment.aliases
+        layers = []
+        for op in (op for op in self.alive.graph.ops if op.index in {own.index for own in turn.host}):
+            record = params(self.alive.graph, op)
+            inputs = tuple(names.get(t, t) for t in activations(op, record))
+            reason = self.assignment.reasons[op.index]
+            layers.append(
+                HostLayer(layer_name(op), op.index, op.outputs[0], inputs, record, self.cut.get(op.index), reason)
+            )
+        return tuple(layers)
+
+    def _segment(self, number: int, placed: Mapping[int, Placed]) -> _Part:
+        """Emit a turn's commands."""
+        turn, arrival = self.assignment.turns[number], None
+        first = int(self.ends[number]) - len(turn.stages)
+        entry, sends, beats = len(self.image.words[f.MEMORY.COMMANDS]), [], 0
+        for tensor in turn.sends:
+            x = placed[tensor]
+            arrival = arrival_of(x)
+            self.image.command(
+                opcode=f.OPCODE.INPUT, tiles=x.words, count=arrival.across, dst=x.base, dst_stride=arrival.stride,
+                zero_point=x.zero_point,
+            )  # fmt: skip
+            sends.append(Send(tensor, _input_index(x, arrival, self.order.get(tensor))))
+            beats += INPUT_COMMAND + BEATS * x.words
+        if self._overlaps(number):
+            beats -= BEATS * placed[turn.sends[-1]].words
+        done, layers = [], []
+        for i, stage in enumerate(turn.stages):
+            before = {name: n for name, (n, _) in self.image.used().items()}
+            done.append(self._emit(first + i, number, placed, arrival if i == 0 and self._overlaps(number) else None))
+            self.grown.append({name: n - before[name] for name, (n, _) in self.image.used().items()})
+            layers.append((stage, placed[stage.output], _index(placed[stage.output], self.order.get(stage.output))))
+        outputs = [stage.output for stage in turn.stages]
+        result = placed[turn.reads[0]]
         self.image.command(opcode=f.OPCODE.OUTPUT, tiles=result.words, src=result.base, zero_point=result.zero_point)
         self.image.command(opcode=f.OPCODE.END)
-        final = streamed(self.image) if self.effort is Effort.STREAMED else resident(self.image)
-        layers = self._layers(done, final, placed)
-        cycles = (
-            INPUT_COMMAND
-            + (0 if self._overlaps(0) else BEATS * source.words)
-            + sum(layer.cycles for layer in layers)
-            + BEATS * result.words
-            + 14
-            + 4
-        )
-        load, crc = final.image.load()
-        macs = sum(_macs(stage.record) for stage in self.stages)
-        return AccelProgram(
-            self.graph.sha256, load, crc, _input_index(source, arrival), final.stream, _index(result), result.words,
-            (Level("build", entry, cycles),), tuple(layers), tuple(self.host), final.image.used(),
-            self.revealed, self.cut, self.alive, macs,
-        )  # fmt: skip
+        reads = tuple(outputs.index(tensor) for tensor in turn.reads)
+        return _Part(entry, tuple(sends), beats, tuple(done), tuple(layers), reads)
 
-    def _layers(self, done: list[Planned], final: Streamed, placed: dict[int, Placed]) -> list[AccelLayer]:
-        """What the host is told of each stage; its commands are those after the one before."""
-        layers, before = [], 0
-        for stage, planned in zip(self.stages, done):
-            y, last = placed[stage.output], planned.command
-            cycles = planned.cycles + sum(final.cycles[before : last + 1])
-            name, op, stop = layer_name(stage.op), stage.op.index, final.index[last] + 1
-            index = _index(y, self.order.get(stage.output))
-            layers.append(AccelLayer(name, op, stage.output, stop, y.base, y.words, index, y.zero_point, cycles))
-            before = last + 1
-        return layers
-
-    @property
-    def pieces(self) -> bool:
-        """Whether fully connected layers are cut into pieces that can be streamed."""
-        return self.effort is Effort.STREAMED
-
-    # --- placement ---
-
-    def _placed(self, shapes: Mapping[int, Placed]) -> dict[int, Placed]:
-        first = {self.source: 0} | {stage.output: i for i, stage in enumerate(self.stages)}
-        last = dict(first)
-        for i, stage in enumerate(self.stages):
-            last |= {tensor: i for tensor in stage.inputs}
-        last[self.result] = len(self.stages)
-        buffers = [Buffer(str(t), y.words * COLUMNS, first[t], last[t]) for t, y in shapes.items()]
-        copied = {  # others are cut where they lie
-            i: stage.inputs[0]
-            for i, stage in enumerate(self.stages)
-            if stage.op.index in self.cut and last[stage.inputs[0]] > i
-        }
-        buffers += [Buffer(f"cut {i}", shapes[tensor].words * COLUMNS, i, i) for i, tensor in copied.items()]
-        memory = plan(buffers)
-        if memory.size > f.ACTIVATION_WORDS.value * COLUMNS:
-            raise DoesNotFitError(
-                f"the model's activations need {memory.size // COLUMNS} words of {COLUMNS} values, the accelerator has "
-                f"{f.ACTIVATION_WORDS.value}"
-            )
-        placed = {t: y.at(memory.offsets[str(t)] // COLUMNS) for t, y in shapes.items()}
-        self.copies = {self.stages[i].op.index: memory.offsets[f"cut {i}"] // COLUMNS for i in copied}
-        return placed
-
-    def _input_layout(self) -> Placed:
-        tensor = self.graph.tensor(self.source)
-        zero_point = _zero_point(tensor)
-        readers = [stage for stage in self.stages if self.source in stage.inputs]
-        if all(isinstance(stage.record, FullyConnectedParams) for stage in readers):
-            return vector(tensor.size, zero_point)
-        strides = {s.record.stride for s in readers if isinstance(s.record, (ConvParams, DepthwiseParams))}
-        dilated = any(getattr(stage.record, "dilation", (1, 1)) != (1, 1) for stage in readers)
-        phases = strides.pop() if len(strides) == 1 and not dilated else (1, 1)
-        return planar(_hwc(tensor), zero_point, phases if max(phases) <= 2 else (1, 1))
-
-    def _output_layout(self, stage: Stage) -> Placed:
-        tensor = self.graph.tensor(stage.output)
-        record = stage.record
-        if isinstance(record, FullyConnectedParams):
-            if record.rows != 1:
-                raise ModelError(f"{layer_name(stage.op)}: {record.rows} rows; the accelerator takes one")
-            return vector(record.units, record.output_zero_point)
-        if isinstance(record, MeanParams) or (isinstance(record, PoolParams) and record.kind.startswith("AVERAGE")):
-            source = self.graph.tensor(stage.inputs[0])
-            whole = source.size // tensor.size * tensor.shape[-1] == source.size // tensor.size * source.shape[-1]
-            if tensor.size != tensor.shape[-1] or not whole or not _covers(record):
-                raise ModelError(f"{layer_name(stage.op)}: the accelerator averages over whole images only")
-            return vector(tensor.size, _zero_point(tensor))
-        if isinstance(record, (ConvParams, DepthwiseParams, AddParams, PoolParams)):
-            return planar(_hwc(tensor), _zero_point(tensor))
-        raise ModelError(f"{layer_name(stage.op)}: the accelerator has no engine for {stage.op.kind}")
+    def _overlaps(self, number: int) -> bool:
+        """Whether a turn's first layer begins while its input comes."""
+        turn = self.assignment.turns[number]
+        stage = turn.stages[0]
+        window = isinstance(stage.record, (ConvParams, DepthwiseParams))
+        return window and turn.sends[-1:] == stage.inputs and stage.op.index not in self.cut
 
     # --- layers ---
 
-    def _emit(self, i: int, placed: dict[int, Placed]) -> Planned:
+    def _emit(self, i: int, number: int, placed: Mapping[int, Placed], arrival: Arrival | None) -> Planned:
         stage, extra = self.stages[i], 0
         x, y = placed[stage.inputs[0]], placed[stage.output]
         if stage.op.index in self.cut:
@@ -298,32 +329,25 @@ class _Scheduler:
             x, cycles = self._truncate(stage, x)
             extra += cycles
         if isinstance(stage.record, AddParams):
-            extra += self._load(_tables(stage)) + self._wait()
+            extra += self._load(tables_of(stage)) + self._wait()
         else:
-            extra += self._load_next(i)
+            extra += self._load_next(i, int(self.ends[number]))
         if self.missing and isinstance(stage.record, (ConvParams, DepthwiseParams)):
             extra += TABLE_READS
-        arrival = arrival_of(x) if self._overlaps(i) else None
-        done = self._engine(self.image, stage, x, placed[stage.inputs[-1]], y, arrival)
+        done = emit(self.image, stage, x, placed[stage.inputs[-1]], y, self.effort, arrival)
         self.missing = max(0, self.missing - done.cycles)
         return Planned(done.command, done.cycles + extra)
 
-    def _overlaps(self, i: int) -> bool:
-        """Whether the layer begins while its input comes."""
-        stage = self.stages[i]
-        window = isinstance(stage.record, (ConvParams, DepthwiseParams))
-        return i == 0 and window and stage.op.index not in self.cut
-
-    def _load_next(self, i: int) -> int:
-        """Let the tables come that the next stage with tables needs; cycles of the command."""
-        for stage in self.stages[i + 1 :]:
+    def _load_next(self, i: int, end: int) -> int:
+        """Let the tables come that the next stage of this turn with tables needs; cycles of the command."""
+        for stage in self.stages[i + 1 : end]:
             if stage.op.index in self.cut:
                 return self._load(self._cut_tables(stage))
             if isinstance(stage.record, AddParams):
-                return self._load(_tables(stage))
+                return self._load(tables_of(stage))
         return 0
 
-    def _load(self, tables: tuple[np.ndarray, np.ndarray]) -> int:
+    def _load(self, tables: Tables) -> int:
         """Let the adders have these tables; cycles of the command."""
         if self.tables is not None and all(map(np.array_equal, tables, self.tables)):
             return 0
@@ -335,74 +359,47 @@ class _Scheduler:
         missing, self.missing = self.missing, 0
         return missing
 
-    def _engine(
-        self, image: Image, stage: Stage, x: Placed, x2: Placed, y: Placed, arrival: Arrival | None = None
-    ) -> Planned:
-        """The layer's commands; x2 is an addition's other input; `arrival`: x comes meanwhile."""
-        name, record = layer_name(stage.op), stage.record
-        if isinstance(record, (ConvParams, DepthwiseParams)):
-            if x.vector:
-                return dense_layer(image, _as_dense(record, name), x, y, name, self.pieces)
-            return window_layer(image, record, x, y, name, self.effort is not Effort.FASTEST, arrival)
-        if isinstance(record, FullyConnectedParams):
-            return dense_layer(image, record, x, y, name, self.pieces)
-        if isinstance(record, AddParams):
-            low, high = (v - record.output_zero_point for v in record.activation)
-            return add_layer(image, (low, high), x, x2, y)
-        if isinstance(record, PoolParams) and record.kind == "MAX_POOL_2D":
-            return maximum_layer(image, record, x, y, name)
-        return sum_layer(image, record, x, y, name)
-
     def _truncate(self, stage: Stage, x: Placed) -> tuple[Placed, int]:
         """The input with s terms a value, made by the ADD engine from a table of all values: in place, or a copy where
         a later layer reads it whole."""
-        result = x.at(self.copies.get(stage.op.index, x.base))
+        result = x.at(self.room.copies.get(stage.op.index, x.base))
+        if isinstance(stage.record, (ConvParams, DepthwiseParams)):
+            result = replace(result, zero_point=cut_offset(self.cut[stage.op.index], x.zero_point))
         return result, add_layer(self.image, (-255, 255), x, x, result).cycles
 
-    def _cut_tables(self, stage: Stage) -> tuple[np.ndarray, np.ndarray]:
-        table = self.cut[stage.op.index].astype(np.int64)
-        values = np.arange(-128, 128) - _zero_point(self.graph.tensor(stage.inputs[0]))
-        cut = table[values + 255]
-        if np.abs(cut).max() > 255:
-            raise DoesNotFitError(f"{layer_name(stage.op)}: one term a value reaches 256, which needs ten bits")
-        entries = np.zeros(f.TABLE_VALUES.value, np.int64)
-        entries[values & 255] = cut << f.TABLE_FRACTION.value
-        return entries, np.zeros_like(entries)
+    def _cut_tables(self, stage: Stage) -> Tables:
+        x = self.assignment.layouts[stage.inputs[0]]
+        return cut_tables(self.cut[stage.op.index], x.zero_point)
 
 
-def _tables(stage: Stage) -> tuple[np.ndarray, np.ndarray]:
-    tables = add_tables(stage.record)
-    if tables is None:
-        raise DoesNotFitError(f"{layer_name(stage.op)}: no table of {f.TABLE_BITS.value} bits gives TFLite's sums")
-    return tables
+@dataclass(frozen=True)
+class _Part:
+    """A segment whose commands may still move: of each layer its stage, result and index."""
 
+    entry: int
+    sends: tuple[Send, ...]
+    input_cycles: int
+    done: tuple[Planned, ...]
+    layers: tuple[tuple[Stage, Placed, np.ndarray], ...]
+    reads: tuple[int, ...]
 
-def _as_dense(p: ConvParams | DepthwiseParams, name: str) -> FullyConnectedParams:
-    """A 1 x 1 convolution of a vector."""
-    if not isinstance(p, ConvParams) or p.kernel != (1, 1):
-        raise ModelError(f"{name}: a window over a vector")
-    return FullyConnectedParams(
-        1, p.weights.shape[1], len(p.weights), p.input_zero_point, p.output_zero_point, p.activation, p.weights, p.bias,
-        p.requant,
-    )  # fmt: skip
+    def segment(self, final: Streamed) -> Segment:
+        """What the host is told of it; a layer's commands are those after the one before."""
+        layers, before = [], self.entry
+        for (stage, y, index), planned in zip(self.layers, self.done):
+            last = planned.command
+            cycles = planned.cycles + sum(final.cycles[before : last + 1])
+            name, op, stop = layer_name(stage.op), stage.op.index, final.index[last] + 1
+            layers.append(AccelLayer(name, op, stage.output, stop, y.base, y.words, index, y.zero_point, cycles))
+            before = last + 1
+        packets = [final.packets[i] for i in range(self.entry, before) if i in final.packets]
+        stream = np.concatenate([np.empty(0, np.uint64), *packets])
+        return Segment(final.index[self.entry], self.sends, stream, tuple(layers), self.reads)
 
-
-def _covers(record: MeanParams | PoolParams) -> bool:
-    """Whether the average is over all pixels."""
-    if isinstance(record, MeanParams):
-        return record.outer == 1
-    return record.output_shape[:2] == (1, 1) and record.kernel >= record.input_shape[:2] and record.pad == (0, 0)
-
-
-def _hwc(tensor: Tensor) -> tuple[int, int, int]:
-    shape = tensor.shape[1:] if len(tensor.shape) == 4 else tensor.shape
-    if len(shape) != 3:
-        raise ModelError(f"tensor {tensor.name}: {len(tensor.shape)} dimensions where an image is needed")
-    return shape
-
-
-def _zero_point(tensor: Tensor) -> int:
-    return int(tensor.quantization.zero_point[0])
+    def cycles(self, segment: Segment) -> int:
+        """Predicted, start to done."""
+        output = BEATS * segment.layers[segment.reads[0]].words
+        return self.input_cycles + sum(layer.cycles for layer in segment.layers) + output + SEGMENT_END
 
 
 def _index(y: Placed, order: np.ndarray | None = None) -> np.ndarray:
@@ -411,9 +408,9 @@ def _index(y: Placed, order: np.ndarray | None = None) -> np.ndarray:
     return (at if order is None else at[:, :, np.argsort(order)]).ravel().astype(np.int32)
 
 
-def _input_index(x: Placed, arrival: Arrival) -> np.ndarray:
+def _input_index(x: Placed, arrival: Arrival, order: np.ndarray | None) -> np.ndarray:
     index = np.full(x.words * COLUMNS, -1, np.int32)
-    at = _index(x)
+    at = _index(x, order)
     index[at] = np.arange(len(at))
     return index.reshape(x.words, COLUMNS)[arrival.order()].ravel()
 

@@ -245,9 +245,20 @@ def _clamp(activation: tuple[int, int], zero_point: int) -> dict[str, int]:
     return {"low": low - zero_point, "high": high - zero_point}
 
 
-def _check_sums(weights: np.ndarray, bias: np.ndarray, name: str) -> None:
-    reach = np.abs(weights.astype(np.int64)).sum(axis=1) * 255 + np.abs(bias.astype(np.int64))
-    if reach.max(initial=0) >= 1 << (f.SUM_BITS.value - 1):
+def _reach(p: ConvParams | DepthwiseParams | FullyConnectedParams) -> np.ndarray:
+    """int64 [rows], no sum is larger, bias included. Data are x - zero point; with a data budget a value may be rounded
+    up to the next power of two."""
+    positive, negative = (side(p.weights.astype(np.int64), 0).sum(axis=1) for side in (np.maximum, np.minimum))
+    ends = (128 + p.input_zero_point, 127 - p.input_zero_point)
+    below, above = (min(255, 1 << (end - 1).bit_length()) if end else 0 for end in ends)
+    bias = p.bias.astype(np.int64)
+    return np.maximum(
+        np.abs(positive * above - negative * below + bias), np.abs(negative * above - positive * below + bias)
+    )
+
+
+def _check_sums(p: ConvParams | DepthwiseParams, name: str) -> None:
+    if _reach(p).max(initial=0) >= 1 << (f.SUM_BITS.value - 1):
         raise DoesNotFitError(f"{name}: its sums may need more than {f.SUM_BITS.value} bits")
 
 
@@ -262,7 +273,7 @@ def window_layer(
 ) -> Planned:
     """CONV_2D or DEPTHWISE_CONV_2D on the array; of the ways to fill the data memory the fastest, or the one with the
     fewest words. `arrival`: how x comes meanwhile; else it is there."""
-    _check_sums(p.weights, p.bias, name)
+    _check_sums(p, name)
     geometry = Geometry(p.kernel, p.stride, p.dilation, p.pad)
     depthwise = isinstance(p, DepthwiseParams)
     split = not _is_linear(x)
@@ -303,15 +314,23 @@ def window_layer(
     ops = [op for pixels in tiles for step, *_ in plan for op in step_ops(image, x, geometry, pixels, step)]
     ops[-1]["end"] = 1
     scales = _scales(p)
-    parameters = image.parameters([(s, int(b) + c) for s, b, c in zip(scales, p.bias, corrections)])
+    offsets = x.zero_point * p.weights.astype(np.int64).reshape(len(p.weights), -1).sum(axis=1)
+    biases = [_wrapped(int(b) + c - int(o)) for b, c, o in zip(p.bias, corrections, offsets)]
+    parameters = image.parameters(list(zip(scales, biases)))
     halves_last = 2 if (tiles[-1][:, 0] >= 0).sum() > HALF else 1
     command = image.command(
         opcode=f.OPCODE.ARRAY, halves=2 if len(tiles) > 1 else halves_last, halves_last=halves_last,
         double_buffer=double, tiles=len(tiles), count=len(words), weights=image.terms(words), gather=image.gather(ops),
-        parameters=parameters, dst=y.base, dst_stride=y.blocks, **waits,
+        parameters=parameters, dst=y.base, dst_stride=y.blocks, zero_point=x.zero_point, **waits,
         **_clamp(p.activation, p.output_zero_point),
     )  # fmt: skip
     return Planned(command, cycles)
+
+
+def _wrapped(bias: int) -> int:
+    """The same modulo 2^24, as accumulators are, which must fit at the end only."""
+    half = 1 << (f.SUM_BITS.value - 1)
+    return (bias + half) % (2 * half) - half
 
 
 def _is_linear(x: Placed) -> bool:
@@ -322,7 +341,7 @@ def _is_linear(x: Placed) -> bool:
 def _scales(p: ConvParams | DepthwiseParams | FullyConnectedParams) -> list[Scale]:
     rows = len(p.weights)
     multipliers, shifts = (np.broadcast_to(v, rows) for v in (p.requant.multiplier, p.requant.shift))
-    reach = np.abs(p.weights.astype(np.int64)).sum(axis=1) * 255 + np.abs(p.bias.astype(np.int64))
+    reach = _reach(p)
     return [scale_of(int(m), int(s), int(r)) for m, s, r in zip(multipliers, shifts, reach)]
 
 
@@ -373,8 +392,7 @@ def dense_layer(
     """
     scales = _scales(p)
     each = len(set(scales)) > 1
-    reach = np.abs(p.weights.astype(np.int64)).sum(axis=1) * 255 + np.abs(p.bias.astype(np.int64))
-    if reach.max() >= 1 << 24 or np.abs(p.bias.astype(np.int64)).max() >= (1 << 23) - (1 << 15) - 128:
+    if _reach(p).max() >= 1 << 24 or np.abs(p.bias.astype(np.int64)).max() >= (1 << 23) - (1 << 15) - 128:
         raise DoesNotFitError(f"{name}: its sums may need more than 25 bits")
     h, w, c = x.shape
     if x.vector:

@@ -1,4 +1,4 @@
-"""A layer to schedule."""
+"""A layer to schedule, and turns: what the processor computes, then what the accelerator does."""
 
 from __future__ import annotations
 
@@ -16,3 +16,17 @@ class Stage:
     record: Params
     inputs: tuple[int, ...]
     output: int
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Operators of the processor, then stages that the accelerator runs without another exchange.
+
+    sends  tensors that the processor has and a stage of this turn is the first to read; what the first stage reads last
+    reads  tensors of these stages that the processor needs afterwards
+    """
+
+    host: tuple[Op, ...]
+    stages: tuple[Stage, ...]
+    sends: tuple[int, ...]
+    reads: tuple[int, ...]

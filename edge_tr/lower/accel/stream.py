@@ -6,7 +6,7 @@ one after the other. Which are resident is chosen so that least is streamed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,13 +22,13 @@ _WEIGHTS_FIELD = next(item for item in f.COMMAND.fields if item.name == "weights
 class Streamed:
     """What became of an image.
 
-    stream  uint64 [n], load packets that follow the input
-    index   int [commands], where each command is now
-    cycles  int [commands], how much longer each takes for its LOAD
+    packets  by command, uint64 [n]: load packets that it needs in each run
+    index    int [commands], where each command is now
+    cycles   int [commands], how much longer each takes for its LOAD
     """
 
     image: Image
-    stream: np.ndarray
+    packets: Mapping[int, np.ndarray]
     index: tuple[int, ...]
     cycles: tuple[int, ...]
 
@@ -40,7 +40,7 @@ def streamed(image: Image) -> Streamed:
     commands = image.words[f.MEMORY.COMMANDS]
     if kept is None:
         return resident(image)
-    moved, parts, index, cycles = Image(), [], [], []
+    moved, parts, index, cycles = Image(), {}, [], []
     moved.words = {memory: list(words) for memory, words in image.words.items()}
     halves: list[int] = []
     starts = {}
@@ -53,23 +53,23 @@ def streamed(image: Image) -> Streamed:
         extra = 0
         if sizes[command] and command not in kept:
             words = [low | high << HALF_BITS for low, high in zip(*[iter(_halves(image, command))] * 2)]
-            parts.append(finish([packet(f.MEMORY.WEIGHTS, buffer, words)])[0])
+            parts[command] = finish([packet(f.MEMORY.WEIGHTS, buffer, words)])[0]
             load = {"opcode": f.OPCODE.LOAD}
             rewritten.append(int.from_bytes(f.COMMAND.pack(**load), "little"))
-            extra = len(parts[-1]) + LOAD_OVERHEAD
+            extra = len(parts[command]) + LOAD_OVERHEAD
         index.append(len(rewritten))
         cycles.append(extra)
         rewritten.append(_moved(word, image.extents[command], starts.get(command, buffer)))
     moved.words[f.MEMORY.COMMANDS] = rewritten
     moved.words[f.MEMORY.WEIGHTS] = halves
     moved.streamed_words = max((n for command, n in enumerate(sizes) if command not in kept), default=0)
-    return Streamed(moved, np.concatenate(parts), tuple(index), tuple(cycles))
+    return Streamed(moved, parts, tuple(index), tuple(cycles))
 
 
 def resident(image: Image) -> Streamed:
     """The image as it is: nothing is streamed."""
     commands = len(image.words[f.MEMORY.COMMANDS])
-    return Streamed(image, np.empty(0, np.uint64), tuple(range(commands)), (0,) * commands)
+    return Streamed(image, {}, tuple(range(commands)), (0,) * commands)
 
 
 def _words(extent: tuple[int, int] | None) -> int:

@@ -1,0 +1,244 @@
+"""Which engine computes a layer, and where its result lies; what no engine can do is refused with the reason."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from enum import Enum
+
+import numpy as np
+
+from edge_tr.errors import DoesNotFitError, EdgeTrError, ModelError
+from edge_tr.formats import accelerator as f
+from edge_tr.ir.graph import Graph, Tensor
+from edge_tr.ir.params import (
+    AddParams,
+    ConvParams,
+    DepthwiseParams,
+    FullyConnectedParams,
+    MeanParams,
+    PoolParams,
+)
+from edge_tr.lower.accel.arrival import Arrival
+from edge_tr.lower.accel.image import Image
+from edge_tr.lower.accel.layout import Placed, alike, planar, vector
+from edge_tr.lower.accel.schedule import (
+    PARTIAL_CHANNELS,
+    Planned,
+    add_layer,
+    add_tables,
+    dense_layer,
+    maximum_layer,
+    sum_layer,
+    window_layer,
+)
+from edge_tr.lower.accel.stage import Stage
+from edge_tr.lower.program import layer_name
+
+
+class Effort(Enum):
+    """How to make a program fit, tried in this order."""
+
+    FASTEST = "fewest cycles"
+    COMPACT = "fewer weight words"
+    STREAMED = "weights that do not fit come from DDR with each inference"
+
+
+STREAMED_WORDS = f.WEIGHT_WORDS.value // 2
+"""About as many weight words as one command has when weights are streamed."""
+Tables = tuple[np.ndarray, np.ndarray]
+"""Of an addition: int64 [256] each."""
+
+
+def output_layout(graph: Graph, stage: Stage, inputs: list[Placed]) -> Placed:
+    """How the stage's result lies in memory, not yet where. ModelError if no engine computes it from such inputs."""
+    tensor, record, x = graph.tensor(stage.output), stage.record, inputs[0]
+    at = zero_point(tensor)
+    if isinstance(record, FullyConnectedParams):
+        if record.rows != 1:
+            raise ModelError(f"{record.rows} rows, the accelerator takes one")
+        return vector(record.units, at)
+    if isinstance(record, AddParams):
+        if not alike(*inputs):
+            raise ModelError("its inputs lie differently in the accelerator's memory")
+        return replace(x, zero_point=at)
+    if isinstance(record, (MeanParams, PoolParams)):
+        return _reduced(tensor, stage, x)
+    if not isinstance(record, (ConvParams, DepthwiseParams)):
+        raise ModelError(f"no engine for {stage.op.kind}")
+    if not x.vector:
+        return planar(hwc(tensor), at)
+    if not isinstance(record, ConvParams) or record.kernel != (1, 1) or record.output_shape[:2] != (1, 1):
+        raise ModelError("a window over a vector")
+    return vector(tensor.size, at)
+
+
+def _reduced(tensor: Tensor, stage: Stage, x: Placed) -> Placed:
+    """Of MEAN and of pools."""
+    record, at = stage.record, zero_point(tensor)
+    if x.vector:
+        raise ModelError("a window over a vector")
+    if isinstance(record, PoolParams) and at != x.zero_point:
+        raise ModelError("a pool that changes the zero point")
+    if isinstance(record, PoolParams) and record.kind == "MAX_POOL_2D":
+        if record.activation != (-128, 127):
+            raise ModelError("a maximum with an activation of its own")
+        return planar(hwc(tensor), at)
+    if not _covers(record, x):
+        raise ModelError("the accelerator averages over whole images only")
+    return vector(tensor.size, at)
+
+
+def _covers(record: MeanParams | PoolParams, x: Placed) -> bool:
+    """Whether the average is over all pixels."""
+    if isinstance(record, MeanParams):
+        h, w, channels = x.shape
+        return record.outer == 1 and record.count == h * w and record.inner == channels
+    ends = (kernel - pad for kernel, pad in zip(record.kernel, record.pad))
+    return record.output_shape[:2] == (1, 1) and all(end >= size for end, size in zip(ends, record.input_shape[:2]))
+
+
+def emit(
+    image: Image, stage: Stage, x: Placed, x2: Placed, y: Placed, effort: Effort, arrival: Arrival | None = None
+) -> Planned:
+    """The layer's commands; x2 is an addition's other input; `arrival`: x comes meanwhile. DoesNotFitError if the
+    engine's numbers are too small for it."""
+    name, record, pieces = layer_name(stage.op), stage.record, effort is Effort.STREAMED
+    if isinstance(record, (ConvParams, DepthwiseParams)):
+        if x.vector:
+            return dense_layer(image, _as_dense(record), x, y, name, pieces)
+        return _windows(image, record, x.viewed(record.input_shape), y, name, effort, arrival)
+    if isinstance(record, FullyConnectedParams):
+        return dense_layer(image, record, x, y, name, pieces)
+    if isinstance(record, AddParams):
+        low, high = (v - record.output_zero_point for v in record.activation)
+        return add_layer(image, (low, high), x, x2, y)
+    if isinstance(record, PoolParams) and record.kind == "MAX_POOL_2D":
+        return maximum_layer(image, record, x.viewed(record.input_shape), y, name)
+    return sum_layer(image, record, x, y, name)
+
+
+def _windows(
+    image: Image,
+    record: ConvParams | DepthwiseParams,
+    x: Placed,
+    y: Placed,
+    name: str,
+    effort: Effort,
+    arrival: Arrival | None,
+) -> Planned:
+    """The whole layer as one command, or parts of its channels one after the other: partial sums are kept of so many
+    only, and what is streamed must fit the weight memory."""
+    compact, channels = effort is not Effort.FASTEST, len(record.weights)
+    whole = channels <= PARTIAL_CHANNELS
+    if not whole:
+        try:
+            window_layer(Image(), record, x, y, name, compact, arrival)
+            whole = True
+        except DoesNotFitError:
+            pass
+    size = channels if whole else PARTIAL_CHANNELS
+    if effort is Effort.STREAMED and isinstance(record, ConvParams):
+        trial = Image()
+        window_layer(trial, *_part(record, x, y, 0, size), name, compact, arrival)
+        size = min(size, max(f.ROWS.value, size * STREAMED_WORDS // trial.used()["weight words"][0] // 4 * 4))
+    cycles, done = 0, None
+    for first in range(0, channels, size):
+        part = _part(record, x, y, first, min(first + size, channels))
+        done = window_layer(image, *part, name, compact, arrival if first == 0 else None)
+        cycles += done.cycles
+    return Planned(done.command, cycles)
+
+
+def _part(
+    p: ConvParams | DepthwiseParams, x: Placed, y: Placed, first: int, last: int
+) -> tuple[ConvParams | DepthwiseParams, Placed, Placed]:
+    """Output channels `first` to `last` of a layer, and where their input and output lie."""
+    if (first, last) == (0, len(p.weights)):
+        return p, x, y
+    rows = slice(first, last)
+    requant = replace(
+        p.requant, multiplier=p.requant.multiplier[rows], shift=p.requant.shift[rows], real=p.requant.real[rows]
+    )
+    shape = (*p.output_shape[:2], last - first)
+    part = replace(p, weights=p.weights[rows], bias=p.bias[rows], requant=requant, output_shape=shape)
+    if isinstance(p, DepthwiseParams):
+        if p.depth_multiplier != 1:
+            raise DoesNotFitError(f"more than {PARTIAL_CHANNELS} channels with a depth multiplier")
+        part = replace(part, input_shape=(*p.input_shape[:2], last - first))
+        x = x.channels(first, last)
+    return part, x, y.channels(first, last)
+
+
+def tables_of(stage: Stage) -> Tables:
+    """Of an addition."""
+    tables = add_tables(stage.record)
+    if tables is None:
+        raise DoesNotFitError(f"no table of {f.TABLE_BITS.value} bits gives TFLite's sums")
+    return tables
+
+
+def cut_tables(data_terms: np.ndarray, at: int) -> Tables:
+    """Tables that truncate a layer's data: int16 [511] of x - zero point becomes the ADD engine's, zero point `at`."""
+    cut = _cut_values(data_terms, at)
+    if np.abs(cut).max() > 255:
+        raise DoesNotFitError("one term a value reaches 256, which needs ten bits")
+    entries = np.zeros(f.TABLE_VALUES.value, np.int64)
+    entries[(np.arange(-128, 128) - at) & 255] = cut << f.TABLE_FRACTION.value
+    return entries, np.zeros_like(entries)
+
+
+def cut_offset(data_terms: np.ndarray, at: int) -> int:
+    """What makes int8 of all values that a cut input can have: its zero point `at`, or near it."""
+    cut = _cut_values(data_terms, at)
+    least, most = -128 - int(cut.min()), 127 - int(cut.max())
+    if least > most:
+        raise DoesNotFitError(
+            f"with so few terms a value its input less the zero point is {cut.min()} to {cut.max()}, more than the "
+            "array's eight bits hold; allow this layer four terms a value or more"
+        )
+    return min(max(at, least), most)
+
+
+def _cut_values(data_terms: np.ndarray, at: int) -> np.ndarray:
+    """int64 [256]: of each int8 value less the zero point `at`."""
+    return data_terms.astype(np.int64)[np.arange(-128, 128) - at + 255]
+
+
+def refusal(stage: Stage, inputs: list[Placed], y: Placed, data_terms: np.ndarray | None) -> str:
+    """Why the accelerator cannot compute the layer, whatever else is in its memories; empty if it can."""
+    trial = Image()
+    try:
+        if isinstance(stage.record, AddParams):
+            tables_of(stage)
+        if data_terms is not None:
+            cut_tables(data_terms, inputs[0].zero_point)
+            if isinstance(stage.record, (ConvParams, DepthwiseParams)):
+                cut_offset(data_terms, inputs[0].zero_point)
+        emit(trial, stage, inputs[0], inputs[-1], y, Effort.STREAMED)
+    except EdgeTrError as error:
+        return str(error).removeprefix(f"{layer_name(stage.op)}: ")
+    used = trial.used()
+    del used["weight words"]  # they can be streamed
+    lacks = [f"{n:,} {name} of {depth:,}" for name, (n, depth) in used.items() if n > depth]
+    return f"it alone needs {', '.join(lacks)}" if lacks else ""
+
+
+def _as_dense(p: ConvParams) -> FullyConnectedParams:
+    """A 1 x 1 convolution of a vector."""
+    return FullyConnectedParams(
+        1, p.weights.shape[1], len(p.weights), p.input_zero_point, p.output_zero_point, p.activation, p.weights, p.bias,
+        p.requant,
+    )  # fmt: skip
+
+
+def hwc(tensor: Tensor) -> tuple[int, int, int]:
+    """Rows, columns and channels; ModelError if the tensor is no image."""
+    shape = tensor.shape[1:] if len(tensor.shape) == 4 else tensor.shape
+    if len(shape) != 3:
+        raise ModelError(f"{len(tensor.shape)} dimensions where an image is needed")
+    return shape
+
+
+def zero_point(tensor: Tensor) -> int:
+    """Of a quantised tensor."""
+    return int(tensor.quantization.zero_point[0])

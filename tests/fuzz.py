@@ -1,0 +1,182 @@
+"""Random whole models through everything that must agree, damaged files, damaged frames: `make fuzz`.
+
+Each seed is one model with one budget: golden against the interpreter, C under sanitizers on this computer, code on one
+emulated core, and the co-simulated accelerator, layer by layer. A failure names its seed, which reproduces it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from edge_tr.errors import DoesNotFitError, EdgeTrError, ModelError
+from edge_tr.formats import frames
+from edge_tr.formats.frames import COMMAND, Frame
+from edge_tr.golden.oracle import Oracle
+from edge_tr.golden.probe import reference_info
+from edge_tr.golden.run import run
+from edge_tr.ir.graph import Graph
+from edge_tr.ir.rewrite import rewrite_weights
+from edge_tr.ir.tflite import parse
+from edge_tr.lower.accel import lower_accel
+from edge_tr.lower.budget import parse as parse_budget
+from tests.accel.simulated_board import SimulatedBoard, compare
+from tests.firmware import harness_build, harness_cores
+from tests.firmware.harness_models import KERNELS, expected_bytes, lower_with, samples
+from tests.models import random_models
+
+LARGEST = 1 << 16  # elements of a tensor in a damaged file that is still lowered
+
+
+def random_budget(rng: np.random.Generator) -> str:
+    """Lossless, or terms a group, and now and then a data budget."""
+    if rng.random() < 0.3:
+        return "lossless"
+    group = int(rng.choice([1, 3, 8, 16]))
+    cut = f",s={int(rng.integers(2, 5))}" if rng.random() < 0.4 else ""
+    return f"g={group},k={int(rng.integers(1, 2 * group + 1))}{cut}"
+
+
+class Fuzz:
+    """What all seeds share: compiled runtimes and a simulated board, made when first needed."""
+
+    def __init__(self, scratch: Path) -> None:
+        self._scratch, self._made = scratch, {}
+        self.folder = scratch / "seed"
+        self.parts: dict[str, Callable[[np.random.Generator, bytes, Graph, str], None]] = {
+            "interpreter": self.interpreter,
+            "host": self.host,
+            "core": self.core,
+            "accelerator": self.accelerator,
+            "file": self.file,
+            "frames": self.frames,
+        }
+
+    def _once(self, name: str, make: Callable[[Path], object]) -> object:
+        if name not in self._made:
+            folder = self._scratch / name
+            folder.mkdir()
+            self._made[name] = make(folder)
+        return self._made[name]
+
+    @property
+    def board(self) -> SimulatedBoard:
+        return self._once("board", SimulatedBoard)
+
+    def interpreter(self, rng: np.random.Generator, data: bytes, graph: Graph, budget: str) -> None:
+        """Golden on every tensor, and on the file with the revealed weights."""
+        x, rounding = samples(graph, rng), reference_info().rounding
+        result = run(graph, x, rounding=rounding, keep="all")
+        for index, expected in Oracle(data).tensors(x).items():
+            np.testing.assert_array_equal(result.tensors[index], expected, err_msg=f"tensor {index}")
+        revealed = lower_with(graph, "int8", budget).revealed
+        golden = run(graph, x, weights=revealed, rounding=rounding).output
+        np.testing.assert_array_equal(golden, Oracle(rewrite_weights(data, revealed)).run(x))
+
+    def host(self, rng: np.random.Generator, data: bytes, graph: Graph, budget: str) -> None:
+        """C with one kernel, under address and undefined-behaviour sanitizers."""
+        program, x = lower_with(graph, str(rng.choice(KERNELS)), budget), samples(graph, rng)
+        runtime = self._once("runtime", harness_build.compile_runtime)
+        harness = [harness_build.HERE / "harness_model.c"]
+        executable = harness_build.compile_model(program, self.folder / "host", runtime, harness)
+        assert harness_build.run_c(executable, x.tobytes()) == expected_bytes(graph, program, x)
+
+    def core(self, rng: np.random.Generator, data: bytes, graph: Graph, budget: str) -> None:
+        """The code of one core, emulated."""
+        name = str(rng.choice(list(harness_cores.TARGETS)))
+        target = harness_cores.TARGETS[name]
+        program, x = lower_with(graph, str(rng.choice(KERNELS)), budget, target.isa), samples(graph, rng, 2)
+        runtime = self._once(name, lambda folder: harness_cores.compile_runtime_for(target, folder))
+        elf = harness_cores.link_model(target, program, runtime, self.folder / "core")
+        assert harness_cores.run_model(elf, program, x) == expected_bytes(graph, program, x)
+
+    def accelerator(self, rng: np.random.Generator, data: bytes, graph: Graph, budget: str) -> None:
+        """The program under the real driver, with streams that pause."""
+        try:
+            program = lower_accel(graph, parse_budget(budget))
+        except (ModelError, DoesNotFitError) as error:
+            assert "nothing that the accelerator could" in str(error), error
+            return
+        self.board.core.pause(*(int(v) for v in rng.choice([0, 0, 60], 2)), int(rng.integers(1, 1000)))
+        compare(self.board, graph, program, samples(graph, rng, 3))
+
+    def file(self, rng: np.random.Generator, data: bytes, graph: Graph, budget: str) -> None:
+        """The model's file with some bytes changed, or cut short: refused as an EdgeTrError, or a model."""
+        for _ in range(30):
+            damaged = bytearray(data[: int(rng.integers(1, len(data)))] if rng.random() < 0.2 else data)
+            for at in rng.integers(0, len(damaged), int(rng.integers(1, 6))):
+                damaged[at] = int(rng.integers(256))
+            try:
+                found = parse(bytes(damaged))
+                if max(tensor.size for tensor in found.tensors) < LARGEST:
+                    lower_with(found, "int8", budget)
+                    lower_accel(found, parse_budget(budget))
+            except EdgeTrError:
+                pass
+
+    def frames(self, rng: np.random.Generator, data: bytes, graph: Graph, budget: str) -> None:
+        """The agent takes any bytes, answers them with a frame, and then a whole HELLO."""
+        if self.board.accelerator is None or self.board.accelerator.program is None:
+            return
+        agent = self.board.module("agent").Agent(self.board.accelerator, lambda line: None)
+        commands = [member.value for member in COMMAND.members if member.value != COMMAND.CALIBRATE]
+        for _ in range(40):
+            payload = rng.bytes(int(rng.integers(0, 40)))
+            command = int(rng.choice(commands)) if rng.random() < 0.8 else int(rng.integers(256))
+            wire = bytearray(frames.encode(Frame(command, int(rng.integers(1 << 16)), 0, payload=payload)).strip(b"\0"))
+            for at in rng.integers(0, len(wire), int(rng.integers(0, 3))):
+                wire[at] = int(rng.integers(1, 256))
+            frames.decode(agent.answer(bytes(wire)).strip(b"\0"))
+        hello = frames.encode(Frame(COMMAND.HELLO, 1, 0)).strip(b"\0")
+        assert frames.decode(agent.answer(hello).strip(b"\0")).status == frames.STATUS.OK
+
+    def seed(self, seed: int, parts: list[str]) -> None:
+        """One model through `parts`; AssertionError or what else went wrong."""
+        rng = np.random.default_rng(seed)
+        data, budget = random_models.build(rng), random_budget(rng)
+        graph = parse(data)
+        for part in parts:
+            with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
+                self.folder = Path(folder)
+                for name in ("host", "core"):
+                    (self.folder / name).mkdir()
+                self.parts[part](np.random.default_rng([seed, list(self.parts).index(part)]), data, graph, budget)
+
+
+def main() -> int:
+    """Entry point; the exit code: 1 after the first failure."""
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__.split("\n")[0])
+    parser.add_argument("--count", type=int, default=0, help="models; 0: until the time is up")
+    parser.add_argument("--minutes", type=float, default=10.0, help="if no count is given (default %(default)s)")
+    parser.add_argument("--seed", type=int, default=None, help="the first one (default: by the clock)")
+    parser.add_argument("--parts", default="", help="some of interpreter,host,core,accelerator,file,frames")
+    arguments = parser.parse_args()
+    first = int(time.time()) if arguments.seed is None else arguments.seed
+    start, done = time.monotonic(), 0
+    with tempfile.TemporaryDirectory() as scratch:
+        fuzz = Fuzz(Path(scratch))
+        parts = arguments.parts.split(",") if arguments.parts else list(fuzz.parts)
+        while done < arguments.count or (not arguments.count and time.monotonic() - start < 60 * arguments.minutes):
+            seed = first + done
+            try:
+                fuzz.seed(seed, parts)
+            except Exception:
+                traceback.print_exc()
+                print(f"fuzz: seed {seed} failed; reproduce: make fuzz SEED={seed} COUNT=1", file=sys.stderr)
+                return 1
+            done += 1
+            of = f" of {arguments.count}" if arguments.count else ""
+            print(f"\rfuzz: {done}{of} models, {time.monotonic() - start:.0f} s", end="", file=sys.stderr, flush=True)
+    print(f"\nfuzz: {done} models from seed {first} agree everywhere", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

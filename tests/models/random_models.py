@@ -1,0 +1,129 @@
+"""Random whole models: chains with skips over every operator, odd shapes and extreme zero points.
+
+`build(rng)` returns the bytes of a .tflite file.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tests.firmware.harness_models import Network
+
+ACTIVATIONS = ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")
+MOST_VALUES = 4000  # of a tensor
+MOST_UNITS = 90  # of a fully connected layer
+
+
+class RandomModel(Network):
+    """Grows by one random layer after the other that suits what is there."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        shape = tuple(int(v) for v in rng.integers((1, 1, 1), (20, 20, 9)))
+        super().__init__(rng, shape if rng.random() < 0.8 else (int(rng.integers(1, 200)),))
+
+    def grow(self) -> None:
+        """One more layer."""
+        image = (self.window, self.window, self.deep, self.skip, self.pooled, self.pad_one, self.rescale, self.folded,
+                 self.averaged, self.flatten)  # fmt: skip
+        flat = (self.fully, self.fully, self.rescale, self.unfolded, self.skip)
+        choices = image if len(self.shape) == 3 else flat
+        choices[int(self.rng.integers(len(choices)))]()
+
+    def _integers(self, *ranges: tuple[int, int]) -> tuple[int, ...]:
+        return tuple(int(self.rng.integers(*limits)) for limits in ranges)
+
+    def _window(self, dilated: bool) -> tuple[dict[str, object], tuple[int, int], tuple[int, int]]:
+        """(options, kernel, output size) that suit the image."""
+        h, w, _ = self.shape
+        while True:
+            kernel, stride = self._integers((1, 6), (1, 6)), self._integers((1, 4), (1, 4))
+            dilation = self._integers((1, 4), (1, 4)) if dilated and self.rng.random() < 0.3 else (1, 1)
+            same = bool(self.rng.random() < 0.6)
+            extent = [(k - 1) * d + 1 for k, d in zip(kernel, dilation)]
+            out = [-(-n // s) if same else (n - e) // s + 1 for n, s, e in zip((h, w), stride, extent)]
+            if min(out) > 0:
+                break
+        options = dict(padding="SAME" if same else "VALID", stride_h=stride[0], stride_w=stride[1])
+        if dilated:
+            options |= dict(dilation_h_factor=dilation[0], dilation_w_factor=dilation[1])
+        return options | dict(fused_activation_function=str(self.rng.choice(ACTIVATIONS))), kernel, (out[0], out[1])
+
+    def window(self) -> None:
+        options, kernel, out = self._window(dilated=True)
+        channels = int(self.rng.integers(1, max(2, min(40, MOST_VALUES // (out[0] * out[1])))))
+        self._dot("CONV_2D", (channels, *kernel, self.shape[2]), 0, (*out, channels), **options)
+
+    def deep(self) -> None:
+        options, kernel, out = self._window(dilated=True)
+        multiplier = int(self.rng.integers(1, 3)) if self.shape[2] < 20 else 1
+        channels = self.shape[2] * multiplier
+        options |= dict(depth_multiplier=multiplier)
+        self._dot("DEPTHWISE_CONV_2D", (1, *kernel, channels), 3, (*out, channels), **options)
+
+    def skip(self) -> None:
+        """x + f(x) of a layer f that keeps the shape, either way round."""
+        if np.prod(self.shape) > MOST_VALUES // 4 or (len(self.shape) == 1 and self.shape[0] > MOST_UNITS):
+            self.rescale()
+            return
+        before = (self.x, self.scale)
+        if len(self.shape) == 3:
+            self.conv(self.shape[2], self._integers((1, 4), (1, 4)), (1, 1), "RELU")
+        else:
+            self.dense(*self.shape)
+        inputs = [before[0], self.x] if self.rng.random() < 0.5 else [self.x, before[0]]
+        scale = max(before[1], self.scale) * float(self.rng.uniform(0.5, 2))
+        activation = str(self.rng.choice(ACTIVATIONS))
+        self._move("ADD", inputs, self.shape, scale, self._zero(), fused_activation_function=activation)
+
+    def pooled(self) -> None:
+        options, kernel, out = self._window(dilated=False)
+        if self.rng.random() < 0.3:  # over everything
+            kernel, out = self.shape[:2], (1, 1)
+            options |= dict(padding="VALID")
+        kind = str(self.rng.choice(["AVERAGE_POOL_2D", "MAX_POOL_2D"]))
+        options |= dict(filter_height=kernel[0], filter_width=kernel[1])
+        self._move(kind, [self.x], (*out, self.shape[2]), self.scale, self.zero, **options)
+
+    def pad_one(self) -> None:
+        if np.prod(self.shape) < MOST_VALUES // 4:
+            self.pad()
+
+    def rescale(self) -> None:
+        scale = self.scale * float(10 ** self.rng.uniform(-0.5, 0.5))
+        self._move("QUANTIZE", [self.x], self.shape, scale, self._zero(), version=2)
+
+    def folded(self) -> None:
+        """Another height and width, or channels among them."""
+        h, w, c = self.shape
+        shapes = [(w, h, c), (1, h * w, c), (h * w, 1, c), (h, c, w), (1, h, w * c)]
+        self._reshape(shapes[int(self.rng.integers(len(shapes)))])
+
+    def unfolded(self) -> None:
+        """An image of a vector."""
+        (size,) = self.shape
+        rows = int(self.rng.choice([n for n in range(1, size + 1) if size % n == 0]))
+        self._reshape((1, rows, size // rows) if self.rng.random() < 0.7 else (1, 1, size))
+
+    def _reshape(self, shape: tuple[int, ...]) -> None:
+        constant = self.model.constant(np.array([1, *shape], np.int32))
+        self._move("RESHAPE", [self.x, constant], shape, self.scale, self.zero)
+
+    def averaged(self) -> None:
+        axes = [np.array(axes, np.int32) for axes in ([1, 2], [1], [2])][int(self.rng.integers(3))]
+        shape = tuple(1 if i + 1 in axes else size for i, size in enumerate(self.shape))
+        self._move("MEAN", [self.x, self.model.constant(axes)], shape, self.scale, self._zero(), keep_dims=True)
+
+    def fully(self) -> None:
+        self.dense(int(self.rng.integers(1, MOST_UNITS)))
+
+
+def build(rng: np.random.Generator, most_layers: int = 8) -> bytes:
+    """A model of a few layers, with a softmax at its end now and then."""
+    model = RandomModel(rng)
+    for _ in range(int(rng.integers(1, most_layers + 1))):
+        model.grow()
+    if len(model.shape) == 1 and model.shape[0] < 500 and rng.random() < 0.5:
+        model.softmax()
+    if model.x == model.input:
+        model.rescale()
+    return model.finish()
