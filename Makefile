@@ -10,7 +10,7 @@ TEST_TOOLS := $(DEMO_TOOLS) gcc:gcc /usr/include/stdio.h:libc6-dev \
 	riscv64-unknown-elf-gcc:gcc-riscv64-unknown-elf qemu-system-riscv32:qemu-system-misc \
 	verilator:verilator+g++ iverilog:iverilog yosys:yosys tclsh:tcl git:git
 
-.PHONY: demo test bench cycles reproduce fuzz soak pynq-matrix lint formats clean help
+.PHONY: demo test bench cycles synth reproduce fuzz soak pynq-matrix lint formats clean help
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile
@@ -36,6 +36,9 @@ bench: $(VENV)/test.stamp ## count whole models on every core and write docs/ben
 cycles: $(VENV)/test.stamp ## count the accelerator's cycles of nine models at six budgets and write docs/accelerator-cycles.md (minutes)
 	$(call require,$(TEST_TOOLS))
 	$(BIN)/python -m edge_tr.cycles_table
+
+synth: $(VENV)/test.stamp ## estimate the accelerator's resources with yosys and write docs/accelerator-resources.md (minutes)
+	$(BIN)/python -m edge_tr.synth_table
 
 reproduce: $(VENV)/demo.stamp ## measure the published tables and write docs/reproduction.md (minutes)
 	$(BIN)/python -m edge_tr.reproduction

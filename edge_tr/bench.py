@@ -37,8 +37,8 @@ class Run:
     stack: Stack
 
     def on(self, core: str | None = None, wait_states: int = 0) -> BenchReport:
-        """The figures on `core`, the board's own by default."""
-        table = cores.find(core or self.board.core)
+        """The figures on `core`, by default the one that the build was planned for."""
+        table = cores.find(core or self.manifest.core)
         return _report(self, table, estimate(self.trace, table, wait_states))
 
 
@@ -46,8 +46,7 @@ def bench(path: Path, core: str | None = None, wait_states: int = 0) -> BenchRep
     """Count a build's instructions and estimate its cycles; MismatchError if its answers are wrong."""
     if wait_states < 0:
         raise UsageError(f"--wait-states {wait_states}: flash cannot be faster than at once")
-    board = _open(path)[2]
-    cores.find(core or board.core)  # before the work is done
+    cores.find(core or _open(path)[1].core)  # before the work is done
     return trace_build(path).on(core, wait_states)
 
 

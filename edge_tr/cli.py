@@ -17,7 +17,7 @@ from edge_tr.errors import EdgeTrError, MismatchError, UsageError
 from edge_tr.ir import tflite
 from edge_tr.lower.cores import CORES
 from edge_tr.lower.kernels import KERNELS
-from edge_tr.lower.machines import isa_of
+from edge_tr.lower.machines import isa_of, planned_for, tables_of
 from edge_tr.lower.select import OBJECTIVES
 from edge_tr.report import summary
 from edge_tr.report.bench import bench_text
@@ -98,6 +98,12 @@ def _parser() -> argparse.ArgumentParser:
         default="speed",
         help="choose kernels for least cycles, least product of cycles and flash, or least flash",
     )
+    command.add_argument(
+        "--core",
+        metavar="NAME",
+        help="choose by the costs of another core that runs the same code, for a chip with another pipeline or "
+        f"multiplier: {', '.join(core for core in CORES if len(tables_of(core)) > 1)}",
+    )
     command.add_argument("--flash-limit", type=int, metavar="BYTES", help="use less than the board's flash")
     command.add_argument("--ram-limit", type=int, metavar="BYTES", help="use less than the board's RAM")
 
@@ -117,7 +123,7 @@ def _parser() -> argparse.ArgumentParser:
 
     command = _command(commands, "bench", _bench, "count instructions and estimate cycles of one inference, by layer")
     command.add_argument("build", type=Path, metavar="DIR", help="what `edge-tr build` wrote")
-    command.add_argument("--core", metavar="NAME", help=f"another cycle table than the board's own: {', '.join(CORES)}")
+    command.add_argument("--core", metavar="NAME", help=f"another cycle table than the build's: {', '.join(CORES)}")
     command.add_argument(
         "--wait-states",
         type=int,
@@ -135,6 +141,7 @@ def _parser() -> argparse.ArgumentParser:
     limits.add_argument("--max-cycles", type=int, metavar="N", help="estimated, of the layers with weights")
     limits.add_argument("--max-flash", type=int, metavar="BYTES", help="estimated, of the layers with weights")
     command.add_argument("--target", metavar="BOARD", help="whose core cycles and flash are estimated for")
+    command.add_argument("--core", metavar="NAME", help="another core's costs, as for build")
     command.add_argument("--group", type=int, metavar="G", help="a fixed k per G weights and layer, for accelerators")
     command.add_argument("-o", dest="out", type=Path, metavar="FILE", default=Path("budget.toml"), help="%(default)s")
     command.add_argument("--data", type=Path, metavar="TEST.npz", help="x, y: to report on, never tuned on")
@@ -197,6 +204,7 @@ def _build(arguments: argparse.Namespace) -> int:
             out,
             budget=arguments.budget,
             kernels=arguments.kernel,
+            core=arguments.core,
             objective=arguments.optimise,
             flash_limit=arguments.flash_limit,
             ram_limit=arguments.ram_limit,
@@ -240,7 +248,10 @@ def _bench(arguments: argparse.Namespace) -> int:
 def _tune(arguments: argparse.Namespace) -> int:
     names = ("max_loss", "max_terms", "max_cycles", "max_flash")
     goal = tuning.goal_of(**{name: getattr(arguments, name) for name in names})
-    isa = "c" if arguments.target is None else isa_of(boards.load(arguments.target).core)
+    if arguments.core is not None and arguments.target is None:
+        raise UsageError("--core needs --target: it is another cost of that board's code")
+    board = None if arguments.target is None else boards.load(arguments.target)
+    isa = "c" if board is None else isa_of(planned_for(board.name, board.core, arguments.core))
     with DaskCluster(arguments.cluster) if arguments.cluster else LocalProcesses(arguments.jobs) as workers:
         result = tuning.tune(
             arguments.model,

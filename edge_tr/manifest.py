@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import typing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -43,10 +43,19 @@ class LayerRecord:
 
 @dataclass(frozen=True)
 class Alternative:
-    """Another choice of kernels: estimated bytes of flash for the layers, and cycles of their dot products."""
+    """A choice of kernels for the whole model that no other beats in flash and in cycles.
+
+    flash_bytes, ram_bytes  of the whole program, estimated from this build's
+    cycles_estimated        of the layers with weights
+    options                 of `edge-tr build` that get it: "" for none but this build's; None if the board is too small
+    chosen                  whether this build has it
+    """
 
     flash_bytes: int
+    ram_bytes: int
     cycles_estimated: int
+    options: str | None
+    chosen: bool
 
 
 @dataclass(frozen=True)
@@ -85,8 +94,11 @@ class BuildRecord:
 
 @dataclass(frozen=True)
 class Manifest(BuildRecord):
-    """A build for a microcontroller. `flash_bytes` and `ram_bytes` are the linked program's, stack included."""
+    """A build for a microcontroller. `core` is the one by whose costs kernels were chosen; `flash_bytes` and
+    `ram_bytes` are the linked program's, stack included; `would_fit`: options of `edge-tr build` of which each makes
+    a build fit that does not."""
 
+    core: str
     flash_bytes: int
     flash_limit: int
     ram_bytes: int
@@ -95,6 +107,7 @@ class Manifest(BuildRecord):
     arena_lower_bound: int
     cycles_estimated: int  # of the layers with weights
     alternatives: tuple[Alternative, ...]
+    would_fit: tuple[str, ...]
 
     @property
     def memory_use(self) -> tuple[MemoryUse, ...]:
@@ -245,8 +258,10 @@ class BuildFolder:
 
 
 def _typed(kind: type, values: object) -> Any:
-    """`values` as the dataclass `kind`, each of its declared type; ValueError or TypeError if one is not."""
-    if not isinstance(values, dict):
+    """`values` as `kind`, a dataclass with each field of its declared type; ValueError or TypeError if one is not."""
+    if not is_dataclass(kind) and isinstance(values, kind):
+        return values
+    if not is_dataclass(kind) or not isinstance(values, dict):
         raise TypeError(f"{kind.__name__} is {values!r}")
     hints = typing.get_type_hints(kind)
     found = dict(values)

@@ -8,12 +8,15 @@ package tr_formats_pkg;
   localparam int NoTerm = 15;  // Exponent of a term word that carries no term (an empty group's only word).
   localparam int MaxGroup = 256;  // Largest group size: TermWord.index counts within a group.
   localparam int ListBlock = 256;  // Layout LISTS: elements of the reduction axis that one byte can tell apart.
+  localparam int SubsetElements = 8;  // Layout SUBSETS: elements whose bits of one plane are one byte.
+  localparam int SubsetRows = 128;  // Layout SUBSETS: rows that share a table of sums.
   localparam int TableLayoutTerms = 0;  // 16-bit TermWords, group after group, largest term of a group first.
   localparam int TableLayoutPlanes = 1;  // 16-bit offsets into pre-shifted activations, highest exponent first.
   localparam int TableLayoutInt8 = 2;  // Plain int8 weights, for the multiply baseline.
   localparam int TableLayoutLists = 3;  // Bytes: runs of element numbers, exponent after exponent, each behind a ListRun.
   localparam int TableLayoutFours = 4;  // int8 weights of four rows, two elements: 0.0 1.0 0.1 1.1 2.0 3.0 2.1 3.1 (row.element).
   localparam int TableLayoutTwins = 5;  // Bytes: the order of elements, then weights + 128 in blocks of four rows, four elements.
+  localparam int TableLayoutSubsets = 6;  // Bytes: by SUBSET_ROWS rows, then two SUBSET_ELEMENTS elements, then row: bit planes.
   localparam int TableHeaderBits = 256;  // Before every weight table.
   localparam int TableHeaderMagicLsb = 0;
   localparam int TableHeaderMagicBits = 32;  // TABLE_MAGIC.

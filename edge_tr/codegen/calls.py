@@ -13,6 +13,7 @@ from edge_tr.ir.params import (
     AddParams,
     ConvParams,
     DepthwiseParams,
+    DotParams,
     FullyConnectedParams,
     MeanParams,
     PadParams,
@@ -23,7 +24,7 @@ from edge_tr.ir.params import (
 )
 from edge_tr.lower.direct import Direct
 from edge_tr.lower.generated import Code, Function
-from edge_tr.lower.kernels import DualKernel, FoursKernel, ListKernel, TableKernel, TwinsKernel
+from edge_tr.lower.kernels import DualKernel, FoursKernel, ListKernel, SubsetsKernel, TableKernel, TwinsKernel
 from edge_tr.lower.program import Layer, Program
 from edge_tr.lower.quick import Quick, digit_words
 
@@ -206,8 +207,8 @@ def _(params: AddParams, layer: Layer) -> tuple[str, str, Initialisers]:
 def _shares(params: AddParams, layer: Layer) -> Initialisers:
     shares, (low, high) = layer.shares, params.activation
     tables = {"size": f"{params.size}u", "first": f"{layer.name}_first", "second": f"{layer.name}_second"}
-    rounding = {"above": integer(shares.above), "below": integer(shares.below), "fraction": f"{shares.fraction}u"}
-    return tables | rounding | {"minimum": integer(low), "maximum": integer(high)}
+    rounding = {"threshold": integer(shares.threshold), "nudge": integer(shares.nudge)}
+    return tables | rounding | {"fraction": f"{shares.fraction}u", "range": f"{high - low}u", "minimum": integer(low)}
 
 
 @_call.register
@@ -277,15 +278,35 @@ def _pixels(layer: Layer, shapes: Initialisers) -> str:
     """struct tr_pixels."""
     lookup_name, _ = _lookup(layer)
     padding = "0" if lookup_name else integer(layer.params.input_zero_point)
-    fields = shapes | {"padding": padding, "data_terms": lookup_name or "0"}
+    fields = shapes | {"strides": _strides(layer.params), "padding": padding, "data_terms": lookup_name or "0"}
     return f"{{{', '.join(f'.{name} = {value}' for name, value in fields.items())}}}"
+
+
+def _strides(params: DotParams) -> str:
+    """struct tr_strides: modulo 2^32, as C's arithmetic."""
+    if isinstance(params, FullyConnectedParams):
+        return "{0}"
+    (_, width, channels), (_, columns, _) = params.input_shape, params.output_shape
+    line = width * channels
+    right = params.stride[1] * channels
+    numbers = {
+        "corner": -(params.pad[0] * line + params.pad[1] * channels),
+        "right": right,
+        "down": params.stride[0] * line - columns * right,
+        "column": params.dilation[1] * channels,
+        "row": params.dilation[0] * line,
+        "line": line,
+        "run": params.kernel[1] * channels,
+        "end": columns * params.stride[1] - params.pad[1],
+    }
+    return f"{{{', '.join(f'.{name} = {number % 2**32}u' for name, number in numbers.items())}}}"
 
 
 def _convolution(layer: Layer, function: str, shapes: Initialisers, window: str) -> tuple[str, str, Initialisers]:
     shapes, kernel = shapes | {"window": window}, layer.dot.kernel
     if isinstance(kernel, TableKernel):
         return "tr_convolution", function, shapes | _table_dot(layer)
-    if isinstance(kernel, (ListKernel, FoursKernel, TwinsKernel, DualKernel)):
+    if isinstance(kernel, (ListKernel, FoursKernel, TwinsKernel, SubsetsKernel, DualKernel)):
         fields = {"pixels": _pixels(layer, shapes), "table": f"{layer.name}_table", "to": _output(layer)}
         rows = isinstance(layer.params, FullyConnectedParams)
         return "tr_tiles", f"{'tr_fully_connected' if rows else function}_{kernel.name}", fields

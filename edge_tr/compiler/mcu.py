@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from edge_tr import __version__, boards
 from edge_tr.boards import Board
 from edge_tr.codegen import mcu
+from edge_tr.compiler.alternatives import RUNTIME_FLASH, alternatives, would_fit
 from edge_tr.compiler.common import Progress, Source, no_progress, prepare, read_source, write_tree, writing_to
 from edge_tr.errors import DeviceError, DoesNotFitError
 from edge_tr.formats import image as image_format
 from edge_tr.ir.rewrite import rewrite_weights
 from edge_tr.lower.kernels import parse_choice
-from edge_tr.lower.machines import isa_of
-from edge_tr.lower.program import Layer, Limits, Program, lower
-from edge_tr.manifest import MANIFEST_VERSION, Alternative, BuildFolder, LayerRecord, Manifest
+from edge_tr.lower.machines import isa_of, planned_for
+from edge_tr.lower.program import Candidates, Layer, Limits, Program, choose, explore, lower
+from edge_tr.manifest import MANIFEST_VERSION, BuildFolder, LayerRecord, Manifest
 from edge_tr.target.check import Counts, Device
 from edge_tr.target.emulator import emulate
 from edge_tr.target.flash import FlashResult
@@ -27,12 +28,12 @@ from edge_tr.target.link import Link
 from edge_tr.target.port import open_port
 from edge_tr.target.toolchain import Linked, OverflowingLink, compile_and_link
 
-RUNTIME_FLASH = 12 << 10
-"""Bytes that kernels, loader protocol and start-up take beside the layers, to begin with; the link tells."""
 RUNTIME_RAM = 2 << 10
 """Bytes of frame buffers and state beside arena and stack."""
 FITTING_TRIES = 4
-ALTERNATIVES = 6
+
+Compiled = tuple[int, Linked | OverflowingLink]
+"""A build's id, and what was linked or by how much it overflows."""
 
 
 def build(
@@ -51,31 +52,62 @@ def build(
     """Build `model` for the board called `target` into the folder `out`.
 
     Kernels are chosen by the costs of `core`, the board's own by default, for `objective` (see `lower.select`) under
-    the board's memory, or under `flash_limit` and `ram_limit` bytes where those are less. DoesNotFitError carries the
-    manifest (with `fits` false) as `manifest`; the folder then holds build.json and the sources, but nothing to flash.
+    the board's memory, or under `flash_limit` and `ram_limit` bytes where those are less. UsageError for a core with
+    other code. DoesNotFitError carries the manifest (with `fits` false) as `manifest`; the folder then holds build.json
+    and the sources, but nothing to flash.
     """
-    board = _limited(boards.load(target), flash_limit, ram_limit)
-    source = read_source(model, budget)
-    folder = BuildFolder(out)
-    room = Limits(
-        flash=board.memory.flash_bytes - RUNTIME_FLASH,
-        ram=board.memory.ram_bytes - board.memory.stack_bytes - RUNTIME_RAM,
+    given = boards.load(target)
+    isa = isa_of(core := planned_for(given.name, given.core, core))
+    board = _limited(given, flash_limit, ram_limit)
+    source, folder = read_source(model, budget), BuildFolder(out)
+    found = explore(source.graph, source.budget, parse_choice(list(kernels)), isa)
+
+    def smallest(other: str | None, prescribed: Sequence[str]) -> int:
+        cut = source if other is None else read_source(model, other)
+        return lower(cut.graph, cut.budget, parse_choice(list(prescribed)), isa, "size").chosen_flash
+
+    def compiled(program: Program) -> Compiled:
+        return _compiled(program, board, folder, source, progress)
+
+    program, build_id, linked = _fitted(found, objective, board, compiled)
+    manifest = _manifest(program, board, core, source.name, build_id, linked)
+    dots = [(layer.dot, record) for layer, record in zip(program.layers, manifest.layers) if layer.dot is not None]
+    layers = sum(min(dot.estimate.flash, record.flash_bytes) for dot, record in dots)
+    fastest = objective == "speed" and manifest.fits and manifest.flash_limit == given.memory.flash_bytes
+    manifest = replace(
+        manifest,
+        alternatives=alternatives(program, linked.sizes, layers, given.memory, fastest),
+        would_fit=tuple(would_fit(program, linked.sizes, board.memory, given, smallest, bool(kernels))),
     )
-    for _ in range(FITTING_TRIES):
-        program = lower(
-            source.graph, source.budget, parse_choice(list(kernels)), isa_of(core or board.core), objective, room
-        )
-        build_id, linked = _compiled(program, board, folder, source, progress)
-        manifest = _manifest(program, board, source.name, build_id, linked)
-        over = manifest.flash_bytes - manifest.flash_limit
-        if over <= 0 or program.is_smallest:
-            break
-        room = replace(room, flash=min(room.flash, program.chosen_flash) - over)
     folder.manifest_file.write_text(manifest.to_json(), encoding="utf-8")
     if not isinstance(linked, Linked) or not manifest.fits:
         raise NotFitting(manifest)
     _seal(board, folder, linked, build_id, bytes.fromhex(source.graph.sha256))
     return manifest
+
+
+def _fitted(
+    found: Candidates, objective: str, board: Board, compiled: Callable[[Program], Compiled]
+) -> tuple[Program, int, Linked | OverflowingLink]:
+    """The program that fits, compiled: links tell what the layers have room for."""
+    room = Limits(
+        flash=board.memory.flash_bytes - RUNTIME_FLASH,
+        ram=board.memory.ram_bytes - board.memory.stack_bytes - RUNTIME_RAM,
+    )
+    for _ in range(FITTING_TRIES):
+        program = choose(found, objective, room)
+        build_id, linked = compiled(program)
+        over = linked.sizes.flash - board.memory.flash_bytes
+        if over <= 0 or program.is_smallest:
+            break
+        room = replace(room, flash=min(room.flash, program.chosen_flash) - over)
+    more = choose(found, objective, replace(room, flash=program.chosen_flash - over))
+    if objective == "speed" and over < 0 and more.cycles_estimated < program.cycles_estimated:
+        larger = compiled(more)
+        if larger[1].sizes.flash <= board.memory.flash_bytes:
+            return more, *larger
+        build_id, linked = compiled(program)
+    return program, build_id, linked
 
 
 def _limited(board: Board, flash_limit: int | None, ram_limit: int | None) -> Board:
@@ -86,10 +118,8 @@ def _limited(board: Board, flash_limit: int | None, ram_limit: int | None) -> Bo
     return replace(board, memory=replace(memory, flash_bytes=flash, ram_bytes=ram))
 
 
-def _compiled(
-    program: Program, board: Board, folder: BuildFolder, source: Source, progress: Progress
-) -> tuple[int, Linked | OverflowingLink]:
-    """Write everything and compile it; (build id, what was linked or by how much it overflows)."""
+def _compiled(program: Program, board: Board, folder: BuildFolder, source: Source, progress: Progress) -> Compiled:
+    """Write everything and compile it."""
     revealed = rewrite_weights(source.lowered, program.revealed)
     tree = mcu.source_tree(program, board.name, source.name)
     with writing_to(folder):
@@ -116,21 +146,9 @@ class NotFitting(DoesNotFitError):
             )
             if used > limit
         ]
-        super().__init__(
-            f"{manifest.model} does not fit {manifest.target}: {', '.join(over)}; "
-            f"use a smaller --budget{_larger_boards(manifest)}"
-        )
+        remedy = f"use {' or '.join(manifest.would_fit)}" if manifest.would_fit else "no board here is large enough"
+        super().__init__(f"{manifest.model} does not fit {manifest.target}: {', '.join(over)}; {remedy}")
         self.manifest = manifest
-
-
-def _larger_boards(manifest: Manifest) -> str:
-    """Boards with enough memory, as the end of a sentence."""
-    found = [
-        name
-        for name, memory in ((name, boards.load(name).memory) for name in boards.names())
-        if memory.flash_bytes >= manifest.flash_bytes and memory.ram_bytes >= manifest.ram_bytes
-    ]
-    return f", or a larger board: {', '.join(found)}" if found else ""
 
 
 def _compile(board: Board, folder: BuildFolder, paths: Sequence[str], progress: Progress) -> Linked:
@@ -167,7 +185,10 @@ def _seal(board: Board, folder: BuildFolder, linked: Linked, build_id: int, sha2
     folder.image.write_bytes(sealed)
 
 
-def _manifest(program: Program, board: Board, model: str, build_id: int, linked: Linked | OverflowingLink) -> Manifest:
+def _manifest(
+    program: Program, board: Board, core: str, model: str, build_id: int, linked: Linked | OverflowingLink
+) -> Manifest:
+    """All but the alternatives and the remedies."""
     memory, sizes = board.memory, linked.sizes
     return Manifest(
         manifest_version=MANIFEST_VERSION,
@@ -178,6 +199,7 @@ def _manifest(program: Program, board: Board, model: str, build_id: int, linked:
         board_folder="" if _ships(board) else str(board.folder),
         budget=str(program.budget),
         build_id=f"{build_id:016x}",
+        core=core,
         flash_bytes=sizes.flash,
         flash_limit=memory.flash_bytes,
         ram_bytes=sizes.ram,
@@ -186,17 +208,10 @@ def _manifest(program: Program, board: Board, model: str, build_id: int, linked:
         arena_lower_bound=program.memory.lower_bound,
         fits=sizes.flash <= memory.flash_bytes and sizes.ram <= memory.ram_bytes,
         cycles_estimated=program.cycles_estimated,
-        alternatives=_alternatives(program),
+        alternatives=(),
+        would_fit=(),
         layers=tuple(_layer_record(program, layer, linked.symbols) for layer in program.layers),
     )
-
-
-def _alternatives(program: Program) -> tuple[Alternative, ...]:
-    """The Pareto front of kernel choices, thinned to ALTERNATIVES points, smallest first."""
-    front = program.alternatives
-    last = len(front) - 1
-    points = sorted({round(i * last / (ALTERNATIVES - 1)) for i in range(ALTERNATIVES)})
-    return tuple(Alternative(front[i].flash, front[i].cycles) for i in points)
 
 
 def _ships(board: Board) -> bool:

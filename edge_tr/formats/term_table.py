@@ -29,6 +29,7 @@ LAYOUT = Enumeration(
         Constant("LISTS", 3, "Bytes: runs of element numbers, exponent after exponent, each behind a ListRun."),
         Constant("FOURS", 4, "int8 weights of four rows, two elements: 0.0 1.0 0.1 1.1 2.0 3.0 2.1 3.1 (row.element)."),
         Constant("TWINS", 5, "Bytes: the order of elements, then weights + 128 in blocks of four rows, four elements."),
+        Constant("SUBSETS", 6, "Bytes: by SUBSET_ROWS rows, then two SUBSET_ELEMENTS elements, then row: bit planes."),
     ),
 )
 
@@ -57,6 +58,9 @@ PLANE_OFFSET = Record(
 )
 
 LIST_BLOCK = Constant("LIST_BLOCK", 256, "Layout LISTS: elements of the reduction axis that one byte can tell apart.")
+
+SUBSET_ELEMENTS = Constant("SUBSET_ELEMENTS", 8, "Layout SUBSETS: elements whose bits of one plane are one byte.")
+SUBSET_ROWS = Constant("SUBSET_ROWS", 128, "Layout SUBSETS: rows that share a table of sums.")
 
 LIST_RUN = Record(
     "ListRun",
@@ -94,7 +98,7 @@ TABLE_HEADER = Record(
 FORMAT = Format(
     "Weight tables",
     __doc__ or "",
-    (TABLE_MAGIC, TABLE_VERSION, NO_TERM, MAX_GROUP, LIST_BLOCK),
+    (TABLE_MAGIC, TABLE_VERSION, NO_TERM, MAX_GROUP, LIST_BLOCK, SUBSET_ELEMENTS, SUBSET_ROWS),
     (LAYOUT,),
     (TABLE_HEADER, TERM_WORD, PLANE_ROW, PLANE_OFFSET, LIST_RUN),
 )
@@ -106,6 +110,7 @@ _WORD_DTYPE = {
     LAYOUT.LISTS: "<u1",
     LAYOUT.FOURS: "<i1",
     LAYOUT.TWINS: "<u1",
+    LAYOUT.SUBSETS: "<u1",
 }
 
 

@@ -16,6 +16,7 @@ from edge_tr.lower.cost import (
     estimate_dual,
     estimate_fours,
     estimate_lists,
+    estimate_subsets,
     estimate_table,
     estimate_twins,
 )
@@ -28,6 +29,7 @@ from edge_tr.lower.kernels import (
     Kernel,
     KernelChoice,
     ListKernel,
+    SubsetsKernel,
     TableKernel,
     TwinsKernel,
     allowed,
@@ -35,7 +37,8 @@ from edge_tr.lower.kernels import (
 from edge_tr.lower.lists import PIXELS, encode_lists
 from edge_tr.lower.machines import DIRECT
 from edge_tr.lower.quick import Quick, common, quick
-from edge_tr.lower.tables import fours_table, int8_table, list_table, twins_table
+from edge_tr.lower.subsets import INPUT_OFFSET, encode_subsets
+from edge_tr.lower.tables import fours_table, int8_table, list_table, subsets_table, twins_table
 from edge_tr.lower.twins import encode_twins
 from edge_tr.tr.reveal import Revealed, reveal, truncate_data
 
@@ -82,6 +85,8 @@ def _with_kernel(kernel: Kernel, params: DotParams, revealed: Revealed, setting:
     bias = params.bias.astype(np.int64)
     if not isinstance(kernel, TableKernel) and not cut:  # these read activations as they are
         bias = bias - params.input_zero_point * revealed.values.sum(axis=1, dtype=np.int64)
+    if isinstance(kernel, SubsetsKernel):
+        bias = bias - INPUT_OFFSET * revealed.values.sum(axis=1, dtype=np.int64)
     one_product = direct(params, bias) if isa in DIRECT else None
     requant = one_product or common(params, bias) or quick(params, bias)
     work = Work.of(
@@ -104,6 +109,10 @@ def _with_kernel(kernel: Kernel, params: DotParams, revealed: Revealed, setting:
         twins = encode_twins(revealed.values)
         body, scratch = term_table.encode(twins_table(twins, setting, work.depth)), 8 * len(twins.order)
         estimate = estimate_twins(work, twins, len(body), isa)
+    elif isinstance(kernel, SubsetsKernel):
+        subsets = encode_subsets(revealed.values)
+        body, scratch = term_table.encode(subsets_table(subsets, setting, work.depth)), kernel.scratch_bytes(params)
+        estimate = estimate_subsets(work, subsets, len(body), isa)
     elif isinstance(kernel, DualKernel):
         body, scratch = term_table.encode(int8_table(revealed, setting)), kernel.scratch_bytes(params)
         estimate = estimate_dual(work, params, len(body), isa)

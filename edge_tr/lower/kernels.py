@@ -17,6 +17,7 @@ from edge_tr.ir.params import ConvParams, DepthwiseParams, DotParams, FullyConne
 from edge_tr.lower import generated
 from edge_tr.lower.budget import TrSetting
 from edge_tr.lower.lists import MAX_LIST_DEPTH
+from edge_tr.lower.subsets import ROWS, TABLE_BYTES
 from edge_tr.lower.tables import MAX_PLANE_OFFSETS, int8_table, plane_count, plane_table, term_table
 from edge_tr.lower.twins import MAX_DEPTH as MAX_TWINS_DEPTH
 from edge_tr.tr.reveal import Revealed
@@ -94,6 +95,22 @@ class TwinsKernel:
 
 
 @dataclass(frozen=True)
+class SubsetsKernel:
+    """Bit planes of weights as names of sums of activations, in fully connected layers."""
+
+    name: str
+    doc: str
+
+    def takes(self, params: DotParams, revealed: Revealed, setting: TrSetting) -> bool:
+        return isinstance(params, FullyConnectedParams) and setting.data_terms is None
+
+    @staticmethod
+    def scratch_bytes(params: DotParams) -> int:
+        """Two tables of sums, and what the rows that share them have summed."""
+        return TABLE_BYTES + 4 * min(ROWS, len(params.weights))
+
+
+@dataclass(frozen=True)
 class DualKernel:
     """int8 weights of depthwise 3x3 windows, multiplied with planes of two channels."""
 
@@ -114,7 +131,7 @@ class DualKernel:
         return 8 * ((height - 1) * params.stride[0] + 3) * pitch
 
 
-Kernel = TableKernel | CodeKernel | ListKernel | FoursKernel | TwinsKernel | DualKernel
+Kernel = TableKernel | CodeKernel | ListKernel | FoursKernel | TwinsKernel | SubsetsKernel | DualKernel
 
 
 def _fits_offsets(revealed: Revealed, setting: TrSetting) -> bool:
@@ -144,6 +161,7 @@ KERNELS: tuple[Kernel, ...] = (
     ),
     FoursKernel("fours", "int8 multiplication, four rows at a time"),
     TwinsKernel("twins", "int8 multiplication, two rows in one factor"),
+    SubsetsKernel("subsets", "bit planes of weights that name sums of eight activations"),
     DualKernel("dual", "int8 multiplication of depthwise windows, two channels' planes at a time"),
     TableKernel(
         "int8",
@@ -154,6 +172,17 @@ KERNELS: tuple[Kernel, ...] = (
     ),
 )
 _BY_NAME = {kernel.name: kernel for kernel in KERNELS}
+
+
+def works_in_place(kernel: Kernel, params: DotParams) -> bool:
+    """Whether the output may take the place of the input, which is of the same shape. Pointwise convolutions: all
+    kernels copy pixels before they write those. Depthwise layers: `pairs` copies a channel before it writes that,
+    `dual` two, of which an odd last channel makes it read one again."""
+    if isinstance(params, FullyConnectedParams) or params.input_shape != params.output_shape:
+        return False
+    if isinstance(params, ConvParams):
+        return params.kernel == params.stride == (1, 1) and params.pad == (0, 0)
+    return isinstance(kernel, CodeKernel) or (isinstance(kernel, DualKernel) and params.output_shape[2] % 2 == 0)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from edge_tr.errors import UsageError
 from edge_tr.lower.straightline import Flush, Instruction, Load, Machine
 
 
@@ -49,6 +50,31 @@ ISA_OF_CORE = {
 """Instruction set to generate code for; other cores get portable C."""
 
 
+SAME_CODE = {"armv6-m-mul32": "armv6-m"}
+"""Instruction sets that are another's with other costs: their code runs on each other's cores."""
+
+
 def isa_of(core: str) -> str:
     """The instruction set of a board's core."""
     return ISA_OF_CORE.get(core, "c")
+
+
+def tables_of(core: str) -> tuple[str, ...]:
+    """Cores whose costs code for `core` may be planned and counted by, its own first: chips with the same instructions
+    differ in their pipeline and multiplier."""
+    same = [other for other in ISA_OF_CORE if core in ISA_OF_CORE and _code_of(other) == _code_of(core)]
+    return core, *(other for other in same if other != core)
+
+
+def planned_for(board: str, core: str, wanted: str | None) -> str:
+    """The core whose costs a build for `board` with `core` is planned by; UsageError if `wanted` is none of them."""
+    tables = tables_of(core)
+    if wanted is not None and wanted not in tables:
+        raise UsageError(
+            f"--core {wanted}: {board} runs the code of {core}, whose costs are known for {', '.join(tables)}"
+        )
+    return wanted or core
+
+
+def _code_of(core: str) -> str:
+    return SAME_CODE.get(isa_of(core), isa_of(core))

@@ -10,8 +10,8 @@ reached or the tries are used up.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 ALIGNMENT = 4
 SWAPS = 400
@@ -37,8 +37,26 @@ class MemoryPlan:
     lower_bound: int
 
 
-def plan(buffers: Sequence[Buffer]) -> MemoryPlan:
-    """Place every buffer; the same buffers always get the same plan."""
+def plan(buffers: Sequence[Buffer], taken: Mapping[str, str] | None = None) -> MemoryPlan:
+    """Place every buffer; the same buffers always get the same plan. `taken`: buffers that take the place of another
+    one of their size, which dies at the step in which they are written."""
+    first_of = {buffer.name: buffer.name for buffer in buffers}
+    for name, place in (taken or {}).items():
+        first_of[name] = first_of[place]
+    placed = _plan(_merged(buffers, first_of))
+    return replace(placed, offsets={name: placed.offsets[first] for name, first in first_of.items()})
+
+
+def _merged(buffers: Sequence[Buffer], first_of: Mapping[str, str]) -> list[Buffer]:
+    """One buffer for all that lie in one place."""
+    merged: dict[str, Buffer] = {}
+    for buffer in sorted(buffers, key=lambda buffer: buffer.first):
+        first = merged.setdefault(first_of[buffer.name], buffer)
+        merged[first.name] = replace(first, last=max(first.last, buffer.last))
+    return list(merged.values())
+
+
+def _plan(buffers: Sequence[Buffer]) -> MemoryPlan:
     steps = range(max((b.last for b in buffers), default=-1) + 1)
     lower_bound = max((sum(_aligned(b.size) for b in buffers if b.first <= s <= b.last) for s in steps), default=0)
     order = sorted(buffers, key=lambda b: (-b.size, b.first, b.name))

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from edge_tr.errors import ModelError, UsageError
 from edge_tr.ir.dead import Alive, remove_dead_channels
 from edge_tr.ir.graph import Graph, Op, Tensor
-from edge_tr.ir.params import AddParams, DotParams, Params, ReshapeParams, params
+from edge_tr.ir.params import AddParams, DotParams, Params, RequantizeParams, ReshapeParams, params
 from edge_tr.lower.budget import Budget, check_names
 from edge_tr.lower.cost import Work
 from edge_tr.lower.dot import DotProduct, candidates
-from edge_tr.lower.kernels import KernelChoice
+from edge_tr.lower.kernels import KernelChoice, works_in_place
 from edge_tr.lower.memory import Buffer, MemoryPlan, plan
 from edge_tr.lower.select import Selection, pareto, select
 from edge_tr.lower.sums import AddTables, add_tables
@@ -58,7 +59,9 @@ class Program:
     revealed: dict[int, np.ndarray]
     alive: Alive
     memory: MemoryPlan
-    alternatives: tuple[Selection, ...]  # the Pareto front that the kernels were chosen from
+    found: Candidates  # kernels that there was a choice of
+    front: tuple[Selection, ...]  # the Pareto front of that choice
+    selection: Selection
 
     @property
     def cycles_estimated(self) -> int:
@@ -73,7 +76,11 @@ class Program:
     @property
     def is_smallest(self) -> bool:
         """Whether no other choice of kernels takes less flash."""
-        return self.chosen_flash <= self.alternatives[0].flash
+        return self.chosen_flash <= self.front[0].flash
+
+    def arena_of(self, selection: Selection) -> int:
+        """Bytes of the arena with another choice from the front."""
+        return _planned(self.found, selection)[1].size
 
     def offset(self, tensor: int) -> int:
         """Arena offset of a tensor, bytes."""
@@ -98,6 +105,21 @@ class Limits:
     ram: int | None = None
 
 
+@dataclass(frozen=True)
+class Candidates:
+    """A model before kernels are chosen: `given` are the integers of its operators, `records` those of what is left
+    without dead channels, `options` every kernel of the layers with weights; all by operator index."""
+
+    budget: Budget
+    given: Mapping[int, Params]
+    revealed: dict[int, np.ndarray]
+    alive: Alive
+    aliases: dict[int, int]
+    ops: tuple[Op, ...]
+    records: Mapping[int, Params]
+    options: Mapping[int, tuple[DotProduct, ...]]
+
+
 def lower(
     graph: Graph,
     budget: Budget,
@@ -106,13 +128,13 @@ def lower(
     objective: str = "speed",
     limits: Limits | None = None,
 ) -> Program:
-    """Plan every layer for an instruction set of `lower.machines`: terms are revealed in the whole model, then its
-    dead channels go.
+    """Plan every layer for an instruction set of `lower.machines`; see `explore` and `choose`."""
+    return choose(explore(graph, budget, choice, isa), objective, limits)
 
-    Kernels are chosen by estimated cost under `limits` as far as `choice` leaves a choice. UsageError for
-    names in `budget` or `choice` that the model does not have.
-    """
-    limits = limits or Limits()
+
+def explore(graph: Graph, budget: Budget, choice: KernelChoice, isa: str) -> Candidates:
+    """Every layer with each kernel that `choice` allows: terms are revealed in the whole model, then its dead channels
+    go. UsageError for names in `budget` or `choice` that the model does not have."""
     given = {op.index: params(graph, op) for op in graph.ops}
     dots = [op for op in graph.ops if isinstance(given[op.index], DotParams)]
     _check_names(budget, choice, [layer_name(op) for op in dots])
@@ -122,26 +144,58 @@ def lower(
     alive = remove_dead_channels(graph, revealed, cut)
     graph = alive.graph
     aliases = _aliases(graph)
-    ops = [op for op in graph.ops if op.outputs[0] not in aliases]
+    ops = tuple(op for op in graph.ops if op.outputs[0] not in aliases)
     if not ops:
         raise ModelError("the model computes nothing: it has no operator but RESHAPE")
     records = {op.index: params(graph, op) for op in ops}
-    dots = [op for op in ops if op.index in settings]
-    options = {op.index: candidates(layer_name(op), records[op.index], settings[op.index], choice, isa) for op in dots}
+    options = {
+        op.index: candidates(layer_name(op), records[op.index], settings[op.index], choice, isa)
+        for op in ops
+        if op.index in settings
+    }
+    return Candidates(budget, given, revealed, alive, aliases, ops, records, options)
+
+
+def choose(found: Candidates, objective: str = "speed", limits: Limits | None = None) -> Program:
+    """The program with one kernel for each layer, by estimated cost under `limits`."""
+    limits, graph = limits or Limits(), found.alive.graph
     while True:
-        front = pareto([[dot.estimate for dot in options[op.index]] for op in dots])
-        chosen = select(front, objective, limits.flash).chosen
-        picked = {op.index: options[op.index][option] for op, option in zip(dots, chosen)}
-        layers = tuple(
-            _layer(graph, op, aliases, given[op.index], records[op.index], picked.get(op.index)) for op in ops
-        )
-        memory = plan(_buffers(graph, layers, aliases))
-        greedy = _largest_scratch(options, picked, dots)
+        front = pareto([[dot.estimate for dot in options] for options in found.options.values()])
+        selection = select(front, objective, limits.flash)
+        layers, memory = _planned(found, selection)
+        greedy = _largest_scratch(found, selection)
         if limits.ram is None or memory.size <= limits.ram or greedy is None:
             break
-        options[greedy] = tuple(dot for dot in options[greedy] if dot is not picked[greedy])
+        found = _without(found, selection, greedy)
     source, result = graph.tensor(graph.inputs[0]), graph.tensor(graph.outputs[0])
-    return Program(graph.sha256, budget, layers, source, result, aliases, revealed, alive, memory, tuple(front))
+    return Program(
+        graph.sha256, found.budget, layers, source, result, found.aliases, found.revealed, found.alive,
+        memory, found, tuple(front), selection,
+    )  # fmt: skip
+
+
+def _planned(found: Candidates, selection: Selection) -> tuple[tuple[Layer, ...], MemoryPlan]:
+    picked = {index: options[i] for (index, options), i in zip(found.options.items(), selection.chosen)}
+    layers = tuple(_layer(found, op, picked.get(op.index)) for op in found.ops)
+    return layers, plan(*_buffers(found.alive.graph, layers, found.aliases))
+
+
+def _largest_scratch(found: Candidates, selection: Selection) -> int | None:
+    """The operator whose kernel takes the most scratch and that has another way."""
+    scratch = {
+        index: options[i].scratch_bytes
+        for (index, options), i in zip(found.options.items(), selection.chosen)
+        if len(options) > 1
+    }
+    return max(scratch, key=lambda index: scratch[index], default=None)
+
+
+def _without(found: Candidates, selection: Selection, index: int) -> Candidates:
+    """All but the chosen kernel of one operator."""
+    options = dict(found.options)
+    chosen = selection.chosen[list(options).index(index)]
+    options[index] = tuple(dot for i, dot in enumerate(options[index]) if i != chosen)
+    return replace(found, options=options)
 
 
 def _check_names(budget: Budget, choice: KernelChoice, layers: list[str]) -> None:
@@ -149,14 +203,6 @@ def _check_names(budget: Budget, choice: KernelChoice, layers: list[str]) -> Non
     unknown = sorted(set(choice.layers) - set(layers))
     if unknown:
         raise UsageError(f"--kernel names {', '.join(unknown)}; this model has {', '.join(layers)}")
-
-
-def _largest_scratch(
-    options: dict[int, tuple[DotProduct, ...]], picked: dict[int, DotProduct], dots: list[Op]
-) -> int | None:
-    """The operator whose kernel takes the most scratch and that has another way."""
-    able = [op.index for op in dots if len(options[op.index]) > 1]
-    return max(able, key=lambda index: picked[index].scratch_bytes, default=None)
 
 
 def data_terms(program: Program) -> dict[int, np.ndarray]:
@@ -174,20 +220,19 @@ def _aliases(graph: Graph) -> dict[int, int]:
     return aliases
 
 
-def _layer(
-    graph: Graph, op: Op, aliases: dict[int, int], given: Params, record: Params, dot: DotProduct | None
-) -> Layer:
+def _layer(found: Candidates, op: Op, dot: DotProduct | None) -> Layer:
+    graph, record = found.alive.graph, found.records[op.index]
     activations = [t for t in op.inputs if t >= 0 and graph.tensor(t).data is None]
-    inputs = tuple(aliases.get(t, t) for t in activations)
+    inputs = tuple(found.aliases.get(t, t) for t in activations)
     output = graph.tensor(op.outputs[0])
     final = record if dot is None else dot.params
-    removed = 0 if dot is None else Work.of(given, 0).macs - dot.macs
+    removed = 0 if dot is None else Work.of(found.given[op.index], 0).macs - dot.macs
     shares = add_tables(record) if isinstance(record, AddParams) else None
     return Layer(layer_name(op), op, final, inputs, output.index, output.size, output.name, dot, shares, removed)
 
 
-def _buffers(graph: Graph, layers: tuple[Layer, ...], aliases: dict[int, int]) -> list[Buffer]:
-    """Lives of all tensors and scratch areas, in steps of one layer."""
+def _buffers(graph: Graph, layers: tuple[Layer, ...], aliases: dict[int, int]) -> tuple[list[Buffer], dict[str, str]]:
+    """Lives of all tensors and scratch areas, in steps of one layer; and outputs that take an input's place."""
     source, result = (aliases.get(t, t) for t in (graph.inputs[0], graph.outputs[0]))
     first = {source: 0} | {layer.output: step for step, layer in enumerate(layers)}
     last = {tensor: step for tensor, step in first.items()}
@@ -196,4 +241,17 @@ def _buffers(graph: Graph, layers: tuple[Layer, ...], aliases: dict[int, int]) -
     last[result] = len(layers) - 1
     buffers = [Buffer(buffer_name(t), graph.tensor(t).size, first[t], last[t]) for t in first]
     dots = [(step, layer) for step, layer in enumerate(layers) if layer.dot is not None]
-    return buffers + [Buffer(layer.name, layer.dot.scratch_bytes, step, step) for step, layer in dots]
+    buffers += [Buffer(layer.name, layer.dot.scratch_bytes, step, step) for step, layer in dots]
+    taken = {}
+    for step, layer in enumerate(layers):
+        dying = [t for t in layer.inputs if last[t] == step and t != result]
+        dying = [t for t in dying if graph.tensor(t).size == layer.output_bytes]
+        if dying and _works_in_place(layer):
+            taken[buffer_name(layer.output)] = buffer_name(dying[0])
+    return buffers, taken
+
+
+def _works_in_place(layer: Layer) -> bool:
+    if layer.dot is not None:
+        return works_in_place(layer.dot.kernel, layer.dot.params)
+    return isinstance(layer.params, (AddParams, RequantizeParams))  # element by element

@@ -6,6 +6,7 @@ up, so that the best choice for every limit falls out of one table.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -66,3 +67,12 @@ def select(front: Sequence[Selection], objective: str, flash_limit: int | None) 
     if objective == "speed":
         return fitting[-1]
     return min(fitting, key=lambda point: (point.cycles + 1) * (point.flash + 1))
+
+
+def handful(front: Sequence[Selection], steps: int) -> list[Selection]:
+    """Both ends of a Pareto front and points between them, at most `steps` + 1 in even steps of its length on
+    logarithmic axes; smallest first."""
+    along = [math.log(point.flash + 1) - math.log(point.cycles + 1) for point in front]
+    wanted = [along[0] + (along[-1] - along[0]) * step / steps for step in range(steps + 1)]
+    nearest = {min(range(len(front)), key=lambda i: abs(along[i] - place)) for place in wanted}
+    return [front[i] for i in sorted(nearest)]

@@ -11,6 +11,7 @@ import numpy as np
 from edge_tr.formats.term_table import LAYOUT, NO_TERM, PLANE_OFFSET, PLANE_ROW, TERM_WORD, Table
 from edge_tr.lower.budget import TrSetting
 from edge_tr.lower.lists import Lists
+from edge_tr.lower.subsets import Subsets
 from edge_tr.lower.twins import Twins
 from edge_tr.tr.reveal import Revealed, TermArrays
 
@@ -91,6 +92,11 @@ def list_table(lists: Lists, setting: TrSetting, depth: int) -> Table:
 def twins_table(twins: Twins, setting: TrSetting, depth: int) -> Table:
     """Layout TWINS."""
     return _table(LAYOUT.TWINS, setting, depth, 0, twins.starts, twins.words)
+
+
+def subsets_table(subsets: Subsets, setting: TrSetting, depth: int) -> Table:
+    """Layout SUBSETS."""
+    return _table(LAYOUT.SUBSETS, setting, depth, 0, subsets.starts, subsets.words)
 
 
 def fours_table(revealed: Revealed, setting: TrSetting) -> Table:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import jinja2
 
 from edge_tr import __version__
-from edge_tr.manifest import BuildRecord
+from edge_tr.manifest import BuildRecord, Manifest
 from edge_tr.report.summary import cost_text, mismatch_text
 from edge_tr.resources import folder
 from edge_tr.target.check import CheckReport
@@ -56,8 +56,16 @@ def _plots(manifest: BuildRecord, report: CheckReport) -> dict[str, list[Bar]]:
         f"{str(report.cost.unit).capitalize()} per layer, first sample": [(c.name, c.cost) for c in report.layer_costs],
         "Terms per layer": [(layer.name, layer.terms) for layer in dots],
         "Flash bytes per layer (tables, biases, multipliers)": [(layer.name, layer.flash_bytes) for layer in dots],
+        "Estimated cycles of this and other choices of kernels, by flash": _choices(manifest),
     }
     return {title: _bars(values) for title, values in plots.items() if any(value for _, value in values)}
+
+
+def _choices(manifest: BuildRecord) -> list[tuple[str, float]]:
+    """Where there is a choice."""
+    found = manifest.alternatives if isinstance(manifest, Manifest) else ()
+    named = [(f"{o.flash_bytes:,} bytes{', this build' if o.chosen else ''}", o.cycles_estimated) for o in found]
+    return named if len(named) > 1 else []
 
 
 def _bars(values: list[tuple[str, float]]) -> list[Bar]:

@@ -113,8 +113,26 @@ def _firmware_text(manifest: Manifest) -> str:
             memory_bar("Flash", manifest.flash_bytes, manifest.flash_limit),
             memory_bar("RAM", manifest.ram_bytes, manifest.ram_limit),
             arena,
+            *_alternatives(manifest),
         ]
     )
+
+
+def _alternatives(manifest: Manifest) -> list[str]:
+    """Other choices of kernels beside the build's own."""
+    found = manifest.alternatives
+    others = "other choices of kernels:" if len(found) > 1 else "no kernels take less flash"
+    head = f"{manifest.cycles_estimated:,} cycles estimated for the layers with weights, on {manifest.core}; {others}"
+    if len(found) < 2:
+        return [head]
+    ram = len({other.ram_bytes for other in found}) > 1
+    rows = [("build with", "flash bytes (est.)", *(["RAM bytes"] if ram else []), "cycles (est.)")]
+    for other in found:
+        name = "a larger board" if other.options is None else other.options or "no such options"
+        used = [f"{other.ram_bytes:,}"] if ram else []
+        cells = (f"{other.flash_bytes:,}", *used, f"{other.cycles_estimated:,}")
+        rows.append(("this build" if other.chosen else name, *cells))
+    return [head, table(rows, left=(0,))]
 
 
 def _removed(manifest: BuildRecord) -> list[str]:

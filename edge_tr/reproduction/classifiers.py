@@ -21,7 +21,7 @@ from edge_tr.tune.cost import Layer, cost, dot_layers
 from edge_tr.tune.moments import patches, places
 from edge_tr.tune.points import Settings
 from edge_tr.tune.quality import accuracy, quality
-from edge_tr.tune.tuning import Tuning, goal_of, tune
+from edge_tr.tune.tuning import Progress, Tuning, goal_of, no_progress, tune
 from edge_tr.tune.workers import Workers
 
 MEASURED_SAMPLES = 100
@@ -170,16 +170,15 @@ def _mean_terms(layer: Layer, x: np.ndarray) -> np.ndarray:
 
 def measure(subject: Subject, shared: Path, work: Path, workers: Workers) -> tuple[int, list[Measured]]:
     """(test samples, rows) of one model."""
-    model = shared / "models" / f"{subject.model}.tflite"
+    model = model_file(subject, shared)
     graph = parse(read_file(model))
-    calibration, test = _data(subject, graph, shared, work)
+    calibration, test = data_files(subject, graph, shared, work)
     x, labels = read_samples(test, graph)
     bench = Bench(graph, x, labels, subject.published)
     rows = [bench.measure("int8", "int8", lambda layer: layer.record.weights, BASELINE_PAIRS)]
     rows += _plain_rows(subject, bench)
-    out = work / f"{subject.model}.toml"
-    tuning = tune(model, calibration, out, goal_of(max_terms=subject.goal), data=test, workers=workers)
-    rows += _calibrated_rows("calibrated", bench, tuning, out.with_suffix(".work"))
+    points = budget_file(subject, work).with_suffix(".work")
+    rows += _calibrated_rows("calibrated", bench, tuned(subject, shared, work, workers), points)
     if subject.accelerator:
         out = work / f"{subject.model}-g{subject.group}.toml"
         settings = Settings(group=subject.group)
@@ -189,7 +188,32 @@ def measure(subject: Subject, shared: Path, work: Path, workers: Workers) -> tup
     return len(x), rows
 
 
-def _data(subject: Subject, graph: Graph, shared: Path, work: Path) -> tuple[Path, Path]:
+def tuned(
+    subject: Subject,
+    shared: Path,
+    work: Path,
+    workers: Workers,
+    settings: Settings | None = None,
+    progress: Progress = no_progress,
+) -> Tuning:
+    """The calibrated selection that meets the subject's goal, with its test figures; writes `budget_file`."""
+    model = model_file(subject, shared)
+    calibration, test = data_files(subject, parse(read_file(model)), shared, work)
+    goal, out = goal_of(max_terms=subject.goal), budget_file(subject, work)
+    return tune(model, calibration, out, goal, settings=settings, data=test, workers=workers, progress=progress)
+
+
+def model_file(subject: Subject, shared: Path) -> Path:
+    """The subject's model."""
+    return shared / "models" / f"{subject.model}.tflite"
+
+
+def budget_file(subject: Subject, work: Path) -> Path:
+    """What `tuned` writes."""
+    return work / f"{subject.model}.toml"
+
+
+def data_files(subject: Subject, graph: Graph, shared: Path, work: Path) -> tuple[Path, Path]:
     """The calibration and the test file."""
     if subject.test:
         return shared / "data" / f"{subject.calibration}.npz", shared / "data" / f"{subject.test}.npz"

@@ -12,7 +12,8 @@ from edge_tr.boards import Board, Part
 from edge_tr.errors import DoesNotFitError, EdgeTrError
 from edge_tr.target.tools import require_tool
 
-OPTIMISATION = "-O2"
+OPTIMISATION = ("-O2", "-fno-tree-scev-cprop")
+"""The second: no multiplication behind a loop for what its variables end at; some cores call a function for it."""
 WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror")
 _JOBS = 4
 
@@ -57,7 +58,7 @@ def compile_and_link(
     includes = [f"-I{path}" for path in (*include_dirs, *part.include_dirs)]
     objects = [build_dir / f"{name}-{index:02d}-{path.stem}.o" for index, path in enumerate(files)]
     commands = [
-        [gcc, OPTIMISATION, *part.cflags, *WARNINGS, *includes, "-c", str(source), "-o", str(target)]
+        [gcc, *OPTIMISATION, *part.cflags, *WARNINGS, *includes, "-c", str(source), "-o", str(target)]
         for source, target in zip(files, objects)
     ]
     with ThreadPoolExecutor(_JOBS) as pool:

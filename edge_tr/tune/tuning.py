@@ -28,6 +28,10 @@ Progress = Callable[[str, int, int, str], None]
 """Called as progress(what, done, total, unit)."""
 
 
+def no_progress(what: str, done: int, total: int, unit: str) -> None:
+    """Say nothing."""
+
+
 @dataclass(frozen=True)
 class Test:
     """Samples that nothing was tuned on: inputs int8 [n, ...], labels int [n] or None, the original's output."""
@@ -71,7 +75,7 @@ def tune(
     settings: Settings | None = None,
     data: Path | None = None,
     workers: Workers | None = None,
-    progress: Progress = lambda what, done, total, unit: None,
+    progress: Progress = no_progress,
 ) -> Tuning:
     """Tune `model` on the inputs in `calibration` until `goal` is met; writes `out` and what belongs to it.
 

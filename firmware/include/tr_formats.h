@@ -45,6 +45,12 @@ static inline void tr_store_u64(uint8_t *p, uint64_t v)
 /* Layout LISTS: elements of the reduction axis that one byte can tell apart. */
 #define TR_LIST_BLOCK 256u
 
+/* Layout SUBSETS: elements whose bits of one plane are one byte. */
+#define TR_SUBSET_ELEMENTS 8u
+
+/* Layout SUBSETS: rows that share a table of sums. */
+#define TR_SUBSET_ROWS 128u
+
 /* What the payload's words are. */
 enum tr_table_layout {
     TR_TABLE_LAYOUT_TERMS = 0, /* 16-bit TermWords, group after group, largest term of a group first. */
@@ -53,6 +59,7 @@ enum tr_table_layout {
     TR_TABLE_LAYOUT_LISTS = 3, /* Bytes: runs of element numbers, exponent after exponent, each behind a ListRun. */
     TR_TABLE_LAYOUT_FOURS = 4, /* int8 weights of four rows, two elements: 0.0 1.0 0.1 1.1 2.0 3.0 2.1 3.1 (row.element). */
     TR_TABLE_LAYOUT_TWINS = 5, /* Bytes: the order of elements, then weights + 128 in blocks of four rows, four elements. */
+    TR_TABLE_LAYOUT_SUBSETS = 6, /* Bytes: by SUBSET_ROWS rows, then two SUBSET_ELEMENTS elements, then row: bit planes. */
 };
 
 /* Before every weight table. */

@@ -107,18 +107,21 @@ struct tr_add {
 
 void tr_add(const struct tr_add *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
 
-/* The same by tables of each input's share of the result, [256] by x + 128, with `fraction` fraction
- * bits; `above` and `below` hold zero point and rounding. The generator has tried all pairs
- * (edge_tr/lower/sums.py). */
+/* The same by tables of each input's share of the result, [256] by x as an unsigned byte, with `fraction` fraction
+ * bits, rounding included; sums below `threshold` are less by `nudge`. Results are 0 to `range` above `minimum`.
+ * The generator has tried all pairs (edge_tr/lower/sums.py). */
 struct tr_add_tables {
-    uint32_t size;
     const int32_t *first, *second;
-    int32_t above, below;
-    uint32_t fraction;
-    int32_t minimum, maximum;
+    uint32_t fraction, range;
+    int32_t minimum;
+    uint32_t size;
+    int32_t threshold, nudge;
 };
 
 void tr_add_tables(const struct tr_add_tables *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
+
+/* Its loop where `nudge` is zero. In assembly where there is a file for the core. */
+void tr_add_looked_up(const struct tr_add_tables *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
 
 /* SOFTMAX over the last axis. `exponential` [256]: e^-d scaled to Q0.31 for d = maximum - x,
  * made by the host with the reference's fixed-point arithmetic; 0 where the reference skips. */

@@ -17,15 +17,39 @@ void tr_add(const struct tr_add *layer, const int8_t *input0, const int8_t *inpu
     }
 }
 
-void tr_add_tables(const struct tr_add_tables *layer, const int8_t *input0, const int8_t *input1, int8_t *output)
+/* Inlined twice, with and without a nudge. */
+static inline void add(const struct tr_add_tables *layer, const int8_t *input0, const int8_t *input1, int8_t *output,
+                       bool nudged)
 {
     const struct tr_add_tables at = *layer; /* stores of int8 may alias anything */
-    const int32_t *first = at.first + 128;
-    const int32_t *second = at.second + 128;
     for (const int8_t *end = input0 + at.size; input0 < end; input0++, input1++, output++) {
-        int32_t sum = first[*input0] + second[*input1];
-        int32_t result = (sum + (sum < 0 ? at.below : at.above)) >> at.fraction;
-        result = result < at.minimum ? at.minimum : result;
-        *output = (int8_t)(result > at.maximum ? at.maximum : result);
+        int32_t sum = at.first[(uint8_t)*input0] + at.second[(uint8_t)*input1];
+        if (nudged && sum < at.threshold) {
+            sum -= at.nudge;
+        }
+        uint32_t result = (uint32_t)sum >> at.fraction;
+        if (result > at.range) {
+            result = sum < 0 ? 0u : at.range;
+        }
+        *output = (int8_t)((int32_t)result + at.minimum);
+    }
+}
+
+#if !defined(__ARM_ARCH_6M__)
+
+/* What tr_add_*.S does, portably. */
+void tr_add_looked_up(const struct tr_add_tables *layer, const int8_t *input0, const int8_t *input1, int8_t *output)
+{
+    add(layer, input0, input1, output, false);
+}
+
+#endif
+
+void tr_add_tables(const struct tr_add_tables *layer, const int8_t *input0, const int8_t *input1, int8_t *output)
+{
+    if (layer->nudge == 0) {
+        tr_add_looked_up(layer, input0, input1, output);
+    } else {
+        add(layer, input0, input1, output, true);
     }
 }

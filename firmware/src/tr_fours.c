@@ -32,16 +32,16 @@ __attribute__((noinline)) static void gather(const struct tr_pixels *pixels, con
                                              struct tr_corner corner, int16_t *patch, uint32_t pair)
 {
     const struct tr_window *window = &pixels->window;
-    uint32_t dense = window->dilation_x == 1u && corner.x < pixels->input.width &&
-                     corner.x + window->width <= pixels->input.width;
-    uint32_t span = dense ? window->width : 1u;
-    uint32_t run = span * pixels->input.channels;
-    uint32_t last_row = (window->height - 1u) * (uint32_t)window->dilation_y;
-    uint32_t last_column = (window->width - 1u) * (uint32_t)window->dilation_x;
+    bool dense = tr_is_run(pixels, corner.x);
+    uint32_t columns = dense ? 1u : window->width;
+    uint32_t run = dense ? pixels->strides.run : pixels->input.channels;
     uint32_t jump = 1u; /* from an even element on; pair - 1 from an odd one */
-    for (uint32_t dy = 0u; dy <= last_row; dy += window->dilation_y) {
-        for (uint32_t dx = 0u; dx <= last_column; dx += span * window->dilation_x) {
-            const int8_t *from = tr_channels_at(pixels, input, corner.y + dy, corner.x + dx);
+    for (uint32_t rows = window->height; rows > 0u; rows--) {
+        struct tr_corner tap = corner;
+        for (uint32_t left = columns; left > 0u; left--) {
+            const int8_t *from = tr_channels_at(pixels, input, tap.y, tap.x, tap.at);
+            tap.x += window->dilation_x;
+            tap.at += pixels->strides.column;
             if (from != 0 && pixels->data_terms == 0) {
                 const int8_t *end = from + run;
                 if (jump == 1u) {
@@ -66,6 +66,8 @@ __attribute__((noinline)) static void gather(const struct tr_pixels *pixels, con
                 jump = pair - jump;
             }
         }
+        corner.y += window->dilation_y;
+        corner.at += pixels->strides.row;
     }
 }
 

@@ -25,24 +25,41 @@ static struct extent extent_at(const struct tr_pool *layer, uint32_t y, uint32_t
     return e;
 }
 
-static int32_t sum_of(const struct tr_pool *layer, const struct extent *e, const int8_t *channel)
+/* The same in bytes: `rows`, `line` apart, of `columns` pixels, `step` apart, from `first` on. */
+struct part {
+    uint32_t rows, columns, step, line;
+    const int8_t *first;
+};
+
+static struct part part_of(const struct tr_pool *layer, const struct extent *e, const int8_t *input)
+{
+    uint32_t step = layer->input.channels;
+    struct part part = {e->bottom - e->top, e->right - e->left, step, layer->input.width * step,
+                        input + (e->top * layer->input.width + e->left) * step};
+    return part;
+}
+
+static int32_t sum_of(const struct part *part, const int8_t *row)
 {
     int32_t sum = 0;
-    for (uint32_t y = e->top; y < e->bottom; y++) {
-        for (uint32_t x = e->left; x < e->right; x++) {
-            sum += channel[(y * layer->input.width + x) * layer->input.channels];
+    uint32_t step = part->step;
+    for (uint32_t rows = part->rows; rows > 0u; rows--, row += part->line) {
+        const int8_t *x = row;
+        for (uint32_t left = part->columns; left > 0u; left--, x += step) {
+            sum += *x;
         }
     }
     return sum;
 }
 
-static int32_t maximum_of(const struct tr_pool *layer, const struct extent *e, const int8_t *channel)
+static int32_t maximum_of(const struct part *part, const int8_t *row)
 {
     int32_t maximum = INT8_MIN;
-    for (uint32_t y = e->top; y < e->bottom; y++) {
-        for (uint32_t x = e->left; x < e->right; x++) {
-            int32_t value = channel[(y * layer->input.width + x) * layer->input.channels];
-            maximum = value > maximum ? value : maximum;
+    uint32_t step = part->step;
+    for (uint32_t rows = part->rows; rows > 0u; rows--, row += part->line) {
+        const int8_t *x = row;
+        for (uint32_t left = part->columns; left > 0u; left--, x += step) {
+            maximum = *x > maximum ? *x : maximum;
         }
     }
     return maximum;
@@ -53,9 +70,10 @@ void tr_average_pool_2d(const struct tr_pool *layer, const int8_t *input, int8_t
     for (uint32_t y = 0u; y < layer->output.height; y++) {
         for (uint32_t x = 0u; x < layer->output.width; x++) {
             struct extent e = extent_at(layer, y, x);
-            int32_t count = (int32_t)((e.bottom - e.top) * (e.right - e.left));
+            struct part part = part_of(layer, &e, input);
+            int32_t count = (int32_t)(part.rows * part.columns);
             for (uint32_t c = 0u; c < layer->input.channels; c++) {
-                int32_t sum = sum_of(layer, &e, input + c);
+                int32_t sum = sum_of(&part, part.first + c);
                 int32_t mean = (sum > 0 ? sum + count / 2 : sum - count / 2) / count;
                 *output++ = tr_clamp(mean, layer->minimum, layer->maximum);
             }
@@ -68,8 +86,9 @@ void tr_max_pool_2d(const struct tr_pool *layer, const int8_t *input, int8_t *ou
     for (uint32_t y = 0u; y < layer->output.height; y++) {
         for (uint32_t x = 0u; x < layer->output.width; x++) {
             struct extent e = extent_at(layer, y, x);
+            struct part part = part_of(layer, &e, input);
             for (uint32_t c = 0u; c < layer->input.channels; c++) {
-                *output++ = tr_clamp(maximum_of(layer, &e, input + c), layer->minimum, layer->maximum);
+                *output++ = tr_clamp(maximum_of(&part, part.first + c), layer->minimum, layer->maximum);
             }
         }
     }

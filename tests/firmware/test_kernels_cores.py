@@ -7,6 +7,7 @@ import pytest
 
 from edge_tr.ir.graph import Graph
 from edge_tr.ir.tflite import parse
+from edge_tr.ir.writer import ModelWriter
 from edge_tr.lower.direct import Direct
 from tests.firmware.harness_cores import TARGETS, compile_runtime_for, link_model, run_model
 from tests.firmware.harness_models import KERNELS, Network, expected_bytes, lower_with, random_network, samples
@@ -101,6 +102,71 @@ def test_layers_behind_a_rectifier(core, kernel, tmp_path, runtimes):
     rng = np.random.default_rng([3, KERNELS.index(kernel)])
     graph = rectified_network(rng)
     assert_core_equals_golden(graph, core, (kernel, "lossless"), samples(graph, rng, 3), tmp_path, runtimes)
+
+
+@pytest.mark.parametrize("core", TARGETS)
+def test_more_rows_than_share_a_table_of_sums(core, tmp_path, runtimes):
+    """Chunks of 128 rows, and blocks of sixteen elements that the depth does not fill."""
+    rng = np.random.default_rng(5)
+    net = Extreme(rng, (37,))
+    net.dense(259)
+    net.dense(7)
+    graph = parse(net.finish())
+    assert_core_equals_golden(graph, core, ("subsets", "lossless"), samples(graph, rng, 3), tmp_path, runtimes)
+
+
+class Unshaped(Network):
+    """Layers without rows of zeros, so that no channel is dead."""
+
+    def _zero(self) -> int:
+        return -128
+
+
+def unshaped_network(rng: np.random.Generator, channels: int) -> Graph:
+    """Layers whose output has the input's shape, over an odd number of pixels."""
+    net = Unshaped(rng, (5, 3, channels))
+    net.conv(channels, (1, 1), (1, 1), "RELU")
+    net.depthwise(1, (3, 3), (1, 1), activation="RELU")
+    net.branch()
+    net.conv(channels, (1, 1), (1, 1), "RELU")
+    return parse(net.finish())
+
+
+@pytest.mark.parametrize("channels", [6, 7])
+@pytest.mark.parametrize("kernel", ["pairs", "lists", "fours", "dual"])
+@pytest.mark.parametrize("core", ["cortex-m0", "cortex-m4", "rv32ec"])
+def test_outputs_in_the_place_of_inputs(core, kernel, channels, tmp_path, runtimes):
+    rng = np.random.default_rng([8, channels])
+    graph = unshaped_network(rng, channels)
+    program = lower_with(graph, kernel, "lossless", TARGETS[core].isa)
+    kept = [program.offset(layer.output) in map(program.offset, layer.inputs) for layer in program.layers]
+    depthwise = program.layers[1].kernel_name
+    assert kept == [True, depthwise == "pairs" or (depthwise == "dual" and channels == 6), False, True, True]
+    assert_core_equals_golden(graph, core, (kernel, "lossless"), samples(graph, rng, 3), tmp_path, runtimes)
+
+
+def additions() -> Graph:
+    """One by tables with one rounding, and one with a nudge below zero."""
+    model = ModelWriter()
+    scales = ((0.1, 3), (0.3, -5), (0.23, 9), (0.46, 5))
+    a, b, y, z = (model.activation((1, 259), scale, zero) for scale, zero in scales)
+    model.op("QUANTIZE", [a], [b])
+    model.op("ADD", [a, b], [y], fused_activation_function="RELU6")
+    model.op("ADD", [y, y], [z], fused_activation_function="NONE")
+    return parse(model.finish([a], [z]))
+
+
+@pytest.mark.parametrize("by", ["tables", "reference"])
+@pytest.mark.parametrize("core", TARGETS)
+def test_additions_of_every_kind(core, by, tmp_path, runtimes, monkeypatch):
+    if by == "reference":
+        monkeypatch.setattr("edge_tr.lower.program.add_tables", lambda record: None)
+    graph = additions()
+    shares = [layer.shares for layer in lower_with(graph, "int8", "lossless").layers if layer.op.kind == "ADD"]
+    assert [of and of.nudge > 0 for of in shares] == ([False, True] if by == "tables" else [None, None])
+    x = np.zeros((2, 1, 259), np.int8)
+    x[:, 0] = np.arange(259).astype(np.uint8).view(np.int8), np.random.default_rng(6).integers(-128, 128, 259)
+    assert_core_equals_golden(graph, core, ("int8", "lossless"), x, tmp_path, runtimes)
 
 
 @pytest.mark.parametrize("budget", ["lossless", "g=4,k=3,s=2"])

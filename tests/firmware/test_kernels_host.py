@@ -70,7 +70,10 @@ def dense_model(weights: np.ndarray, bias: np.ndarray, x_zero: int, y_scale: flo
     return parse(model.finish([x], [y]))
 
 
-@pytest.mark.parametrize("way", [("term-pairs", "lossless"), ("int8", "lossless"), ("planes", "k=4,s=1")], ids=" ".join)
+WRAPPING = [("term-pairs", "lossless"), ("int8", "lossless"), ("subsets", "lossless"), ("planes", "k=4,s=1")]
+
+
+@pytest.mark.parametrize("way", WRAPPING, ids=" ".join)
 @pytest.mark.parametrize("zero", [-128, 127])
 def test_accumulators_wrap_like_golden_where_c_would_overflow(way, zero, tmp_path, runtime):
     """Biases at the ends of int32, a scale that shifts left, and the largest products there are."""

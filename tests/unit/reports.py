@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edge_tr import __version__
-from edge_tr.manifest import MANIFEST_VERSION, LayerRecord, Manifest
+from edge_tr.manifest import MANIFEST_VERSION, Alternative, LayerRecord, Manifest
 from edge_tr.target.check import CheckReport, Cost, LayerCost, Mismatch, Reference
 
 NASTY = "<script>alert('x')</script> & \"co\""
@@ -55,6 +55,7 @@ MANIFEST = Manifest(
     board_folder="",
     budget="lossless",
     build_id="0123456789abcdef",
+    core="cortex-m4",
     flash_bytes=24_625,
     flash_limit=100_000,
     ram_bytes=40_900,
@@ -63,7 +64,12 @@ MANIFEST = Manifest(
     arena_lower_bound=1500,
     fits=True,
     cycles_estimated=1234,
-    alternatives=(),
+    alternatives=(
+        Alternative(20_000, 41_000, 3456, "--optimise size", False),
+        Alternative(24_625, 40_900, 1234, "", True),
+        Alternative(124_625, 40_900, 1000, None, False),
+    ),
+    would_fit=(),
     layers=(layer("conv_2d_0"), SOFTMAX),
 )
 REPORT = CheckReport(

@@ -10,9 +10,28 @@ from edge_tr import bench_table
 from edge_tr.errors import UsageError
 from edge_tr.lower import cores
 from edge_tr.report.bench import BenchReport, LayerBench
-from edge_tr.report.benchmarks import CUT, G0B1RE, LOSSLESS, MODELS, PLATFORMS, SECTIONS, VARIANTS, benchmarks_text
+from edge_tr.report.benchmarks import (
+    CUT,
+    G0B1RE,
+    LOSSLESS,
+    MODELS,
+    PLATFORMS,
+    SECTIONS,
+    TUNED,
+    VARIANTS,
+    BudgetQuality,
+    Variant,
+    benchmarks_text,
+    flash_limit,
+)
+from edge_tr.reproduction import budgets
 
 FACTS = {"command": "make bench", "commit": "0123456789ab", "tools": "gcc 12\nunicorn 2", "wait_states": "0"}
+QUALITIES = {
+    ("kws", LOSSLESS): BudgetQuality(2.5, 90.5, 100.0, 750),
+    ("kws", TUNED): BudgetQuality(0.9, 90.25, 97.0, 750),
+}
+QUALITIES |= {("vww", TUNED): BudgetQuality(0.5, None, 98.5, 500)}
 
 
 def report(core: str, budget: str, cycles: int) -> BenchReport:
@@ -38,6 +57,7 @@ def outcomes():
         for platform in PLATFORMS
         for name in MODELS
         for variant in VARIANTS
+        if (name, variant.budget) != ("ad", TUNED)
     }
 
 
@@ -48,43 +68,71 @@ def rows(text: str, title: str) -> list[list[str]]:
 
 
 def test_every_core_has_a_row_for_every_model_and_variant(outcomes) -> None:
-    text = benchmarks_text(outcomes, FACTS, "")
+    text = benchmarks_text(outcomes, QUALITIES, FACTS, "")
     for section in SECTIONS:
         head, _, *body = rows(text, section.title)
-        assert [(row[0], row[1]) for row in body] == [(name, str(variant)) for name in MODELS for variant in VARIANTS]
+        expected = [
+            (name, str(variant)) for name in MODELS for variant in VARIANTS if (name, str(variant)) != ("ad", TUNED)
+        ]
+        assert [(row[0], row[1].split(", at most")[0]) for row in body] == expected
         assert {len(row) for row in body} == {len(head)}
         assert cores.find(section.core).source in text
 
 
 def test_distances_are_relative_to_the_bar_of_their_budget(outcomes) -> None:
-    text = benchmarks_text(outcomes, FACTS, "")
-    _, _, lossless, cut, int8, *_ = rows(text, SECTIONS[0].title)
-    assert (lossless[2:5], cut[2:5], int8[2:5]) == (
+    text = benchmarks_text(outcomes, QUALITIES, FACTS, "")
+    _, _, lossless, cut, tuned, int8, *others = rows(text, SECTIONS[0].title)
+    assert (lossless[2:5], cut[2:5], tuned[2:5], int8[2:5]) == (
         ["11.70", "13", "-10%"],
+        ["11.70", "", ""],
         ["11.70", "8.5", "+38%"],
         ["11.70", "", ""],
     )
+    (ad,) = (row for row in others if row[0] == "ad" and row[1].startswith(CUT))
+    assert ad[2:5] == ["11.70", "1.2", "+875%"]
+
+
+def test_accuracy_and_agreement_stand_beside_what_they_were_measured_of(outcomes) -> None:
+    text = benchmarks_text(outcomes, QUALITIES, FACTS, "")
+    head, _, *body = rows(text, SECTIONS[0].title)
+    shown = {(row[0], row[1]): [row[head.index(name)] for name in ("accuracy %", "agreement %")] for row in body}
+    assert shown["kws", LOSSLESS] == shown["kws", "lossless, int8 kernel"] == ["90.50", "100.00"]
+    assert shown["kws", "tuned, at most 113 KB"] == ["90.25", "97.00"] and shown["kws", CUT] == ["", ""]
+    assert shown["vww", "tuned, at most 393 KB"] == ["", "98.50"]
+    assert [row[:2] for row in rows(text, "Budgets")[2:]] == [list(key) for key in QUALITIES]
+
+
+def test_builds_with_a_bar_on_flash_are_held_to_it_on_the_small_board_alone() -> None:
+    assert flash_limit(G0B1RE, "kws", Variant(TUNED)) == 113_000 and flash_limit(G0B1RE, "ad", Variant(CUT)) == 310_000
+    assert flash_limit(G0B1RE, "kws", Variant(CUT)) is None and flash_limit(G0B1RE, "ic", Variant(TUNED)) is None
+    for platform in PLATFORMS[1:]:
+        assert flash_limit(platform, "kws", Variant(TUNED)) == platform.flash_limit
+
+
+def test_models_with_data_are_those_of_the_reproduction() -> None:
+    known = {name: budgets.subject_of(file) for name, (file, _) in MODELS.items()}
+    assert known["kws"].test and not known["vww"].test and not known["ic"].test and known["ad"] is None
 
 
 def test_a_model_that_does_not_fit_says_so(outcomes) -> None:
     outcomes[G0B1RE, "ic", VARIANTS[0]] = "does not fit"
-    text = benchmarks_text(outcomes, FACTS, "")
+    text = benchmarks_text(outcomes, QUALITIES, FACTS, "")
     assert [row[2] for row in rows(text, SECTIONS[0].title) if row[:2] == ["ic", LOSSLESS]] == ["does not fit"]
     assert [row[:2] for row in rows(text, "Memory")[2:]].count(["ic", LOSSLESS]) == 0
     assert ["ic", CUT] in [row[:2] for row in rows(text, "Memory")]
 
 
 def test_ram_counts_the_stack_that_can_be_used(outcomes) -> None:
-    head, _, row, *_ = rows(benchmarks_text(outcomes, FACTS, ""), SECTIONS[0].title)
+    head, _, row, *_ = rows(benchmarks_text(outcomes, QUALITIES, FACTS, ""), SECTIONS[0].title)
     assert row[head.index("RAM KB")] == f"{(20_000 - 8192 + 300) / 1000:.1f}"
 
 
 def test_command_commit_tools_and_notes_are_printed(outcomes) -> None:
-    text = benchmarks_text(outcomes, FACTS, "## Why\n\nBecause.\n")
+    text = benchmarks_text(outcomes, QUALITIES, FACTS, "## Why\n\nBecause.\n")
     assert "`make bench` at commit 0123456789ab" in text and "* gcc 12\n* unicorn 2\n" in text
     assert "not measurements of boards" in text and text.endswith("## Why\n\nBecause.\n")
 
 
-def test_missing_models_are_named_before_any_work(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="lacks kws_ref_model"):
-        bench_table.run_all(tmp_path, tmp_path, 0, 1)
+def test_missing_models_are_named_before_any_work(tmp_path: Path, capsys) -> None:
+    assert bench_table.main(["--shared", str(tmp_path), "--work", str(tmp_path / "work")]) == UsageError.exit_code
+    assert "lacks kws_ref_model" in capsys.readouterr().err and not (tmp_path / "work").exists()

@@ -99,3 +99,12 @@ def test_nothing_needs_nothing():
 def test_buffers_of_one_byte_are_kept_apart_by_the_alignment():
     buffers = [Buffer(f"b{i}", 1, 0, 0) for i in range(5)]
     assert sorted(plan(buffers).offsets.values()) == [0, 4, 8, 12, 16]
+
+
+def test_a_buffer_that_takes_anothers_place_lies_there_as_long_as_both_live():
+    buffers = [Buffer("a", 40, 0, 1), Buffer("b", 40, 1, 2), Buffer("c", 40, 2, 4), Buffer("d", 8, 0, 4)]
+    result = plan(buffers, {"b": "a", "c": "b"})
+    assert result.offsets["a"] == result.offsets["b"] == result.offsets["c"]
+    assert result.size == result.lower_bound == 48
+    assert_sound([Buffer("a", 40, 0, 4), buffers[3]], MemoryPlan({n: result.offsets[n] for n in "ad"}, 48, 48))
+    assert plan(buffers).size == 88

@@ -123,3 +123,14 @@ def test_an_output_that_is_the_input_reshaped_survives_the_run():
     program = lower_with(parse(model.finish([x], [y])), "planes", "lossless")
     assert program.aliases == {y: x}
     assert all(abs(program.offset(x) - program.offset(other)) >= 4 for other in (z, last))
+
+
+def test_the_graphs_output_is_not_overwritten_by_a_layer_behind_it():
+    model = ModelWriter()
+    a, y, z = (model.activation((1, 8), scale) for scale in (0.5, 1.0, 0.7))
+    model.op("ADD", [a, a], [y], fused_activation_function="NONE")
+    model.op("QUANTIZE", [y], [z])
+    program = lower_with(parse(model.finish([a], [y])), "int8", "lossless")
+    first, second = program.layers
+    assert program.offset(first.output) == program.offset(program.input.index)
+    assert program.offset(second.output) != program.offset(first.output)

@@ -51,7 +51,8 @@ def test_a_good_report_shows_the_verdict_the_figures_and_the_plots() -> None:
         *("24.6% of 100,000 bytes: 24,625", "ab" * 32, "0123456789abcdef"),
     ):
         assert words in page.text, words
-    assert page.tags.count("svg") == 4
+    assert "other choices of kernels" in page.text and "24,625 bytes, this build" in page.text
+    assert page.tags.count("svg") == 5
 
 
 def test_a_failed_report_is_red_and_names_the_first_difference() -> None:

@@ -48,6 +48,19 @@ def test_a_build_shows_every_layer_and_the_memory() -> None:
     assert "arena 1,536 bytes; no plan can go below 1,500" in text
 
 
+def test_a_build_shows_what_other_kernels_would_take() -> None:
+    *_, head, columns, _, small, own, large = build_text(MANIFEST).splitlines()
+    assert head == "1,234 cycles estimated for the layers with weights, on cortex-m4; other choices of kernels:"
+    assert columns.split("  ")[0] == "build with" and columns.endswith("flash bytes (est.)  RAM bytes  cycles (est.)")
+    assert small.split() == ["--optimise", "size", "20,000", "41,000", "3,456"]
+    assert own.split() == ["this", "build", "24,625", "40,900", "1,234"]
+    assert large.split() == ["a", "larger", "board", "124,625", "40,900", "1,000"]
+    same = replace(MANIFEST, alternatives=tuple(replace(a, ram_bytes=1) for a in MANIFEST.alternatives))
+    assert "RAM bytes" not in build_text(same)
+    alone = replace(MANIFEST, alternatives=MANIFEST.alternatives[1:2])
+    assert build_text(alone).endswith("on cortex-m4; no kernels take less flash")
+
+
 def test_a_good_check_says_so_with_its_figures() -> None:
     text = check_text(REPORT)
     assert "BIT-EXACT: every tensor of 2 layers equals golden, 4 of 4 samples" in text and "NOT" not in text

