@@ -29,7 +29,7 @@ test: $(VENV)/test.stamp ## the whole test suite, every tool needed
 	@echo "== pytest"
 	EDGE_TR_NO_SKIPS=$(CI) $(BIN)/python -m pytest -n 2 --durations=10 tests
 
-bench: $(VENV)/test.stamp ## count whole models on every core and write docs/benchmarks.md (minutes)
+bench: $(VENV)/test.stamp $(VENV)/reproduce.stamp ## tune, count whole models on every core and write docs/benchmarks.md (minutes)
 	$(call require,$(TEST_TOOLS))
 	$(BIN)/python -m edge_tr.bench_table
 
@@ -40,7 +40,7 @@ cycles: $(VENV)/test.stamp ## count the accelerator's cycles of nine models at s
 synth: $(VENV)/test.stamp ## estimate the accelerator's resources with yosys and write docs/accelerator-resources.md (minutes)
 	$(BIN)/python -m edge_tr.synth_table
 
-reproduce: $(VENV)/demo.stamp ## measure the published tables and write docs/reproduction.md (minutes)
+reproduce: $(VENV)/reproduce.stamp ## measure the published tables and write docs/reproduction.md (minutes)
 	$(BIN)/python -m edge_tr.reproduction
 
 fuzz: $(VENV)/test.stamp ## random models, damaged files and frames through everything that must agree: COUNT=models, MINUTES=, SEED=, PARTS=
@@ -75,6 +75,9 @@ $(VENV)/test.stamp: $(VENV)/demo.stamp
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[test]'
 	@touch $@
 
+$(VENV)/reproduce.stamp: $(VENV)/demo.stamp
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[reproduce]'
+	@touch $@
 # --name VALUE if the variable is set
 option = $(if $($(2)),--$(1) $($(2)))
 

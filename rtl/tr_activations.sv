@@ -31,7 +31,9 @@ module tr_activations
   logic [W-1:0] first_memory[AccelActivationWords];
   logic [W-1:0] after_q, after_2;  // of the word after the two
   logic [A-2:0] even_row, odd_row;
+  logic [A-1:0] after_address;  // it goes round
   assign even_row = read_address[A-1:1] + (A - 1)'(read_address[0]);
+  assign after_address = read_address + A'(2);
   assign odd_row = read_address[A-1:1];
   always_ff @(posedge clk) begin
     for (int i = 0; i < C; i++) begin
@@ -41,7 +43,7 @@ module tr_activations
         odd_memory[write_address[A-1:1]][i*W+:W] <= write_data[i*W+:W];
     end
     if (write && write_enable[0]) first_memory[write_address] <= write_data[W-1:0];
-    after_q <= first_memory[read_address+A'(2)];
+    after_q <= first_memory[after_address];
     even_q <= even_memory[even_row];
     odd_q <= odd_memory[odd_row];
   end

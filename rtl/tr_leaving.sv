@@ -31,9 +31,10 @@ module tr_leaving
   localparam int S = AccelSumBits;
   localparam int A = AccelAddressBits;
   localparam int Outputs = AccelOutputs;
+  localparam int Fields = 18;
 
   logic [7:1] pending;
-  logic [17:0] fields[1:7];
+  logic [7*Fields-1:0] fields;  // of those, the oldest on top
   logic tile_end, last, row_last, next_first, next_final, next_tile_end;
   logic [2:0] rows, next_rows;
   logic [1:0] halves, next_halves;
@@ -44,11 +45,10 @@ module tr_leaving
   assign busy = valid || |pending;
   assign row_last = half || halves == 2'd1;
   assign last = row_last && 3'(row) + 3'd1 == rows;
-  assign {next_first, next_final, next_tile_end, next_rows, next_halves, next_group} = fields[7];
+  assign {next_first, next_final, next_tile_end, next_rows, next_halves, next_group} = fields[6*Fields+:Fields];
   always_ff @(posedge clk) begin
     pending <= {pending[6:1], group_done};
-    fields[1] <= {group_first, group_final, tile_done, group_rows, group_halves, group};
-    for (int i = 2; i < 8; i++) fields[i] <= fields[i-1];
+    fields <= {fields[6*Fields-1:0], group_first, group_final, tile_done, group_rows, group_halves, group};
     if (valid) begin
       half <= !row_last;
       if (row_last) begin

@@ -56,7 +56,7 @@ def _plots(manifest: BuildRecord, report: CheckReport) -> dict[str, list[Bar]]:
         f"{str(report.cost.unit).capitalize()} per layer, first sample": [(c.name, c.cost) for c in report.layer_costs],
         "Terms per layer": [(layer.name, layer.terms) for layer in dots],
         "Flash bytes per layer (tables, biases, multipliers)": [(layer.name, layer.flash_bytes) for layer in dots],
-        "Estimated cycles of this and other choices of kernels, by flash": _choices(manifest),
+        "Estimated cycles with these kernels and with others, by flash": _choices(manifest),
     }
     return {title: _bars(values) for title, values in plots.items() if any(value for _, value in values)}
 

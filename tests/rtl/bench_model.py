@@ -1,0 +1,58 @@
+"""A whole model on tr_accelerator."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cocotb
+import numpy as np
+from driver import Board, C, E, R
+
+import edge_tr.demo
+from edge_tr.golden.run import run
+from edge_tr.ir import tflite
+from edge_tr.lower.accel import lower_accel
+from edge_tr.lower.budget import parse
+
+(MODEL,) = Path(edge_tr.demo.__file__).parent.glob("*.tflite")
+
+
+class Digits:
+    """The demo model, scheduled, with an input and what golden says."""
+
+    def __init__(self, budget: str, seed: int) -> None:
+        graph = tflite.load(MODEL)
+        self.program = lower_accel(graph, parse(budget))
+        shape = graph.tensor(graph.inputs[0]).shape[1:]
+        x = np.random.default_rng(seed).integers(-128, 128, (1, *shape)).astype(np.int8)
+        golden = run(graph, x, weights=self.program.revealed, data_terms=self.program.data_terms, keep="all")
+        tensor = self.program.layers[-1].tensor
+        self.expected = self.program.alive.of(golden.tensors)[tensor].ravel()
+        self.sent = np.append(x.ravel(), 0)[self.program.input_index].astype(np.int8).view("<u8")
+
+    async def load(self, board: Board) -> None:
+        """The program."""
+        await board.start(C.LOAD, self.program.load)
+        assert await board.done() == E.NONE
+        assert await board.read(R.PROGRAM) == self.program.program_crc
+
+    async def infer(self, board: Board) -> None:
+        """One inference, equal to golden."""
+        await board.start(C.START, np.concatenate([self.sent, self.program.stream]))
+        assert await board.done() == E.NONE
+        output = np.frombuffer(await board.frame(), np.int8)[self.program.output_index]
+        assert np.array_equal(output, self.expected)
+
+
+@cocotb.test()
+async def equals_golden(dut):
+    board = Board(dut)
+    await board.reset()
+    digits = Digits("g=8,k=8", 1)
+    await digits.load(board)
+    await digits.infer(board)
+    quick = await board.read(R.CYCLES)
+    assert abs(quick - digits.program.levels[0].cycles) <= 0.02 * quick, (quick, digits.program.levels[0].cycles)
+    board.pause(0.5, 7)
+    await digits.infer(board)
+    assert await board.read(R.CYCLES) > quick
