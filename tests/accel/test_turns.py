@@ -125,8 +125,8 @@ def test_a_new_shape_with_other_channels_goes_through_the_processor(board: Simul
 
 
 def test_tensors_too_large_for_the_memory_are_the_processors(board: SimulatedBoard) -> None:
-    model = Model((72, 72, 1))
-    model.conv(14, (1, 1), (1, 1))  # 1,134 words of 64
+    model = Model((42, 42, 1))
+    model.conv(38, (1, 1), (1, 1))  # 1,064 words of 64
     model.pool("MAX_POOL_2D", 3)
     model.conv(3, (3, 3), (1, 1))
     graph, program = built(model)

@@ -12,6 +12,7 @@ from edge_tr.lower.accel.words import group_words, rows_of
 
 COLUMNS, ROWS = f.COLUMNS.value, f.ROWS.value
 LATENCY = 7
+ZERO_POINT = -77  # values come less this, as activations are kept, and it is added
 SUM = f.SUM_BITS.value
 
 
@@ -21,7 +22,9 @@ async def write(dut: object, bank: int, entry: int, values: np.ndarray) -> None:
     dut.write_column.value = (1 << COLUMNS) - 1
     dut.write_bank.value = 1 << bank
     dut.write_entry.value = entry
-    dut.write_data.value = sum((int(v) & 511) << (9 * (bank * COLUMNS + i)) for i, v in enumerate(values))
+    dut.offset.value = ZERO_POINT & 255
+    kept = enumerate(values - ZERO_POINT)
+    dut.write_data.value = sum((int(v) & 511) << (9 * (bank * COLUMNS + i)) for i, v in kept)
     await FallingEdge(dut.clk)
     dut.write_column.value = 0
 
@@ -45,7 +48,7 @@ async def play(dut: object, words: list[int]) -> np.ndarray:
 async def all_weights(dut):
     cocotb.start_soon(Clock(dut.clk, 10, "ns").start())
     dut.valid.value = dut.parity.value = 0
-    x = np.array([-255, 255, 0, 1, -1, 127, -128, 254, *np.random.default_rng(0).integers(-255, 256, 8)])
+    x = np.array([-128, 127, 0, 1, -1, -127, -77, 126, *np.random.default_rng(0).integers(-128, 128, 8)])
     for bank in range(3):
         await write(dut, bank, 3 + bank, np.roll(x, bank))
     for first in range(-128, 128, ROWS):
@@ -65,7 +68,7 @@ async def many_taps(dut):
     dut.valid.value = dut.parity.value = 0
     places = [(bank, entry) for bank in range(3) for entry in range(32)]
     for extreme in (False, True):
-        x = np.full((len(places), COLUMNS), 255) if extreme else generator.integers(-255, 256, (len(places), COLUMNS))
+        x = np.full((len(places), COLUMNS), -128) if extreme else generator.integers(-128, 128, (len(places), COLUMNS))
         weights = generator.integers(-128, 128, (ROWS, len(places))).astype(np.int8)
         if extreme:
             weights[:] = np.array([-128, 127])[:ROWS, None]

@@ -1,4 +1,4 @@
-"""tr_element: what nine lanes add, over all values of nine bits and all codes."""
+"""tr_element: what nine lanes add, over all int8 values and all codes."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ async def all_values_and_codes(dut):
     cocotb.start_soon(Clock(dut.clk, 10, "ns").start())
     generator = np.random.default_rng(2)
     dut.write.value = 0
-    values = np.concatenate([np.arange(-256, 256), [-256, 255] * 16])
+    values = np.concatenate([np.arange(-128, 128), [-128, 127] * 16])
     for chunk in values.reshape(-1, 32):
         held = np.stack([np.roll(chunk, 7 * bank + int(generator.integers(32))) for bank in range(3)])
         for entry in range(32):
             await FallingEdge(dut.clk)
             dut.write.value = 7
             dut.write_entry.value = entry
-            dut.write_data.value = sum((int(held[bank, entry]) & 511) << (9 * bank) for bank in range(3))
+            dut.write_data.value = sum((int(held[bank, entry]) & 255) << (8 * bank) for bank in range(3))
         expected: list[int] = []
-        before = (0, 0)
+        pairs, minuses = 0, [0, 0, 0]  # of the cycles before
         for cycle in range(32 * 8 + LATENCY):
             await FallingEdge(dut.clk)
             dut.write.value = 0
@@ -45,8 +45,8 @@ async def all_values_and_codes(dut):
             codes = [(cycle + i) % 8 for i in range(4)]
             single = cycle % 3
             dut.entry.value = sum(int(e) << (5 * i) for i, e in enumerate(entries))
-            dut.pairs.value, dut.single.value = before
-            before = sum(code << (3 * i) for i, code in enumerate(codes)), single
+            dut.none.value, dut.pairs.value, dut.minus.value = single == 0, pairs, minuses[0]
+            pairs, minuses = sum(code << (3 * i) for i, code in enumerate(codes)), [*minuses[1:], int(single == 2)]
             lane = [int(held[i // 3, e]) for i, e in enumerate(entries)]
             total = taken((0, 1, -1)[single], lane[8])
             for (a, b), code in zip(PAIRS, codes):

@@ -14,7 +14,7 @@ from edge_tr.lower.accel.scale import Scale, average, scale_of
 from edge_tr.tr.requant import Rounding, multiply_by_quantized_multiplier
 
 LATENCY = 7
-STAGE = {"value": 0, "addend": 0, "add": 0, "dense": 1, "weight1": 1, "weight2": 1, "factor1": 1, "factor2": 2,
+STAGE = {"value": 0, "bias": 0, "partial": 0, "use_partial": 0, "add": 0, "dense": 1, "weight1": 1, "weight2": 1, "factor1": 1, "factor2": 2,
          "accumulate1": 3, "dense_3": 3, "positive": 3, "negative": 3, "accumulate2": 4, "dense_4": 4, "shift": 5,
          "low": 6, "high": 6}  # fmt: skip
 """When each input belongs to a value that enters in cycle 0."""
@@ -46,7 +46,7 @@ async def play(dut: object, samples: Sequence[dict[str, int]], output: str, late
 def requantisation(scale: Scale, total: int, addend: int, low: int, high: int) -> dict[str, int]:
     """A sum that comes as a value and what is added to it, and its parameters."""
     return QUIET | {
-        "value": total - addend, "addend": addend, "add": 1, "factor1": scale.multiplier & 0x1FFFF,
+        "value": total - addend, "bias": addend, "partial": 3 - addend, "add": 1, "factor1": scale.multiplier & 0x1FFFF,
         "factor2": scale.multiplier >> 17, "positive": scale.positive, "negative": scale.negative,
         "shift": scale.shift, "low": low, "high": high,
     }  # fmt: skip
@@ -82,6 +82,8 @@ async def equals_tflite(dut):
                 addends = generator.integers(-1000, 1000, len(sums))
                 samples += [requantisation(scale, int(s), int(a), low, high) for s, a in zip(sums, addends)]
     assert {lane for lane, _ in shifts} == {0, 1, 2, 3, 4} and len(shifts) >= 19
+    for sample in samples[::3]:  # the partial sum instead of the bias
+        sample |= {"bias": sample["partial"], "partial": sample["bias"], "use_partial": 1}
     seen = await play(dut, samples, "result", LATENCY)
     wrong = [i for i in range(len(samples)) if seen[i] != expected[i]]
     assert not wrong, (len(wrong), samples[wrong[0]], seen[wrong[0]], expected[wrong[0]])

@@ -26,9 +26,11 @@ class Digits:
         shape = graph.tensor(graph.inputs[0]).shape[1:]
         x = np.random.default_rng(seed).integers(-128, 128, (1, *shape)).astype(np.int8)
         golden = run(graph, x, weights=self.program.revealed, data_terms=self.program.data_terms, keep="all")
-        tensor = self.program.layers[-1].tensor
-        self.expected = self.program.alive.of(golden.tensors)[tensor].ravel()
-        self.sent = np.append(x.ravel(), 0)[self.program.input_index].astype(np.int8).view("<u8")
+        (self.segment,) = self.program.segments
+        self.last = self.program.layers[-1]
+        self.expected = self.program.alive.of(golden.tensors)[self.last.tensor].ravel()
+        sent = np.append(x.ravel(), 0)[self.segment.sends[0].index].astype(np.int8).view("<u8")
+        self.beats = np.concatenate([sent, self.segment.stream])
 
     async def load(self, board: Board) -> None:
         """The program."""
@@ -38,9 +40,9 @@ class Digits:
 
     async def infer(self, board: Board) -> None:
         """One inference, equal to golden."""
-        await board.start(C.START, np.concatenate([self.sent, self.program.stream]))
+        await board.start(C.START, self.beats)
         assert await board.done() == E.NONE
-        output = np.frombuffer(await board.frame(), np.int8)[self.program.output_index]
+        output = np.frombuffer(await board.frame(), np.int8)[self.last.index]
         assert np.array_equal(output, self.expected)
 
 
