@@ -20,7 +20,7 @@ BENCHES = [
     ("tr_player", "bench_player", FULL),
     ("tr_sum", "bench_sum", FULL),
     ("tr_accelerator", "bench_bus", SMALL),
-    # bench_model: since masks and commands share a memory Icarus reads masks as unknown; to be found
+    ("tr_accelerator", "bench_model", SMALL),
 ]
 
 
