@@ -23,7 +23,7 @@ from edge_tr.ir.params import (
 )
 from edge_tr.lower.direct import Direct
 from edge_tr.lower.generated import Code, Function
-from edge_tr.lower.kernels import DualKernel, FoursKernel, ListKernel, TableKernel, TwinsKernel
+from edge_tr.lower.kernels import DualKernel, FoursKernel, LevelsKernel, ListKernel, TableKernel, TwinsKernel
 from edge_tr.lower.program import Layer, Program
 from edge_tr.lower.quick import Quick, digit_words
 
@@ -127,6 +127,22 @@ def _lookup(layer: Layer) -> tuple[str, np.ndarray | None]:
 
 
 def _arrays(layer: Layer) -> tuple[tuple[str, str, np.ndarray], ...]:
+    return _corrections(layer) + _constants(layer)
+
+
+def _corrections(layer: Layer) -> tuple[tuple[str, str, np.ndarray], ...]:
+    """[levels * channels], of layers that are dialled."""
+    if layer.dot is None or not layer.dot.levels:
+        return ()
+    return (("int32_t", f"{layer.name}_corrections", _wrapped(np.stack([of.correction for of in layer.dot.levels]))),)
+
+
+def _wrapped(values: np.ndarray) -> np.ndarray:
+    """int64 modulo 2^32 as int32."""
+    return (values & 0xFFFFFFFF).astype(np.uint32).view(np.int32)
+
+
+def _constants(layer: Layer) -> tuple[tuple[str, str, np.ndarray], ...]:
     if isinstance(layer.params, SoftmaxParams):
         return (("int32_t", f"{layer.name}_exponential", softmax_exponentials(layer.params)),)
     if layer.shares is not None:
@@ -135,7 +151,7 @@ def _arrays(layer: Layer) -> tuple[tuple[str, str, np.ndarray], ...]:
         return ()
     requant, channels = layer.params.requant, 1 if layer.dot.requant.common else None
     return (
-        ("int32_t", f"{layer.name}_bias", (layer.dot.bias & 0xFFFFFFFF).astype(np.uint32).view(np.int32)),
+        ("int32_t", f"{layer.name}_bias", _wrapped(layer.dot.bias)),
         ("int32_t", f"{layer.name}_multiplier", requant.multiplier[:channels]),
         ("int8_t", f"{layer.name}_shift", requant.shift[:channels]),
     )
@@ -285,6 +301,8 @@ def _convolution(layer: Layer, function: str, shapes: Initialisers, window: str)
     shapes, kernel = shapes | {"window": window}, layer.dot.kernel
     if isinstance(kernel, TableKernel):
         return "tr_convolution", function, shapes | _table_dot(layer)
+    if isinstance(kernel, LevelsKernel):
+        return "tr_levels", _levels_function(layer, function), _levels(layer, shapes)
     if isinstance(kernel, (ListKernel, FoursKernel, TwinsKernel, DualKernel)):
         fields = {"pixels": _pixels(layer, shapes), "table": f"{layer.name}_table", "to": _output(layer)}
         rows = isinstance(layer.params, FullyConnectedParams)
@@ -293,6 +311,23 @@ def _convolution(layer: Layer, function: str, shapes: Initialisers, window: str)
     code = {"planes": f"{layer.name}_planes"} if sweeps else {"code": f"tr_{layer.name}_code"}
     fields = {"pixels": _pixels(layer, shapes), **code, "to": _output(layer)}
     return "tr_pairs", f"{function}_pairs", fields
+
+
+def _levels_function(layer: Layer, function: str) -> str:
+    """Rows of a fully connected layer are pixels where activations are truncated first."""
+    bytes_as_they_are = isinstance(layer.params, FullyConnectedParams) and layer.dot.data_terms is None
+    return f"{'tr_fully_connected' if bytes_as_they_are else function}_levels"
+
+
+def _levels(layer: Layer, shapes: Initialisers) -> Initialisers:
+    return {
+        "pixels": _pixels(layer, shapes),
+        "table": f"{layer.name}_table",
+        "to": _output(layer),
+        "levels": f"{len(layer.dot.levels)}u",
+        "level": "&level",
+        "corrections": f"{layer.name}_corrections",
+    }
 
 
 def _shape(shape: tuple[int, int, int]) -> str:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from edge_tr.errors import ModelError, UsageError
-from edge_tr.ir.dead import Alive, remove_dead_channels
+from edge_tr.ir.dead import Alive, remove_what_is_always_dead
 from edge_tr.ir.graph import Graph, Op, Tensor
 from edge_tr.ir.params import AddParams, DotParams, Params, ReshapeParams, params
-from edge_tr.lower.budget import Budget, check_names
+from edge_tr.lower.budget import Budget, check_names, check_nested
 from edge_tr.lower.cost import Work
 from edge_tr.lower.dot import DotProduct, candidates
 from edge_tr.lower.kernels import KernelChoice
@@ -45,6 +46,16 @@ class Layer:
 
 
 @dataclass(frozen=True)
+class ProgramLevel:
+    """One of the budgets that a program can be dialled to: its weights in the whole model by operator index, and what
+    is left of that model without the channels that are dead at every level."""
+
+    budget: Budget
+    revealed: Mapping[int, np.ndarray]
+    alive: Alive
+
+
+@dataclass(frozen=True)
 class Program:
     """A model, lowered. `memory` places tensors by index (as text) and scratch by layer name; `revealed` are the
     weights of the whole model by operator index, `alive` what is left of it without dead channels."""
@@ -59,6 +70,7 @@ class Program:
     alive: Alive
     memory: MemoryPlan
     alternatives: tuple[Selection, ...]  # the Pareto front that the kernels were chosen from
+    levels: tuple[ProgramLevel, ...]  # from the fewest terms to `budget`; one of a build with one budget
 
     @property
     def cycles_estimated(self) -> int:
@@ -105,21 +117,21 @@ def lower(
     isa: str = "c",
     objective: str = "speed",
     limits: Limits | None = None,
+    below: Sequence[Budget] = (),
 ) -> Program:
     """Plan every layer for an instruction set of `lower.machines`: terms are revealed in the whole model, then its
-    dead channels go.
+    dead channels go. `below`: budgets nested in `budget`, from the fewest terms on, that the program can be dialled to.
 
     Kernels are chosen by estimated cost under `limits` as far as `choice` leaves a choice. UsageError for
     names in `budget` or `choice` that the model does not have.
     """
     limits = limits or Limits()
     given = {op.index: params(graph, op) for op in graph.ops}
-    dots = [op for op in graph.ops if isinstance(given[op.index], DotParams)]
-    _check_names(budget, choice, [layer_name(op) for op in dots])
-    settings = {op.index: budget.of(layer_name(op)) for op in dots}
-    revealed = {i: reveal(given[i].weights, setting.group, setting.terms).values for i, setting in settings.items()}
-    cut = {i: truncate_data(setting.data_terms) for i, setting in settings.items() if setting.data_terms is not None}
-    alive = remove_dead_channels(graph, revealed, cut)
+    names = [layer_name(op) for op in graph.ops if isinstance(given[op.index], DotParams)]
+    _check_names((*below, budget), choice, names)
+    levels = revealed_levels(graph, (*below, budget))
+    revealed, alive = levels[-1].revealed, levels[-1].alive
+    settings = {i: budget.of(layer_name(op)) for op in graph.ops if (i := op.index) in revealed}
     graph = alive.graph
     aliases = _aliases(graph)
     ops = [op for op in graph.ops if op.outputs[0] not in aliases]
@@ -127,7 +139,11 @@ def lower(
         raise ModelError("the model computes nothing: it has no operator but RESHAPE")
     records = {op.index: params(graph, op) for op in ops}
     dots = [op for op in ops if op.index in settings]
-    options = {op.index: candidates(layer_name(op), records[op.index], settings[op.index], choice, isa) for op in dots}
+    options = {}
+    for op in dots:
+        name = layer_name(op)
+        nested = [(level.budget.of(name), params(level.alive.graph, op)) for level in levels[:-1]]
+        options[op.index] = candidates(name, records[op.index], settings[op.index], choice, isa, nested)
     while True:
         front = pareto([[dot.estimate for dot in options[op.index]] for op in dots])
         chosen = select(front, objective, limits.flash).chosen
@@ -141,11 +157,29 @@ def lower(
             break
         options[greedy] = tuple(dot for dot in options[greedy] if dot is not picked[greedy])
     source, result = graph.tensor(graph.inputs[0]), graph.tensor(graph.outputs[0])
-    return Program(graph.sha256, budget, layers, source, result, aliases, revealed, alive, memory, tuple(front))
+    return Program(
+        graph.sha256, budget, layers, source, result, aliases, revealed, alive, memory, tuple(front), levels
+    )  # fmt: skip
 
 
-def _check_names(budget: Budget, choice: KernelChoice, layers: list[str]) -> None:
-    check_names(budget, layers)
+def revealed_levels(graph: Graph, budgets: Sequence[Budget]) -> tuple[ProgramLevel, ...]:
+    """The model with each of several nested budgets: terms revealed, without the channels that are dead with all."""
+    given = {op.index: params(graph, op) for op in graph.ops}
+    dots = {op.index: layer_name(op) for op in graph.ops if isinstance(given[op.index], DotParams)}
+    revealed = []
+    for budget in budgets:
+        settings = {i: budget.of(name) for i, name in dots.items()}
+        revealed.append({i: reveal(given[i].weights, s.group, s.terms).values for i, s in settings.items()})
+    limits = {i: limit for i, name in dots.items() if (limit := budgets[-1].of(name).data_terms) is not None}
+    cut = {i: truncate_data(limit) for i, limit in limits.items()}
+    alive = remove_what_is_always_dead(graph, revealed, cut)
+    return tuple(ProgramLevel(*level) for level in zip(budgets, revealed, alive))
+
+
+def _check_names(budgets: Sequence[Budget], choice: KernelChoice, layers: list[str]) -> None:
+    for budget in budgets:
+        check_names(budget, layers)
+    check_nested(budgets, layers)
     unknown = sorted(set(choice.layers) - set(layers))
     if unknown:
         raise UsageError(f"--kernel names {', '.join(unknown)}; this model has {', '.join(layers)}")
