@@ -11,14 +11,23 @@ from pathlib import Path
 from edge_tr import __version__, boards
 from edge_tr.boards import Board
 from edge_tr.codegen import mcu
-from edge_tr.compiler.common import Progress, Source, no_progress, prepare, read_source, write_tree, writing_to
+from edge_tr.compiler.common import (
+    Progress,
+    Source,
+    level_records,
+    no_progress,
+    prepare,
+    read_source,
+    revealed_files,
+    write_tree,
+    writing_to,
+)
 from edge_tr.errors import DeviceError, DoesNotFitError
 from edge_tr.formats import image as image_format
-from edge_tr.ir.rewrite import rewrite_weights
 from edge_tr.lower.kernels import parse_choice
 from edge_tr.lower.machines import isa_of
 from edge_tr.lower.program import Layer, Limits, Program, lower
-from edge_tr.manifest import MANIFEST_VERSION, Alternative, BuildFolder, LayerRecord, Manifest
+from edge_tr.manifest import MANIFEST_VERSION, Alternative, BuildFolder, LayerRecord, LevelRecord, Manifest
 from edge_tr.target.check import Counts, Device
 from edge_tr.target.emulator import emulate
 from edge_tr.target.flash import FlashResult
@@ -40,7 +49,7 @@ def build(
     target: str,
     out: Path,
     *,
-    budget: str = "lossless",
+    budgets: Sequence[str] = ("lossless",),
     kernels: Sequence[str] = (),
     core: str | None = None,
     objective: str = "speed",
@@ -48,14 +57,14 @@ def build(
     ram_limit: int | None = None,
     progress: Progress = no_progress,
 ) -> Manifest:
-    """Build `model` for the board called `target` into the folder `out`.
+    """Build `model` for the board called `target` into the folder `out`, with one budget or several nested ones.
 
     Kernels are chosen by the costs of `core`, the board's own by default, for `objective` (see `lower.select`) under
     the board's memory, or under `flash_limit` and `ram_limit` bytes where those are less. DoesNotFitError carries the
     manifest (with `fits` false) as `manifest`; the folder then holds build.json and the sources, but nothing to flash.
     """
     board = _limited(boards.load(target), flash_limit, ram_limit)
-    source = read_source(model, budget)
+    source = read_source(model, budgets)
     folder = BuildFolder(out)
     room = Limits(
         flash=board.memory.flash_bytes - RUNTIME_FLASH,
@@ -63,10 +72,11 @@ def build(
     )
     for _ in range(FITTING_TRIES):
         program = lower(
-            source.graph, source.budget, parse_choice(list(kernels)), isa_of(core or board.core), objective, room
-        )
+            source.graph, source.budget, parse_choice(list(kernels)), isa_of(core or board.core), objective, room,
+            source.below,
+        )  # fmt: skip
         build_id, linked = _compiled(program, board, folder, source, progress)
-        manifest = _manifest(program, board, source.name, build_id, linked)
+        manifest = _manifest(program, board, source, build_id, linked)
         over = manifest.flash_bytes - manifest.flash_limit
         if over <= 0 or program.is_smallest:
             break
@@ -90,18 +100,21 @@ def _compiled(
     program: Program, board: Board, folder: BuildFolder, source: Source, progress: Progress
 ) -> tuple[int, Linked | OverflowingLink]:
     """Write everything and compile it; (build id, what was linked or by how much it overflows)."""
-    revealed = rewrite_weights(source.lowered, program.revealed)
-    tree = mcu.source_tree(program, board.name, source.name)
+    tree, revealed = mcu.source_tree(program, board.name, source.name), _revealed(program, source)
     with writing_to(folder):
         prepare(folder)
         write_tree(folder.sources, tree)
         folder.model.write_bytes(source.given)
-        folder.revealed.write_bytes(revealed)
+        write_tree(folder.path, revealed)
     build_id = mcu.build_id(tree, board.name)
     try:
         return build_id, _compile(board, folder, list(tree), progress)
     except OverflowingLink as overflow:
         return build_id, overflow
+
+
+def _revealed(program: Program, source: Source) -> dict[str, bytes]:
+    return revealed_files(source, [level.revealed for level in program.levels])
 
 
 class NotFitting(DoesNotFitError):
@@ -167,12 +180,14 @@ def _seal(board: Board, folder: BuildFolder, linked: Linked, build_id: int, sha2
     folder.image.write_bytes(sealed)
 
 
-def _manifest(program: Program, board: Board, model: str, build_id: int, linked: Linked | OverflowingLink) -> Manifest:
+def _manifest(
+    program: Program, board: Board, source: Source, build_id: int, linked: Linked | OverflowingLink
+) -> Manifest:
     memory, sizes = board.memory, linked.sizes
     return Manifest(
         manifest_version=MANIFEST_VERSION,
         edge_tr_version=__version__,
-        model=model,
+        model=source.name,
         model_sha256=program.sha256,
         target=str(board.name),
         board_folder="" if _ships(board) else str(board.folder),
@@ -188,7 +203,16 @@ def _manifest(program: Program, board: Board, model: str, build_id: int, linked:
         cycles_estimated=program.cycles_estimated,
         alternatives=_alternatives(program),
         layers=tuple(_layer_record(program, layer, linked.symbols) for layer in program.layers),
+        levels=_levels(program, source),
     )
+
+
+def _levels(program: Program, source: Source) -> tuple[LevelRecord, ...]:
+    """Every budget of the program, one or more."""
+    dots = [layer.dot for layer in program.layers if layer.dot is not None]
+    sizes = [[(dot.weights, dot.terms_at(level), dot.macs) for dot in dots] for level in range(len(program.levels))]
+    cycles = [sum(dot.cycles_at(level) for dot in dots) for level in range(len(program.levels))]
+    return level_records([level.budget for level in program.levels], _revealed(program, source), sizes, cycles)
 
 
 def _alternatives(program: Program) -> tuple[Alternative, ...]:

@@ -83,6 +83,14 @@ class DotProduct:
         """How many weights the layer has."""
         return self.params.weights.size
 
+    def terms_at(self, level: int) -> int:
+        """Terms of all weights with one of the build's budgets."""
+        return self.levels[level].terms if self.levels else self.terms
+
+    def cycles_at(self, level: int) -> int:
+        """Estimated, with one of the build's budgets."""
+        return self.levels[level].cycles if self.levels else self.estimate.cycles
+
     @property
     def nonzero(self) -> int:
         """How many of the revealed weights are not zero."""
