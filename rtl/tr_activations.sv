@@ -1,7 +1,8 @@
 // Activation memory and the way out of it. Words of 64 nine-bit values lie in two banks by the lowest address bit, so a
 // read takes a word and its successor at once. First values of words have a copy, so the one after both words comes too.
 // A funnel shifter cuts any window of 66 values out of the 129, or out of the word or the even or odd ones, which then go
-// round. Read latency: 5 cycles from `read_*` to `window`, one more to `column_data`.
+// round. Constant slices, not computed indices: a synthesiser sees four-way multiplexers. Read latency: 5 cycles from
+// `read_*` to `window`, one more to `column_data`.
 module tr_activations
   import tr_formats_pkg::*;
 (
@@ -45,11 +46,12 @@ module tr_activations
   logic [5:0] first_1, first_2, first_3;
   logic [3:0] first_4;
   logic [1:0] phase_1, phase_2;
-  logic [1151:0] both_2;
+  logic [1151:0] both_1, both_2;
   logic [129*W-1:0] chosen_3;
   logic [81*W-1:0] coarse_4;
   logic [69*W-1:0] middle_5;
   logic [64*W-1:0] part;  // of one word or of one parity: it goes round
+  tr_select #(.BITS(1152)) order (.a({odd_q, even_q}), .b({even_q, odd_q}), .second(swap_1), .y(both_1));
   always_comb
     for (int i = 0; i < 64; i++)
       part[i*W+:W] = !phase_2[1] ? both_2[i*W+:W] : both_2[(2*i+32'(phase_2[0]))*W+:W];
@@ -57,16 +59,32 @@ module tr_activations
     swap_1 <= read_address[0];
     {first_1, first_2, first_3, first_4} <= {read_first, first_1, first_2, first_3[3:0]};
     {phase_1, phase_2} <= {read_phase, phase_1};
-    both_2 <= swap_1 ? {even_q, odd_q} : {odd_q, even_q};
+    both_2 <= both_1;
     after_2 <= after_q;
     chosen_3 <= phase_2 == 2'd0 ? {after_2, both_2} : {part[W-1:0], part, part};
-    for (int i = 0; i < 81; i++) coarse_4[i*W+:W] <= chosen_3[(i+16*32'(first_3[5:4]))*W+:W];
-    for (int i = 0; i < 69; i++) middle_5[i*W+:W] <= coarse_4[(i+4*32'(first_4[3:2]))*W+:W];
+    case (first_3[5:4])
+      2'd0: coarse_4 <= chosen_3[0+:81*W];
+      2'd1: coarse_4 <= chosen_3[16*W+:81*W];
+      2'd2: coarse_4 <= chosen_3[32*W+:81*W];
+      default: coarse_4 <= chosen_3[48*W+:81*W];
+    endcase
+    case (first_4[3:2])
+      2'd0: middle_5 <= coarse_4[0+:69*W];
+      2'd1: middle_5 <= coarse_4[4*W+:69*W];
+      2'd2: middle_5 <= coarse_4[8*W+:69*W];
+      default: middle_5 <= coarse_4[12*W+:69*W];
+    endcase
   end
 
   logic [1:0] first_5;
   always_ff @(posedge clk) first_5 <= first_4[1:0];
-  always_comb for (int i = 0; i < 66; i++) window[i*W+:W] = middle_5[(i+32'(first_5))*W+:W];
+  always_comb
+    case (first_5)
+      2'd0: window = middle_5[0+:66*W];
+      2'd1: window = middle_5[W+:66*W];
+      2'd2: window = middle_5[2*W+:66*W];
+      default: window = middle_5[3*W+:66*W];
+    endcase
   always_ff @(posedge clk)
     for (int b = 0; b < 3; b++)
       for (int i = 0; i < 64; i++)

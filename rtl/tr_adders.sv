@@ -1,6 +1,7 @@
 /* verilator lint_off DECLFILENAME */
-// The adders of the term array, mapped by hand where the synthesiser would take more: one LUT6_2 a bit on the carry
-// chain. SYNTHESIS selects the mapped form; that both are equal is proven in tests/rtl.
+// Arithmetic mapped by hand where the synthesiser would take more: adders of the term array with one LUT6_2 a bit on the
+// carry chain, two multiplexers a LUT6_2, and DSP48E1 with their operation modes. SYNTHESIS selects the mapped form; that
+// both are equal is proven in tests/accel/test_mapped.py.
 
 // a and b, each as is, complemented or zero, as a PairCode says. Nine bits in, ten out.
 module tr_pair_add (
@@ -30,7 +31,9 @@ module tr_pair_add (
     end
     return bits;
   endfunction
-  logic [11:0] propagate, generated, carry, total;
+  wire [11:0] propagate, generated, total;
+  wire [12:0] carry;
+  assign carry[0] = 1'b0;
   assign propagate[11:10] = '0;
   assign generated[11:10] = '0;
   for (genvar i = 0; i < 10; i++) begin : g_bit
@@ -40,8 +43,8 @@ module tr_pair_add (
   end
   for (genvar i = 0; i < 3; i++) begin : g_carry
     CARRY4 chain (
-        .CI(i == 0 ? 1'b0 : carry[i==0?0:4*i-1]), .CYINIT(1'b0), .DI(generated[4*i+:4]), .S(propagate[4*i+:4]),
-        .O(total[4*i+:4]), .CO(carry[4*i+:4]));
+        .CI(carry[4*i]), .CYINIT(1'b0), .DI(generated[4*i+:4]), .S(propagate[4*i+:4]), .O(total[4*i+:4]),
+        .CO(carry[4*i+1+:4]));
   end
   assign sum = total[9:0];
 `else
@@ -82,8 +85,10 @@ module tr_add3 #(
     end
     return bits;
   endfunction
-  logic [4*Chains-1:0] propagate, generated, carry, total;
-  logic [BITS:0] majority;
+  wire [4*Chains-1:0] propagate, generated, total;
+  wire [4*Chains:0] carry;
+  assign carry[0] = 1'b0;
+  wire [BITS:0] majority;
   assign majority[0] = 1'b0;
   for (genvar i = 0; i < 4 * Chains; i++) begin : g_bit
     if (i < BITS) begin : g_used
@@ -98,8 +103,8 @@ module tr_add3 #(
   end
   for (genvar i = 0; i < Chains; i++) begin : g_carry
     CARRY4 chain (
-        .CI(i == 0 ? 1'b0 : carry[i==0?0:4*i-1]), .CYINIT(1'b0), .DI(generated[4*i+:4]), .S(propagate[4*i+:4]),
-        .O(total[4*i+:4]), .CO(carry[4*i+:4]));
+        .CI(carry[4*i]), .CYINIT(1'b0), .DI(generated[4*i+:4]), .S(propagate[4*i+:4]), .O(total[4*i+:4]),
+        .CO(carry[4*i+1+:4]));
   end
   assign sum = total[BITS-1:0];
 `else
@@ -135,8 +140,8 @@ module tr_horner2 (
       .CREG(1), .PREG(1), .MREG(0), .ADREG(0), .DREG(0), .INMODEREG(0), .OPMODEREG(1), .ALUMODEREG(0),
       .CARRYINREG(0), .CARRYINSELREG(0)
   ) dsp (
-      .CLK(clk), .A(four[47:18]), .B(four[17:0]), .C({{11{sum1[12]}}, sum1, {11{sum0[12]}}, sum0}), .D(25'd0), .OPMODE(opmode),
-      .ALUMODE(4'd0), .INMODE(5'd0), .CARRYIN(1'b0), .CARRYINSEL(3'd0), .CEA1(1'b0), .CEA2(1'b0), .CEB1(1'b0),
+      .CLK(clk), .A(four[47:18]), .B(four[17:0]), .C({{11{sum1[12]}}, sum1, {11{sum0[12]}}, sum0}), .D(25'd0),
+      .OPMODE(opmode), .ALUMODE(4'd0), .INMODE(5'd0), .CARRYIN(1'b0), .CARRYINSEL(3'd0), .CEA1(1'b0), .CEA2(1'b0), .CEB1(1'b0),
       .CEB2(1'b0), .CEC(1'b1), .CEP(valid_q), .CEM(1'b0), .CED(1'b0), .CEAD(1'b0), .CECTRL(1'b1), .CEALUMODE(1'b0),
       .CECARRYIN(1'b0), .CEINMODE(1'b0), .RSTA(1'b0), .RSTB(1'b0), .RSTC(1'b0), .RSTD(1'b0), .RSTM(1'b0),
       .RSTP(1'b0), .RSTCTRL(1'b0), .RSTALUMODE(1'b0), .RSTALLCARRYIN(1'b0), .RSTINMODE(1'b0),
@@ -158,3 +163,107 @@ module tr_horner2 (
   end
 `endif
 endmodule
+
+// b where `second`, else a: two bits a LUT.
+module tr_select #(
+    parameter int BITS = 2
+) (
+    input  logic [BITS-1:0] a,
+    input  logic [BITS-1:0] b,
+    input  logic            second,
+    output logic [BITS-1:0] y
+);
+`ifdef SYNTHESIS
+  function automatic logic [63:0] table_of();
+    logic [63:0] bits;
+    bits = '0;
+    for (int i = 0; i < 32; i++) begin
+      bits[i] = i[4] ? i[1] : i[0];
+      bits[32+i] = i[4] ? i[3] : i[2];
+    end
+    return bits;
+  endfunction
+  for (genvar i = 0; i < BITS; i = i + 2) begin : g_pair
+    localparam int Next = i + 1 < BITS ? i + 1 : i;
+    wire low, high;
+    LUT6_2 #(.INIT(table_of())) lut (
+        .I0(a[i]), .I1(b[i]), .I2(a[Next]), .I3(b[Next]), .I4(second), .I5(1'b1), .O5(low), .O6(high));
+    assign y[i] = low;
+    if (Next != i) begin : g_high
+      assign y[Next] = high;
+    end
+  end
+`else
+  assign y = second ? b : a;
+`endif
+endmodule
+
+// Two multiplier-accumulators of a requantisation lane in two cascaded DSP48E1 (UG479):
+// total1 = operand1 * factor1 + (own1 ? (accumulate1 ? total1 : 0) : addend), and
+// total2 = operand2 * factor2 + (own2 ? (accumulate2 ? total2 : 0) : total1 >>> 17).
+// Operands have a register, products one, totals one: own1, accumulate1 and addend come two cycles after operand1.
+module tr_mac2 (
+    input  logic               clk,
+    input  logic signed [24:0] operand1,
+    input  logic signed [17:0] factor1,
+    input  logic               own1,
+    input  logic               accumulate1,
+    input  logic        [47:0] addend,
+    input  logic signed [24:0] operand2,
+    input  logic signed [17:0] factor2,
+    input  logic               own2,
+    input  logic               accumulate2,
+    output logic signed [47:0] total1,
+    output logic signed [47:0] total2
+);
+`ifdef SYNTHESIS
+  wire [47:0] cascade;
+  wire [2:0] from1, from2;  // Z: 0 nothing, 2 P, 3 C, 5 PCIN >> 17
+  assign from1 = own1 ? {1'b0, accumulate1, 1'b0} : 3'd3;
+  assign from2 = own2 ? {1'b0, accumulate2, 1'b0} : 3'd5;
+  tr_dsp_mac first (
+      .clk, .operand(operand1), .factor(factor1), .from(from1), .addend, .cascade_in(48'd0), .cascade_out(cascade),
+      .total(total1));
+  tr_dsp_mac second (
+      .clk, .operand(operand2), .factor(factor2), .from(from2), .addend(48'd0), .cascade_in(cascade), .cascade_out(),
+      .total(total2));
+`else
+  logic signed [24:0] operand1_q, operand2_q;
+  logic signed [17:0] factor1_q, factor2_q;
+  logic signed [42:0] product1, product2;
+  always_ff @(posedge clk) begin
+    {operand1_q, factor1_q, operand2_q, factor2_q} <= {operand1, factor1, operand2, factor2};
+    product1 <= operand1_q * factor1_q;
+    product2 <= operand2_q * factor2_q;
+    total1 <= 48'(product1) + (own1 ? (accumulate1 ? total1 : 48'sd0) : $signed(addend));
+    total2 <= 48'(product2) + (own2 ? (accumulate2 ? total2 : 48'sd0) : total1 >>> 17);
+  end
+`endif
+endmodule
+
+`ifdef SYNTHESIS
+// A DSP48E1 as multiplier-accumulator, registers at operands, product and total: total = operand * factor + Z, where
+// `from` chooses Z (UG479 table 2-9) of this cycle's.
+module tr_dsp_mac (
+    input  logic        clk,
+    input  logic [24:0] operand,
+    input  logic [17:0] factor,
+    input  logic [ 2:0] from,
+    input  logic [47:0] addend,
+    input  logic [47:0] cascade_in,
+    output wire  [47:0] cascade_out,
+    output wire  [47:0] total
+);
+  DSP48E1 #(
+      .USE_MULT("MULTIPLY"), .USE_DPORT("FALSE"), .USE_SIMD("ONE48"), .AREG(1), .BREG(1), .ACASCREG(1), .BCASCREG(1),
+      .CREG(0), .PREG(1), .MREG(1), .ADREG(0), .DREG(0), .INMODEREG(0), .OPMODEREG(0), .ALUMODEREG(0), .CARRYINREG(0),
+      .CARRYINSELREG(0)
+  ) dsp (
+      .CLK(clk), .A({{5{operand[24]}}, operand}), .B(factor), .C(addend), .D(25'd0), .OPMODE({from, 4'b0101}),
+      .ALUMODE(4'd0), .INMODE(5'd0), .CARRYIN(1'b0), .CARRYINSEL(3'd0), .CEA1(1'b0), .CEA2(1'b1), .CEB1(1'b0),
+      .CEB2(1'b1), .CEC(1'b0), .CEP(1'b1), .CEM(1'b1), .CED(1'b0), .CEAD(1'b0), .CECTRL(1'b0), .CEALUMODE(1'b0),
+      .CECARRYIN(1'b0), .CEINMODE(1'b0), .RSTA(1'b0), .RSTB(1'b0), .RSTC(1'b0), .RSTD(1'b0), .RSTM(1'b0), .RSTP(1'b0),
+      .RSTCTRL(1'b0), .RSTALUMODE(1'b0), .RSTALLCARRYIN(1'b0), .RSTINMODE(1'b0), .PCIN(cascade_in),
+      .PCOUT(cascade_out), .P(total));
+endmodule
+`endif

@@ -783,7 +783,9 @@ module tr_core
   end
 
   // ---- ADD: two tables and a sum --------------------------------------------------------------------------------
+  /* verilator lint_off UNUSEDSIGNAL */
   logic [575:0] add_early, add_first, add_second;
+  /* verilator lint_on UNUSEDSIGNAL */
   logic [3:0] add_quarter_1, add_quarter_2, add_quarter_3;  // one hot
   logic add_run;
   logic [1:0] add_quarter;
@@ -802,8 +804,13 @@ module tr_core
   /* verilator lint_on UNUSEDSIGNAL */
     logic [7:0] index1, index2;
     logic signed [AccelTableBits-AccelTableFraction-1:0] whole;
-    assign index1 = add_first[(16*add_quarter+i)*W+:8];
-    assign index2 = add_second[(16*add_quarter+i)*W+:8];
+    always_comb
+      case (add_quarter)
+        2'd0: {index1, index2} = {add_first[i*W+:8], add_second[i*W+:8]};
+        2'd1: {index1, index2} = {add_first[(16+i)*W+:8], add_second[(16+i)*W+:8]};
+        2'd2: {index1, index2} = {add_first[(32+i)*W+:8], add_second[(32+i)*W+:8]};
+        default: {index1, index2} = {add_first[(48+i)*W+:8], add_second[(48+i)*W+:8]};
+      endcase
     assign whole = added[AccelTableBits-1:AccelTableFraction];
     always_ff @(posedge clk) begin
       if (table_write) begin

@@ -40,53 +40,50 @@ module tr_lane (
 
   // The first multiplier: registers at its inputs (2), its product (3) and its sum (4). The second is one later.
   logic signed [24:0] operand1, operand2;
-  logic signed [17:0] factor1_2, factor2_3;
-  logic signed [42:0] product1, product2;
-  logic signed [47:0] total1, total2;
-  logic signed [47:0] added1, added2;
-  always_comb begin
-    if (dense_3) added1 = accumulate1 ? total1 : 48'sd0;
-    else added1 = negative_3 ? $signed(negative) : $signed(positive);
-    if (dense_4) added2 = accumulate2 ? total2 : 48'sd0;
-    else added2 = total1 >>> 17;
-  end
+  /* verilator lint_off UNUSEDSIGNAL */
+  logic signed [47:0] total1;
+  /* verilator lint_on UNUSEDSIGNAL */
+  logic signed [47:0] total2;
+  logic [47:0] rounding;
+  tr_select #(.BITS(25)) choose1 (.a(sum), .b(25'(weight1)), .second(dense), .y(operand1));
+  tr_select #(.BITS(25)) choose2 (.a(sum_2), .b(25'(weight2_2)), .second(dense_2), .y(operand2));
+  tr_select #(.BITS(48)) choose3 (.a(positive), .b(negative), .second(negative_3), .y(rounding));
+  tr_mac2 mac (
+      .clk, .operand1, .factor1, .own1(dense_3), .accumulate1, .addend(rounding), .operand2, .factor2, .own2(dense_4),
+      .accumulate2, .total1, .total2);
 
   logic signed [9:0] selected;
   logic above, below;
-  logic signed [47:0] shifted;
-  always_comb begin
+  // Upper bits of the total that differ from its sign, from the ninth of the result up; each shift begins 4 bits later.
+  logic [25:0] differs;
+  logic [4:0] some;
+  logic overflow, sign;
+  logic signed [9:0] shifted;
+  assign sign = total2[47];
+  assign differs = total2[47:22] ^ {26{sign}};
+  assign some = {|differs[25:16], |differs[15:12], |differs[11:8], |differs[7:4], |differs[3:0]};
+  always_comb
     case (shift)
-      3'd0: shifted = total2 >>> 13;
-      3'd1: shifted = total2 >>> 17;
-      3'd2: shifted = total2 >>> 21;
-      3'd3: shifted = total2 >>> 25;
-      default: shifted = total2 >>> 29;
+      3'd0: {overflow, shifted} = {|some, total2[22:13]};
+      3'd1: {overflow, shifted} = {|some[4:1], total2[26:17]};
+      3'd2: {overflow, shifted} = {|some[4:2], total2[30:21]};
+      3'd3: {overflow, shifted} = {|some[4:3], total2[34:25]};
+      default: {overflow, shifted} = {some[4], total2[38:29]};
     endcase
-  end
 
   always_ff @(posedge clk) begin
     sum <= add ? 25'(wrapped) : $signed(value);
     // stage 1 -> 2
-    operand1 <= dense ? 25'(weight1) : sum;
-    factor1_2 <= factor1;
     sum_2 <= sum;
     weight2_2 <= weight2;
     dense_2 <= dense;
     negative_2 <= sum[24];
     // stage 2 -> 3
-    operand2 <= dense_2 ? 25'(weight2_2) : sum_2;
-    factor2_3 <= factor2;
-    product1 <= operand1 * factor1_2;
     negative_3 <= negative_2;
-    // stage 3 -> 4
-    total1 <= 48'(product1) + added1;
-    product2 <= operand2 * factor2_3;
-    // stage 4 -> 5
-    total2 <= 48'(product2) + added2;
     // stage 5 -> 6
-    selected <= shifted[9:0];
-    above <= !shifted[47] && |shifted[46:9];
-    below <= shifted[47] && !(&shifted[46:9]);
+    selected <= shifted;
+    above <= overflow && !sign;
+    below <= overflow && sign;
     // stage 6 -> 7
     if (above || (!below && selected > high)) result <= high[8:0];
     else if (below || selected < low) result <= low[8:0];

@@ -35,12 +35,14 @@ from edge_tr.overlays import BITFILE, OverlayBoard
 from edge_tr.target import cosim, vivado
 from edge_tr.target.check import Counts, Device
 from edge_tr.target.emulator import serving
-from edge_tr.target.link import Link
+from edge_tr.target.link import Link, Patience
 from edge_tr.target.port import open_port
 from edge_tr.target.virtual_board import command
 from edge_tr.tr.hese import term_count
 
 BAUD = 115200
+_PATIENCE = Patience(reply_seconds=60.0)
+"""With a simulation on this computer: nothing is lost on the way, and a busy computer simulates slowly."""
 """Of a serial port that agent.py --serial answers on."""
 VALIDATION = "validation.npz"
 
@@ -189,7 +191,7 @@ def connect(
         try:
             with open_port(running.url, BAUD) as serial_port:
                 yield Device(
-                    Link(serial_port), board.board_id, "co-simulation", cycles=Counts(1.0, "cycles", source),
+                    Link(serial_port, _PATIENCE), board.board_id, "co-simulation", cycles=Counts(1.0, "cycles", source),
                     predicts=True,
                 )  # fmt: skip
         except DeviceError as error:
