@@ -27,7 +27,7 @@ from edge_tr.overlays import OverlayBoard
 from edge_tr.resources import folder
 
 PACKAGE = "edge_tr_pynq"
-PROGRAM_FORMAT = 1
+PROGRAM_FORMAT = 2
 SHARED = (
     "errors.py", "formats/accelerator.py", "formats/frames.py", "formats/schema.py", "tr/fixed_point.py",
     "tr/requant.py", "tr/softmax.py",
@@ -68,7 +68,6 @@ def vivado_digest(tree: Mapping[str, bytes]) -> str:
 
 def _facts(program: AccelProgram, board: OverlayBoard, model_name: str) -> dict[str, object]:
     graph = program.alive.graph
-    level = program.levels[0]
     return {
         "format": PROGRAM_FORMAT,
         "model": model_name,
@@ -77,19 +76,25 @@ def _facts(program: AccelProgram, board: OverlayBoard, model_name: str) -> dict[
         "clock_hz": board.clock_mhz * 1_000_000,
         "version": ACCEL_VERSION.value,
         "crc": program.program_crc,
-        "entry": level.entry,
-        "cycles": level.cycles,
+        "levels": [
+            {
+                "budget": str(level.of.budget),
+                "entry": level.entry,
+                "cycles": level.cycles,
+                "stops": level.stops,
+                "layer_cycles": level.layer_cycles,
+            }
+            for level in program.levels
+        ],
         "output_words": program.output_words,
         "input": _end(graph.tensor(graph.inputs[0])),
         "output": _end(graph.tensor(graph.outputs[0])),
         "layers": [
             {
                 "name": layer.name,
-                "stop": layer.stop,
                 "address": layer.address,
                 "words": layer.words,
                 "zero_point": layer.zero_point,
-                "cycles": layer.cycles,
             }
             for layer in program.layers
         ],
@@ -122,7 +127,8 @@ def _end(tensor: Tensor) -> dict[str, object]:
 
 
 def _arrays(program: AccelProgram) -> dict[str, np.ndarray]:
-    arrays = {name: getattr(program, name) for name in ("load", "stream", "input_index", "output_index")}
+    arrays = {name: getattr(program, name) for name in ("load", "input_index", "output_index")}
+    arrays |= {f"stream{i}": level.stream for i, level in enumerate(program.levels)}
     return arrays | {f"layer{i}": layer.index for i, layer in enumerate(program.layers)}
 
 

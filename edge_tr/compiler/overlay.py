@@ -58,9 +58,9 @@ def build(
     board = overlays.load(target)
     source = read_source(model, budgets)
     progress("scheduling", 0, 1, "model")
-    program = lower_accel(source.graph, source.budget)
+    program = lower_accel(source.graph, source.budget, source.below)
     progress("scheduling", 1, 1, "model")
-    revealed = revealed_files(source, [program.revealed])
+    revealed = revealed_files(source, [level.of.revealed for level in program.levels])
     tree = codegen.source_tree(program, board, source.name)
     folder = BuildFolder(out)
     with writing_to(folder):
@@ -69,7 +69,7 @@ def build(
         folder.model.write_bytes(source.given)
         write_tree(folder.path, revealed)
         _write_validation(folder, program, source)
-        manifest = _manifest(program, board, source, folder, codegen.build_id(tree))
+        manifest = _manifest(program, board, source, folder, codegen.build_id(tree), list(revealed))
         folder.manifest_file.write_text(manifest.to_json(), encoding="utf-8")
         if not manifest.bitstream and _bitstream(folder, codegen.vivado_digest(tree), progress):
             manifest = replace(manifest, bitstream=True)
@@ -89,12 +89,21 @@ def _bitstream(folder: BuildFolder, digest: str, progress: Progress) -> bool:
 def _write_validation(folder: BuildFolder, program: AccelProgram, source: Source) -> None:
     """Seeded samples and golden's outputs, for validate.py on the board."""
     x, _ = samples(source.graph, None, None)
-    golden = run(source.graph, x, weights=program.revealed, data_terms=program.data_terms).output
-    np.savez_compressed(folder.package / VALIDATION, x=x, golden=golden)
+    golden = [
+        run(source.graph, x, weights=level.of.revealed, data_terms=program.data_terms).output
+        for level in program.levels
+    ]
+    fewer = {f"golden_level{number}": outputs for number, outputs in enumerate(golden[:-1])}
+    np.savez_compressed(folder.package / VALIDATION, x=x, golden=golden[-1], **fewer)
 
 
 def _manifest(
-    program: AccelProgram, board: OverlayBoard, source: Source, folder: BuildFolder, build_id: int
+    program: AccelProgram,
+    board: OverlayBoard,
+    source: Source,
+    folder: BuildFolder,
+    build_id: int,
+    revealed: Sequence[str],
 ) -> OverlayManifest:
     taken = board.resources()
     return OverlayManifest(
@@ -108,8 +117,8 @@ def _manifest(
         build_id=f"{build_id:016x}",
         fits=True,
         layers=_layers(program, source),
-        levels=_levels(program, source),
-        cycles_predicted=program.levels[0].cycles,
+        levels=_levels(program, revealed),
+        cycles_predicted=program.levels[-1].cycles,
         clock_mhz=board.clock_mhz,
         program_bytes=program.load.nbytes,
         input_bytes=len(program.input_index) + program.stream.nbytes,
@@ -120,12 +129,15 @@ def _manifest(
     )
 
 
-def _levels(program: AccelProgram, source: Source) -> tuple[LevelRecord, ...]:
-    """Every budget of the program."""
-    dots = [params(program.alive.graph, op) for op in program.alive.graph.ops]
-    sizes = [[(d.weights.size, int(term_count(d.weights).sum()), _macs(d)) for d in dots if isinstance(d, DotParams)]]
-    files = revealed_files(source, [program.revealed])
-    return level_records([source.budget], files, sizes, [level.cycles for level in program.levels])
+def _levels(program: AccelProgram, revealed: Sequence[str]) -> tuple[LevelRecord, ...]:
+    """Every budget of the program, one or more."""
+    sizes = []
+    for level in program.levels:
+        graph = level.of.alive.graph
+        dots = [record for op in graph.ops if isinstance(record := params(graph, op), DotParams)]
+        sizes.append([(dot.weights.size, int(term_count(dot.weights).sum()), _macs(dot)) for dot in dots])
+    budgets, cycles = zip(*((level.of.budget, level.cycles) for level in program.levels))
+    return level_records(budgets, revealed, sizes, cycles)
 
 
 def _layers(program: AccelProgram, source: Source) -> tuple[LayerRecord, ...]:

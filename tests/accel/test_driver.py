@@ -106,7 +106,7 @@ def test_cycles_are_those_of_the_accelerator_and_add_up(load: Callable, samples:
     alone = accelerator.cycles
     accelerator.predict(samples.x)
     assert accelerator.cycles == alone  # the pipeline of samples costs the accelerator nothing
-    assert 0 < sum(accelerator.layer_cycles()) < alone < 1.1 * accelerator.program.cycles
+    assert 0 < sum(accelerator.layer_cycles()) < alone < 1.1 * accelerator.running.cycles
     assert accelerator.idle_cycles(2000) - accelerator.idle_cycles(1000) == 1000
 
 
@@ -280,7 +280,7 @@ def test_a_reset_in_mid_inference(load: Callable, samples: SimpleNamespace) -> N
     steps = accelerator.run_layers(samples.x[0], 3)
     next(steps)
     accelerator.dma.sendchannel.transfer(accelerator._slots[0].sent)
-    accelerator._segment(accelerator.program.entry, f.NO_STOP.value)
+    accelerator._segment(accelerator.running.entry, f.NO_STOP.value)
     accelerator.reset()
     assert accelerator.ip.read(f.REGISTER.ERROR) == f.ERROR.RESET
     assert np.array_equal(accelerator.predict(samples.x), samples.golden)
@@ -344,7 +344,7 @@ def ask(load: Callable, package: SimpleNamespace) -> Callable[..., Frame]:
     """One request to the agent, its reply."""
     agent = package.agent.Agent(load().accelerator)
 
-    def _ask(command: int, payload: bytes = b"", sample: int = 0, version: int = 1) -> Frame:
+    def _ask(command: int, payload: bytes = b"", sample: int = 0, version: int = frames.LINK_VERSION.value) -> Frame:
         wire = frames.encode(Frame(command, 5, sample, payload=payload, version=version))
         reply = frames.decode(agent.answer(wire.strip(b"\0")).strip(b"\0"))
         assert reply.sequence == 5 and reply.command == command | frames.REPLY_BIT.value

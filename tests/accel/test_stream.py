@@ -55,7 +55,7 @@ def test_every_command_reads_its_own_words_when_its_turn_comes(sizes: list[int])
     memory = [0] * (2 * CAPACITY)
     kept = done.image.words[f.MEMORY.WEIGHTS]
     memory[: len(kept)] = kept
-    beats = iter(done.stream.tolist())
+    beats = iter(done.stream().tolist())
     commands = [
         f.COMMAND.unpack(word.to_bytes(f.COMMAND.size, "little")) for word in done.image.words[f.MEMORY.COMMANDS]
     ]
@@ -89,5 +89,5 @@ def load(memory: list[int], beats: itertools.chain) -> int:
 def test_an_image_that_fits_stays_as_it_is() -> None:
     image, _ = image_of([100, 200])
     done = streamed(image)
-    assert done.image is image and not len(done.stream) and done.index == (0, 1, 2)
+    assert done.image is image and not len(done.stream()) and done.index == (0, 1, 2)
     assert np.array_equal(done.cycles, (0, 0, 0))

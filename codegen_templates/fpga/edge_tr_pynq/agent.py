@@ -41,6 +41,7 @@ class _Sample:
     number: int = 0
     data: bytearray = field(default_factory=bytearray)
     last: int | None = None  # the layer that the run ended with; None: has not run
+    level: int = 0  # with this budget
     ticks: int = 0
     output: bytes = b""
     layer: bytes = b""  # tensor of the last layer
@@ -97,6 +98,7 @@ class Agent:
             table_version=program.version,
             counter=COUNTER.CYCLES,
             layers=self._layers,
+            levels=len(program.levels),
             max_payload=MAX_PAYLOAD.value,
             input_bytes=program.input.size,
             output_bytes=program.output.size,
@@ -122,11 +124,13 @@ class Agent:
         request = frames.INFER_REQUEST.unpack(frame.payload)
         last = request["stop_layer"]
         last = self._layers - 1 if last == ALL_LAYERS.value else last
-        _require(last < self._layers)
+        level = request["level"]
+        _require(last < self._layers and level < len(self._program.levels))
         sample = self._sample
         _require(frame.sample == sample.number and len(sample.data) == self._program.input.size, STATUS.BAD_STATE)
-        _require(sample.last in (None, last), STATUS.BAD_STATE)
+        _require(sample.last is None or (sample.last, sample.level) == (last, level), STATUS.BAD_STATE)
         if sample.last is None:
+            self._accelerator.level = sample.level = level
             self._run(sample, last, bool(request["digests"]))
         return frames.INFER_REPLY.pack(ticks=sample.ticks)
 

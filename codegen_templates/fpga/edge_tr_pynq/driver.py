@@ -16,7 +16,7 @@ from pynq import DefaultIP, allocate
 from edge_tr_pynq.accelerator import ACCEL_ID, ACCEL_VERSION, CONTROL, ERROR, NO_STOP, REGISTER, STATUS
 from edge_tr_pynq.errors import DeviceError
 from edge_tr_pynq.hardware import VLNV
-from edge_tr_pynq.program import Layer, Program
+from edge_tr_pynq.program import Layer, Level, Program
 from edge_tr_pynq.softmax import exponentials, softmax
 
 SECONDS = 10.0  # until a wait gives up; an inference takes well under a millisecond
@@ -46,11 +46,11 @@ class TermAccelerator(DefaultIP):
 class _Slot:
     """Buffers of one inference on its way."""
 
-    def __init__(self, program: Program, device: object) -> None:
-        sent = len(program.input_index) + BEAT * len(program.stream)
+    def __init__(self, program: Program, stream: np.ndarray, device: object) -> None:
+        sent = len(program.input_index) + BEAT * len(stream)
         self.sent = allocate((sent,), np.uint8, target=device)
         self.received = allocate((64 * program.output_words,), np.uint8, target=device)
-        self.sent[len(program.input_index) :] = program.stream.view(np.uint8)
+        self.sent[len(program.input_index) :] = stream.view(np.uint8)
 
     def free(self) -> None:
         self.sent.freebuffer()
@@ -58,7 +58,7 @@ class _Slot:
 
 
 class Accelerator:
-    """One program at a time on one accelerator.
+    """One program at a time on one accelerator, with one of the program's budgets: `level`.
 
     seconds        until a wait for the hardware gives up
     stream_cycles  clock cycles without progress of a stream until the accelerator itself gives up
@@ -71,6 +71,7 @@ class Accelerator:
         self.program: Program | None = None
         self._slots: list[_Slot] = []
         self._scratch: object | None = None
+        self._level = 0
         ip.identify()
         ip.write(REGISTER.TIMEOUT, stream_cycles)
 
@@ -87,28 +88,66 @@ class Accelerator:
             self._finish("loading the program")
         if self.ip.read(REGISTER.PROGRAM) != program.crc:
             raise DeviceError("the accelerator holds another program than was sent: load it again")
-        self._slots = [_Slot(program, device) for _ in range(2)]
+        self.program, self._level = program, len(program.levels) - 1
+        self._allocate_slots()
         most = max(layer.words for layer in program.layers)
         self._scratch = allocate((64 * most,), np.uint8, target=device)
-        self.program = program
+
+    def _allocate_slots(self) -> None:
+        """Buffers for inputs, and what is streamed behind them with the budget in use."""
+        self._free_slots()
+        stream = self.running.stream
+        self._slots = [_Slot(self.program, stream, self.ip.device) for _ in range(2)]
+
+    def _free_slots(self) -> None:
+        for slot in self._slots:
+            slot.free()
+        self._slots = []
+
+    @property
+    def running(self) -> Level:
+        """The budget in use."""
+        return self._loaded().levels[self._level]
+
+    @property
+    def level(self) -> int:
+        """Which of the program's budgets is in use, 0 (fewest terms) to the number of them - 1 (at first)."""
+        return self._level
+
+    @level.setter
+    def level(self, level: int) -> None:
+        """Switch: nothing is loaded, the next inference begins at other commands."""
+        levels = self._loaded().levels
+        if not 0 <= level < len(levels):
+            names = ", ".join(f"{n} ({of.budget})" for n, of in enumerate(levels))
+            raise DeviceError(f"there is no level {level}: this program has {names}")
+        streams = [levels[n].stream for n in (self._level, level)]
+        self._level = level
+        if not np.array_equal(*streams):
+            self._allocate_slots()
 
     def close(self) -> None:
         """Free all buffers; the accelerator is without a program then."""
-        for slot in self._slots:
-            slot.free()
+        self._free_slots()
         if self._scratch is not None:
             self._scratch.freebuffer()
-        self._slots, self._scratch, self.program = [], None, None
+        self._scratch, self.program = None, None
 
     # --- inferences ---
 
-    def predict(self, x: np.ndarray) -> np.ndarray:
-        """Outputs, int8 [n, ...], of samples [n, ...]: int8, or real numbers, which are quantised.
+    def predict(self, x: np.ndarray, level: int | None = None) -> np.ndarray:
+        """Outputs, int8 [n, ...], of samples [n, ...]: int8, or real numbers, which are quantised. `level`: another
+        budget than `self.level`, for these samples.
 
         While the accelerator computes one sample the processor prepares the next, whose input the DMA fetches then,
         and finishes the one before.
         """
-        return np.stack(list(self.stream(self.quantised(x))))
+        usual = self.level
+        self.level = usual if level is None else level
+        try:
+            return np.stack(list(self.stream(self.quantised(x))))
+        finally:
+            self.level = usual
 
     def quantised(self, x: np.ndarray) -> np.ndarray:
         """int8 [n, ...] of samples, which may be one, flat, or real; DeviceError says what shape is expected."""
@@ -153,8 +192,8 @@ class Accelerator:
     def layer_cycles(self) -> list[int]:
         """Clock cycles of each layer in the last whole run; the first one's include the input transfer."""
         ends = []
-        for layer in self._loaded().layers:
-            self.ip.write(REGISTER.SELECT, layer.stop - 1)
+        for stop in self.running.stops:
+            self.ip.write(REGISTER.SELECT, stop - 1)
             ends.append(self.ip.read(REGISTER.STAMP))
         return [end - start for start, end in zip([0, *ends[:-1]], ends)]
 
@@ -163,14 +202,14 @@ class Accelerator:
 
         The accelerator stops after every layer, its tensor is read, and it goes on from there.
         """
-        program, entry = self._loaded(), self._loaded().entry
-        for position, layer in enumerate(program.layers[: last + 1]):
+        entry = self.running.entry
+        for position, (layer, stop) in enumerate(zip(self.program.layers[: last + 1], self.running.stops)):
             if position == 0:
                 self._fill(self._slots[0], sample)
                 self.dma.sendchannel.transfer(self._slots[0].sent)
-            self._segment(entry, layer.stop)
+            self._segment(entry, stop)
             self._done(layer.name)  # the rest of what is sent is for the layers after it
-            entry = layer.stop
+            entry = stop
             cycles = self.cycles
             yield self._tensor(layer), cycles
         if not self.dma.sendchannel.idle:
@@ -181,7 +220,7 @@ class Accelerator:
         self._loaded()
         self.ip.write(REGISTER.TIMEOUT, count)
         try:
-            self._segment(self.program.entry, NO_STOP.value)
+            self._segment(self.running.entry, NO_STOP.value)
             self._wait(lambda: self.ip.read(REGISTER.STATUS) & STATUS.DONE, "the cycle counter")
             return self.cycles
         finally:
@@ -208,7 +247,7 @@ class Accelerator:
     def _start(self, slot: _Slot) -> None:
         """The input is on its way already and waits for the start, so that the start does not wait for it."""
         self.dma.recvchannel.transfer(slot.received)
-        self._segment(self.program.entry, NO_STOP.value)
+        self._segment(self.running.entry, NO_STOP.value)
 
     def _follow(self, running: _Slot, following: _Slot) -> None:
         """Wait for an inference, and let the DMA fetch the next one's input as soon as it has sent this one's."""

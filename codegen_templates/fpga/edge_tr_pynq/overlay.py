@@ -49,6 +49,15 @@ class TermOverlay(Overlay):
                 clock["frequency"] = self._clock_mhz
         super().download(dtbo)
 
-    def predict(self, x: np.ndarray) -> np.ndarray:
+    @property
+    def level(self) -> int:
+        """Which of the program's budgets is in use; see `Accelerator.level`."""
+        return self.accelerator.level
+
+    @level.setter
+    def level(self, level: int) -> None:
+        self.accelerator.level = level
+
+    def predict(self, x: np.ndarray, level: int | None = None) -> np.ndarray:
         """Outputs, int8 [n, ...], of samples [n, ...]; see `Accelerator.predict`."""
-        return self.accelerator.predict(x)
+        return self.accelerator.predict(x, level)

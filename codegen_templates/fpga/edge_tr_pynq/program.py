@@ -12,22 +12,33 @@ import numpy as np
 
 from edge_tr_pynq.errors import UsageError
 
-FORMAT = 1
+FORMAT = 2
 FOLDER = Path(__file__).resolve().parent
 
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer of the accelerator: it ends before command `stop`; its tensor is `words` activation words from `address`,
-    element i (NHWC) in byte `index[i]`, less the zero point."""
+    """A layer of the accelerator: its tensor is `words` activation words from `address`, element i (NHWC) in byte
+    `index[i]`, less the zero point."""
 
     name: str
-    stop: int
     address: int
     words: int
     zero_point: int
-    cycles: int
     index: np.ndarray
+
+
+@dataclass(frozen=True)
+class Level:
+    """One of the budgets that the program holds: its commands begin at `entry`, those of layer i end before `stops[i]`;
+    predicted cycles; `stream` follows the input of each inference."""
+
+    budget: str
+    entry: int
+    cycles: int
+    stops: tuple[int, ...]
+    layer_cycles: tuple[int, ...]
+    stream: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -56,7 +67,8 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Program:
-    """A model for the accelerator; arrays as in edge_tr.lower.accel.AccelProgram."""
+    """A model for the accelerator, with one budget or several, `levels`, from the fewest terms to the most; arrays as
+    in edge_tr.lower.accel.AccelProgram."""
 
     model: str
     model_sha256: str
@@ -65,21 +77,20 @@ class Program:
     clock_hz: int
     version: int
     crc: int
-    entry: int
-    cycles: int
+    levels: tuple[Level, ...]
     output_words: int
     input: Tensor
     output: Tensor
     layers: tuple[Layer, ...]
     host: tuple[Softmax, ...]
     load: np.ndarray
-    stream: np.ndarray
     input_index: np.ndarray
     output_index: np.ndarray
 
     def name_at(self, command: int) -> str:
         """The layer that a command belongs to, for messages."""
-        return next((layer.name for layer in self.layers if command < layer.stop), "output")
+        level = next((level for level in reversed(self.levels) if level.entry <= command), self.levels[0])
+        return next((layer.name for layer, stop in zip(self.layers, level.stops) if command < stop), "output")
 
 
 def read_program(folder: Path = FOLDER) -> Program:
@@ -101,8 +112,14 @@ def _program(facts: dict, arrays: dict[str, np.ndarray]) -> Program:
     del facts["format"]
     ends = {end: Tensor(**{**facts.pop(end), "shape": tuple(facts_shape)}) for end, facts_shape in _shapes(facts)}
     layers = tuple(Layer(**layer, index=arrays.pop(f"layer{i}")) for i, layer in enumerate(facts.pop("layers")))
+    levels = tuple(_level(level, arrays.pop(f"stream{i}")) for i, level in enumerate(facts.pop("levels")))
     host = tuple(Softmax(**op) for op in facts.pop("host"))
-    return Program(**facts, **ends, layers=layers, host=host, **arrays)
+    return Program(**facts, **ends, layers=layers, levels=levels, host=host, **arrays)
+
+
+def _level(facts: dict, stream: np.ndarray) -> Level:
+    lists = {name: tuple(facts[name]) for name in ("stops", "layer_cycles")}
+    return Level(**{**facts, **lists}, stream=stream)
 
 
 def _shapes(facts: dict) -> list[tuple[str, list[int]]]:

@@ -14,7 +14,8 @@ from edge_tr_pynq.errors import EdgeTrError, UsageError
 from edge_tr_pynq.overlay import TermOverlay
 
 DATA = "validation.npz"
-"""x: int8 samples; golden: int8 outputs that the host computed; y: labels, if there are any."""
+"""x: int8 samples; golden: int8 outputs that the host computed with the most terms, golden_level0 and on: with fewer;
+y: labels, if there are any."""
 
 
 def read(data: Path) -> dict[str, np.ndarray]:
@@ -30,9 +31,23 @@ def read(data: Path) -> dict[str, np.ndarray]:
 
 
 def compare(overlay: TermOverlay, data: Path) -> tuple[str, bool]:
-    """What to print, and whether every output equals the host's golden model."""
+    """What to print, and whether every output equals the host's golden model, with each of the program's budgets."""
     arrays = read(data)
-    x, golden, y = arrays["x"], arrays.get("golden"), arrays.get("y")
+    budgets = overlay.accelerator.program.levels
+    lines, same = [], True
+    for number, level in enumerate(budgets):
+        golden = arrays.get("golden" if number + 1 == len(budgets) else f"golden_level{number}")
+        overlay.level = number
+        found, equal = _compare(overlay, arrays["x"], golden, arrays.get("y"), data.name)
+        lines += [f"level {number}, budget {level.budget}:", *found] if len(budgets) > 1 else found
+        same = same and equal
+    return "\n".join(lines), same
+
+
+def _compare(
+    overlay: TermOverlay, x: np.ndarray, golden: np.ndarray | None, y: np.ndarray | None, name: str
+) -> tuple[list[str], bool]:
+    """The same with the budget in use."""
     start = time.perf_counter()
     out = overlay.predict(x)
     seconds = time.perf_counter() - start
@@ -47,10 +62,10 @@ def compare(overlay: TermOverlay, data: Path) -> tuple[str, bool]:
         same = bool(equal.all())
         lines.append(f"{equal.sum()} of {len(x)} outputs equal the golden model's, bit for bit")
     if y is None:
-        lines.append(f"accuracy unknown: {data.name} has no labels y")
+        lines.append(f"accuracy unknown: {name} has no labels y")
     else:
         lines.append(f"accuracy {np.mean(out.reshape(len(out), -1).argmax(axis=1) == y):.2%}")
-    return "\n".join(lines), same
+    return lines, same
 
 
 def main() -> int:

@@ -1,8 +1,10 @@
-"""The memories of a program while it is put together: words are added, addresses come back, equal ones are shared."""
+"""The memories of a program while it is put together: words are added, addresses come back, equal ones are shared, and
+so are equal lists: of layers that are alike, or alike with several budgets."""
 
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -32,6 +34,8 @@ class Image:
 
     words: dict[int, list[int]] = field(default_factory=lambda: {memory: [] for memory in _BEATS})
     shared: dict[tuple[int, int], int] = field(default_factory=dict)
+    lists: dict[tuple[int, int, tuple[int, ...]], int] = field(default_factory=dict)
+    ends: dict[int, int] = field(default_factory=dict)  # of lists of weights, by their first half
     extents: list[tuple[int, int] | None] = field(default_factory=list)
     streamed_words: int = 0
 
@@ -42,22 +46,25 @@ class Image:
             self.words[memory].append(word)
         return self.shared[key]
 
-    def terms(self, words: list[int]) -> int:
+    def _share_list(self, memory: int, words: Sequence[int], align: int = 1) -> int:
+        """Where the words are; new ones go to a multiple of `align`."""
+        key = (memory, align, tuple(words))
+        if key not in self.lists:
+            there = self.words[memory]
+            there += [0] * (-len(there) % align)
+            self.lists[key] = len(there)
+            there += words
+        return self.lists[key]
+
+    def terms(self, words: Sequence[int], align: int = 1) -> int:
         """Term words; the address of the first, in halves."""
-        halves = self.words[f.MEMORY.WEIGHTS]
-        start = len(halves)
-        halves += words
+        start = self._share_list(f.MEMORY.WEIGHTS, words, align)
+        self.ends[start] = max(start + len(words), self.ends.get(start, 0))
         return start
 
     def dense(self, words: list[int]) -> int:
         """Words of 576 bits; the address of the first, in halves."""
-        halves = self.words[f.MEMORY.WEIGHTS]
-        if len(halves) % 2:
-            halves.append(0)
-        start = len(halves)
-        for word in words:
-            halves += [word & ((1 << 288) - 1), word >> 288]
-        return start
+        return self.terms([half for word in words for half in (word & ((1 << 288) - 1), word >> 288)], 2)
 
     def mask(self, cut: Cut) -> int:
         """Where the cut's mask is."""
@@ -66,31 +73,25 @@ class Image:
 
     def gather(self, ops: list[dict[str, int]]) -> int:
         """A list of GatherOps given by their fields; its address."""
-        memory = self.words[f.MEMORY.GATHER]
-        words = [int.from_bytes(f.GATHER.pack(**op), "little") for op in ops]
-        start = len(memory)
-        memory += words
-        return start
+        return self._share_list(f.MEMORY.GATHER, [int.from_bytes(f.GATHER.pack(**op), "little") for op in ops])
 
-    def parameter(self, scale: Scale, bias: int) -> int:
-        """One channel's; its address."""
+    def _parameter(self, scale: Scale, bias: int) -> int:
+        """One channel's word."""
         mask = (1 << 48) - 1
         constants = f.ROUNDING.pack(positive=scale.positive & mask, negative=scale.negative & mask)
         rounding = self._share(f.MEMORY.ROUNDINGS, int.from_bytes(constants, "little"))
-        memory = self.words[f.MEMORY.PARAMETERS]
         if rounding >= f.ROUNDINGS.value:
             raise DoesNotFitError(f"the model's scales need more than {f.ROUNDINGS.value} rounding constants")
-        memory.append(parameter(scale, bias, rounding))
-        return len(memory) - 1
+        return parameter(scale, bias, rounding)
 
     def parameters(self, channels: list[tuple[Scale, int]]) -> int:
         """Those of neighbouring channels, (scale, bias) each; the first one's address."""
-        return min(self.parameter(scale, bias) for scale, bias in channels)
+        return self._share_list(f.MEMORY.PARAMETERS, [self._parameter(scale, bias) for scale, bias in channels])
 
     def command(self, **fields: int) -> int:
-        """One command; its index. Signed fields may be negative. Its weights were added just before."""
+        """One command; its index. Signed fields may be negative. Its weights begin where `terms` or `dense` said."""
         weights = fields.get("weights")
-        self.extents.append(None if weights is None else (weights, len(self.words[f.MEMORY.WEIGHTS])))
+        self.extents.append(None if weights is None else (weights, self.ends[weights]))
         widths = {item.name: item.bits for item in f.COMMAND.fields}
         raw = {name: value & ((1 << widths[name]) - 1) for name, value in fields.items()}
         memory = self.words[f.MEMORY.COMMANDS]

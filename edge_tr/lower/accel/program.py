@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from edge_tr.errors import DoesNotFitError, ModelError
 from edge_tr.formats import accelerator as f
-from edge_tr.ir.dead import Alive, remove_dead_channels, reordered
+from edge_tr.ir.dead import Alive, reordered
 from edge_tr.ir.graph import Graph, Op, Tensor
 from edge_tr.ir.params import (
     AddParams,
@@ -44,18 +44,21 @@ from edge_tr.lower.accel.schedule import (
 )
 from edge_tr.lower.accel.stage import Stage
 from edge_tr.lower.accel.stream import Streamed, resident, streamed
-from edge_tr.lower.budget import Budget, check_names
+from edge_tr.lower.budget import Budget, check_names, check_nested
 from edge_tr.lower.memory import Buffer, plan
-from edge_tr.lower.program import layer_name
-from edge_tr.tr.reveal import reveal, truncate_data
+from edge_tr.lower.program import ProgramLevel, layer_name, revealed_levels
+from edge_tr.tr.reveal import truncate_data
 
 INPUT_COMMAND = 7  # cycles besides its beats
+HELPED = {"weight words", "gather operations", "masks"}
+"""Memories that another `Effort` may need less of."""
 
 
 @dataclass(frozen=True)
 class AccelLayer:
     """A layer that the accelerator computes: stop before command `stop` and dump `words` words from `address`; byte
-    `index[i]` of them is element i of the tensor (NHWC) less its zero point, modulo 256."""
+    `index[i]` of them is element i of the tensor (NHWC) less its zero point, modulo 256. `stop` and `cycles` are of the
+    budget with the most terms, see `Level`."""
 
     name: str
     op: int
@@ -70,11 +73,20 @@ class AccelLayer:
 
 @dataclass(frozen=True)
 class Level:
-    """One budget's commands: from `entry` on; predicted cycles of a whole inference."""
+    """One budget's commands: from `entry` on.
 
-    name: str
+    cycles        predicted, of a whole inference
+    stops         by layer, as `AccelLayer.stop`
+    layer_cycles  by layer, predicted
+    stream        uint64 [m], load packets that follow the input in each run
+    """
+
+    of: ProgramLevel
     entry: int
     cycles: int
+    stops: tuple[int, ...]
+    layer_cycles: tuple[int, ...]
+    stream: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -84,54 +96,101 @@ class AccelProgram:
     load          uint64 [n], load packets of all memories
     program_crc   what register PROGRAM reads then
     input_index   int32 [64 * words], element of the flattened sample for each byte of INPUT; -1: zero
-    stream        uint64 [m], load packets that follow the input in each run
     output_index  int32 [elements], byte of OUTPUT that each element of the output tensor is in
+    levels        from the fewest terms to the most: command lists that share all else
     """
 
     sha256: str
     load: np.ndarray
     program_crc: int
     input_index: np.ndarray
-    stream: np.ndarray
     output_index: np.ndarray
     output_words: int
     levels: tuple[Level, ...]
     layers: tuple[AccelLayer, ...]
     host_ops: tuple[SoftmaxParams, ...]
     used: Mapping[str, tuple[int, int]]
-    revealed: Mapping[int, np.ndarray]
     data_terms: Mapping[int, np.ndarray]
-    alive: Alive
     macs: int
+
+    @property
+    def revealed(self) -> Mapping[int, np.ndarray]:
+        """Weights of the whole model by operator index, with the most terms."""
+        return self.levels[-1].of.revealed
+
+    @property
+    def alive(self) -> Alive:
+        """The model with the most terms, without dead channels."""
+        return self.levels[-1].of.alive
+
+    @property
+    def stream(self) -> np.ndarray:
+        """Of the budget with the most terms."""
+        return self.levels[-1].stream
 
     @property
     def fits(self) -> bool:
         """Whether every memory is large enough."""
         return not self.lacks()
 
+    def lacking(self) -> tuple[str, ...]:
+        """Names of the memories that are too small."""
+        return tuple(name for name, (n, depth) in self.used.items() if n > depth)
+
     def lacks(self) -> str:
         """What does not fit, in words; empty if all does."""
-        return ", ".join(f"{n} {name} of {depth}" for name, (n, depth) in self.used.items() if n > depth)
+        return ", ".join(f"{self.used[name][0]} {name} of {self.used[name][1]}" for name in self.lacking())
 
 
-def lower_accel(graph: Graph, budget: Budget) -> AccelProgram:
-    """Schedule a model. ModelError for operators the accelerator has no engine for, DoesNotFitError for memories."""
-    given = {op.index: params(graph, op) for op in graph.ops}
-    dots = {op.index: layer_name(op) for op in graph.ops if isinstance(given[op.index], DotParams)}
-    check_names(budget, list(dots.values()))
-    settings = {i: budget.of(name) for i, name in dots.items()}
-    revealed = {i: reveal(given[i].weights, s.group, s.terms).values for i, s in settings.items()}
-    cut = {i: truncate_data(s.data_terms) for i, s in settings.items() if s.data_terms is not None}
-    alive = remove_dead_channels(graph, revealed, cut)
-    order = by_length(alive.graph)
+def lower_accel(graph: Graph, budget: Budget, below: Sequence[Budget] = ()) -> AccelProgram:
+    """Schedule a model. `below`: budgets nested in `budget`, from the fewest terms on, each a list of commands of its
+    own. ModelError for operators the accelerator has no engine for, DoesNotFitError for memories."""
+    budgets = (*below, budget)
+    dots = [layer_name(op) for op in graph.ops if isinstance(params(graph, op), DotParams)]
+    for one in budgets:
+        check_names(one, dots)
+    check_nested(budgets, dots)
+    program = _tried(revealed_levels(graph, budgets))
+    if program.fits:
+        return program
+    if not below:
+        raise DoesNotFitError(f"the program needs {program.lacks()}")
+    counts = (n for n in range(len(below), 0, -1) if _tried(revealed_levels(graph, budgets[-n:])).fits)
+    fitting = "; ".join(map(str, budgets[-n:])) if (n := next(counts, 0)) else "not even one of them"
+    raise DoesNotFitError(f"a program of {len(budgets)} budgets needs {program.lacks()}; what fits: {fitting}")
+
+
+def _tried(levels: Sequence[ProgramLevel]) -> AccelProgram:
+    """The program by the first effort that fits, else by the last."""
+    graph, budget = levels[-1].alive.graph, levels[-1].budget
+    limits = {op.index: budget.of(layer_name(op)).data_terms for op in graph.ops if op.index in levels[-1].revealed}
+    cut = {i: truncate_data(limit) for i, limit in limits.items() if limit is not None}
+    order = by_length(graph)
     layouts = None
     for effort in Effort:
-        scheduler = _Scheduler(alive, order, revealed, cut, effort)
-        layouts = layouts or scheduler.layouts()
-        program = scheduler.program(layouts)
-        if program.fits:
-            return program
-    raise DoesNotFitError(f"the program needs {program.lacks()}")
+        image = Image()
+        lists = [_Scheduler(level, order, cut, effort, image) for level in levels]
+        layouts = layouts or lists[-1].layouts()
+        program = _program(lists, layouts)
+        if not set(program.lacking()) & HELPED or set(program.lacking()) - HELPED:
+            break
+    return program
+
+
+def _program(lists: Sequence[_Scheduler], layouts: Mapping[int, Placed]) -> AccelProgram:
+    """Everything, for tensors that lie so, with a list of commands for each budget."""
+    main = lists[-1]
+    placed = main.placed(layouts)
+    done = [scheduler.commands(placed, main.copies) for scheduler in lists]
+    final = streamed(main.image) if main.effort is Effort.STREAMED else resident(main.image)
+    levels = tuple(scheduler.level_of(commands, final, placed) for scheduler, commands in zip(lists, done))
+    source, result = placed[main.source], placed[main.result]
+    load, crc = final.image.load()
+    return AccelProgram(
+        main.graph.sha256, load, crc, _input_index(source, arrival_of(source)), _index(result), result.words, levels,
+        tuple(main.layers(levels[-1], placed)), tuple(main.host), final.image.used(), main.cut,
+        sum(_macs(stage.record) for stage in main.stages),
+    )  # fmt: skip
 
 
 class Effort(Enum):
@@ -143,19 +202,18 @@ class Effort(Enum):
 
 
 class _Scheduler:
-    """Places tensors, then emits layer after layer."""
+    """Places tensors, then emits layer after layer of one budget."""
 
     def __init__(
         self,
-        alive: Alive,
+        level: ProgramLevel,
         order: Mapping[int, np.ndarray],
-        revealed: Mapping[int, np.ndarray],
         cut: Mapping[int, np.ndarray],
         effort: Effort,
+        image: Image,
     ) -> None:
-        self.alive, self.order, self.graph = alive, order, reordered(alive.graph, order)
-        self.revealed, self.cut = revealed, cut
-        self.image, self.effort = Image(), effort
+        self.level, self.order, self.graph = level, order, reordered(level.alive.graph, order)
+        self.cut, self.image, self.effort = cut, image, effort
         self.aliases: dict[int, int] = {}
         self.stages: list[Stage] = []
         self.tables: tuple[np.ndarray, np.ndarray] | None = None  # that were loaded last
@@ -188,46 +246,39 @@ class _Scheduler:
 
         return with_phases(self.stages, default, {self.source}, cycles)
 
-    def program(self, layouts: Mapping[int, Placed]) -> AccelProgram:
-        """Everything, for tensors that lie so."""
-        placed = self._placed(layouts)
+    def commands(self, placed: Mapping[int, Placed], copies: Mapping[int, int]) -> _Commands:
+        """The commands, for tensors that lie so; `copies`: where activations go that are cut and needed whole."""
         source, result = placed[self.source], placed[self.result]
         arrival = arrival_of(source)
+        self.copies = copies
         entry = self.image.command(
             opcode=f.OPCODE.INPUT, tiles=source.words, count=arrival.across, dst=source.base, dst_stride=arrival.stride,
             zero_point=source.zero_point,
         )  # fmt: skip
-        done = [self._emit(i, placed) for i in range(len(self.stages))]
+        done = tuple(self._emit(i, placed) for i in range(len(self.stages)))
         self.image.command(opcode=f.OPCODE.OUTPUT, tiles=result.words, src=result.base, zero_point=result.zero_point)
-        self.image.command(opcode=f.OPCODE.END)
-        final = streamed(self.image) if self.effort is Effort.STREAMED else resident(self.image)
-        layers = self._layers(done, final, placed)
-        cycles = (
-            INPUT_COMMAND
-            + (0 if self._overlaps(0) else BEATS * source.words)
-            + sum(layer.cycles for layer in layers)
-            + BEATS * result.words
-            + 14
-            + 4
-        )
-        load, crc = final.image.load()
-        macs = sum(_macs(stage.record) for stage in self.stages)
-        return AccelProgram(
-            self.graph.sha256, load, crc, _input_index(source, arrival), final.stream, _index(result), result.words,
-            (Level("build", entry, cycles),), tuple(layers), tuple(self.host), final.image.used(),
-            self.revealed, self.cut, self.alive, macs,
-        )  # fmt: skip
+        return _Commands(entry, done, self.image.command(opcode=f.OPCODE.END))
 
-    def _layers(self, done: list[Planned], final: Streamed, placed: dict[int, Placed]) -> list[AccelLayer]:
-        """What the host is told of each stage; its commands are those after the one before."""
-        layers, before = [], 0
-        for stage, planned in zip(self.stages, done):
-            y, last = placed[stage.output], planned.command
-            cycles = planned.cycles + sum(final.cycles[before : last + 1])
-            name, op, stop = layer_name(stage.op), stage.op.index, final.index[last] + 1
+    def level_of(self, commands: _Commands, final: Streamed, placed: Mapping[int, Placed]) -> Level:
+        """What the host is told of the commands; each stage's are those after the one before."""
+        stops, cycles, before = [], [], commands.entry
+        for planned in commands.done:
+            stops.append(final.index[planned.command] + 1)
+            cycles.append(planned.cycles + sum(final.cycles[before : planned.command + 1]))
+            before = planned.command + 1
+        arriving = 0 if self._overlaps(0) else BEATS * placed[self.source].words
+        total = INPUT_COMMAND + arriving + sum(cycles) + BEATS * placed[self.result].words + 14 + 4
+        stream = final.stream(commands.entry, commands.end + 1)
+        return Level(self.level, final.index[commands.entry], total, tuple(stops), tuple(cycles), stream)
+
+    def layers(self, level: Level, placed: Mapping[int, Placed]) -> list[AccelLayer]:
+        """What the host is told of each stage."""
+        layers = []
+        for stage, stop, cycles in zip(self.stages, level.stops, level.layer_cycles):
+            y = placed[stage.output]
+            name, op = layer_name(stage.op), stage.op.index
             index = _index(y, self.order.get(stage.output))
             layers.append(AccelLayer(name, op, stage.output, stop, y.base, y.words, index, y.zero_point, cycles))
-            before = last + 1
         return layers
 
     @property
@@ -237,7 +288,7 @@ class _Scheduler:
 
     # --- placement ---
 
-    def _placed(self, shapes: Mapping[int, Placed]) -> dict[int, Placed]:
+    def placed(self, shapes: Mapping[int, Placed]) -> dict[int, Placed]:
         first = {self.source: 0} | {stage.output: i for i, stage in enumerate(self.stages)}
         last = dict(first)
         for i, stage in enumerate(self.stages):
@@ -368,6 +419,15 @@ class _Scheduler:
         entries = np.zeros(f.TABLE_VALUES.value, np.int64)
         entries[values & 255] = cut << f.TABLE_FRACTION.value
         return entries, np.zeros_like(entries)
+
+
+@dataclass(frozen=True)
+class _Commands:
+    """Indices of the first and the last command of one budget, and each stage's last one."""
+
+    entry: int
+    done: tuple[Planned, ...]
+    end: int
 
 
 def _tables(stage: Stage) -> tuple[np.ndarray, np.ndarray]:

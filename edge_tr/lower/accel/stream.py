@@ -22,54 +22,57 @@ _WEIGHTS_FIELD = next(item for item in f.COMMAND.fields if item.name == "weights
 class Streamed:
     """What became of an image.
 
-    stream  uint64 [n], load packets that follow the input
+    parts   by command, uint64 [n]: load packets that its LOAD takes
     index   int [commands], where each command is now
     cycles  int [commands], how much longer each takes for its LOAD
     """
 
     image: Image
-    stream: np.ndarray
+    parts: tuple[np.ndarray, ...]
     index: tuple[int, ...]
     cycles: tuple[int, ...]
 
+    def stream(self, first: int = 0, end: int | None = None) -> np.ndarray:
+        """uint64 [n], load packets that follow the input of a run of commands `first` to `end` - 1."""
+        return np.concatenate([np.empty(0, np.uint64), *self.parts[first:end]])
+
 
 def streamed(image: Image) -> Streamed:
-    """The image with as many weights resident as fit; the same image if all do, or if no way is found."""
-    sizes = [_words(extent) for extent in image.extents]
-    kept = _resident(sizes, f.WEIGHT_WORDS.value)
-    commands = image.words[f.MEMORY.COMMANDS]
+    """The image with as many weights resident as fit; the same image if all do, or if no way is found. Commands may
+    read the same words."""
+    extents = list(dict.fromkeys(extent for extent in image.extents if extent is not None))
+    kept = _resident([_words(extent) for extent in extents], f.WEIGHT_WORDS.value)
     if kept is None:
         return resident(image)
-    moved, parts, index, cycles = Image(), [], [], []
+    moved, halves = Image(), []
     moved.words = {memory: list(words) for memory, words in image.words.items()}
-    halves: list[int] = []
     starts = {}
-    for command in sorted(kept):
-        starts[command] = len(halves) // 2
-        halves += _halves(image, command)
+    for position in sorted(kept):
+        starts[extents[position]] = len(halves) // 2
+        halves += _halves(image, extents[position])
     buffer = len(halves) // 2
     rewritten: list[int] = []
-    for command, word in enumerate(commands):
-        extra = 0
-        if sizes[command] and command not in kept:
-            words = [low | high << 288 for low, high in zip(*[iter(_halves(image, command))] * 2)]
-            parts.append(finish([packet(f.MEMORY.WEIGHTS, buffer, words)])[0])
-            load = {"opcode": f.OPCODE.LOAD}
-            rewritten.append(int.from_bytes(f.COMMAND.pack(**load), "little"))
-            extra = len(parts[-1]) + LOAD_OVERHEAD
+    parts, index, cycles = [], [], []
+    for extent, word in zip(image.extents, image.words[f.MEMORY.COMMANDS]):
+        part = np.empty(0, np.uint64)
+        if _words(extent) and extent not in starts:
+            words = [low | high << 288 for low, high in zip(*[iter(_halves(image, extent))] * 2)]
+            part = finish([packet(f.MEMORY.WEIGHTS, buffer, words)])[0]
+            rewritten.append(int.from_bytes(f.COMMAND.pack(opcode=f.OPCODE.LOAD), "little"))
+        parts.append(part)
         index.append(len(rewritten))
-        cycles.append(extra)
-        rewritten.append(_moved(word, image.extents[command], starts.get(command, buffer)))
+        cycles.append(len(part) + LOAD_OVERHEAD if len(part) else 0)
+        rewritten.append(_moved(word, extent, starts.get(extent, buffer)))
     moved.words[f.MEMORY.COMMANDS] = rewritten
     moved.words[f.MEMORY.WEIGHTS] = halves
-    moved.streamed_words = max((n for command, n in enumerate(sizes) if command not in kept), default=0)
-    return Streamed(moved, np.concatenate(parts), tuple(index), tuple(cycles))
+    moved.streamed_words = max((_words(extent) for extent in extents if extent not in starts), default=0)
+    return Streamed(moved, tuple(parts), tuple(index), tuple(cycles))
 
 
 def resident(image: Image) -> Streamed:
     """The image as it is: nothing is streamed."""
     commands = len(image.words[f.MEMORY.COMMANDS])
-    return Streamed(image, np.empty(0, np.uint64), tuple(range(commands)), (0,) * commands)
+    return Streamed(image, (np.empty(0, np.uint64),) * commands, tuple(range(commands)), (0,) * commands)
 
 
 def _words(extent: tuple[int, int] | None) -> int:
@@ -77,8 +80,9 @@ def _words(extent: tuple[int, int] | None) -> int:
     return 0 if extent is None else (extent[1] + 1) // 2 - extent[0] // 2
 
 
-def _halves(image: Image, command: int) -> list[int]:
-    start, end = image.extents[command]
+def _halves(image: Image, extent: tuple[int, int]) -> list[int]:
+    """Whole words that the extent touches, as halves."""
+    start, end = extent
     memory = image.words[f.MEMORY.WEIGHTS]
     first, last = start // 2 * 2, (end + 1) // 2 * 2
     return memory[first:last] + [0] * (last - max(first, min(last, len(memory))))
@@ -93,7 +97,7 @@ def _moved(command: int, extent: tuple[int, int] | None, word: int) -> int:
 
 
 def _resident(sizes: Sequence[int], capacity: int) -> set[int] | None:
-    """Commands whose words stay on chip; None if all do, or too many must.
+    """Which lists of words stay on chip; None if all do, or too many must.
 
     The buffer is as large as the largest of the others, so each size is tried as that.
     """
