@@ -172,7 +172,7 @@ def measure(subject: Subject, shared: Path, work: Path, workers: Workers) -> tup
     """(test samples, rows) of one model."""
     model = shared / "models" / f"{subject.model}.tflite"
     graph = parse(read_file(model))
-    calibration, test = _data(subject, graph, shared, work)
+    calibration, test = data_of(subject, graph, shared, work)
     x, labels = read_samples(test, graph)
     bench = Bench(graph, x, labels, subject.published)
     rows = [bench.measure("int8", "int8", lambda layer: layer.record.weights, BASELINE_PAIRS)]
@@ -189,7 +189,7 @@ def measure(subject: Subject, shared: Path, work: Path, workers: Workers) -> tup
     return len(x), rows
 
 
-def _data(subject: Subject, graph: Graph, shared: Path, work: Path) -> tuple[Path, Path]:
+def data_of(subject: Subject, graph: Graph, shared: Path, work: Path) -> tuple[Path, Path]:
     """The calibration and the test file."""
     if subject.test:
         return shared / "data" / f"{subject.calibration}.npz", shared / "data" / f"{subject.test}.npz"
