@@ -41,7 +41,8 @@ def lowered(budgets: tuple[str, ...]) -> AccelProgram:
 
 
 def assert_levels_equal_golden(core: Core, program: AccelProgram, order: tuple[int, ...]) -> None:
-    """Every layer and the predicted cycles of each level, in this order, after one load."""
+    """Every layer of each level, in this order, after one load: stopping behind each layer, then in one run, whose
+    cycles are those predicted."""
     graph = tflite.read(Path(str(demo.MODEL)).read_bytes())
     load(core, program)
     for number in order:
@@ -49,18 +50,28 @@ def assert_levels_equal_golden(core: Core, program: AccelProgram, order: tuple[i
         x = np.random.default_rng(number).integers(-128, 128, (1, 8, 8, 1)).astype(np.int8)
         tensors = run(graph, x, weights=level.of.revealed, data_terms=program.data_terms, keep="all").tensors
         expected = level.of.alive.of(tensors)
-        for layer, stop in zip((*program.layers, None), (*level.stops, f.NO_STOP.value)):
-            core.write(R.ENTRY, level.entry)
-            core.write(R.STOP, stop)
-            core.drop()
-            control(core, C.START)
-            sent = np.append(x.ravel(), 0)[program.input_index].astype(np.int8).view("<u8")
-            core.send(np.concatenate([sent, level.stream]))
-            core.run(LIMIT)
-            assert core.read(R.ERROR) == f.ERROR.NONE and core.read(R.PROGRAM) == program.program_crc
-            if layer is not None:
-                assert np.array_equal(dump(core, layer), expected[layer.tensor].ravel()), (number, layer.name)
-        assert abs(core.read(R.CYCLES) - level.cycles) <= 40
+        sent = np.concatenate([np.append(x.ravel(), 0)[program.input_index].astype(np.int8).view("<u8"), level.stream])
+        start(core, level.entry, level.stops[0], sent)
+        for layer, stop, following in zip(program.layers, level.stops, (*level.stops[1:], f.NO_STOP.value)):
+            assert np.array_equal(dump(core, layer), expected[layer.tensor].ravel()), (number, layer.name)
+            start(core, stop, following)
+        core.drop()  # the output
+        start(core, level.entry, f.NO_STOP.value, sent)
+        beats, last = core.receive(8 * program.output_words)
+        output = beats.view(np.int8)[program.output_index]
+        assert last and np.array_equal(output, expected[program.layers[-1].tensor].ravel())
+        assert core.read(R.PROGRAM) == program.program_crc and abs(core.read(R.CYCLES) - level.cycles) <= 40
+
+
+def start(core: Core, entry: int, stop: int, sent: np.ndarray | None = None) -> None:
+    """Commands `entry` to `stop` - 1, with what is sent."""
+    core.write(R.ENTRY, entry)
+    core.write(R.STOP, stop)
+    control(core, C.START)
+    if sent is not None:
+        core.send(sent)
+    core.run(LIMIT)
+    assert core.read(R.ERROR) == f.ERROR.NONE
 
 
 @pytest.mark.parametrize("budgets", [BUDGETS, ("g=8,k=4,s=3", "g=8,k=8,s=3")], ids=" ".join)

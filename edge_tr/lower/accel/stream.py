@@ -1,12 +1,13 @@
 """Weights that do not fit: commands whose words stay in DDR and come with each inference, through a LOAD before them.
 
 The weight memory is then two parts: words of resident commands, loaded once, and a buffer that streamed commands use
-one after the other. Which are resident is chosen so that least is streamed.
+one after the other. Which are resident is chosen so that least is streamed. Words of commands that run beside an INPUT
+are: its beats and a LOAD's come through the same port.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,7 +42,8 @@ def streamed(image: Image) -> Streamed:
     """The image with as many weights resident as fit; the same image if all do, or if no way is found. Commands may
     read the same words."""
     extents = list(dict.fromkeys(extent for extent in image.extents if extent is not None))
-    kept = _resident([_words(extent) for extent in extents], f.WEIGHT_WORDS.value)
+    pinned = {extents.index(extent) for extent in _beside_input(image)}
+    kept = _resident([_words(extent) for extent in extents], f.WEIGHT_WORDS.value, pinned)
     if kept is None:
         return resident(image)
     moved, halves = Image(), []
@@ -96,8 +98,19 @@ def _moved(command: int, extent: tuple[int, int] | None, word: int) -> int:
     return command & ~(mask << offset) | (2 * word + extent[0] % 2) << offset
 
 
-def _resident(sizes: Sequence[int], capacity: int) -> set[int] | None:
-    """Which lists of words stay on chip; None if all do, or too many must.
+def _beside_input(image: Image) -> set[tuple[int, int]]:
+    """Extents of commands from an INPUT to the last ARRAY that waits for its words."""
+    found, since = set(), []
+    for extent, word in zip(image.extents, image.words[f.MEMORY.COMMANDS]):
+        command = f.COMMAND.unpack(word.to_bytes(f.COMMAND.size, "little"))
+        since = [] if command["opcode"] == f.OPCODE.INPUT else [*since, extent]
+        if command["opcode"] == f.OPCODE.ARRAY and command["src"]:
+            found.update(extent for extent in since if extent is not None)
+    return found
+
+
+def _resident(sizes: Sequence[int], capacity: int, pinned: Set[int] = frozenset()) -> set[int] | None:
+    """Which lists of words stay on chip, `pinned` among them; None if all do, or too many must.
 
     The buffer is as large as the largest of the others, so each size is tried as that.
     """
@@ -107,7 +120,7 @@ def _resident(sizes: Sequence[int], capacity: int) -> set[int] | None:
     by_size = sorted((command for command, n in enumerate(sizes) if n), key=lambda command: -sizes[command])
     for buffer in sorted({n for n in sizes if n}):
         free = capacity - buffer
-        kept = {command for command in by_size if sizes[command] > buffer}
+        kept = {command for command in by_size if sizes[command] > buffer or command in pinned}
         free -= sum(sizes[command] for command in kept)
         if free < 0:
             continue
