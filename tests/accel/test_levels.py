@@ -20,7 +20,7 @@ from edge_tr.golden.run import run
 from edge_tr.ir import tflite
 from edge_tr.lower.accel import AccelProgram, lower_accel
 from edge_tr.lower.accel import stream as streaming
-from edge_tr.lower.budget import parse
+from edge_tr.lower.budget import Budget, TrSetting, parse
 from edge_tr.target.cosim import Core, build
 from edge_tr.target.virtual_zynq import VirtualZynq, overlay_files
 from tests.accel.test_cosim import LIMIT, C, R, control, dump, load
@@ -35,8 +35,8 @@ def library() -> Path:
     return build()
 
 
-def lowered(budgets: tuple[str, ...]) -> AccelProgram:
-    *below, most = (parse(budget) for budget in budgets)
+def lowered(budgets: tuple[str | Budget, ...]) -> AccelProgram:
+    *below, most = (parse(budget) if isinstance(budget, str) else budget for budget in budgets)
     return lower_accel(tflite.read(Path(str(demo.MODEL)).read_bytes()), most, below)
 
 
@@ -74,7 +74,16 @@ def start(core: Core, entry: int, stop: int, sent: np.ndarray | None = None) -> 
     assert core.read(R.ERROR) == f.ERROR.NONE
 
 
-@pytest.mark.parametrize("budgets", [BUDGETS, ("g=8,k=4,s=3", "g=8,k=8,s=3")], ids=" ".join)
+TRUNCATED = {"conv_2d_2": TrSetting(8, None, 2)}
+"""One layer with a data budget of its own."""
+CASES = {
+    "three": BUDGETS,
+    "with s": ("g=8,k=4,s=3", "g=8,k=8,s=3"),
+    "s in one layer": (Budget(TrSetting(8, 6), {"conv_2d_2": TrSetting(8, 4, 2)}), Budget(TrSetting(), TRUNCATED)),
+}
+
+
+@pytest.mark.parametrize("budgets", CASES.values(), ids=CASES)
 def test_every_layer_of_every_level_equals_golden_after_one_load(library: Path, budgets: tuple[str, ...]) -> None:
     program = lowered(budgets)
     cycles = [level.cycles for level in program.levels]
