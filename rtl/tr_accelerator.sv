@@ -39,7 +39,7 @@ module tr_accelerator
   logic waits_input, waits_output;
   logic [15:0] entry, stop, command_index, dump_address, dump_count;
   logic [31:0] timeout, cycles, stamp, program_crc, read_value;
-  logic [7:0] select;
+  logic [AccelCommandAddressBits-1:0] select;
   logic [2:0] error;
 
   // A write waits for address and data, then for the response to be taken.
@@ -86,7 +86,7 @@ module tr_accelerator
         8'(AccelRegisterEntry): entry <= s_axi_wdata[15:0];
         8'(AccelRegisterStop): stop <= s_axi_wdata[15:0];
         8'(AccelRegisterTimeout): timeout <= s_axi_wdata;
-        8'(AccelRegisterSelect): select <= s_axi_wdata[7:0];
+        8'(AccelRegisterSelect): select <= s_axi_wdata[AccelCommandAddressBits-1:0];
         8'(AccelRegisterInterrupt): interrupt_on <= s_axi_wdata[0];
         8'(AccelRegisterDumpAddress): dump_address <= s_axi_wdata[15:0];
         8'(AccelRegisterDumpCount): dump_count <= s_axi_wdata[15:0];
@@ -110,11 +110,11 @@ module tr_accelerator
   assign m_axis_tkeep = '1;
   tr_core core (
       .clk, .reset(soft_reset), .start_run, .start_load, .start_dump, .entry, .stop, .timeout,
-      .dump_address(dump_address[9:0]), .dump_count, .select, .busy, .done, .error, .command_index, .cycles, .stamp,
+      .dump_address, .dump_count, .select, .busy, .done, .error, .command_index, .cycles, .stamp,
       .program_crc, .waits_input, .waits_output, .in_data(s_axis_tdata), .in_valid(s_axis_tvalid),
       .in_ready(s_axis_tready), .in_last(s_axis_tlast), .out_data(m_axis_tdata), .out_valid(m_axis_tvalid),
       .out_ready(m_axis_tready), .out_last(m_axis_tlast));
 
   logic unused;
-  assign unused = &{s_axi_awprot, s_axi_arprot, s_axi_wstrb[3:1], dump_address[15:10]};
+  assign unused = &{s_axi_awprot, s_axi_arprot, s_axi_wstrb[3:1]};
 endmodule

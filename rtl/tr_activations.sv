@@ -1,43 +1,47 @@
-// Activation memory and the way out of it. Words of 64 nine-bit values lie in two banks by the lowest address bit, so a
+// Activation memory and the way out of it. Words of nine-bit values lie in two banks by the lowest address bit, so a
 // read takes a word and its successor at once. First values of words have a copy, so the one after both words comes too.
-// A funnel shifter cuts any window of 66 values out of the 129, or out of the word or the even or odd ones, which then go
-// round. Constant slices, not computed indices: a synthesiser sees four-way multiplexers. Read latency: 5 cycles from
+// A funnel shifter cuts any window of COLUMNS + 2 values out of these, or out of the word or the even or odd ones, which
+// then go round. Constant slices, not computed indices: a synthesiser sees four-way multiplexers. Read latency: 5 cycles from
 // `read_*` to `window`, one more to `column_data`.
 module tr_activations
   import tr_formats_pkg::*;
 (
-    input  logic         clk,
-    input  logic         write,
-    input  logic [  9:0] write_address,
-    input  logic [ 63:0] write_enable,  // one bit a value
-    input  logic [575:0] write_data,
-    input  logic [  9:0] read_address,
-    input  logic [  5:0] read_first,
-    input  logic [  1:0] read_phase,    // 0: 129 values; going round: 1: the word's, 2: even, 3: odd ones of the 128
-    input  logic [191:0] keep,          // with `window`: [bank][column], 0 gives zero
-    output logic [593:0] window,
-    output logic [3*576-1:0] column_data  // [bank][column]: window[column + bank], masked
+    input  logic                               clk,
+    input  logic                               write,
+    input  logic [       AccelAddressBits-1:0] write_address,
+    input  logic [           AccelColumns-1:0] write_enable,  // one bit a value
+    input  logic [          AccelWordBits-1:0] write_data,
+    input  logic [       AccelAddressBits-1:0] read_address,
+    input  logic [        AccelColumnBits-1:0] read_first,
+    // 0: both words and the value after them; going round: 1: the word's, 2: even, 3: odd ones of both
+    input  logic [                        1:0] read_phase,
+    input  logic [AccelBanks*AccelColumns-1:0] keep,          // with `window`: [bank][column], 0 gives zero
+    output logic [(AccelColumns+AccelBanks-1)*AccelValueBits-1:0] window,
+    output logic [AccelBanks*AccelWordBits-1:0] column_data  // [bank][column]: window[column + bank], masked
 );
   localparam int W = AccelValueBits;
+  localparam int A = AccelAddressBits;
+  localparam int C = AccelColumns;
   localparam int Depth = AccelActivationWords / 2;
+  localparam int Most = 129;  // values to cut from with 64 columns; with less, the rest is never chosen
 
-  logic [575:0] even_memory[Depth];
-  logic [575:0] odd_memory[Depth];
-  logic [575:0] even_q, odd_q;
+  logic [C*W-1:0] even_memory[Depth];
+  logic [C*W-1:0] odd_memory[Depth];
+  logic [C*W-1:0] even_q, odd_q;
   logic [W-1:0] first_memory[AccelActivationWords];
   logic [W-1:0] after_q, after_2;  // of the word after the two
-  logic [8:0] even_row, odd_row;
-  assign even_row = read_address[9:1] + 9'(read_address[0]);
-  assign odd_row = read_address[9:1];
+  logic [A-2:0] even_row, odd_row;
+  assign even_row = read_address[A-1:1] + (A - 1)'(read_address[0]);
+  assign odd_row = read_address[A-1:1];
   always_ff @(posedge clk) begin
-    for (int i = 0; i < 64; i++) begin
+    for (int i = 0; i < C; i++) begin
       if (write && !write_address[0] && write_enable[i])
-        even_memory[write_address[9:1]][i*W+:W] <= write_data[i*W+:W];
+        even_memory[write_address[A-1:1]][i*W+:W] <= write_data[i*W+:W];
       if (write && write_address[0] && write_enable[i])
-        odd_memory[write_address[9:1]][i*W+:W] <= write_data[i*W+:W];
+        odd_memory[write_address[A-1:1]][i*W+:W] <= write_data[i*W+:W];
     end
     if (write && write_enable[0]) first_memory[write_address] <= write_data[W-1:0];
-    after_q <= first_memory[read_address+10'd2];
+    after_q <= first_memory[read_address+A'(2)];
     even_q <= even_memory[even_row];
     odd_q <= odd_memory[odd_row];
   end
@@ -46,22 +50,22 @@ module tr_activations
   logic [5:0] first_1, first_2, first_3;
   logic [3:0] first_4;
   logic [1:0] phase_1, phase_2;
-  logic [1151:0] both_1, both_2;
-  logic [129*W-1:0] chosen_3;
+  logic [2*C*W-1:0] both_1, both_2;
+  logic [Most*W-1:0] chosen_3;
   logic [81*W-1:0] coarse_4;
   logic [69*W-1:0] middle_5;
-  logic [64*W-1:0] part;  // of one word or of one parity: it goes round
-  tr_select #(.BITS(1152)) order (.a({odd_q, even_q}), .b({even_q, odd_q}), .second(swap_1), .y(both_1));
+  logic [C*W-1:0] part;  // of one word or of one parity: it goes round
+  tr_select #(.BITS(2 * C * W)) order (.a({odd_q, even_q}), .b({even_q, odd_q}), .second(swap_1), .y(both_1));
   always_comb
-    for (int i = 0; i < 64; i++)
+    for (int i = 0; i < C; i++)
       part[i*W+:W] = !phase_2[1] ? both_2[i*W+:W] : both_2[(2*i+32'(phase_2[0]))*W+:W];
   always_ff @(posedge clk) begin
     swap_1 <= read_address[0];
-    {first_1, first_2, first_3, first_4} <= {read_first, first_1, first_2, first_3[3:0]};
+    {first_1, first_2, first_3, first_4} <= {6'(read_first), first_1, first_2, first_3[3:0]};
     {phase_1, phase_2} <= {read_phase, phase_1};
     both_2 <= both_1;
     after_2 <= after_q;
-    chosen_3 <= phase_2 == 2'd0 ? {after_2, both_2} : {part[W-1:0], part, part};
+    chosen_3 <= (Most * W)'({phase_2 == 2'd0 ? {after_2, both_2} : {part[W-1:0], part, part}});
     case (first_3[5:4])
       2'd0: coarse_4 <= chosen_3[0+:81*W];
       2'd1: coarse_4 <= chosen_3[16*W+:81*W];
@@ -77,16 +81,20 @@ module tr_activations
   end
 
   logic [1:0] first_5;
+  /* verilator lint_off UNUSEDSIGNAL */
+  logic [66*W-1:0] cut_5;
+  /* verilator lint_on UNUSEDSIGNAL */
   always_ff @(posedge clk) first_5 <= first_4[1:0];
   always_comb
     case (first_5)
-      2'd0: window = middle_5[0+:66*W];
-      2'd1: window = middle_5[W+:66*W];
-      2'd2: window = middle_5[2*W+:66*W];
-      default: window = middle_5[3*W+:66*W];
+      2'd0: cut_5 = middle_5[0+:66*W];
+      2'd1: cut_5 = middle_5[W+:66*W];
+      2'd2: cut_5 = middle_5[2*W+:66*W];
+      default: cut_5 = middle_5[3*W+:66*W];
     endcase
+  assign window = cut_5[(C+2)*W-1:0];
   always_ff @(posedge clk)
-    for (int b = 0; b < 3; b++)
-      for (int i = 0; i < 64; i++)
-        column_data[(b*64+i)*W+:W] <= keep[b*64+i] ? window[(i+b)*W+:W] : '0;
+    for (int b = 0; b < AccelBanks; b++)
+      for (int i = 0; i < C; i++)
+        column_data[(b*C+i)*W+:W] <= keep[b*C+i] ? window[(i+b)*W+:W] : '0;
 endmodule

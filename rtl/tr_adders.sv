@@ -3,14 +3,17 @@
 // carry chain, two multiplexers a LUT6_2, and DSP48E1 with their operation modes. SYNTHESIS selects the mapped form; that
 // both are equal is proven in tests/accel/test_mapped.py.
 
-// a and b, each as is, complemented or zero, as a PairCode says. Nine bits in, ten out.
-module tr_pair_add (
-    input  logic        [8:0] a,
-    input  logic        [8:0] b,
-    input  logic        [2:0] code,
-    output logic signed [9:0] sum
+// a and b, each as is, complemented or zero, as a PairCode says; one bit more comes out than goes in.
+module tr_pair_add #(
+    parameter int BITS = 8
+) (
+    input  logic        [BITS-1:0] a,
+    input  logic        [BITS-1:0] b,
+    input  logic        [     2:0] code,
+    output logic signed [  BITS:0] sum
 );
 `ifdef SYNTHESIS
+  localparam int Chains = (BITS + 4) / 4;
   function automatic logic [63:0] table_of();
     logic first, second;
     logic [63:0] bits;
@@ -31,57 +34,64 @@ module tr_pair_add (
     end
     return bits;
   endfunction
-  wire [11:0] propagate, generated, total;
-  wire [12:0] carry;
+  wire [4*Chains-1:0] propagate, generated, total;
+  wire [4*Chains:0] carry;
   assign carry[0] = 1'b0;
-  assign propagate[11:10] = '0;
-  assign generated[11:10] = '0;
-  for (genvar i = 0; i < 10; i++) begin : g_bit
-    LUT6_2 #(.INIT(table_of())) lut (
-        .I0(a[i<9?i:8]), .I1(b[i<9?i:8]), .I2(code[0]), .I3(code[1]), .I4(code[2]), .I5(1'b1),
-        .O6(propagate[i]), .O5(generated[i]));
+  for (genvar i = 0; i < 4 * Chains; i++) begin : g_bit
+    if (i <= BITS) begin : g_used
+      LUT6_2 #(.INIT(table_of())) lut (
+          .I0(a[i<BITS?i:BITS-1]), .I1(b[i<BITS?i:BITS-1]), .I2(code[0]), .I3(code[1]), .I4(code[2]), .I5(1'b1),
+          .O6(propagate[i]), .O5(generated[i]));
+    end else begin : g_rest
+      assign propagate[i] = 1'b0;
+      assign generated[i] = 1'b0;
+    end
   end
-  for (genvar i = 0; i < 3; i++) begin : g_carry
+  for (genvar i = 0; i < Chains; i++) begin : g_carry
     CARRY4 chain (
         .CI(carry[4*i]), .CYINIT(1'b0), .DI(generated[4*i+:4]), .S(propagate[4*i+:4]), .O(total[4*i+:4]),
         .CO(carry[4*i+1+:4]));
   end
-  assign sum = total[9:0];
+  assign sum = total[BITS:0];
 `else
-  logic signed [9:0] first, second;
+  localparam int N = BITS + 1;
+  logic signed [BITS:0] first, second;
   always_comb begin
     case (code)
       3'd0, 3'd7: first = '0;
-      3'd2, 3'd5, 3'd6: first = 10'($signed(~a));
-      default: first = 10'($signed(a));
+      3'd2, 3'd5, 3'd6: first = N'($signed(~a));
+      default: first = N'($signed(a));
     endcase
     case (code)
       3'd0, 3'd1, 3'd2: second = '0;
-      3'd4, 3'd6: second = 10'($signed(~b));
-      default: second = 10'($signed(b));
+      3'd4, 3'd6: second = N'($signed(~b));
+      default: second = N'($signed(b));
     endcase
   end
   assign sum = first + second;
 `endif
 endmodule
 
-// a + b + c modulo 2^BITS: a compressor in the LUT's second output, one bit further in the chain.
+// a + b + c, or a + b + ~c, modulo 2^BITS: a compressor in the LUT's second output, one bit further in the chain.
 module tr_add3 #(
     parameter int BITS = 12
 ) (
     input  logic signed [BITS-1:0] a,
     input  logic signed [BITS-1:0] b,
     input  logic signed [BITS-1:0] c,
+    input  logic                   invert,
     output logic signed [BITS-1:0] sum
 );
 `ifdef SYNTHESIS
   localparam int Chains = (BITS + 3) / 4;
   function automatic logic [63:0] table_of();
     logic [63:0] bits;
+    logic c;
     bits = '0;
     for (int i = 0; i < 32; i++) begin
-      bits[i] = (i[0] & i[1]) | (i[0] & i[2]) | (i[1] & i[2]);
-      bits[32+i] = i[0] ^ i[1] ^ i[2] ^ i[3];
+      c = i[2] ^ i[4];
+      bits[i] = (i[0] & i[1]) | (i[0] & c) | (i[1] & c);
+      bits[32+i] = i[0] ^ i[1] ^ c ^ i[3];
     end
     return bits;
   endfunction
@@ -93,7 +103,7 @@ module tr_add3 #(
   for (genvar i = 0; i < 4 * Chains; i++) begin : g_bit
     if (i < BITS) begin : g_used
       LUT6_2 #(.INIT(table_of())) lut (
-          .I0(a[i]), .I1(b[i]), .I2(c[i]), .I3(majority[i]), .I4(1'b0), .I5(1'b1),
+          .I0(a[i]), .I1(b[i]), .I2(c[i]), .I3(majority[i]), .I4(invert), .I5(1'b1),
           .O6(propagate[i]), .O5(majority[i+1]));
       assign generated[i] = majority[i];
     end else begin : g_rest
@@ -108,8 +118,25 @@ module tr_add3 #(
   end
   assign sum = total[BITS-1:0];
 `else
-  assign sum = a + b + c;
+  assign sum = a + b + (invert ? ~c : c);
 `endif
+endmodule
+
+// The sum of eight signed values, three bits wider.
+module tr_add8 #(
+    parameter int BITS = 9
+) (
+    input  logic        [8*BITS-1:0] values,
+    output logic signed [BITS+2:0] sum
+);
+  localparam int N = BITS + 3;
+  logic signed [N-1:0] value[8];
+  logic signed [N-1:0] sum_a, sum_b, sum_c;
+  always_comb for (int i = 0; i < 8; i++) value[i] = N'($signed(values[i*BITS+:BITS]));
+  tr_add3 #(.BITS(N)) add_a (.a(value[0]), .b(value[1]), .c(value[2]), .invert(1'b0), .sum(sum_a));
+  tr_add3 #(.BITS(N)) add_b (.a(value[3]), .b(value[4]), .c(value[5]), .invert(1'b0), .sum(sum_b));
+  assign sum_c = value[6] + value[7];
+  tr_add3 #(.BITS(N)) add_all (.a(sum_a), .b(sum_b), .c(sum_c), .invert(1'b0), .sum);
 endmodule
 
 // Two Horner accumulators of 24 bits: load, add, double or quadruple and add. One DSP48E1, its multiplier unused: the
@@ -119,8 +146,8 @@ module tr_horner2 (
     input  logic               valid,  // with the sums: nothing happens without it
     input  logic               clear,  // start from zero
     input  logic        [ 1:0] shift,  // how often to double first, 0 to 2
-    input  logic signed [12:0] sum0,
-    input  logic signed [12:0] sum1,
+    input  logic signed [11:0] sum0,
+    input  logic signed [11:0] sum1,
     output logic        [23:0] total0,
     output logic        [23:0] total1
 );
@@ -140,7 +167,7 @@ module tr_horner2 (
       .CREG(1), .PREG(1), .MREG(0), .ADREG(0), .DREG(0), .INMODEREG(0), .OPMODEREG(1), .ALUMODEREG(0),
       .CARRYINREG(0), .CARRYINSELREG(0)
   ) dsp (
-      .CLK(clk), .A(four[47:18]), .B(four[17:0]), .C({{11{sum1[12]}}, sum1, {11{sum0[12]}}, sum0}), .D(25'd0),
+      .CLK(clk), .A(four[47:18]), .B(four[17:0]), .C({{12{sum1[11]}}, sum1, {12{sum0[11]}}, sum0}), .D(25'd0),
       .OPMODE(opmode), .ALUMODE(4'd0), .INMODE(5'd0), .CARRYIN(1'b0), .CARRYINSEL(3'd0), .CEA1(1'b0), .CEA2(1'b0), .CEB1(1'b0),
       .CEB2(1'b0), .CEC(1'b1), .CEP(valid_q), .CEM(1'b0), .CED(1'b0), .CEAD(1'b0), .CECTRL(1'b1), .CEALUMODE(1'b0),
       .CECARRYIN(1'b0), .CEINMODE(1'b0), .RSTA(1'b0), .RSTB(1'b0), .RSTC(1'b0), .RSTD(1'b0), .RSTM(1'b0),
@@ -149,7 +176,7 @@ module tr_horner2 (
 `else
   logic valid_q, clear_q;
   logic [1:0] shift_q;
-  logic signed [12:0] sum0_q, sum1_q;
+  logic signed [11:0] sum0_q, sum1_q;
   always_ff @(posedge clk) begin
     valid_q <= valid;
     clear_q <= clear;
@@ -198,18 +225,22 @@ module tr_select #(
 `endif
 endmodule
 
-// Two multiplier-accumulators of a requantisation lane in two cascaded DSP48E1 (UG479):
-// total1 = operand1 * factor1 + (own1 ? (accumulate1 ? total1 : 0) : addend), and
-// total2 = operand2 * factor2 + (own2 ? (accumulate2 ? total2 : 0) : total1 >>> 17).
-// Operands have a register, products one, totals one: own1, accumulate1 and addend come two cycles after operand1.
+// Two multiplier-accumulators of a requantisation lane in two cascaded DSP48E1 (UG479), whose pre-adders choose between
+// the sum and a weight:
+// total1 = (dense1 ? weight1 : sum) * factor1 + (own1 ? (accumulate1 ? total1 : 0) : addend), and
+// total2 = (dense2 ? weight2 : sum of a cycle before) * factor2 + (own2 ? (accumulate2 ? total2 : 0) : total1 >>> 17).
+// Operands have a register, products one, totals one: own1, accumulate1 and addend come two cycles after sum.
 module tr_mac2 (
     input  logic               clk,
-    input  logic signed [24:0] operand1,
+    input  logic signed [24:0] sum,
+    input  logic signed [ 7:0] weight1,
+    input  logic               dense1,
     input  logic signed [17:0] factor1,
     input  logic               own1,
     input  logic               accumulate1,
     input  logic        [47:0] addend,
-    input  logic signed [24:0] operand2,
+    input  logic signed [ 7:0] weight2,
+    input  logic               dense2,
     input  logic signed [17:0] factor2,
     input  logic               own2,
     input  logic               accumulate2,
@@ -221,20 +252,23 @@ module tr_mac2 (
   wire [2:0] from1, from2;  // Z: 0 nothing, 2 P, 3 C, 5 PCIN >> 17
   assign from1 = own1 ? {1'b0, accumulate1, 1'b0} : 3'd3;
   assign from2 = own2 ? {1'b0, accumulate2, 1'b0} : 3'd5;
-  tr_dsp_mac first (
-      .clk, .operand(operand1), .factor(factor1), .from(from1), .addend, .cascade_in(48'd0), .cascade_out(cascade),
-      .total(total1));
-  tr_dsp_mac second (
-      .clk, .operand(operand2), .factor(factor2), .from(from2), .addend(48'd0), .cascade_in(cascade), .cascade_out(),
-      .total(total2));
+  tr_dsp_mac #(.DELAY(1)) first (
+      .clk, .operand(sum), .weight(weight1), .dense(dense1), .factor(factor1), .from(from1), .addend,
+      .cascade_in(48'd0), .cascade_out(cascade), .total(total1));
+  tr_dsp_mac #(.DELAY(2)) second (
+      .clk, .operand(sum), .weight(weight2), .dense(dense2), .factor(factor2), .from(from2),
+      .addend(48'd0), .cascade_in(cascade), .cascade_out(), .total(total2));
 `else
-  logic signed [24:0] operand1_q, operand2_q;
+  logic signed [24:0] operand1, operand2, sum_q;
   logic signed [17:0] factor1_q, factor2_q;
   logic signed [42:0] product1, product2;
   always_ff @(posedge clk) begin
-    {operand1_q, factor1_q, operand2_q, factor2_q} <= {operand1, factor1, operand2, factor2};
-    product1 <= operand1_q * factor1_q;
-    product2 <= operand2_q * factor2_q;
+    sum_q <= sum;
+    operand1 <= dense1 ? 25'(weight1) : sum;
+    operand2 <= dense2 ? 25'(weight2) : sum_q;
+    {factor1_q, factor2_q} <= {factor1, factor2};
+    product1 <= operand1 * factor1_q;
+    product2 <= operand2 * factor2_q;
     total1 <= 48'(product1) + (own1 ? (accumulate1 ? total1 : 48'sd0) : $signed(addend));
     total2 <= 48'(product2) + (own2 ? (accumulate2 ? total2 : 48'sd0) : total1 >>> 17);
   end
@@ -242,11 +276,15 @@ module tr_mac2 (
 endmodule
 
 `ifdef SYNTHESIS
-// A DSP48E1 as multiplier-accumulator, registers at operands, product and total: total = operand * factor + Z, where
-// `from` chooses Z (UG479 table 2-9) of this cycle's.
-module tr_dsp_mac (
+// A DSP48E1 as multiplier-accumulator, registers at operands (one or two at the first), product and total:
+// total = (dense ? weight : operand) * factor + Z, where `from` chooses Z (UG479 table 2-9) of this cycle's.
+module tr_dsp_mac #(
+    parameter int DELAY = 1
+) (
     input  logic        clk,
     input  logic [24:0] operand,
+    input  logic [ 7:0] weight,
+    input  logic        dense,
     input  logic [17:0] factor,
     input  logic [ 2:0] from,
     input  logic [47:0] addend,
@@ -255,15 +293,15 @@ module tr_dsp_mac (
     output wire  [47:0] total
 );
   DSP48E1 #(
-      .USE_MULT("MULTIPLY"), .USE_DPORT("FALSE"), .USE_SIMD("ONE48"), .AREG(1), .BREG(1), .ACASCREG(1), .BCASCREG(1),
-      .CREG(0), .PREG(1), .MREG(1), .ADREG(0), .DREG(0), .INMODEREG(0), .OPMODEREG(0), .ALUMODEREG(0), .CARRYINREG(0),
-      .CARRYINSELREG(0)
+      .USE_MULT("MULTIPLY"), .USE_DPORT("TRUE"), .USE_SIMD("ONE48"), .AREG(DELAY), .BREG(1), .ACASCREG(DELAY),
+      .BCASCREG(1), .CREG(0), .PREG(1), .MREG(1), .ADREG(0), .DREG(1), .INMODEREG(1), .OPMODEREG(0), .ALUMODEREG(0),
+      .CARRYINREG(0), .CARRYINSELREG(0)
   ) dsp (
-      .CLK(clk), .A({{5{operand[24]}}, operand}), .B(factor), .C(addend), .D(25'd0), .OPMODE({from, 4'b0101}),
-      .ALUMODE(4'd0), .INMODE(5'd0), .CARRYIN(1'b0), .CARRYINSEL(3'd0), .CEA1(1'b0), .CEA2(1'b1), .CEB1(1'b0),
-      .CEB2(1'b1), .CEC(1'b0), .CEP(1'b1), .CEM(1'b1), .CED(1'b0), .CEAD(1'b0), .CECTRL(1'b0), .CEALUMODE(1'b0),
-      .CECARRYIN(1'b0), .CEINMODE(1'b0), .RSTA(1'b0), .RSTB(1'b0), .RSTC(1'b0), .RSTD(1'b0), .RSTM(1'b0), .RSTP(1'b0),
-      .RSTCTRL(1'b0), .RSTALUMODE(1'b0), .RSTALLCARRYIN(1'b0), .RSTINMODE(1'b0), .PCIN(cascade_in),
-      .PCOUT(cascade_out), .P(total));
+      .CLK(clk), .A({{5{operand[24]}}, operand}), .B(factor), .C(addend), .D({{17{weight[7]}}, weight}),
+      .OPMODE({from, 4'b0101}), .INMODE({2'b0, dense, dense, 1'b0}), .ALUMODE(4'd0), .CARRYIN(1'b0), .CARRYINSEL(3'd0),
+      .CEA1(1'(DELAY - 1)), .CEA2(1'b1), .CEB1(1'b0), .CEB2(1'b1), .CEC(1'b0), .CEP(1'b1), .CEM(1'b1), .CED(1'b1),
+      .CEAD(1'b0), .CECTRL(1'b0), .CEALUMODE(1'b0), .CECARRYIN(1'b0), .CEINMODE(1'b1), .RSTA(1'b0), .RSTB(1'b0),
+      .RSTC(1'b0), .RSTD(1'b0), .RSTM(1'b0), .RSTP(1'b0), .RSTCTRL(1'b0), .RSTALUMODE(1'b0), .RSTALLCARRYIN(1'b0),
+      .RSTINMODE(1'b0), .PCIN(cascade_in), .PCOUT(cascade_out), .P(total));
 endmodule
 `endif

@@ -13,50 +13,55 @@ module tr_array
     input  logic [                    AccelBanks-1:0] write_bank,
     input  logic [                               4:0] write_entry,
     input  logic [AccelBanks*AccelColumns*AccelValueBits-1:0] write_data,  // [bank][column]
+    input  logic [                   AccelElementBits-1:0] offset,       // added to all of it
     output logic [AccelRows*AccelColumns*AccelSumBits-1:0] total
 );
   localparam int W = AccelValueBits;
+  localparam int E = AccelElementBits;
   localparam int Segment = 16;
   localparam int Segments = AccelColumns / Segment;
 
   for (genvar s = 0; s < Segments; s++) begin : g_segment
-    // Data to write, registered once more for the fan-out over the rows.
+    // Data to write, registered once more for the fan-out over the rows. With its offset it has eight bits: int8 values
+    // are kept less their zero point, and padding is zero; the bias undoes the offset.
     (* keep *) logic [Segment-1:0] column_q;
     (* keep *) logic [AccelBanks-1:0] bank_q;
     (* keep *) logic [4:0] entry_q;
-    logic [AccelBanks*Segment*W-1:0] data_q;
+    logic [AccelBanks*Segment*E-1:0] data_q;
     always_ff @(posedge clk) begin
       column_q <= write_column[s*Segment+:Segment];
       bank_q <= write_bank;
       entry_q <= write_entry;
       for (int b = 0; b < AccelBanks; b++)
-        data_q[b*Segment*W+:Segment*W] <= write_data[(b*AccelColumns+s*Segment)*W+:Segment*W];
+        for (int c = 0; c < Segment; c++)
+          data_q[(b*Segment+c)*E+:E] <= write_data[(b*AccelColumns+s*Segment+c)*W+:E] + offset;
     end
     for (genvar r = 0; r < AccelRows; r++) begin : g_row
       (* keep *) logic [44:0] read_q;
       (* keep *) logic [11:0] pairs_q, pairs_q2;
-      (* keep *) logic [1:0] single_q, single_q2;
+      (* keep *) logic none_q;
+      (* keep *) logic [3:0] minus_q;
       logic [4:0] valid_q, clear_q;
       logic [4:0][1:0] shift_q;
       always_ff @(posedge clk) begin
         for (int i = 0; i < AccelLanes; i++)
           read_q[5*i+:5] <= word[r*RowTermsBits+5*i+:5] ^ {parity, 4'b0};
         pairs_q <= word[r*RowTermsBits+RowTermsPair0Lsb+:12];
-        single_q <= word[r*RowTermsBits+RowTermsSingleLsb+:2];
         pairs_q2 <= pairs_q;
-        single_q2 <= single_q;
+        none_q <= word[r*RowTermsBits+RowTermsSingleLsb+:2] == '0;
+        minus_q <= {minus_q[2:0], word[r*RowTermsBits+RowTermsSingleLsb+1]};
         valid_q <= {valid_q[3:0], valid};
         clear_q <= {clear_q[3:0], clear};
         shift_q <= {shift_q[3:0], word[r*RowTermsBits+RowTermsShiftLsb+:2]};
       end
-      logic signed [12:0] sum[Segment];
+      logic signed [11:0] sum[Segment];
       for (genvar c = 0; c < Segment; c++) begin : g_column
         tr_element element (
             .clk, .write(bank_q & {AccelBanks{column_q[c]}}), .write_entry(entry_q),
-            .write_data({data_q[(2*Segment+c)*W+:W], data_q[(Segment+c)*W+:W], data_q[c*W+:W]}),
-            .entry(read_q), .pairs(pairs_q2), .single(single_q2), .sum(sum[c]));
+            .write_data({data_q[(2*Segment+c)*E+:E], data_q[(Segment+c)*E+:E], data_q[c*E+:E]}),
+            .entry(read_q), .none(none_q), .pairs(pairs_q2), .minus(minus_q[3]), .sum(sum[c]));
       end
-      for (genvar c = 0; c < Segment; c += 2) begin : g_pair
+      for (genvar c = 0; c < Segment; c = c + 2) begin : g_pair
         localparam int At = (r * AccelColumns + s * Segment + c) * AccelSumBits;
         tr_horner2 horner (
             .clk, .valid(valid_q[4]), .clear(clear_q[4]), .shift(shift_q[4]), .sum0(sum[c]), .sum1(sum[c+1]),

@@ -1,19 +1,20 @@
 // One element of the term array: a column's data for one output channel, nine terms a cycle, all of one exponent.
 // Three banks of 32 values, each with three read ports (distributed RAM), replace the multiplexers; pairs of lanes are
-// added as +-a+-b in ones' complement, the missing ones are in the bias. Latency: 4 cycles from entry_* to sum.
+// added as +-a+-b in ones' complement, the missing ones are in the bias. Latency: 4 cycles from entry to sum.
 module tr_element
   import tr_formats_pkg::*;
 (
-    input  logic                                           clk,
-    input  logic        [                 AccelBanks-1:0] write,
-    input  logic        [                            4:0] write_entry,
-    input  logic        [AccelBanks*AccelValueBits-1:0] write_data,
-    input  logic        [                           44:0] entry,   // nine entries of five bits
-    input  logic        [                           11:0] pairs,   // four PairCodes, one cycle after `entry`
-    input  logic        [                            1:0] single,  // one cycle after `entry`
-    output logic signed [                           12:0] sum
+    input  logic                                              clk,
+    input  logic        [                    AccelBanks-1:0] write,
+    input  logic        [                               4:0] write_entry,
+    input  logic        [AccelBanks*AccelElementBits-1:0] write_data,
+    input  logic        [                              44:0] entry,   // nine entries of five bits
+    input  logic                                              none,    // with `entry`: lane 8 adds nothing
+    input  logic        [                              11:0] pairs,   // four PairCodes, one cycle after `entry`
+    input  logic                                              minus,   // three cycles after `entry`: lane 8 is subtracted
+    output logic signed [                              11:0] sum
 );
-  localparam int W = AccelValueBits;
+  localparam int W = AccelElementBits;
   logic [W-1:0] bank0[32], bank1[32], bank2[32];
   logic [9*W-1:0] value;
   logic signed [W:0] pair_a, pair_b, pair_c, pair_d, held_d;
@@ -26,32 +27,34 @@ module tr_element
     if (write[2]) bank2[write_entry] <= write_data[2*W+:W];
   end
 
-  always_ff @(posedge clk)
+  always_ff @(posedge clk) begin
     for (int i = 0; i < 3; i++) begin
       value[i*W+:W] <= bank0[entry[i*5+:5]];
       value[(3+i)*W+:W] <= bank1[entry[(3+i)*5+:5]];
       value[(6+i)*W+:W] <= bank2[entry[(6+i)*5+:5]];
     end
+    if (none) value[8*W+:W] <= '0;
+  end
 
   logic signed [W:0] sum_a, sum_b, sum_c, sum_d;
-  tr_pair_add add_a (.a(value[0*W+:W]), .b(value[1*W+:W]), .code(pairs[2:0]), .sum(sum_a));
-  tr_pair_add add_b (.a(value[3*W+:W]), .b(value[4*W+:W]), .code(pairs[5:3]), .sum(sum_b));
-  tr_pair_add add_c (.a(value[6*W+:W]), .b(value[7*W+:W]), .code(pairs[8:6]), .sum(sum_c));
-  tr_pair_add add_d (.a(value[2*W+:W]), .b(value[5*W+:W]), .code(pairs[11:9]), .sum(sum_d));
+  tr_pair_add #(.BITS(W)) add_a (.a(value[0*W+:W]), .b(value[1*W+:W]), .code(pairs[2:0]), .sum(sum_a));
+  tr_pair_add #(.BITS(W)) add_b (.a(value[3*W+:W]), .b(value[4*W+:W]), .code(pairs[5:3]), .sum(sum_b));
+  tr_pair_add #(.BITS(W)) add_c (.a(value[6*W+:W]), .b(value[7*W+:W]), .code(pairs[8:6]), .sum(sum_c));
+  tr_pair_add #(.BITS(W)) add_d (.a(value[2*W+:W]), .b(value[5*W+:W]), .code(pairs[11:9]), .sum(sum_d));
 
   logic signed [W+2:0] sum_three;
-  logic signed [12:0] sum_all;
+  logic signed [11:0] sum_all;
   tr_add3 #(.BITS(W + 3)) add_three (
-      .a((W + 3)'(pair_a)), .b((W + 3)'(pair_b)), .c((W + 3)'(pair_c)), .sum(sum_three));
-  tr_add3 #(.BITS(13)) add_all (
-      .a(13'(three)), .b(13'(held_d)), .c(13'(held_lone)), .sum(sum_all));
+      .a((W + 3)'(pair_a)), .b((W + 3)'(pair_b)), .c((W + 3)'(pair_c)), .invert(1'b0), .sum(sum_three));
+  tr_add3 #(.BITS(12)) add_all (
+      .a(12'(three)), .b(12'(held_d)), .c(12'(held_lone)), .invert(minus), .sum(sum_all));
 
   always_ff @(posedge clk) begin
     pair_a <= sum_a;
     pair_b <= sum_b;
     pair_c <= sum_c;
     pair_d <= sum_d;
-    lone <= single[1] ? ~value[8*W+:W] : single[0] ? value[8*W+:W] : '0;
+    lone <= value[8*W+:W];
     three <= sum_three;
     held_d <= pair_d;
     held_lone <= lone;

@@ -7,42 +7,46 @@ module tr_gather
     input  logic        reset,
     input  logic        start,
     input  logic        by_channel,     // play the list `channels` times
-    input  logic [11:0] first_op,
+    input  logic [AccelGatherAddressBits-1:0] first_op,
     input  logic [15:0] channels,
-    input  logic [ 9:0] channel_stride,
+    input  logic [AccelAddressBits-1:0] channel_stride,
     input  logic        may_step,       // room for another step's data
     output logic        busy,
     // gather memory, read in one cycle
     output logic        memory_read,
-    output logic [11:0] memory_address,
-    input  logic [63:0] memory_data,
+    output logic [AccelGatherAddressBits-1:0] memory_address,
+    /* verilator lint_off UNUSEDSIGNAL */
+    input  logic [GatherOpBits-1:0] memory_data,
+    /* verilator lint_on UNUSEDSIGNAL */
     // the window
     output logic        valid,
-    output logic [ 9:0] address,
-    output logic [ 5:0] first,
+    output logic [AccelAddressBits-1:0] address,
+    output logic [AccelColumnBits-1:0] first,
     output logic [ 1:0] phase,
     output logic [ 2:0] banks,
     output logic [ 4:0] entry,
-    output logic [ 8:0] mask,
+    output logic [AccelMaskAddressBits-1:0] mask,
     output logic        last,           // of a step, or of a result
     output logic        last_channel    // with `last`: the last result of this channel
 );
-  logic [11:0] pointer;
+  localparam int A = AccelAddressBits;
+  localparam int G = AccelGatherAddressBits;
+  logic [G-1:0] pointer;
   logic loaded, done, step_open;
   logic [5:0] repeated;
-  logic [9:0] offset;
+  logic [A-1:0] offset;
   logic [15:0] channel;
-  logic [11:0] list_start;
+  logic [G-1:0] list_start;
   logic op_last, op_end, op_done, list_done;
 
   assign op_last = memory_data[GatherOpLastLsb];
   assign op_end = memory_data[GatherOpEndLsb];
-  assign address = memory_data[GatherOpAddressLsb+:10] + offset;
-  assign first = memory_data[GatherOpFirstLsb+:6];
+  assign address = memory_data[GatherOpAddressLsb+:A] + offset;
+  assign first = memory_data[GatherOpFirstLsb+:AccelColumnBits];
   assign phase = memory_data[GatherOpPhaseLsb+:2];
   assign banks = memory_data[GatherOpBanksLsb+:3];
   assign entry = memory_data[GatherOpEntryLsb+:5] + 5'(repeated);
-  assign mask = memory_data[GatherOpMaskLsb+:9];
+  assign mask = memory_data[GatherOpMaskLsb+:AccelMaskAddressBits];
   assign valid = loaded && !done && (step_open || may_step);
   assign op_done = by_channel || repeated + 6'd1 == memory_data[GatherOpCountLsb+:6];
   assign last = valid && op_done && op_last;
@@ -53,14 +57,14 @@ module tr_gather
   assign memory_address = start ? first_op : op_end ? list_start : pointer;
 
   always_ff @(posedge clk) begin
-    if (memory_read) pointer <= memory_address + 12'd1;
+    if (memory_read) pointer <= memory_address + G'(1);
     if (valid) begin
       step_open <= !last;
       repeated <= op_done ? '0 : repeated + 6'd1;
       if (by_channel && op_done && op_end) begin
         channel <= channel + 16'd1;
         offset <= offset + channel_stride;
-      end else if (!by_channel) offset <= op_done ? '0 : offset + memory_data[GatherOpStrideLsb+:10];
+      end else if (!by_channel) offset <= op_done ? '0 : offset + memory_data[GatherOpStrideLsb+:A];
       if (list_done) done <= 1'b1;
     end
     if (start) begin

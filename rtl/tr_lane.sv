@@ -5,7 +5,9 @@ module tr_lane (
     input  logic               clk,
     // stage 0
     input  logic        [24:0] value,
-    input  logic        [23:0] addend,       // bias or partial sum
+    input  logic        [23:0] bias,
+    input  logic        [23:0] partial,
+    input  logic               use_partial,  // the partial sum is added, not the bias
     input  logic               add,          // 0: value passes as it is (25 bits)
     // stage 1, with the sum
     output logic signed [24:0] sum,
@@ -35,22 +37,18 @@ module tr_lane (
   logic negative_2, negative_3;
   logic signed [7:0] weight2_2;
   logic dense_2;
-  logic signed [24:0] sum_2;
-  assign wrapped = value[23:0] + addend;
+  assign wrapped = value[23:0] + ({24{add}} & (use_partial ? partial : bias));
 
   // The first multiplier: registers at its inputs (2), its product (3) and its sum (4). The second is one later.
-  logic signed [24:0] operand1, operand2;
   /* verilator lint_off UNUSEDSIGNAL */
   logic signed [47:0] total1;
   /* verilator lint_on UNUSEDSIGNAL */
   logic signed [47:0] total2;
   logic [47:0] rounding;
-  tr_select #(.BITS(25)) choose1 (.a(sum), .b(25'(weight1)), .second(dense), .y(operand1));
-  tr_select #(.BITS(25)) choose2 (.a(sum_2), .b(25'(weight2_2)), .second(dense_2), .y(operand2));
-  tr_select #(.BITS(48)) choose3 (.a(positive), .b(negative), .second(negative_3), .y(rounding));
+  tr_select #(.BITS(48)) choose (.a(positive), .b(negative), .second(negative_3), .y(rounding));
   tr_mac2 mac (
-      .clk, .operand1, .factor1, .own1(dense_3), .accumulate1, .addend(rounding), .operand2, .factor2, .own2(dense_4),
-      .accumulate2, .total1, .total2);
+      .clk, .sum, .weight1, .dense1(dense), .factor1, .own1(dense_3), .accumulate1, .addend(rounding),
+      .weight2(weight2_2), .dense2(dense_2), .factor2, .own2(dense_4), .accumulate2, .total1, .total2);
 
   logic signed [9:0] selected;
   logic above, below;
@@ -72,9 +70,8 @@ module tr_lane (
     endcase
 
   always_ff @(posedge clk) begin
-    sum <= add ? 25'(wrapped) : $signed(value);
+    sum <= {add ? wrapped[23] : value[24], wrapped};
     // stage 1 -> 2
-    sum_2 <= sum;
     weight2_2 <= weight2;
     dense_2 <= dense;
     negative_2 <= sum[24];

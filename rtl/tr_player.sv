@@ -17,12 +17,12 @@ module tr_player
     output logic         may_yield,     // someone else may read it in this cycle
     input  logic         yields,        // and does
     output logic         memory_read,
-    output logic [ 12:0] memory_address,  // of the pair of words
-    input  logic [575:0] memory_data,
+    output logic [AccelWeightAddressBits-1:0] memory_address,  // of the pair of words
+    input  logic [AccelWeightBits-1:0] memory_data,
     // to the array
     output logic         issue,
     output logic         clear,
-    output logic [255:0] word,
+    output logic [AccelRows*RowTermsBits-1:0] word,
     output logic         step_done,
     // of a finished group
     output logic         group_done,
@@ -33,16 +33,18 @@ module tr_player
     output logic [  9:0] group,
     output logic         tile_done
 );
+  localparam int Bits = AccelTermWordBits;
   logic fetching, valid_1, valid_2, half_1, end_1, end_2, advance;
   logic [15:0] address, index, tile, issued_tile;
-  logic [287:0] head;
-  logic [31:0] control;
+  logic [Bits-1:0] head;
+  /* verilator lint_off UNUSEDSIGNAL */
+  logic [TermControlBits-1:0] control;
+  /* verilator lint_on UNUSEDSIGNAL */
   logic [3:0] spacing;
   logic tile_end;
   logic [15:0] tiles_q;
 
-  assign control = head[287:256];
-  assign word = head[255:0];
+  assign {control, word} = head;
   assign group_halves = issued_tile + 16'd1 == tiles_q ? halves_last : halves;
   assign issue = valid_2 && step_ready && !(control[TermControlLastGroupLsb] && spacing != '0);
   assign step_done = issue && control[TermControlLastStepLsb];
@@ -56,7 +58,7 @@ module tr_player
   assign tile_end = index + 16'd1 == count;
   assign may_yield = advance || !valid_1;
   assign memory_read = fetching && advance && !yields;
-  assign memory_address = address[13:1];
+  assign memory_address = address[AccelWeightAddressBits:1];
   assign busy = fetching || valid_1 || valid_2;
 
   always_ff @(posedge clk) begin
@@ -72,7 +74,7 @@ module tr_player
       end_1 <= tile_end;
       valid_2 <= valid_1;
       end_2 <= end_1;
-      head <= half_1 ? memory_data[575:288] : memory_data[287:0];
+      head <= half_1 ? memory_data[2*Bits-1:Bits] : memory_data[Bits-1:0];
       if (memory_read) begin
         address <= tile_end ? first_word : address + 16'd1;
         index <= tile_end ? '0 : index + 16'd1;

@@ -7,32 +7,28 @@ words are played, not interpreted.
 
 from __future__ import annotations
 
+import os
+from dataclasses import dataclass
+
 from edge_tr.formats.schema import Constant, Enumeration, Field, Format, Record
 
 ACCEL_ID = Constant("ACCEL_ID", int.from_bytes(b"TRAC", "little"), "Register ID, 'TRAC'.")
 ACCEL_VERSION = Constant("ACCEL_VERSION", 1, "Version of registers, commands and words.")
-ROWS = Constant("ACCEL_ROWS", 4, "Output channels computed side by side: one weight word holds so many RowTerms.")
-COLUMNS = Constant("ACCEL_COLUMNS", 64, "Pixels computed side by side, and values in a word of activation memory.")
 BANKS = Constant("ACCEL_BANKS", 3, "Banks of a column's data memory, each with three read ports.")
 ENTRIES = Constant("ACCEL_ENTRIES", 32, "Values in each bank of a column's data memory.")
 LANES = Constant("ACCEL_LANES", 9, "Terms that an element adds in a cycle: three from each bank.")
-OUTPUTS = Constant("ACCEL_OUTPUTS", 32, "Results requantised in a cycle.")
-ADDERS = Constant("ACCEL_ADDERS", 16, "Results of an ADD in a cycle.")
 VALUE_BITS = Constant("ACCEL_VALUE_BITS", 9, "Activations are kept as x - zero point: -255 to 255.")
+ELEMENT_BITS = Constant("ACCEL_ELEMENT_BITS", 8, "The term array holds them plus an ARRAY command's zero_point: int8.")
 SUM_BITS = Constant("ACCEL_SUM_BITS", 24, "Width of accumulators; sums wrap on the way and must fit at the end.")
-ACTIVATION_WORDS = Constant("ACCEL_ACTIVATION_WORDS", 1024, "Depth of the activation memory.")
-WEIGHT_WORDS = Constant("ACCEL_WEIGHT_WORDS", 4608, "Depth of the weight memory, in pairs of TermWord or DenseWords.")
-WEIGHT_BITS = Constant("ACCEL_WEIGHT_BITS", 576, "Width of the weight memory: two term words, or one dense word.")
-GATHER_OPS = Constant("ACCEL_GATHER_OPS", 4096, "Depth of the gather memory.")
-MASKS = Constant("ACCEL_MASKS", 512, "Depth of the mask memory.")
-PARAMETERS = Constant("ACCEL_PARAMETERS", 2048, "Depth of the channel parameter memory.")
-ROUNDINGS = Constant("ACCEL_ROUNDINGS", 32, "Depth of the rounding table.")
-COMMANDS = Constant("ACCEL_COMMANDS", 256, "Depth of the command memory.")
-PARTIAL_WORDS = Constant("ACCEL_PARTIAL_WORDS", 512, "Depth of the partial sum memory, in half words of 32 sums.")
 TABLE_VALUES = Constant("ACCEL_TABLE_VALUES", 256, "Values of an ADD table.")
 TABLE_FRACTION = Constant("ACCEL_TABLE_FRACTION", 20, "Fraction bits of a value of an ADD table.")
 TABLE_BITS = Constant("ACCEL_TABLE_BITS", 31, "Bits of a value of an ADD table, signed.")
 NO_STOP = Constant("ACCEL_NO_STOP", 0xFFFF, "Register STOP: run to the END command.")
+FIXED = (
+    ACCEL_ID, ACCEL_VERSION, BANKS, ENTRIES, LANES, VALUE_BITS, ELEMENT_BITS, SUM_BITS, TABLE_VALUES, TABLE_FRACTION,
+    TABLE_BITS, NO_STOP,
+)  # fmt: skip
+"""The same in all configurations."""
 
 OPCODE = Enumeration(
     "Opcode",
@@ -98,7 +94,7 @@ _COMMAND_FIELDS = (
     ("double_buffer", 1, "ARRAY: 1 if entries 16 to 31 are used in turn with 0 to 15."),
     ("each", 1, "DENSE: every result has its own parameter; they leave one a cycle."),
     ("reserved", 10, "Zero."),
-    ("zero_point", 8, "Signed."),
+    ("zero_point", 8, "Signed; ARRAY: added to the input, so that it fits eight bits, and taken off in the bias."),
     ("tiles", 16, "Tiles, blocks or words."),
     ("count", 16, "TermWords a tile, or channels; INPUT: words dst_stride apart that come one after the other."),
     ("pixels", 16, "DENSE: values of each channel."),
@@ -135,17 +131,6 @@ GATHER = Record(
         Field("last", 1, "End of a tile: of what one round of weights reads, or of one result."),
         Field("end", 1, "End of the list."),
         Field("reserved", 11, "Zero."),
-    ),
-)
-
-MASK = Record(
-    "GatherMask",
-    "One bit a column.",
-    (
-        Field("write", 64, "1: the column is written."),
-        Field("keep0", 64, "1: bank 0 gets the value, 0: zero (padding)."),
-        Field("keep1", 64, "The same for bank 1."),
-        Field("keep2", 64, "The same for bank 2."),
     ),
 )
 
@@ -263,14 +248,105 @@ STATUS = Enumeration(
     ),
 )
 
-FORMAT = Format(
-    "Term accelerator",
-    "What the overlay of `--target pynq-z2` is told. The block diagram is in docs/accelerator.md.",
-    (
-        ACCEL_ID, ACCEL_VERSION, ROWS, COLUMNS, BANKS, ENTRIES, LANES, OUTPUTS, ADDERS, VALUE_BITS, SUM_BITS,
-        ACTIVATION_WORDS, WEIGHT_WORDS, WEIGHT_BITS, GATHER_OPS, MASKS, PARAMETERS, ROUNDINGS, COMMANDS,
-        PARTIAL_WORDS, TABLE_VALUES, TABLE_FRACTION, TABLE_BITS, NO_STOP,
-    ),
-    (OPCODE, ERROR, MEMORY, PAIR_CODE, REGISTER, CONTROL, STATUS),
-    (PACKET, COMMAND, GATHER, MASK, ROW_TERMS, TERM_CONTROL, PARAMETER, ROUNDING),
+
+@dataclass(frozen=True)
+class Configuration:
+    """What an accelerator is built with: all sizes of the RTL and of the scheduler follow from these.
+
+    columns  pixels side by side, a power of two from 16 to 64
+    rows     output channels side by side, 2 or 4
+    others   depths of memories, each a power of two where nothing else is said, 512 activation words or more
+    """
+
+    name: str
+    columns: int
+    rows: int
+    activation_words: int
+    weight_words: int  # any number
+    gather_ops: int
+    masks: int
+    parameters: int
+    roundings: int
+    commands: int
+    partial_words: int
+
+    def constants(self) -> dict[str, Constant]:
+        """By name without ACCEL_."""
+        term_bits = self.rows * ROW_TERMS.bits + TERM_CONTROL.bits
+        values = (
+            ("ROWS", self.rows, "Output channels computed side by side: one weight word holds so many RowTerms."),
+            ("COLUMNS", self.columns, "Pixels computed side by side, and values in a word of activation memory."),
+            ("OUTPUTS", self.columns // 2, "Results requantised in a cycle: half a word."),
+            ("ADDERS", self.columns // 4, "Results of an ADD in a cycle: a quarter of a word."),
+            ("ACTIVATION_WORDS", self.activation_words, "Depth of the activation memory."),
+            ("WEIGHT_WORDS", self.weight_words, "Depth of the weight memory, in pairs of TermWord or DenseWords."),
+            ("WEIGHT_BITS", 2 * term_bits, "Width of the weight memory: two term words, or one dense word."),
+            ("GATHER_OPS", self.gather_ops, "Depth of the gather memory."),
+            ("MASKS", self.masks, "Depth of the mask memory."),
+            ("PARAMETERS", self.parameters, "Depth of the channel parameter memory."),
+            ("ROUNDINGS", self.roundings, "Depth of the rounding table."),
+            ("COMMANDS", self.commands, "Depth of the command memory."),
+            ("PARTIAL_WORDS", self.partial_words, "Depth of the partial sum memory, in half words of sums."),
+            ("COLUMN_BITS", _bits(self.columns), "log2 of COLUMNS."),
+            ("ROW_BITS", _bits(self.rows), "log2 of ROWS."),
+            ("WORD_BITS", self.columns * VALUE_BITS.value, "Width of the activation memory."),
+            ("ADDRESS_BITS", _bits(self.activation_words), "Of an activation word's address."),
+            ("WEIGHT_ADDRESS_BITS", _bits(self.weight_words), "Of a weight word's address."),
+            ("GATHER_ADDRESS_BITS", _bits(self.gather_ops), "Of a gather operation's address."),
+            ("MASK_ADDRESS_BITS", _bits(self.masks), "Of a mask's address."),
+            ("PARAMETER_ADDRESS_BITS", _bits(self.parameters), "Of a channel parameter's address."),
+            ("ROUNDING_ADDRESS_BITS", _bits(self.roundings), "Of a rounding table entry."),
+            ("COMMAND_ADDRESS_BITS", _bits(self.commands), "Of a command's address."),
+            ("PARTIAL_ADDRESS_BITS", _bits(self.partial_words), "Of a partial sum word's address."),
+            ("TERM_WORD_BITS", term_bits, "ROWS RowTerms and a TermControl."),
+        )
+        return {name: Constant(f"ACCEL_{name}", value, doc) for name, value, doc in values}
+
+    def mask(self) -> Record:
+        """A GatherMask."""
+        fields = (
+            ("write", "1: the column is written."),
+            ("keep0", "1: bank 0 gets the value, 0: zero (padding)."),
+            ("keep1", "The same for bank 1."),
+            ("keep2", "The same for bank 2."),
+        )
+        return Record("GatherMask", "One bit a column.", tuple(Field(n, self.columns, doc) for n, doc in fields))
+
+    def format(self) -> Format:
+        """The whole declaration."""
+        return Format(
+            "Term accelerator",
+            "What the overlay of `--target pynq-z2` is told. The block diagram is in docs/accelerator.md.",
+            (*FIXED, *self.constants().values()),
+            (OPCODE, ERROR, MEMORY, PAIR_CODE, REGISTER, CONTROL, STATUS),
+            (PACKET, COMMAND, GATHER, self.mask(), ROW_TERMS, TERM_CONTROL, PARAMETER, ROUNDING),
+        )
+
+
+def _bits(depth: int) -> int:
+    """Of an address below `depth`."""
+    return (depth - 1).bit_length()
+
+
+FULL = Configuration(
+    "full", columns=64, rows=4, activation_words=1024, weight_words=4608, gather_ops=4096, masks=256, parameters=2048,
+    roundings=32, commands=256, partial_words=512,
 )  # fmt: skip
+"""Of the pynq-z2 overlay."""
+SMALL = Configuration(
+    "small", columns=16, rows=2, activation_words=512, weight_words=512, gather_ops=512, masks=128, parameters=256,
+    roundings=16, commands=64, partial_words=128,
+)  # fmt: skip
+"""For quick simulation of the same RTL."""
+CONFIGURATIONS = {configuration.name: configuration for configuration in (FULL, SMALL)}
+CONFIGURATION = CONFIGURATIONS[os.environ.get("EDGE_TR_ACCELERATOR", FULL.name)]
+"""What this process schedules for: FULL, unless a simulation asks for another one in its environment."""
+
+_SIZES = CONFIGURATION.constants()
+ROWS, COLUMNS, OUTPUTS, ADDERS = (_SIZES[name] for name in ("ROWS", "COLUMNS", "OUTPUTS", "ADDERS"))
+ACTIVATION_WORDS, WEIGHT_WORDS, WEIGHT_BITS = (_SIZES[n] for n in ("ACTIVATION_WORDS", "WEIGHT_WORDS", "WEIGHT_BITS"))
+GATHER_OPS, MASKS, PARAMETERS = (_SIZES[name] for name in ("GATHER_OPS", "MASKS", "PARAMETERS"))
+ROUNDINGS, COMMANDS, PARTIAL_WORDS = (_SIZES[name] for name in ("ROUNDINGS", "COMMANDS", "PARTIAL_WORDS"))
+TERM_WORD_BITS = _SIZES["TERM_WORD_BITS"]
+MASK = CONFIGURATION.mask()
+FORMAT = CONFIGURATION.format()

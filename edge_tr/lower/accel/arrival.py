@@ -9,7 +9,7 @@ import numpy as np
 
 from edge_tr.lower.accel.layout import COLUMNS, Placed
 
-BEATS = 8  # of a word
+BEATS = COLUMNS // 8  # of a word
 
 
 @dataclass(frozen=True)

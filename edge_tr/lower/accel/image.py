@@ -14,6 +14,7 @@ from edge_tr.formats import accelerator as f
 from edge_tr.lower.accel.gather import Cut
 from edge_tr.lower.accel.scale import Scale, parameter
 
+HALF_BITS = f.TERM_WORD_BITS.value
 _BEATS = {
     f.MEMORY.COMMANDS: (f.COMMAND.bits, f.COMMANDS.value, "commands"),
     f.MEMORY.WEIGHTS: (f.WEIGHT_BITS.value, f.WEIGHT_WORDS.value, "weight words"),
@@ -26,7 +27,7 @@ _BEATS = {
 
 @dataclass
 class Image:
-    """Words by AccelMemory; weights are kept as halves of 288 bits.
+    """Words by AccelMemory; weights are kept as halves of a word, each a term word.
 
     extents         by command, which halves it reads: [start, end), or None
     streamed_words  room in the weight memory for words that are not among these
@@ -63,8 +64,8 @@ class Image:
         return start
 
     def dense(self, words: list[int]) -> int:
-        """Words of 576 bits; the address of the first, in halves."""
-        return self.terms([half for word in words for half in (word & ((1 << 288) - 1), word >> 288)], 2)
+        """Whole words; the address of the first, in halves."""
+        return self.terms([half for word in words for half in (word & ((1 << HALF_BITS) - 1), word >> HALF_BITS)], 2)
 
     def mask(self, cut: Cut) -> int:
         """Where the cut's mask is."""
@@ -109,7 +110,7 @@ class Image:
         if memory != f.MEMORY.WEIGHTS:
             return words
         padded = words + [0] * (len(words) % 2)
-        return [low | high << 288 for low, high in zip(padded[::2], padded[1::2])]
+        return [low | high << HALF_BITS for low, high in zip(padded[::2], padded[1::2])]
 
     def load(self) -> tuple[np.ndarray, int]:
         """uint64 beats that load all memories, and their CRC-32."""

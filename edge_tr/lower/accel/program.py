@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
@@ -408,12 +408,28 @@ class _Scheduler:
         """The input with s terms a value, made by the ADD engine from a table of all values: in place, or a copy where
         a later layer reads it whole."""
         result = x.at(self.copies.get(stage.op.index, x.base))
+        if isinstance(stage.record, (ConvParams, DepthwiseParams)):
+            result = replace(result, zero_point=self._cut_offset(stage))
         return result, add_layer(self.image, (-255, 255), x, x, result).cycles
 
-    def _cut_tables(self, stage: Stage) -> tuple[np.ndarray, np.ndarray]:
-        table = self.cut[stage.op.index].astype(np.int64)
+    def _cut_offset(self, stage: Stage) -> int:
+        """What makes int8 of all values that a cut input can have: its zero point, or near it."""
+        cut = self._cut_values(stage)
+        least, most = -128 - int(cut.min()), 127 - int(cut.max())
+        if least > most:
+            raise DoesNotFitError(
+                f"{layer_name(stage.op)}: with so few terms a value its input less the zero point is {cut.min()} to "
+                f"{cut.max()}, more than the array's eight bits hold; allow this layer four terms a value or more"
+            )
+        return min(max(stage.record.input_zero_point, least), most)
+
+    def _cut_values(self, stage: Stage) -> np.ndarray:
         values = np.arange(-128, 128) - _zero_point(self.graph.tensor(stage.inputs[0]))
-        cut = table[values + 255]
+        return self.cut[stage.op.index].astype(np.int64)[values + 255]
+
+    def _cut_tables(self, stage: Stage) -> tuple[np.ndarray, np.ndarray]:
+        values = np.arange(-128, 128) - _zero_point(self.graph.tensor(stage.inputs[0]))
+        cut = self._cut_values(stage)
         if np.abs(cut).max() > 255:
             raise DoesNotFitError(f"{layer_name(stage.op)}: one term a value reaches 256, which needs ten bits")
         entries = np.zeros(f.TABLE_VALUES.value, np.int64)

@@ -21,9 +21,13 @@ from edge_tr.tr.requant import Rounding
 
 ROWS, BANKS = f.ROWS.value, f.BANKS.value
 HALF_ENTRIES = f.ENTRIES.value // 2
+HALF = f.OUTPUTS.value  # columns that leave in a cycle
+PARTIAL_CHANNELS = f.PARTIAL_WORDS.value // 2
+PAIRS = COLUMNS // 8  # of table values in a dense word
+TABLE_WORDS = f.TABLE_VALUES.value // PAIRS
 GATHER_LATENCY, DRAIN, ARRAY_LATENCY = 8, 25, 17
 ARRIVED = -4  # from an ARRAY command's launch until its INPUT's words count, besides their beats
-TABLE_COMMAND, TABLE_LOAD, TABLE_READS = 7, 315, 31
+TABLE_COMMAND, TABLE_LOAD, TABLE_READS = 7, TABLE_WORDS * (PAIRS + 2) - 5, TABLE_WORDS - 1
 MAX_REPEAT = 63
 
 Tap = tuple[int, int]  # ky, kx
@@ -273,11 +277,11 @@ def window_layer(
             steps = conv_steps(p.kernel, p.stride[1], x.shape[2], split, capacity)
             groups = list(range(-(-p.weights.shape[0] // ROWS)))
             plan = [(step, groups, i == 0, i == len(steps) - 1) for i, step in enumerate(steps)]
-        if any(not (first and final) for _, _, first, final in plan) and p.weights.shape[0] > 256:
+        if any(not (first and final) for _, _, first, final in plan) and p.weights.shape[0] > PARTIAL_CHANNELS:
             continue
         options.append((double, plan))
     if not options:
-        raise DoesNotFitError(f"{name}: more than 256 channels with sums in several parts")
+        raise DoesNotFitError(f"{name}: more than {PARTIAL_CHANNELS} channels with sums in several parts")
     built = [_weights(p, plan, depthwise) for _, plan in options]
     tiles = tile_pixels(y)
     best = None
@@ -299,15 +303,23 @@ def window_layer(
     ops = [op for pixels in tiles for step, *_ in plan for op in step_ops(image, x, geometry, pixels, step)]
     ops[-1]["end"] = 1
     scales = _scales(p)
-    parameters = image.parameters([(s, int(b) + c) for s, b, c in zip(scales, p.bias, corrections)])
-    active = int((tiles[-1][:, 0] >= 0).sum())
+    offsets = x.zero_point * p.weights.astype(np.int64).reshape(len(p.weights), -1).sum(axis=1)
+    biases = [_wrapped(int(b) + c - int(o)) for b, c, o in zip(p.bias, corrections, offsets)]
+    parameters = image.parameters(list(zip(scales, biases)))
+    halves_last = 2 if (tiles[-1][:, 0] >= 0).sum() > HALF else 1
     command = image.command(
-        opcode=f.OPCODE.ARRAY, halves=2 if len(tiles) > 1 or active > 32 else 1, halves_last=2 if active > 32 else 1,
+        opcode=f.OPCODE.ARRAY, halves=2 if len(tiles) > 1 else halves_last, halves_last=halves_last,
         double_buffer=double, tiles=len(tiles), count=len(words), weights=image.terms(words), gather=image.gather(ops),
-        parameters=parameters, dst=y.base, dst_stride=y.blocks, **waits,
+        parameters=parameters, dst=y.base, dst_stride=y.blocks, zero_point=x.zero_point, **waits,
         **_clamp(p.activation, p.output_zero_point),
     )  # fmt: skip
     return Planned(command, cycles)
+
+
+def _wrapped(bias: int) -> int:
+    """The same modulo 2^24, as accumulators are, which must fit at the end only."""
+    half = 1 << (f.SUM_BITS.value - 1)
+    return (bias + half) % (2 * half) - half
 
 
 def _is_linear(x: Placed) -> bool:
@@ -353,7 +365,7 @@ def _weights(
 def _loads(ops: list, groups: list, tiles: list[np.ndarray]) -> list[Load]:
     loads = []
     for i, tile_ops in enumerate(ops):
-        halves = 2 if i + 1 < len(tiles) or (tiles[i][:, 0] >= 0).sum() > 32 else 1
+        halves = 2 if i + 1 < len(tiles) or (tiles[i][:, 0] >= 0).sum() > HALF else 1
         for step, counts in zip(tile_ops, groups):
             gather = sum(op["count"] for op in step)
             loads.append(Load(gather, tuple((words, rows * halves) for words, rows in counts)))
@@ -390,7 +402,7 @@ def dense_layer(
     data = padded.astype(np.int8).view(np.uint8).reshape(len(rows), blocks, COLUMNS).transpose(1, 0, 2)
     words = [[int.from_bytes(row.tobytes(), "little") for row in block] for block in data]
     parameters = image.parameters([(scale, 0) for scale in (scales if each else scales[:1])])
-    pause = 72 if each else 7  # until the next block may begin
+    pause = COLUMNS + 8 if each else 7  # until the next block may begin
     step, cycles = 1 if pieces else blocks, 0
     for first in range(0, blocks, step):
         command = image.command(
@@ -454,9 +466,9 @@ def maximum_layer(image: Image, p: PoolParams, x: Placed, y: Placed, name: str) 
 
 
 def table_words(first: np.ndarray, second: np.ndarray) -> list[int]:
-    """int64 [256] each, by the low byte of x - zero point: 32 dense words."""
+    """int64 [256] each, by the low byte of x - zero point: dense words."""
     pairs = (first.astype(np.int64) & 0x7FFFFFFF) | (second.astype(np.int64) & 0x7FFFFFFF) << 32
-    data = pairs.astype("<u8").reshape(-1, 8)
+    data = pairs.astype("<u8").reshape(-1, PAIRS)
     return [int.from_bytes(row.tobytes(), "little") for row in data]
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge_tr.formats import accelerator as f
-from edge_tr.lower.accel.image import Image, finish, packet
+from edge_tr.lower.accel.image import HALF_BITS, Image, finish, packet
 
 LOAD_OVERHEAD = 8  # cycles of a LOAD besides its beats
 _WEIGHTS_FIELD = next(item for item in f.COMMAND.fields if item.name == "weights")
@@ -58,7 +58,7 @@ def streamed(image: Image) -> Streamed:
     for extent, word in zip(image.extents, image.words[f.MEMORY.COMMANDS]):
         part = np.empty(0, np.uint64)
         if _words(extent) and extent not in starts:
-            words = [low | high << 288 for low, high in zip(*[iter(_halves(image, extent))] * 2)]
+            words = [low | high << HALF_BITS for low, high in zip(*[iter(_halves(image, extent))] * 2)]
             part = finish([packet(f.MEMORY.WEIGHTS, buffer, words)])[0]
             rewritten.append(int.from_bytes(f.COMMAND.pack(opcode=f.OPCODE.LOAD), "little"))
         parts.append(part)

@@ -1,0 +1,104 @@
+// The requantisation lanes, side by side, with the partial sums of layers that are computed in several steps.
+module tr_lanes
+  import tr_formats_pkg::*;
+(
+    input  logic                                   clk,
+    // what enters
+    input  logic                                   is_array,
+    input  logic                                   is_sum,
+    input  logic [AccelOutputs*AccelSumBits-1:0] array_values,
+    input  logic [               AccelSumBits-1:0] sum,
+    input  logic                                   enter_second,
+    input  logic                                   each,
+    input  logic                                   first_half,
+    input  logic                                   keep_second,
+    input  logic [            AccelColumnBits-1:0] each_place,
+    // control, as tr_beats gives it
+    input  logic [    AccelPartialAddressBits-1:0] partial_read,
+    input  logic                                   add_0,
+    input  logic                                   use_partial_0,
+    input  logic                                   partial_write_1,
+    input  logic [    AccelPartialAddressBits-1:0] partial_address_1,
+    // parameters: with stage 0, and a rounding entry with stage 3
+    /* verilator lint_off UNUSEDSIGNAL */
+    input  logic [                           71:0] parameters,
+    /* verilator lint_on UNUSEDSIGNAL */
+    output logic [  AccelRoundingAddressBits-1:0] rounding_address,
+    input  logic [                           47:0] positive,
+    input  logic [                           47:0] negative,
+    input  logic signed [                     9:0] low,
+    input  logic signed [                     9:0] high,
+    // DENSE, as tr_dense gives it
+    /* verilator lint_off UNUSEDSIGNAL */
+    input  logic [            AccelWeightBits-1:0] weights,
+    /* verilator lint_on UNUSEDSIGNAL */
+    input  logic                                   dense_1,
+    input  logic                                   dense_2,
+    input  logic                                   dense_3,
+    input  logic                                   dense_4,
+    input  logic                                   first_3,
+    input  logic                                   first_4,
+    input  logic signed [                    17:0] x_1,
+    input  logic signed [                    17:0] x_2,
+    output logic [AccelOutputs*AccelValueBits-1:0] results
+);
+  localparam int W = AccelValueBits;
+  localparam int S = AccelSumBits;
+  localparam int Outputs = AccelOutputs;
+
+  logic [8*AccelColumns-1:0] weights_q;
+  /* verilator lint_off UNUSEDSIGNAL */
+  logic [71:0] parameters_1, parameters_2;
+  /* verilator lint_on UNUSEDSIGNAL */
+  logic [2:0] shift_3, shift_4, shift_5;
+  logic [Outputs*S-1:0] partial_memory[AccelPartialWords];
+  logic [Outputs*S-1:0] partial_data;
+  wire [Outputs*S-1:0] partial_new;
+  logic [S-1:0] bias_0;
+  logic signed [17:0] factor1, factor2;
+
+  assign rounding_address = parameters_2[ChannelParameterRoundingLsb+:AccelRoundingAddressBits];
+  assign bias_0 = parameters[ChannelParameterBiasLsb+:S];
+  assign factor1 = dense_1 ? x_1 : $signed({1'b0, parameters_1[ChannelParameterLowLsb+:17]});
+  assign factor2 = dense_2 ? x_2 : $signed({1'b0, parameters_2[ChannelParameterHighLsb+:17]});
+  always_ff @(posedge clk) begin
+    weights_q <= weights[8*AccelColumns-1:0];
+    parameters_1 <= parameters;
+    parameters_2 <= parameters_1;
+    shift_3 <= parameters_2[ChannelParameterShiftLsb+:3];
+    {shift_4, shift_5} <= {shift_3, shift_4};
+    partial_data <= partial_memory[partial_read];
+    if (partial_write_1) partial_memory[partial_address_1] <= partial_new;
+  end
+
+  // Sums of the array, of the lanes' own two accumulators (the second one is kept while the first leaves), or of a
+  // channel's pixels.
+  logic load, last_half;
+  logic [1:0] source;
+  assign last_half = each ? each_place == AccelColumnBits'(Outputs) : enter_second;
+  assign load = !each || first_half || last_half;
+  assign source = is_array ? 2'd0 : is_sum ? 2'd3 : last_half ? 2'd2 : 2'd1;
+  for (genvar i = 0; i < Outputs; i++) begin : g_lane
+    logic [24:0] value, dense1, dense2, second;
+    always_ff @(posedge clk) if (keep_second) second <= dense2;
+    /* verilator lint_off UNUSEDSIGNAL */
+    logic signed [24:0] lane_sum;
+    /* verilator lint_on UNUSEDSIGNAL */
+    logic signed [W-1:0] result;
+    always_ff @(posedge clk)
+      if (load)
+        case (source)
+          2'd0: value <= {array_values[i*S+S-1], array_values[i*S+:S]};
+          2'd1: value <= dense1;
+          2'd2: value <= second;
+          default: value <= {sum[S-1], sum};
+        endcase
+    tr_lane lane (
+        .clk, .value, .bias(bias_0), .partial(partial_data[i*S+:S]), .use_partial(use_partial_0), .add(add_0),
+        .sum(lane_sum), .dense(dense_1), .weight1(weights_q[i*8+:8]), .weight2(weights_q[(Outputs+i)*8+:8]), .factor1, .factor2,
+        .accumulate1(!first_3), .dense_3, .positive, .negative, .accumulate2(!first_4), .dense_4, .shift(shift_5),
+        .low, .high, .dense1, .dense2, .result);
+    assign partial_new[i*S+:S] = lane_sum[S-1:0];
+    assign results[i*W+:W] = result;
+  end
+endmodule

@@ -1,0 +1,108 @@
+// Finished groups of the array: seven cycles after their last word their sums are taken over, and leave half a row a
+// cycle. Says where each goes.
+module tr_leaving
+  import tr_formats_pkg::*;
+(
+    input  logic                                            clk,
+    input  logic                                            stop,
+    input  logic                                            launch,
+    input  logic [                    AccelAddressBits-1:0] dst,
+    input  logic [                    AccelAddressBits-1:0] dst_stride,
+    // from the player
+    input  logic                                            group_done,
+    input  logic                                            group_first,
+    input  logic                                            group_final,
+    input  logic                                            tile_done,
+    input  logic [                                     2:0] group_rows,
+    input  logic [                                     1:0] group_halves,
+    input  logic [                                     9:0] group,
+    input  logic [AccelRows*AccelColumns*AccelSumBits-1:0] total,
+    output logic                                            busy,
+    // half a row that leaves
+    output logic                                            valid,
+    output logic                                            first,        // the bias is added, else the partial sum
+    output logic                                            final_sum,    // it is requantised, else kept as partial sum
+    output logic [                    AccelAddressBits-1:0] address,
+    output logic                                            half,
+    output logic [                                     9:0] at_group,
+    output logic [                        AccelRowBits-1:0] row,
+    output logic [           AccelOutputs*AccelSumBits-1:0] values        // of now
+);
+  localparam int S = AccelSumBits;
+  localparam int A = AccelAddressBits;
+  localparam int Outputs = AccelOutputs;
+
+  logic [7:1] pending;
+  logic [17:0] fields[1:7];
+  logic tile_end, last, row_last, next_first, next_final, next_tile_end;
+  logic [2:0] rows, next_rows;
+  logic [1:0] halves, next_halves;
+  logic [9:0] next_group;
+  logic [A-1:0] tile_address, group_address;
+  logic [AccelRows*AccelColumns*S-1:0] held;
+
+  assign busy = valid || |pending;
+  assign row_last = half || halves == 2'd1;
+  assign last = row_last && 3'(row) + 3'd1 == rows;
+  assign {next_first, next_final, next_tile_end, next_rows, next_halves, next_group} = fields[7];
+  always_ff @(posedge clk) begin
+    pending <= {pending[6:1], group_done};
+    fields[1] <= {group_first, group_final, tile_done, group_rows, group_halves, group};
+    for (int i = 2; i < 8; i++) fields[i] <= fields[i-1];
+    if (valid) begin
+      half <= !row_last;
+      if (row_last) begin
+        row <= row + AccelRowBits'(1);
+        address <= address + dst_stride;
+      end
+      if (last) begin
+        valid <= 1'b0;
+        if (final_sum) group_address <= address + dst_stride;
+        if (tile_end) begin
+          group_address <= tile_address + A'(1);
+          tile_address <= tile_address + A'(1);
+        end
+      end
+    end
+    if (pending[7]) begin
+      held <= total;
+      valid <= 1'b1;
+      {first, final_sum, tile_end} <= {next_first, next_final, next_tile_end};
+      {rows, halves, at_group} <= {next_rows, next_halves, next_group};
+      row <= '0;
+      half <= 1'b0;
+      address <= valid ? (tile_end ? tile_address + A'(1) : final_sum ? address + dst_stride : group_address)
+                       : group_address;
+    end
+    if (launch) {tile_address, group_address} <= {dst, dst};
+    if (stop || launch) begin
+      valid <= 1'b0;
+      pending <= '0;
+    end
+  end
+
+  // Up to four rows of two halves: a constant number of choices, so a synthesiser sees an eight-way multiplexer.
+  for (genvar i = 0; i < Outputs; i++) begin : g_output
+    wire [8*S-1:0] choices;
+    for (genvar k = 0; k < 8; k++) begin : g_choice
+      if (k < 2 * AccelRows) begin : g_used
+        assign choices[k*S+:S] = held[(k*Outputs+i)*S+:S];
+      end else begin : g_rest
+        assign choices[k*S+:S] = '0;
+      end
+    end
+    logic [S-1:0] taken;
+    always_comb
+      case (3'({row, half}))
+        3'd0: taken = choices[0*S+:S];
+        3'd1: taken = choices[1*S+:S];
+        3'd2: taken = choices[2*S+:S];
+        3'd3: taken = choices[3*S+:S];
+        3'd4: taken = choices[4*S+:S];
+        3'd5: taken = choices[5*S+:S];
+        3'd6: taken = choices[6*S+:S];
+        default: taken = choices[7*S+:S];
+      endcase
+    assign values[i*S+:S] = taken;
+  end
+endmodule

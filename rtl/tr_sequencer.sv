@@ -1,0 +1,154 @@
+// Fetches commands, starts one after the other, waits for each to end, and stamps when it did. A run ends at END, before
+// command `stop`, or with an error.
+module tr_sequencer
+  import tr_formats_pkg::*;
+(
+    input  logic                              clk,
+    input  logic                              reset,
+    // control
+    input  logic                              start_run,
+    input  logic                              start_load,
+    input  logic                              start_dump,
+    input  logic [                      15:0] entry,
+    input  logic [                      15:0] stop,
+    input  logic [                      15:0] dump_address,
+    input  logic [                      15:0] dump_count,
+    input  logic [AccelCommandAddressBits-1:0] select,
+    output logic                              busy,
+    output logic                              done,
+    output logic [                       2:0] error,
+    output logic [                      15:0] command_index,
+    output logic [                      31:0] cycles,
+    output logic [                      31:0] stamp,      // of command `select`
+    // command memory, read a cycle before Fetch
+    output logic                              command_read,
+    output logic [AccelCommandAddressBits-1:0] command_address,
+    input  logic [           CommandBits-1:0] command_data,
+    /* verilator lint_off UNUSEDSIGNAL */
+    output logic [           CommandBits-1:0] command,
+    /* verilator lint_on UNUSEDSIGNAL */
+    // engines
+    input  logic                              engine_busy,
+    input  logic                              table_busy,  // TABLE goes on
+    input  logic                              in_busy,     // INPUT goes on
+    input  logic [                       2:0] failure,     // an error of this cycle, or none
+    output logic                              launch,      // one cycle: the command begins
+    output logic                              running,
+    output logic                              loading,     // a program, not a LOAD command
+    output logic                              ended,       // engines stop
+    // the running command
+    output logic                              is_input,
+    output logic                              is_output,
+    output logic                              is_load,
+    output logic                              is_array,
+    output logic                              is_dense,
+    output logic                              is_sum,
+    output logic                              is_maximum,
+    output logic                              is_table,
+    output logic                              is_add,
+    output logic [                      15:0] tiles,
+    output logic [                      15:0] src,
+    output logic [                       7:0] zero_point
+);
+  typedef enum logic [2:0] {Idle, Fetch, Decode, Launch, Run, Settle, Finish} state_t;
+  state_t state;
+  logic direct, dumping;  // a load or a dump is a command of its own
+  logic [4:0] settle;
+  logic must_wait, known;
+  logic [7:0] opcode;
+  logic [31:0] stamps[AccelCommands];
+
+  assign launch = state == Launch;
+  assign running = state == Run;
+  assign busy = state != Idle;
+  assign ended = state == Finish || reset;
+  assign command_read = state == Idle || (state == Settle && settle == '0);
+  assign command_address = AccelCommandAddressBits'(state == Idle ? entry : command_index + 16'd1);
+  always_ff @(posedge clk) if (state == Fetch) command <= command_data;
+
+  assign opcode = !direct ? command[CommandOpcodeLsb+:8] : loading ? 8'(OpcodeLoad) : 8'(OpcodeOutput);
+  assign tiles = direct ? dump_count : command[CommandTilesLsb+:16];
+  assign src = direct ? dump_address : command[CommandSrcLsb+:16];
+  assign zero_point = direct ? 8'd0 : command[CommandZeroPointLsb+:8];
+  assign is_input = opcode == 8'(OpcodeInput);
+  assign is_output = opcode == 8'(OpcodeOutput);
+  assign is_load = opcode == 8'(OpcodeLoad);
+  assign is_array = opcode == 8'(OpcodeArray);
+  assign is_dense = opcode == 8'(OpcodeDense);
+  assign is_sum = opcode == 8'(OpcodeSum);
+  assign is_maximum = opcode == 8'(OpcodeMaximum);
+  assign is_table = opcode == 8'(OpcodeTable);
+  assign is_add = opcode == 8'(OpcodeAdd);
+  assign known = is_input | is_output | is_load | is_array | is_dense | is_sum | is_maximum | is_table | is_add;
+
+  // INPUT and TABLE go on beside what follows, unless that needs what they bring.
+  assign must_wait = (table_busy && (is_add || is_table || is_load)) || (in_busy && !is_table && !(is_array && src != '0));
+
+  always_ff @(posedge clk) begin
+    if (busy) cycles <= cycles + 32'd1;
+    case (state)
+      Idle: begin
+        if (start_run || start_load || start_dump) begin
+          state <= start_run ? Fetch : Launch;
+          direct <= !start_run;
+          loading <= start_load;
+          dumping <= start_dump;
+          command_index <= entry;
+          cycles <= '0;
+          error <= '0;
+          done <= 1'b0;
+        end
+      end
+      Fetch:
+      if (command_index != stop) state <= Decode;
+      else if (!(table_busy || in_busy)) state <= Finish;  // a run from here on may need what comes
+      Decode: begin
+        if (opcode == 8'(OpcodeEnd)) state <= Finish;
+        else if (known) begin
+          if (!must_wait) state <= Launch;
+        end else begin
+          error <= 3'(AccelErrorOpcode);
+          state <= Finish;
+        end
+      end
+      Launch: state <= Run;
+      Run:
+      if (!engine_busy) begin
+        // What is still in the lanes must be written before the next command is fetched: 8 cycles after ARRAY's last
+        // results leave, more after the others' last read.
+        settle <= is_array ? 5'd6 : is_dense || is_sum || is_maximum || is_add ? 5'd20 : 5'd2;
+        state <= Settle;
+      end
+      Settle: begin
+        settle <= settle - 5'd1;
+        if (settle == '0) begin
+          stamps[command_index[AccelCommandAddressBits-1:0]] <= cycles;
+          if (loading || dumping) state <= Finish;
+          else if (command_index == 16'(AccelCommands - 1)) begin
+            error <= 3'(AccelErrorOverrun);
+            state <= Finish;
+          end else begin
+            command_index <= command_index + 16'd1;
+            state <= Fetch;
+          end
+        end
+      end
+      default: begin
+        done <= 1'b1;
+        state <= Idle;
+      end
+    endcase
+    if (failure != '0 && state != Idle && state != Finish) begin
+      error <= failure;
+      state <= Finish;
+    end
+    if (reset) begin
+      if (busy) begin
+        error <= 3'(AccelErrorReset);
+        done <= 1'b1;
+      end
+      state <= Idle;
+    end
+    stamp <= stamps[select];
+  end
+endmodule
