@@ -132,8 +132,8 @@ def _reports(
     if graph.sha256 != manifest.model_sha256:
         raise UsageError(f"{folder.model} is not the model of this build: run edge-tr build again")
     x, y = samples(graph, data, limit)
-    revealed = [folder.revealed_of(level).read_bytes() for level in manifest.levels]
-    models = device_check.Models(folder.model.read_bytes(), tuple(revealed))
+    revealed = tuple(tflite.read_file(folder.revealed_of(level)) for level in manifest.levels)
+    models = device_check.Models(folder.model.read_bytes(), revealed)
     with _connect(folder, manifest, port, progress) as device:
         found = [
             device_check.check(device, manifest, models, x, y, layers=layers, level=level, progress=progress)
