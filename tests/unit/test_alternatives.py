@@ -54,7 +54,7 @@ def test_alternatives_are_a_front_and_the_chosen_one_is_the_build(tmp_path: Path
 
 def test_room_that_is_left_after_the_link_makes_a_faster_build(tmp_path: Path) -> None:
     """With RUNTIME_FLASH set aside, as before a link, the layers of the fastest build have not enough room here."""
-    source = read_source(DIGITS, "lossless")
+    source = read_source(DIGITS, ("lossless",))
     needed = lower(source.graph, source.budget, parse_choice([]), isa_of("rv32ec")).chosen_flash + RUNTIME_FLASH
     free = built(tmp_path, "qemu-rv32ec")
     assert built(tmp_path, "qemu-rv32ec", f"--flash-limit {needed - 200}").cycles_estimated == free.cycles_estimated
