@@ -517,7 +517,7 @@ module tr_core
   tr_player player (
       .clk, .reset(ended), .start(launch && is_array), .first_word(weights), .count, .tiles,
       .halves(command[CommandHalvesLsb+:2]), .halves_last(command[CommandHalvesLastLsb+:2]),
-      .step_ready(steps_loaded != steps_used), .busy(player_busy),
+      .step_ready(steps_loaded != steps_used), .shares(in_busy), .busy(player_busy),
       .may_yield(player_may_yield), .yields(table_takes), .memory_read(player_read),
       .memory_address(player_address), .memory_data(weight_data), .issue, .clear, .word, .step_done, .group_done,
       .group_first, .group_final, .group_rows, .group_halves, .group, .tile_done);

@@ -85,7 +85,7 @@ def _facts(program: AccelProgram, board: OverlayBoard, model_name: str) -> dict[
         "layers": [
             {
                 "name": layer.name,
-                "stop": layer.stop,
+                "stops": layer.stops,
                 "address": layer.address,
                 "words": layer.words,
                 "zero_point": layer.zero_point,
@@ -123,7 +123,8 @@ def _end(tensor: Tensor) -> dict[str, object]:
 
 def _arrays(program: AccelProgram) -> dict[str, np.ndarray]:
     arrays = {name: getattr(program, name) for name in ("load", "stream", "input_index", "output_index")}
-    return arrays | {f"layer{i}": layer.index for i, layer in enumerate(program.layers)}
+    arrays |= {f"layer{i}": layer.index for i, layer in enumerate(program.layers)}
+    return arrays | {f"part{i}": layer.part for i, layer in enumerate(program.layers)}
 
 
 def _block_design(board: OverlayBoard) -> dict[str, object]:

@@ -151,28 +151,39 @@ class Accelerator:
         return self.ip.read(REGISTER.CYCLES)
 
     def layer_cycles(self) -> list[int]:
-        """Clock cycles of each layer in the last whole run; the first one's include the input transfer."""
-        ends = []
-        for layer in self._loaded().layers:
-            self.ip.write(REGISTER.SELECT, layer.stop - 1)
-            ends.append(self.ip.read(REGISTER.STAMP))
-        return [end - start for start, end in zip([0, *ends[:-1]], ends)]
+        """Clock cycles of each layer in the last whole run; the first one's include the input transfer, or what of it
+        no other layer ran beside."""
+        cycles, before = [0] * len(self._loaded().layers), 0
+        for stop, position, _ in self.program.segments():
+            self.ip.write(REGISTER.SELECT, stop - 1)
+            stamp = self.ip.read(REGISTER.STAMP)
+            cycles[position] += stamp - before
+            before = stamp
+        return cycles
 
     def run_layers(self, sample: np.ndarray, last: int) -> Iterator[tuple[np.ndarray, int]]:
         """(int8 tensor [elements], cycles) of the accelerator's layers 0 to `last`, one after the other, of a sample.
 
-        The accelerator stops after every layer, its tensor is read, and it goes on from there.
+        The accelerator stops after every layer, or part of one, its tensor is read, and it goes on from there.
         """
         program, entry = self._loaded(), self._loaded().entry
-        for position, layer in enumerate(program.layers[: last + 1]):
-            if position == 0:
-                self._fill(self._slots[0], sample)
-                self.dma.sendchannel.transfer(self._slots[0].sent)
-            self._segment(entry, layer.stop)
+        self._fill(self._slots[0], sample)
+        self.dma.sendchannel.transfer(self._slots[0].sent)
+        tensors = [np.zeros(len(layer.index), np.int8) for layer in program.layers]
+        cycles = [0] * len(program.layers)
+        for stop, position, part in program.segments():
+            layer = program.layers[position]
+            self._segment(entry, stop)
             self._done(layer.name)  # the rest of what is sent is for the layers after it
-            entry = layer.stop
-            cycles = self.cycles
-            yield self._tensor(layer), cycles
+            entry = stop
+            cycles[position] += self.cycles
+            if position <= last:
+                there = layer.part == part
+                tensors[position][there] = self._tensor(layer)[there]
+            if stop == layer.stops[-1]:
+                yield tensors[position], cycles[position]
+                if position == last:
+                    break
         if not self.dma.sendchannel.idle:
             self.reset()
 

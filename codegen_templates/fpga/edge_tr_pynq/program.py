@@ -18,16 +18,18 @@ FOLDER = Path(__file__).resolve().parent
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer of the accelerator: it ends before command `stop`; its tensor is `words` activation words from `address`,
-    element i (NHWC) in byte `index[i]`, less the zero point."""
+    """A layer of the accelerator: it ends before the last of the commands `stops`; its tensor is `words` activation
+    words from `address`, element i (NHWC) in byte `index[i]`, less the zero point. Layers that run in turns have several
+    stops: element i is there at stop `part[i]`, and only then for certain."""
 
     name: str
-    stop: int
+    stops: tuple[int, ...]
     address: int
     words: int
     zero_point: int
     cycles: int
     index: np.ndarray
+    part: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,11 @@ class Program:
 
     def name_at(self, command: int) -> str:
         """The layer that a command belongs to, for messages."""
-        return next((layer.name for layer in self.layers if command < layer.stop), "output")
+        return next((self.layers[i].name for stop, i, _ in self.segments() if command < stop), "output")
+
+    def segments(self) -> list[tuple[int, int, int]]:
+        """(stop, layer, part) in order: the commands before a stop, from the stop before, are of that layer."""
+        return sorted((stop, i, n) for i, layer in enumerate(self.layers) for n, stop in enumerate(layer.stops))
 
 
 def read_program(folder: Path = FOLDER) -> Program:
@@ -100,9 +106,14 @@ def _program(facts: dict, arrays: dict[str, np.ndarray]) -> Program:
     facts = dict(facts)
     del facts["format"]
     ends = {end: Tensor(**{**facts.pop(end), "shape": tuple(facts_shape)}) for end, facts_shape in _shapes(facts)}
-    layers = tuple(Layer(**layer, index=arrays.pop(f"layer{i}")) for i, layer in enumerate(facts.pop("layers")))
+    layers = tuple(_layer(layer, *(arrays.pop(f"{name}{i}") for name in ("layer", "part")))
+                   for i, layer in enumerate(facts.pop("layers")))  # fmt: skip
     host = tuple(Softmax(**op) for op in facts.pop("host"))
     return Program(**facts, **ends, layers=layers, host=host, **arrays)
+
+
+def _layer(facts: dict, index: np.ndarray, part: np.ndarray) -> Layer:
+    return Layer(**{**facts, "stops": tuple(facts["stops"])}, index=index, part=np.broadcast_to(part, index.shape))
 
 
 def _shapes(facts: dict) -> list[tuple[str, list[int]]]:

@@ -11,6 +11,7 @@ from edge_tr.lower.accel.layout import COLUMNS, Placed
 
 BEATS = 8  # of a word
 QUEUE = 4  # words that have come and wait to be written
+FIRST_BEAT = -6  # INPUT's, from the launch of the command after it
 VISIBLE = 2  # cycles from a word's write until a step may begin that needs it
 
 
@@ -76,7 +77,7 @@ class Stream:
     def __init__(self, words: int) -> None:
         self._beats = BEATS * words
         self._taken = self._held = 0
-        self._clock = -BEATS + 2  # INPUT's launch is 7 cycles before the next one's; its first beat comes then
+        self._clock = FIRST_BEAT
         self._origin = 0
         self._written: list[int] = []
         self._busy: set[int] = set()
@@ -95,6 +96,19 @@ class Stream:
         while len(self._written) < words:
             self._tick()
         return self._written[words - 1] + VISIBLE - self._origin if words else 0
+
+    def busy(self, at: int) -> bool:
+        """Whether it is still under way then."""
+        while self._clock <= self._origin + at:
+            if self.ended:
+                break
+            self._tick()
+        return not self.ended or self._origin + at <= self._written[-1] + VISIBLE
+
+    @property
+    def ended(self) -> bool:
+        """Whether all words are written."""
+        return len(self._written) * BEATS == self._beats
 
     def _tick(self) -> None:
         writes = self._held > 0 and self._clock not in self._busy

@@ -8,18 +8,24 @@ and where the tensors lie is searched for by predicted cycles.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from edge_tr.formats import accelerator as f
-from edge_tr.lower.accel.arrival import Arrival, Stream, arrival_of, pace, paced
-from edge_tr.lower.accel.layout import COLUMNS
-from edge_tr.lower.accel.schedule import Windows, array_cycles, needs_of
+from edge_tr.ir.params import ConvParams, DepthwiseParams
+from edge_tr.lower.accel.arrival import BEATS, Arrival, Stream, arrival_of, pace, paced
+from edge_tr.lower.accel.layout import COLUMNS, Placed
+from edge_tr.lower.accel.schedule import Load, Windows, array_cycles, needs_of
+from edge_tr.lower.accel.stage import Stage
 
+LONGEST = 4
+"""Layers of a chain."""
 LEAST_TILES = (1, 2, 3, 4, 6, 9, 12, 18)
 """Of a piece, tried: of the first layer, and of those after it."""
+OVERHEAD = 35
+"""Cycles that a command takes to fill and drain, about."""
 THERE = (1, 0)
 """`waits` of a command that runs beside the INPUT and reads nothing of it: its first word has long come."""
 Masks = tuple[int, ...]  # by layer: tiles, a bit each
@@ -58,6 +64,20 @@ class Reads:
             self.words.append(sum(1 << word for word in found))
             for word in found:
                 self.readers[word] |= 1 << tile
+
+
+def chain_length(
+    stages: Sequence[Stage], layouts: Mapping[int, Placed], source: int, result: int, cut: Container[int]
+) -> int:
+    """How many layers, from the first on, can take turns: windows, each the only reader of what it reads, which is the
+    input, then the result of the layer before; `cut`: operators before which values are truncated."""
+    for n, stage in enumerate(stages[:LONGEST]):
+        before = stages[n - 1].output if n else source
+        windows = isinstance(stage.record, (ConvParams, DepthwiseParams)) and stage.op.index not in cut
+        alone = before != result and sum(before in other.inputs for other in stages) == 1
+        if not windows or not alone or stage.inputs != (before,) or layouts[before].vector:
+            return n
+    return min(len(stages), LONGEST)
 
 
 def banded(layers: Sequence[Windows]) -> Banded | None:
@@ -102,6 +122,11 @@ class _State:
     pieces: list[Piece] = field(default_factory=list)
 
 
+def _pace(loads: Sequence[Load]) -> int:
+    """About how many cycles a tile takes."""
+    return max(sum(load.gather for load in loads), sum(max(group) for load in loads for group in load.groups))
+
+
 class _Chain:
     def __init__(self, layers: tuple[Windows, ...], reads: Sequence[Reads]) -> None:
         self.layers, self.reads = layers, reads
@@ -109,6 +134,7 @@ class _Chain:
         self.all = [(1 << len(w.tiles)) - 1 for w in layers]
         self.first_needs = np.array(layers[0].needed(self.arrival)).reshape(len(layers[0].tiles), -1)
         self.loads = [[w.loads(tile, tile + 1) for tile in range(len(w.tiles))] for w in layers]
+        self.pace = [_pace(tiles[0]) for tiles in self.loads]
         self.needs = [[self._needs(i, tile) for tile in range(len(w.tiles))] for i, w in enumerate(layers)]
 
     def _needs(self, layer: int, tile: int) -> Masks:
@@ -139,19 +165,31 @@ class _Chain:
         return Banded(self.layers, tuple(state.pieces), state.now)
 
     def _next(self, state: _State, first_tiles: int, more_tiles: int) -> tuple[int, int, int] | None:
-        """(layer, first, end) of the next piece: the deepest layer with enough to do, else the first layer, which waits
-        for the input; when that is done, the others one after the other."""
+        """(layer, first, end) of the next piece: the deepest layer with enough to do, or with what can be done while the
+        first layer would wait for the input; else the first layer; when that is done, the others one after the other."""
+        later = range(1, len(self.layers))
         if state.done[0] != self.all[0]:
-            for layer in reversed(range(1, len(self.layers))):
+            choice = self._first(state, first_tiles)
+            idle = self._idle(state, choice) if choice else 0
+            for layer in reversed(later):
                 first, end = self._ready(state, layer)
+                fits = int((idle - OVERHEAD) // self.pace[layer])
                 if end - first >= more_tiles:
                     return layer, first, end
-            return self._first(state, first_tiles)
-        for layer in range(1, len(self.layers)):
+                if end > first and fits > 0:
+                    return layer, first, min(end, first + fits)
+            return choice
+        for layer in later:
             first, end = self._ready(state, layer)
             if end > first:
                 return layer, first, end
         return None
+
+    def _idle(self, state: _State, choice: tuple[int, int, int]) -> int:
+        """About how many cycles the first layer's next piece would wait."""
+        _, first, end = choice
+        come = BEATS * int(self.first_needs[end - 1].max())
+        return int(come - state.now - self.pace[0] * (end - first))
 
     def _ready(self, state: _State, layer: int) -> tuple[int, int]:
         """The longest run of tiles that can be done now."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -26,6 +26,7 @@ from edge_tr.ir.params import (
     params,
 )
 from edge_tr.lower.accel.arrival import BEATS, Arrival, arrival_of
+from edge_tr.lower.accel.bands import Banded, banded, chain_length
 from edge_tr.lower.accel.image import Image
 from edge_tr.lower.accel.layout import COLUMNS, Placed, planar, vector
 from edge_tr.lower.accel.order import by_length
@@ -34,13 +35,17 @@ from edge_tr.lower.accel.schedule import (
     TABLE_LOAD,
     TABLE_READS,
     Planned,
+    Windows,
     add_layer,
     add_tables,
+    choose_windows,
     dense_layer,
+    emit_windows,
     load_tables,
     maximum_layer,
     sum_layer,
     window_layer,
+    window_parameters,
 )
 from edge_tr.lower.accel.stage import Stage
 from edge_tr.lower.accel.stream import Streamed, resident, streamed
@@ -54,18 +59,25 @@ INPUT_COMMAND = 7  # cycles besides its beats
 
 @dataclass(frozen=True)
 class AccelLayer:
-    """A layer that the accelerator computes: stop before command `stop` and dump `words` words from `address`; byte
-    `index[i]` of them is element i of the tensor (NHWC) less its zero point, modulo 256."""
+    """A layer that the accelerator computes: stop before a command and dump `words` words from `address`; byte
+    `index[i]` of them is element i of the tensor (NHWC) less its zero point, modulo 256. Element i is there before
+    command `stops[part[i]]`; the layer is done before the last of them."""
 
     name: str
     op: int
     tensor: int
-    stop: int
+    stops: tuple[int, ...]
     address: int
     words: int
     index: np.ndarray
+    part: np.ndarray  # uint8 [elements], or [1] for all
     zero_point: int
     cycles: int
+
+    @property
+    def stop(self) -> int:
+        """The last of its stops."""
+        return self.stops[-1]
 
 
 @dataclass(frozen=True)
@@ -190,14 +202,16 @@ class _Scheduler:
 
     def program(self, layouts: Mapping[int, Placed]) -> AccelProgram:
         """Everything, for tensors that lie so."""
-        placed = self._placed(layouts)
+        chain = self._chain(layouts)
+        placed = self._placed(layouts, self._inner(chain.layers) if chain else {})
         source, result = placed[self.source], placed[self.result]
         arrival = arrival_of(source)
         entry = self.image.command(
             opcode=f.OPCODE.INPUT, tiles=source.words, count=arrival.across, dst=source.base, dst_stride=arrival.stride,
             zero_point=source.zero_point,
         )  # fmt: skip
-        done = [self._emit(i, placed) for i in range(len(self.stages))]
+        done = self._emit_chain(chain) if chain else []
+        done += [self._emit(i, placed) for i in range(len(done), len(self.stages))]
         self.image.command(opcode=f.OPCODE.OUTPUT, tiles=result.words, src=result.base, zero_point=result.zero_point)
         self.image.command(opcode=f.OPCODE.END)
         final = streamed(self.image) if self.effort is Effort.STREAMED else resident(self.image)
@@ -224,9 +238,13 @@ class _Scheduler:
         for stage, planned in zip(self.stages, done):
             y, last = placed[stage.output], planned.command
             cycles = planned.cycles + sum(final.cycles[before : last + 1])
-            name, op, stop = layer_name(stage.op), stage.op.index, final.index[last] + 1
+            name, op, bands = layer_name(stage.op), stage.op.index, planned.bands
+            stops = tuple(final.index[command] + 1 for command, *_ in bands) or (final.index[last] + 1,)
             index = _index(y, self.order.get(stage.output))
-            layers.append(AccelLayer(name, op, stage.output, stop, y.base, y.words, index, y.zero_point, cycles))
+            part = _part(y, index, bands)
+            layers.append(
+                AccelLayer(name, op, stage.output, stops, y.base, y.words, index, part, y.zero_point, cycles)
+            )
             before = last + 1
         return layers
 
@@ -237,13 +255,14 @@ class _Scheduler:
 
     # --- placement ---
 
-    def _placed(self, shapes: Mapping[int, Placed]) -> dict[int, Placed]:
+    def _placed(self, shapes: Mapping[int, Placed], inner: Mapping[int, Placed]) -> dict[int, Placed]:
+        """All tensors; those of `inner` are only there while a chain of layers runs, with nothing but its result."""
         first = {self.source: 0} | {stage.output: i for i, stage in enumerate(self.stages)}
         last = dict(first)
         for i, stage in enumerate(self.stages):
             last |= {tensor: i for tensor in stage.inputs}
         last[self.result] = len(self.stages)
-        buffers = [Buffer(str(t), y.words * COLUMNS, first[t], last[t]) for t, y in shapes.items()]
+        buffers = [Buffer(str(t), y.words * COLUMNS, first[t], last[t]) for t, y in shapes.items() if t not in inner]
         copied = {  # others are cut where they lie
             i: stage.inputs[0]
             for i, stage in enumerate(self.stages)
@@ -256,7 +275,7 @@ class _Scheduler:
                 f"the model's activations need {memory.size // COLUMNS} words of {COLUMNS} values, the accelerator has "
                 f"{f.ACTIVATION_WORDS.value}"
             )
-        placed = {t: y.at(memory.offsets[str(t)] // COLUMNS) for t, y in shapes.items()}
+        placed = {t: y.at(memory.offsets[str(t)] // COLUMNS) for t, y in shapes.items() if t not in inner} | {**inner}
         self.copies = {self.stages[i].op.index: memory.offsets[f"cut {i}"] // COLUMNS for i in copied}
         return placed
 
@@ -287,6 +306,45 @@ class _Scheduler:
         if isinstance(record, (ConvParams, DepthwiseParams, AddParams, PoolParams)):
             return planar(_hwc(tensor), _zero_point(tensor))
         raise ModelError(f"{layer_name(stage.op)}: the accelerator has no engine for {stage.op.kind}")
+
+    # --- the first layers, in turns ---
+
+    def _chain(self, layouts: Mapping[int, Placed]) -> Banded | None:
+        """The first layers in bands, as many as gain most; None where none gains."""
+        count = chain_length(self.stages, layouts, self.source, self.result, self.cut)
+        if self.effort is not Effort.FASTEST or count < 2:
+            return None
+        ends = [(layouts[s.inputs[0]], layouts[s.output], layer_name(s.op)) for s in self.stages[:count]]
+        records = [stage.record for stage in self.stages[:count]]
+        windows = [choose_windows(p, x, y, name, False) for p, (x, y, name) in zip(records, ends)]
+        alone = [cycles for _, cycles, _ in windows]
+        alone[0] = choose_windows(records[0], *ends[0], False, arrival_of(ends[0][0]))[1]
+        best, most = None, 0
+        for n in range(2, count + 1):
+            layers = [w for w, *_ in windows[:n]]
+            last = self._placed(layouts, self._inner(layers))[self.stages[n - 1].output]
+            found = banded([*layers[:-1], layers[-1].placed(layers[-1].x, last)])
+            gain = sum(alone[:n]) - found.cycles if found else 0
+            if gain > most:
+                best, most = found, gain
+        return best
+
+    def _inner(self, layers: Sequence[Windows]) -> dict[int, Placed]:
+        """By tensor: what a chain of the first layers reads."""
+        return {stage.inputs[0]: w.x for stage, w in zip(self.stages, layers)}
+
+    def _emit_chain(self, chain: Banded) -> list[Planned]:
+        """The commands of a chain of the first layers."""
+        extra = self._load_next(0) + (TABLE_READS if self.missing else 0)
+        self.missing = max(0, self.missing - chain.cycles)
+        data = [(window_parameters(self.image, w), self.image.terms(w.words)) for w in chain.layers]
+        bands: list[list[tuple[int, int, int]]] = [[] for _ in chain.layers]
+        for piece in chain.pieces:
+            w, tiles = chain.layers[piece.layer], (piece.first, piece.end)
+            bands[piece.layer].append((emit_windows(self.image, w, tiles, *data[piece.layer], piece.waits), *tiles))
+        cycles = [sum(p.cycles for p in chain.pieces if p.layer == i) for i in range(len(bands))]
+        cycles[0] += extra
+        return [Planned(own[-1][0], n, tuple(own)) for own, n in zip(bands, cycles)]
 
     # --- layers ---
 
@@ -409,6 +467,14 @@ def _index(y: Placed, order: np.ndarray | None = None) -> np.ndarray:
     """int32 [elements], byte of the tensor's words; `order`: which channel lies where."""
     at = y.addresses() - y.base * COLUMNS
     return (at if order is None else at[:, :, np.argsort(order)]).ravel().astype(np.int32)
+
+
+def _part(y: Placed, index: np.ndarray, bands: Sequence[tuple[int, int, int]]) -> np.ndarray:
+    """uint8 [elements]: which band each element is in; [1] if there are none."""
+    part = np.zeros(y.blocks, np.uint8)
+    for n, (_, first, end) in enumerate(bands):
+        part[first:end] = n
+    return part[index // COLUMNS % y.blocks] if bands else part[:1]
 
 
 def _input_index(x: Placed, arrival: Arrival) -> np.ndarray:

@@ -228,7 +228,7 @@ def array_cycles(
     """
     depth = 2 if double_buffer else 1
     gathered, used, busy_until, gather_free = [], [], 0, 1
-    now = 3  # first word is there
+    now, left = 3, 0  # first word is there
     for i, load in enumerate(loads):
         come = stream.when(needed[i]) if stream and needed else 0
         start = max(gather_free, used[i - depth] if i >= depth else 0, come)
@@ -237,12 +237,13 @@ def array_cycles(
         now = max(now, gathered[i] + 1)
         for words, beats in load.groups:
             done = max(now + words - 1, busy_until)
-            busy_until = done + beats
+            busy_until = left = done + beats
             now = done + 1
             if stream:
+                busy_until += stream.busy(done)  # the hardware leaves a cycle for the input's writes
                 stream.occupy(done + LEAVING, beats)
         used.append(now - 1)
-    return busy_until + ARRAY_LATENCY
+    return left + ARRAY_LATENCY
 
 
 # --- layers --------------------------------------------------------------------------------
@@ -250,10 +251,12 @@ def array_cycles(
 
 @dataclass(frozen=True)
 class Planned:
-    """A layer in the image: its command's index and its predicted cycles."""
+    """A layer in the image: its last command's index and its predicted cycles. `bands`: of a layer that takes turns
+    with others each command and the tiles, [first, end), that it computes."""
 
     command: int
     cycles: int
+    bands: tuple[tuple[int, int, int], ...] = ()
 
 
 def _clamp(activation: tuple[int, int], zero_point: int) -> dict[str, int]:
@@ -417,7 +420,7 @@ def emit_windows(
         opcode=f.OPCODE.ARRAY, halves=2 if len(pixels) > 1 or active > 32 else 1, halves_last=2 if active > 32 else 1,
         double_buffer=w.double, tiles=len(pixels), count=len(w.words), weights=weights, gather=image.gather(ops),
         parameters=parameters, dst=w.y.base + w.of_groups[0] * ROWS * w.y.blocks + tiles[0], dst_stride=w.y.blocks,
-        src=waits[0], src2=waits[1], **_clamp(w.p.activation, w.p.output_zero_point),
+        src=waits[0], src2=waits[1], extent=(weights, weights + len(w.words)), **_clamp(w.p.activation, w.p.output_zero_point),
     )  # fmt: skip
 
 
