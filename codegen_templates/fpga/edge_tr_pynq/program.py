@@ -19,8 +19,8 @@ FOLDER = Path(__file__).resolve().parent
 @dataclass(frozen=True)
 class Layer:
     """A layer of the accelerator: it ends before the last of the commands `stops`; its tensor is `words` activation
-    words from `address`, element i (NHWC) in byte `index[i]`, less the zero point. Layers that run in turns have several
-    stops: element i is there at stop `part[i]`, and only then for certain."""
+    words from `address`, element i (NHWC) in byte `index[i]`, less the zero point. Layers that take turns have several
+    stops: element i is there at stop `part[i]`, and later perhaps no more."""
 
     name: str
     stops: tuple[int, ...]

@@ -100,16 +100,18 @@ def _faster(a: Banded | None, b: Banded | None) -> Banded | None:
 
 
 def _placements(layers: Sequence[Windows]) -> Iterator[tuple[Windows, ...]]:
-    """The layers with all their inputs side by side, in any order; where the last one's output lies is given."""
-    inputs = [w.x for w in layers]
+    """The layers with all their inputs side by side, in any order; where the last one's output lies is given, and that
+    one's input lies elsewhere."""
+    inputs, y = [w.x for w in layers], layers[-1].y
     for order in itertools.permutations(range(len(inputs))):
         bases, at = [0] * len(inputs), 0
         for i in order:
+            if i == len(inputs) - 1 and at < y.base + y.words and y.base < at + inputs[i].words:
+                at = y.base + y.words
             bases[i], at = at, at + inputs[i].words
-        if at > f.ACTIVATION_WORDS.value:
-            return
-        placed = [x.at(base) for x, base in zip(inputs, bases)]
-        yield tuple(w.placed(x, y) for w, x, y in zip(layers, placed, [*placed[1:], layers[-1].y]))
+        if at <= f.ACTIVATION_WORDS.value:
+            placed = [x.at(base) for x, base in zip(inputs, bases)]
+            yield tuple(w.placed(x, result) for w, x, result in zip(layers, placed, [*placed[1:], y]))
 
 
 @dataclass
@@ -154,8 +156,8 @@ class _Chain:
         return tuple(needs)
 
     def run(self, first_tiles: int, more_tiles: int) -> Banded | None:
-        """All pieces, those of the first layer of at most `first_tiles` tiles and, as long as it is not done, the others
-        of at least `more_tiles`; None if they cannot be ordered."""
+        """All pieces, those of the first layer of at most `first_tiles` tiles, and most of the others of at least
+        `more_tiles` as long as it is not done; None if they cannot be ordered."""
         state = _State([0] * len(self.layers), Stream(self.arrival.words))
         while state.done != self.all:
             choice = self._next(state, first_tiles, more_tiles)
@@ -165,8 +167,8 @@ class _Chain:
         return Banded(self.layers, tuple(state.pieces), state.now)
 
     def _next(self, state: _State, first_tiles: int, more_tiles: int) -> tuple[int, int, int] | None:
-        """(layer, first, end) of the next piece: the deepest layer with enough to do, or with what can be done while the
-        first layer would wait for the input; else the first layer; when that is done, the others one after the other."""
+        """(layer, first, end) of the next piece: of the deepest layer with enough to do, or with what can be done while
+        the first layer would wait for the input; else of the first; when that is done, the others one by one."""
         later = range(1, len(self.layers))
         if state.done[0] != self.all[0]:
             choice = self._first(state, first_tiles)

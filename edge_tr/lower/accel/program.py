@@ -242,9 +242,7 @@ class _Scheduler:
             stops = tuple(final.index[command] + 1 for command, *_ in bands) or (final.index[last] + 1,)
             index = _index(y, self.order.get(stage.output))
             part = _part(y, index, bands)
-            layers.append(
-                AccelLayer(name, op, stage.output, stops, y.base, y.words, index, part, y.zero_point, cycles)
-            )
+            layers.append(AccelLayer(name, op, stage.output, stops, y.base, y.words, index, part, y.zero_point, cycles))
             before = last + 1
         return layers
 

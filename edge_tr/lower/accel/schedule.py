@@ -298,11 +298,6 @@ class Windows:
         """Of its windows."""
         return Geometry(self.p.kernel, self.p.stride, self.p.dilation, self.p.pad)
 
-    @property
-    def of_groups(self) -> list[int]:
-        """Groups of four channels that it computes."""
-        return sorted({g for _, groups, *_ in self.plan for g in groups})
-
     def placed(self, x: Placed, y: Placed) -> Windows:
         """The same layer with its tensors elsewhere, in the same layout."""
         return replace(self, x=x, y=y)
@@ -323,14 +318,6 @@ class Windows:
             for pixels in self.tiles
             for step, *_ in self.plan
         ]
-
-    def part(self, groups: range) -> Windows:
-        """The same layer of these groups of channels only."""
-        plan = [(step, kept, *ends) for step, gs, *ends in self.plan if (kept := [g for g in gs if g in groups])]
-        words, lengths, _ = _weights(self.p, plan, isinstance(self.p, DepthwiseParams))
-        at = [i for i, entry in enumerate(self.plan) if any(g in groups for g in entry[1])]
-        gathers = [[tile[i] for i in at] for tile in self.gathers]
-        return replace(self, plan=plan, words=words, groups=lengths, gathers=gathers)
 
 
 def window_layer(
@@ -419,8 +406,8 @@ def emit_windows(
     return image.command(
         opcode=f.OPCODE.ARRAY, halves=2 if len(pixels) > 1 or active > 32 else 1, halves_last=2 if active > 32 else 1,
         double_buffer=w.double, tiles=len(pixels), count=len(w.words), weights=weights, gather=image.gather(ops),
-        parameters=parameters, dst=w.y.base + w.of_groups[0] * ROWS * w.y.blocks + tiles[0], dst_stride=w.y.blocks,
-        src=waits[0], src2=waits[1], extent=(weights, weights + len(w.words)), **_clamp(w.p.activation, w.p.output_zero_point),
+        parameters=parameters, dst=w.y.base + tiles[0], dst_stride=w.y.blocks, src=waits[0], src2=waits[1],
+        extent=(weights, weights + len(w.words)), **_clamp(w.p.activation, w.p.output_zero_point),
     )  # fmt: skip
 
 
