@@ -6,16 +6,20 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from edge_tr.golden.run import run
+from edge_tr.ir.params import AddParams, ConvParams, PoolParams
 from edge_tr.ir.tflite import parse as import_model
-from edge_tr.lower.accel import AccelProgram, lower_accel, program
+from edge_tr.lower.accel import AccelProgram, bands, lower_accel, program
 from edge_tr.lower.accel.arrival import Stream, arrival_of, paced
 from edge_tr.lower.accel.bands import Banded
+from edge_tr.lower.accel.layout import planar
 from edge_tr.lower.accel.schedule import needs_of
+from edge_tr.lower.accel.stage import Stage
 from edge_tr.lower.budget import parse
 from edge_tr.target.cosim import Core, build
 from tests.accel.test_cosim import C, R, assert_part, control, f, infer, load, stops_of
@@ -147,15 +151,26 @@ def test_nothing_is_cut_where_nothing_is_gained() -> None:
     assert [len(layer.stops) for layer in done.layers] == [1, 1]
 
 
-def test_a_tensor_that_others_read_too_ends_the_chain() -> None:
-    net = Network(np.random.default_rng(2), (40, 40, 3))
-    net.conv(4, (1, 1), (1, 1))
-    before = net.x
-    net.conv(4, (1, 1), (1, 1))
-    net.conv(4, (1, 1), (1, 1))
-    net._move("ADD", [before, net.x], net.shape, net.scale * 2, 0, fused_activation_function="NONE")
-    done = lower_accel(import_model(net.finish()), parse("lossless"))
-    assert [len(layer.stops) > 1 for layer in done.layers] == [False] * 4
+def stage(inputs: tuple[int, ...], output: int, kind: type = ConvParams) -> Stage:
+    """A layer by what it reads and writes."""
+    return Stage(SimpleNamespace(index=output), object.__new__(kind), inputs, output)
+
+
+@pytest.mark.parametrize(
+    ("stages", "result", "cut", "length"),
+    [
+        ([((0,), 1), ((1,), 2), ((2,), 3)], 3, (), 3),
+        ([((0,), 1), ((1,), 2), ((1, 2), 3, AddParams)], 3, (), 1),  # 1 is read twice
+        ([((0,), 1), ((1,), 2), ((0, 2), 3, AddParams)], 3, (), 0),  # so is the input
+        ([((0,), 1), ((1,), 2)], 1, (), 1),  # 1 is sent
+        ([((0,), 1), ((1,), 2), ((2,), 3)], 3, (3,), 2),  # what the third reads is cut by the additions' tables
+        ([((0,), 1), ((1,), 2, PoolParams), ((2,), 3)], 3, (), 1),
+        ([((i,), i + 1) for i in range(7)], 7, (), bands.LONGEST),
+    ],
+)
+def test_what_ends_a_chain(stages: list, result: int, cut: tuple[int, ...], length: int) -> None:
+    layouts = {tensor: planar((4, 4, 1), 0) for tensor in range(8)}
+    assert bands.chain_length([stage(*entry) for entry in stages], layouts, 0, result, cut) == length
 
 
 def test_results_come_before_the_input_at_their_shared_port() -> None:
