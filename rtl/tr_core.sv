@@ -166,7 +166,8 @@ module tr_core
   tr_player player (
       .clk, .reset(ended), .start(launch && is_array), .first_word(first_weight), .count, .tiles,
       .halves(command[CommandHalvesLsb+:2]), .halves_last(command[CommandHalvesLastLsb+:2]), .step_ready,
-      .busy(player_busy), .may_yield(player_may_yield), .yields(table_read), .memory_read(player_read),
+      .shares(input_busy), .busy(player_busy), .may_yield(player_may_yield), .yields(table_read),
+      .memory_read(player_read),
       .memory_address(player_address), .memory_data(weight_data), .issue, .clear, .word, .step_done, .group_done,
       .group_first, .group_final, .group_rows, .group_halves, .group, .tile_done);
   tr_array array (

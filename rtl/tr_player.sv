@@ -12,6 +12,7 @@ module tr_player
     input  logic [  1:0] halves,
     input  logic [  1:0] halves_last,
     input  logic         step_ready,    // the data of the next step is there
+    input  logic         shares,        // the input comes meanwhile: groups leave its writes a cycle
     output logic         busy,
     // weight memory, read in one cycle
     output logic         may_yield,     // someone else may read it in this cycle
@@ -63,7 +64,7 @@ module tr_player
 
   always_ff @(posedge clk) begin
     if (spacing != '0) spacing <= spacing - 4'd1;
-    if (group_done) spacing <= 4'(group_rows) * (group_halves[1] ? 4'd2 : 4'd1) - 4'd1;
+    if (group_done) spacing <= 4'(group_rows) * (group_halves[1] ? 4'd2 : 4'd1) - 4'd1 + 4'(shares);
     if (issue) begin
       clear <= control[TermControlLastGroupLsb];
       if (end_2) issued_tile <= issued_tile + 16'd1;

@@ -28,7 +28,7 @@ from edge_tr.overlays import OverlayBoard
 from edge_tr.resources import folder
 
 PACKAGE = "edge_tr_pynq"
-PROGRAM_FORMAT = 2
+PROGRAM_FORMAT = 3
 SHARED = {
     "errors": "errors", "formats.accelerator": "accelerator", "formats.frames": "frames", "formats.schema": "schema",
     "tr.fixed_point": "fixed_point", "tr.requant": "requant", "tr.softmax": "softmax", "ir.layers": "records",
@@ -95,7 +95,7 @@ def _facts(program: AccelProgram, board: OverlayBoard, model_name: str) -> dict[
 
 
 def _segment_facts(segment: Segment) -> dict[str, object]:
-    names = ("name", "tensor", "stop", "address", "words", "zero_point", "cycles")
+    names = ("name", "tensor", "stops", "address", "words", "zero_point", "cycles")
     return {
         "entry": segment.entry,
         "sends": [send.tensor for send in segment.sends],
@@ -136,13 +136,14 @@ def _end(tensor: Tensor) -> dict[str, object]:
 
 
 def _arrays(program: AccelProgram) -> dict[str, np.ndarray]:
-    """`load`; of segment n `stream<n>`, `send<n>.<which>` and `layer<n>.<which>`; of the processor's layer n
-    `host<n>.<field>` and `host<n>.data_terms`."""
+    """`load`; of segment n `stream<n>`, `send<n>.<which>` and `layer<n>.<which>` (index) and
+    `part<n>.<which>`; of the processor's layer n `host<n>.<field>` and `host<n>.data_terms`."""
     arrays = {"load": program.load}
     for n, segment in enumerate(program.segments):
         arrays[f"stream{n}"] = segment.stream
         arrays |= {f"send{n}.{i}": send.index for i, send in enumerate(segment.sends)}
         arrays |= {f"layer{n}.{i}": layer.index for i, layer in enumerate(segment.layers)}
+        arrays |= {f"part{n}.{i}": layer.part for i, layer in enumerate(segment.layers)}
     for n, layer in enumerate(program.host_layers):
         values = _fields(layer.record) | ({} if layer.data_terms is None else {"data_terms": layer.data_terms})
         arrays |= {f"host{n}.{name}": value for name, value in values.items() if isinstance(value, np.ndarray)}

@@ -62,7 +62,7 @@ def output(core: Core, program: AccelProgram) -> np.ndarray:
 
 
 def dump(core: Core, layer: AccelLayer) -> np.ndarray:
-    """A layer's tensor, int8 [elements]."""
+    """What lies where a layer's tensor is, int8 [elements]."""
     core.write(R.DUMP_ADDRESS, layer.address)
     core.write(R.DUMP_COUNT, layer.words)
     control(core, C.DUMP)
@@ -70,6 +70,18 @@ def dump(core: Core, layer: AccelLayer) -> np.ndarray:
     beats, last = core.receive(8 * layer.words)
     assert last
     return (beats.view(np.uint8)[layer.index] + layer.zero_point % 256).astype(np.uint8).view(np.int8)
+
+
+def stops_of(program: AccelProgram) -> list[tuple[int, AccelLayer, int]]:
+    """(command, layer, part) in order: where a part of a layer's tensor is there."""
+    stops = [(stop, layer, n) for layer in program.layers for n, stop in enumerate(layer.stops)]
+    return sorted(stops, key=lambda entry: entry[0])
+
+
+def assert_part(core: Core, layer: AccelLayer, part: int, expected: np.ndarray) -> None:
+    """A part of a layer's tensor equals that of `expected`."""
+    there = np.broadcast_to(layer.part == part, layer.index.shape)
+    assert there.any() and np.array_equal(dump(core, layer)[there], expected.ravel()[there]), (layer.name, part)
 
 
 CASES = [
@@ -94,9 +106,9 @@ def test_every_layer_equals_golden(library: Path, shared: Path, name: str, budge
         assert core.read(R.PROGRAM) == program.program_crc
         infer(core, program, x)
         assert np.array_equal(output(core, program), expected[program.layers[-1].tensor].ravel())
-        for layer in program.layers:
-            infer(core, program, x, layer.stop)
-            assert np.array_equal(dump(core, layer), expected[layer.tensor].ravel()), layer.name
+        for stop, layer, part in stops_of(program):
+            infer(core, program, x, stop)
+            assert_part(core, layer, part, expected[layer.tensor])
 
 
 def test_a_run_can_go_on_where_it_was_stopped(library: Path, shared: Path) -> None:
@@ -107,11 +119,12 @@ def test_a_run_can_go_on_where_it_was_stopped(library: Path, shared: Path) -> No
     expected = program.alive.of(golden.tensors)
     with Core(library) as core:
         load(core, program)
-        infer(core, program, x, program.layers[0].stop)
-        for layer, following in zip(program.layers, [*program.layers[1:], None]):
-            assert np.array_equal(dump(core, layer), expected[layer.tensor].ravel()), layer.name
-            core.write(R.ENTRY, layer.stop)
-            core.write(R.STOP, following.stop if following else f.NO_STOP.value)
+        stops = stops_of(program)
+        infer(core, program, x, stops[0][0])
+        for (stop, layer, part), following in zip(stops, [*stops[1:], None]):
+            assert_part(core, layer, part, expected[layer.tensor])
+            core.write(R.ENTRY, stop)
+            core.write(R.STOP, following[0] if following else f.NO_STOP.value)
             control(core, C.START)
             core.run(LIMIT)
         assert core.read(R.ERROR) == f.ERROR.NONE

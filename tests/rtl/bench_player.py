@@ -1,4 +1,5 @@
-"""tr_player: every word in its order, never before its data, and groups as far apart as their results take to leave."""
+"""tr_player: every word in its order, never before its data, and groups as far apart as their results take to leave, one
+cycle more while the input comes."""
 
 from __future__ import annotations
 
@@ -50,7 +51,7 @@ class Tiles:
         if control["last_group"]:
             assert cycle >= self.free_at, "results of the group before are still leaving"
             halves = self.halves_last if tile + 1 == self.tiles else self.halves
-            self.free_at = cycle + control["rows"] * halves
+            self.free_at = cycle + control["rows"] * halves + int(dut.shares.value)
             seen = (int(dut.group_halves.value), int(dut.group_rows.value), int(dut.group.value))
             assert seen == (halves, control["rows"], control["group"])
             assert bool(dut.group_first.value) == control["first"] and bool(dut.group_final.value) == control["final"]
@@ -67,7 +68,7 @@ async def play(dut: object, generator: random.Random, tiles: Tiles) -> None:
     dut.start.value = 0
     for cycle in range(2000):
         ready = generator.random() < 0.7
-        dut.step_ready.value = ready
+        dut.step_ready.value, dut.shares.value = ready, generator.randrange(2)
         dut.yields.value = 0
         await Timer(1, "ns")
         yields = bool(dut.may_yield.value) and generator.random() < 0.3
@@ -93,7 +94,7 @@ async def play(dut: object, generator: random.Random, tiles: Tiles) -> None:
 async def commands(dut):
     cocotb.start_soon(Clock(dut.clk, 10, "ns").start())
     generator = random.Random(8)
-    dut.reset.value, dut.start.value = 1, 0
+    dut.reset.value, dut.start.value, dut.shares.value = 1, 0, 0
     await FallingEdge(dut.clk)
     await FallingEdge(dut.clk)
     dut.reset.value = 0

@@ -198,22 +198,25 @@ class Accelerator:
 
     def layer_cycles(self) -> list[int]:
         """Clock cycles of each layer in the last whole inference, 0 of the processor's; a segment's first one's include
-        the transfer to it."""
+        the transfer to it, or what of it no other layer ran beside."""
         cycles = []
         for turn in self._loaded().turns:
             cycles += [0] * len(turn.host)
-            ends = [self._stamp(layer) for layer in turn.segment.layers] if turn.segment else []
-            cycles += [end - start for start, end in zip([0, *ends[:-1]], ends)]
+            if turn.segment is None:
+                continue
+            own, before = dict.fromkeys((layer.tensor for layer in turn.segment.layers), 0), 0
+            for stop, layer, _ in turn.segment.stops:
+                self.ip.write(REGISTER.SELECT, stop - 1)
+                stamp = self.ip.read(REGISTER.STAMP)
+                own[layer.tensor] += stamp - before
+                before = stamp
+            cycles += own.values()
         return cycles
-
-    def _stamp(self, layer: Layer) -> int:
-        self.ip.write(REGISTER.SELECT, layer.stop - 1)
-        return self.ip.read(REGISTER.STAMP)
 
     def run_layers(self, sample: np.ndarray, last: int) -> Iterator[tuple[np.ndarray, int]]:
         """(int8 tensor [elements], cycles) of layers 0 to `last`, one after the other, of a sample.
 
-        The accelerator stops after every layer, its tensor is read, and it goes on from there.
+        The accelerator stops after every layer, or part of one, its tensor is read, and it goes on from there.
         """
         yield from itertools.islice(self._steps(sample), last + 1)
         if not self.dma.sendchannel.idle:  # the rest of what is sent is for the layers after it
@@ -230,12 +233,17 @@ class Accelerator:
             slot, entry = next(slots), turn.segment.entry
             slot.fill(values)
             self.dma.sendchannel.transfer(slot.sent)
-            for layer in turn.segment.layers:
-                self._segment(entry, layer.stop)
+            cycles, waiting = dict.fromkeys((layer.tensor for layer in turn.segment.layers), 0), [*turn.segment.layers]
+            for stop, layer, part in turn.segment.stops:
+                self._segment(entry, stop)
                 self._done(layer.name)
-                entry, cycles = layer.stop, self.ip.read(REGISTER.CYCLES)
-                values[layer.tensor] = self._tensor(layer)
-                yield values[layer.tensor], cycles
+                entry = stop
+                cycles[layer.tensor] += self.ip.read(REGISTER.CYCLES)
+                value = values.setdefault(layer.tensor, np.zeros(len(layer.index), np.int8))
+                np.copyto(value, self._tensor(layer), where=layer.part == part)
+                while waiting and waiting[0].stops[-1] <= stop:
+                    done = waiting.pop(0)
+                    yield values[done.tensor], cycles[done.tensor]
             self._finish(turn.segment.layers[-1].name)
 
     def idle_cycles(self, count: int) -> int:

@@ -13,23 +13,25 @@ import numpy as np
 from edge_tr_pynq import records
 from edge_tr_pynq.errors import UsageError
 
-FORMAT = 2
+FORMAT = 3
 FOLDER = Path(__file__).resolve().parent
 
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer of the accelerator: it ends before command `stop`; its tensor is `words` activation words from `address`,
-    element i (NHWC) in byte `index[i]`, less the zero point."""
+    """A layer of the accelerator: it ends before the last of the commands `stops`; its tensor is `words` activation
+    words from `address`, element i (NHWC) in byte `index[i]`, less the zero point. Layers that take turns have several
+    stops: element i is there at stop `part[i]`, and later perhaps no more."""
 
     name: str
     tensor: int
-    stop: int
+    stops: tuple[int, ...]
     address: int
     words: int
     zero_point: int
     cycles: int
     index: np.ndarray
+    part: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,12 @@ class Segment:
     @property
     def result(self) -> Layer:
         return self.layers[self.reads[0]]
+
+    @property
+    def stops(self) -> list[tuple[int, Layer, int]]:
+        """(stop, layer, part) in order: the commands before a stop, from the stop before, are of that layer."""
+        stops = [(stop, layer, n) for layer in self.layers for n, stop in enumerate(layer.stops)]
+        return sorted(stops, key=lambda entry: entry[0])
 
 
 @dataclass(frozen=True)
@@ -123,7 +131,8 @@ class Program:
 
     def name_at(self, command: int) -> str:
         """The layer that a command belongs to, for messages."""
-        return next((layer.name for layer in self.layers if command < layer.stop), "output")
+        stops = (entry for segment in self.segments for entry in segment.stops)
+        return next((layer.name for stop, layer, _ in stops if command < stop), "output")
 
 
 def read_program(folder: Path = FOLDER) -> Program:
@@ -154,7 +163,10 @@ def _program(facts: dict, arrays: dict[str, np.ndarray]) -> Program:
 
 def _segment(facts: dict, arrays: dict[str, np.ndarray], number: int) -> Segment:
     sends = tuple(Send(tensor, arrays[f"send{number}.{i}"]) for i, tensor in enumerate(facts["sends"]))
-    layers = tuple(Layer(**layer, index=arrays[f"layer{number}.{i}"]) for i, layer in enumerate(facts["layers"]))
+    layers = tuple(
+        _layer(layer, *(arrays[f"{name}{number}.{i}"] for name in ("layer", "part")))
+        for i, layer in enumerate(facts["layers"])
+    )
     return Segment(facts["entry"], sends, arrays[f"stream{number}"], layers, tuple(facts["reads"]))
 
 
@@ -174,6 +186,10 @@ def _record(kind: type, values: dict[str, object]) -> object:
         nested = {n.partition(".")[2]: v for n, v in values.items() if n.startswith(f"{field}.")}
         found[field] = records.Requant(**nested)
     return kind(**found)
+
+
+def _layer(facts: dict, index: np.ndarray, part: np.ndarray) -> Layer:
+    return Layer(**{**facts, "stops": tuple(facts["stops"])}, index=index, part=np.broadcast_to(part, index.shape))
 
 
 def _shapes(facts: dict) -> list[tuple[str, list[int]]]:

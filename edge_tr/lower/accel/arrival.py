@@ -10,6 +10,9 @@ import numpy as np
 from edge_tr.lower.accel.layout import COLUMNS, Placed
 
 BEATS = COLUMNS // 8  # of a word
+QUEUE = 4  # words that have come and wait to be written
+FIRST_BEAT = -6  # INPUT's, from the launch of the command after it
+VISIBLE = 2  # cycles from a word's write until a step may begin that needs it
 
 
 @dataclass(frozen=True)
@@ -44,11 +47,11 @@ def arrival_of(x: Placed) -> Arrival:
     return Arrival(across, x.words // across)
 
 
-def pace(needed: Sequence[int], words: int) -> tuple[int, int]:
-    """(first, more): first + i * more words are enough for step i that needs `needed[i]`, and the last step waits for
-    all `words`. Of such pairs one that waits least in sum; first is 1 or more."""
+def pace(needed: Sequence[int], words: int, *, to_the_end: bool = True) -> tuple[int, int]:
+    """(first, more): first + i * more words are enough for step i that needs `needed[i]`; with `to_the_end` the last
+    step waits for all `words`. Of such pairs one that waits least in sum; first is 1 or more."""
     steps = np.arange(len(needed))
-    least = np.array([*needed[:-1], words])
+    least = np.array([*needed[:-1], words if to_the_end else needed[-1]])
     best = None
     for more in range(words // max(1, len(needed) - 1) + 2):
         first = max(1, int((least - more * steps).max()))
@@ -56,3 +59,62 @@ def pace(needed: Sequence[int], words: int) -> tuple[int, int]:
         if best is None or waited < best[0]:
             best = (waited, first, more)
     return best[1], best[2]
+
+
+def paced(waits: tuple[int, int], steps: int, words: int) -> list[int]:
+    """By step: how many words the hardware waits for, told `waits`."""
+    first, more = waits
+    return [min(first + i * more, words) for i in range(steps)]
+
+
+class Stream:
+    """An INPUT under way: when each word is there, given when results leave, whose writes come first.
+
+    Times are cycles from the launch of the command that runs; `launch` moves on to the next one. What happens before a
+    time must be told before that time is asked for.
+    """
+
+    def __init__(self, words: int) -> None:
+        self._beats = BEATS * words
+        self._taken = self._held = 0
+        self._clock = FIRST_BEAT
+        self._origin = 0
+        self._written: list[int] = []
+        self._busy: set[int] = set()
+
+    def launch(self, after: int) -> None:
+        """The next command begins so many cycles after the one before."""
+        self._origin += after
+
+    def occupy(self, first: int, cycles: int) -> None:
+        """Results are written from then on."""
+        start = self._origin + first
+        self._busy.update(range(start, start + cycles))
+
+    def when(self, words: int) -> int:
+        """From when on a step that needs the first `words` words may begin."""
+        while len(self._written) < words:
+            self._tick()
+        return self._written[words - 1] + VISIBLE - self._origin if words else 0
+
+    def busy(self, at: int) -> bool:
+        """Whether it is still under way then."""
+        while self._clock <= self._origin + at:
+            if self.ended:
+                break
+            self._tick()
+        return not self.ended or self._origin + at <= self._written[-1] + VISIBLE
+
+    @property
+    def ended(self) -> bool:
+        """Whether all words are written."""
+        return len(self._written) * BEATS == self._beats
+
+    def _tick(self) -> None:
+        writes = self._held > 0 and self._clock not in self._busy
+        if writes:
+            self._written.append(self._clock)
+        takes = self._taken < self._beats and self._held < QUEUE
+        self._taken += takes
+        self._held += (takes and self._taken % BEATS == 0) - writes
+        self._clock += 1

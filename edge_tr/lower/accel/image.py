@@ -90,10 +90,12 @@ class Image:
         """Those of neighbouring channels, (scale, bias) each; the first one's address."""
         return min(self.parameter(scale, bias) for scale, bias in channels)
 
-    def command(self, **fields: int) -> int:
-        """One command; its index. Signed fields may be negative. Its weights were added just before."""
+    def command(self, extent: tuple[int, int] | None = None, **fields: int) -> int:
+        """One command; its index. Signed fields may be negative. Its weights are in halves `extent`, or were added just
+        before."""
         weights = fields.get("weights")
-        self.extents.append(None if weights is None else (weights, len(self.words[f.MEMORY.WEIGHTS])))
+        added = None if weights is None else (weights, len(self.words[f.MEMORY.WEIGHTS]))
+        self.extents.append(extent or added)
         widths = {item.name: item.bits for item in f.COMMAND.fields}
         raw = {name: value & ((1 << widths[name]) - 1) for name, value in fields.items()}
         memory = self.words[f.MEMORY.COMMANDS]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,13 +15,22 @@ from edge_tr.ir.params import AddParams, ConvParams, DepthwiseParams, DotParams,
 from edge_tr.ir.ranges import activations
 from edge_tr.lower.accel.arrival import BEATS, Arrival, arrival_of
 from edge_tr.lower.accel.assign import Assignment, Refusals, assign
+from edge_tr.lower.accel.chain import Chain, find_chain
 from edge_tr.lower.accel.engines import Effort, Tables, cut_offset, cut_tables, emit, tables_of
 from edge_tr.lower.accel.image import Image
 from edge_tr.lower.accel.layout import COLUMNS, Placed
 from edge_tr.lower.accel.order import by_length
 from edge_tr.lower.accel.phases import with_phases
 from edge_tr.lower.accel.room import Room, TooLarge, room_for
-from edge_tr.lower.accel.schedule import TABLE_LOAD, TABLE_READS, Planned, add_layer, load_tables
+from edge_tr.lower.accel.schedule import (
+    TABLE_LOAD,
+    TABLE_READS,
+    Planned,
+    add_layer,
+    emit_windows,
+    load_tables,
+    window_parameters,
+)
 from edge_tr.lower.accel.stage import Stage, Turn
 from edge_tr.lower.accel.stream import Streamed, resident, streamed
 from edge_tr.lower.accel.traffic import Traffic, traffic_of
@@ -35,16 +44,18 @@ SEGMENT_END = 14 + 4  # of OUTPUT and END besides the former's beats
 
 @dataclass(frozen=True)
 class AccelLayer:
-    """A layer that the accelerator computes: stop before command `stop` and dump `words` words from `address`; byte
-    `index[i]` of them is element i of the tensor (NHWC) less its zero point, modulo 256."""
+    """A layer that the accelerator computes: stop before a command and dump `words` words from `address`; byte
+    `index[i]` of them is element i of the tensor (NHWC) less its zero point, modulo 256. Element i is there before
+    command `stops[part[i]]`; the layer is done before the last of them."""
 
     name: str
     op: int
     tensor: int
-    stop: int
+    stops: tuple[int, ...]
     address: int
     words: int
     index: np.ndarray
+    part: np.ndarray  # int [elements], or [1] for all
     zero_point: int
     cycles: int
 
@@ -197,14 +208,18 @@ def _fitting(
     work = reordered(alive.graph, order)
     assignment = assign(work, cut, left_out, known)
     room = room_for(assignment, cut)
-    layouts = None
-    for effort in Effort:
-        scheduler = _Scheduler(alive, work, assignment, room, order, revealed, cut, effort)
-        layouts = layouts or scheduler.layouts()
-        program = scheduler.program(layouts)
+
+    def scheduler(effort: Effort, chain: Chain | None = None) -> _Scheduler:
+        return _Scheduler(alive, work, assignment, room, order, revealed, cut, effort, chain)
+
+    layouts = scheduler(Effort.FASTEST).layouts()
+    chain = find_chain(assignment, layouts, cut)
+    tries = [scheduler(Effort.FASTEST, chain)] if chain else []
+    for tried in [*tries, *map(scheduler, Effort)]:
+        program = tried.program(layouts)
         if program.fits:
             return program
-    raise scheduler.too_large(program.used)
+    raise tried.too_large(program.used)
 
 
 class _Scheduler:
@@ -220,8 +235,10 @@ class _Scheduler:
         revealed: Mapping[int, np.ndarray],
         cut: Mapping[int, np.ndarray],
         effort: Effort,
+        chain: Chain | None,
     ) -> None:
-        self.alive, self.order, self.graph, self.room = alive, order, graph, room
+        self.alive, self.order, self.graph, self.chain = alive, order, graph, chain
+        self.room = chain.room if chain else room
         self.revealed, self.cut = revealed, cut
         self.image, self.effort = Image(), effort
         self.assignment, self.stages = assignment, assignment.stages
@@ -244,7 +261,9 @@ class _Scheduler:
 
     def program(self, layouts: Mapping[int, Placed]) -> AccelProgram:
         """Everything, for tensors that lie so."""
-        placed = {tensor: y.at(self.room.words[tensor]) for tensor, y in layouts.items()}
+        inner = self.chain.inner if self.chain else {}
+        placed = {tensor: y.at(self.room.words[tensor]) for tensor, y in layouts.items() if tensor not in inner}
+        placed |= inner
         parts = [self._segment(i, placed) for i, turn in enumerate(self.assignment.turns) if turn.stages]
         final = streamed(self.image) if self.effort is Effort.STREAMED else resident(self.image)
         segments = [part.segment(final) for part in parts]
@@ -255,7 +274,8 @@ class _Scheduler:
             ProgramTurn(self._host(turn), next(waiting) if turn.stages else None) for turn in self.assignment.turns
         )
         macs = sum(_macs(stage.record) for stage in self.stages)
-        used = final.image.used() | {"activation words": (self.room.peak, f.ACTIVATION_WORDS.value)}
+        peak = max([self.room.peak, *(x.base + x.words for x in inner.values())])
+        used = final.image.used() | {"activation words": (peak, f.ACTIVATION_WORDS.value)}
         return AccelProgram(
             self.graph.sha256, load, crc, self.graph.inputs[0], self.assignment.result, turns,
             (Level("build", segments[0].entry, cycles),), used, traffic_of(self.image), self.revealed, self.cut,
@@ -299,13 +319,14 @@ class _Scheduler:
             beats += INPUT_COMMAND + BEATS * x.words
         if self._overlaps(number):
             beats -= BEATS * placed[turn.sends[-1]].words
-        done, layers = [], []
-        for i, stage in enumerate(turn.stages):
+        done = self._emit_chain(self.chain, int(self.ends[number])) if self.chain and first == 0 else []
+        self.grown += [{name: 0 for name in self.image.used()} for _ in done]  # it is not asked for with a chain
+        for i in range(len(done), len(turn.stages)):
             before = {name: n for name, (n, _) in self.image.used().items()}
             done.append(self._emit(first + i, number, placed, arrival if i == 0 and self._overlaps(number) else None))
             self.grown.append({name: n - before[name] for name, (n, _) in self.image.used().items()})
-            layers.append((stage, placed[stage.output], _index(placed[stage.output], self.order.get(stage.output))))
         outputs = [stage.output for stage in turn.stages]
+        layers = [(stage, placed[t], _index(placed[t], self.order.get(t))) for stage, t in zip(turn.stages, outputs)]
         result = placed[turn.reads[0]]
         self.image.command(opcode=f.OPCODE.OUTPUT, tiles=result.words, src=result.base, zero_point=result.zero_point)
         self.image.command(opcode=f.OPCODE.END)
@@ -318,6 +339,21 @@ class _Scheduler:
         stage = turn.stages[0]
         window = isinstance(stage.record, (ConvParams, DepthwiseParams))
         return window and turn.sends[-1:] == stage.inputs and stage.op.index not in self.cut
+
+    def _emit_chain(self, chain: Chain, end: int) -> list[Planned]:
+        """The commands of layers that take turns, the first ones of stages up to `end`."""
+        layers, pieces = chain.bands.layers, chain.bands.pieces
+        extra = self._load_next(0, end) + (TABLE_READS if self.missing else 0)
+        self.missing = max(0, self.missing - chain.bands.cycles)
+        data = [(window_parameters(self.image, w), self.image.terms(w.words)) for w in layers]
+        bands: list[list[tuple[int, int, int]]] = [[] for _ in layers]
+        for piece in pieces:
+            tiles = piece.first, piece.end
+            command = emit_windows(self.image, layers[piece.layer], tiles, *data[piece.layer], piece.waits)
+            bands[piece.layer].append((command, *tiles))
+        cycles = [sum(p.cycles for p in pieces if p.layer == i) for i in range(len(bands))]
+        cycles[0] += extra
+        return [Planned(own[-1][0], n, tuple(own)) for own, n in zip(bands, cycles)]
 
     # --- layers ---
 
@@ -387,11 +423,14 @@ class _Part:
         """What the host is told of it; a layer's commands are those after the one before."""
         layers, before = [], self.entry
         for (stage, y, index), planned in zip(self.layers, self.done):
-            last = planned.command
+            last, bands = planned.command, planned.bands
             cycles = planned.cycles + sum(final.cycles[before : last + 1])
-            name, op, stop = layer_name(stage.op), stage.op.index, final.index[last] + 1
-            layers.append(AccelLayer(name, op, stage.output, stop, y.base, y.words, index, y.zero_point, cycles))
-            before = last + 1
+            stops = tuple(final.index[command] + 1 for command, *_ in bands) or (final.index[last] + 1,)
+            layers.append(
+                AccelLayer(layer_name(stage.op), stage.op.index, stage.output, stops, y.base, y.words, index,
+                           _part(y, index, bands), y.zero_point, cycles)
+            )  # fmt: skip
+            before = max(before, last + 1)
         packets = [final.packets[i] for i in range(self.entry, before) if i in final.packets]
         stream = np.concatenate([np.empty(0, np.uint64), *packets])
         return Segment(final.index[self.entry], self.sends, stream, tuple(layers), self.reads)
@@ -406,6 +445,14 @@ def _index(y: Placed, order: np.ndarray | None = None) -> np.ndarray:
     """int32 [elements], byte of the tensor's words; `order`: which channel lies where."""
     at = y.addresses() - y.base * COLUMNS
     return (at if order is None else at[:, :, np.argsort(order)]).ravel().astype(np.int32)
+
+
+def _part(y: Placed, index: np.ndarray, bands: Sequence[tuple[int, int, int]]) -> np.ndarray:
+    """Which band each element is in, [elements], in the smallest type; [1] if there are none."""
+    part = np.zeros(y.blocks, np.min_scalar_type(max(0, len(bands) - 1)))
+    for n, (_, first, end) in enumerate(bands):
+        part[first:end] = n
+    return part[index // COLUMNS % y.blocks] if bands else part[:1]
 
 
 def _input_index(x: Placed, arrival: Arrival, order: np.ndarray | None) -> np.ndarray:

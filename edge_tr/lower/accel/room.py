@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,10 +31,11 @@ class Room:
     peak: int
 
 
-def room_for(assignment: Assignment, cut: Mapping[int, np.ndarray]) -> Room:
-    """Place all tensors; TooLarge names the layer at the peak if the memory is too small."""
+def room_for(assignment: Assignment, cut: Mapping[int, np.ndarray], without: Container[int] = ()) -> Room:
+    """Place all tensors but those of `without`, which are not copied; TooLarge names the layer at the peak if the
+    memory is too small."""
     stages, depth = assignment.stages, f.ACTIVATION_WORDS.value
-    words = {tensor: y.words for tensor, y in assignment.layouts.items()}
+    words = {tensor: y.words for tensor, y in assignment.layouts.items() if tensor not in without}
     first, last = _lifetimes(assignment)
     buffers = [Buffer(str(t), n * COLUMNS, first[t], last[t]) for t, n in words.items()]
     copied = {  # others are cut where they lie

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from edge_tr.errors import DoesNotFitError
 from edge_tr.formats import accelerator as f
 from edge_tr.golden.layers import INT8_VALUES, apply, requant
 from edge_tr.ir.params import AddParams, ConvParams, DepthwiseParams, FullyConnectedParams, MeanParams, PoolParams
-from edge_tr.lower.accel.arrival import BEATS, Arrival, pace
+from edge_tr.lower.accel.arrival import Arrival, Stream, pace, paced
 from edge_tr.lower.accel.gather import COLUMNS, IDLE, PADDING, cover
 from edge_tr.lower.accel.image import Image
 from edge_tr.lower.accel.layout import Placed
@@ -26,7 +26,7 @@ PARTIAL_CHANNELS = f.PARTIAL_WORDS.value // 2
 PAIRS = COLUMNS // 8  # of table values in a dense word
 TABLE_WORDS = f.TABLE_VALUES.value // PAIRS
 GATHER_LATENCY, DRAIN, ARRAY_LATENCY = 8, 25, 17
-ARRIVED = -4  # from an ARRAY command's launch until its INPUT's words count, besides their beats
+LEAVING = 16  # from a group's last word to the first write of its results
 TABLE_COMMAND, TABLE_LOAD, TABLE_READS = 7, TABLE_WORDS * (PAIRS + 2) - 5, TABLE_WORDS - 1
 MAX_REPEAT = 63
 
@@ -35,7 +35,7 @@ Tap = tuple[int, int]  # ky, kx
 
 @dataclass(frozen=True)
 class Piece:
-    """Taps of one kernel row that share an entry, one a bank: `taps[i]` is in bank `banks[i]`."""
+    """Taps of one kernel row that come in one window: `kxs[i]` goes to bank `banks[i]`."""
 
     ky: int
     kxs: tuple[int, ...]
@@ -49,38 +49,49 @@ class Step:
     loads: tuple[tuple[Piece, tuple[int, ...], int], ...]  # piece, channels, first entry
 
 
-def pieces_of(kernel: tuple[int, int], stride: int, split: bool) -> list[Piece]:
-    """Taps of a kernel row in threes whose windows are neighbours: all of them, or those of one parity."""
+Bundle = tuple[Piece, ...]  # pieces of different banks, which share entries
+
+
+def bundles_of(kernel: tuple[int, int], stride: int, split: bool) -> list[Bundle]:
+    """Taps of a kernel row in threes whose windows are neighbours: all of them, or those of one parity. What is left of
+    a row takes the banks that are free beside it."""
     kh, kw = kernel
     by_parity = stride == 2 or split
     sets = [range(0, kw, 2), range(1, kw, 2)] if by_parity else [range(kw)]
-    pieces = []
-    for ky in range(kh):
-        for run in sets:
-            taps = list(run)
-            pieces += [
-                Piece(ky, tuple(taps[i : i + 3]), (0, 1, 2)[: len(taps[i : i + 3])]) for i in range(0, len(taps), 3)
-            ]
-    return pieces
+    runs = [tuple(taps[i : i + BANKS]) for taps in sets for i in range(0, len(taps), BANKS)]
+    bundles: list[list[tuple[int, ...]]] = []
+    for run in runs:
+        beside = next((b for b in bundles if sum(map(len, b)) + len(run) <= BANKS), None)
+        if beside is None:
+            bundles.append([run])
+        else:
+            beside.append(run)
+    return [tuple(_side_by_side(ky, bundle)) for ky in range(kh) for bundle in bundles]
+
+
+def _side_by_side(ky: int, runs: Sequence[tuple[int, ...]]) -> Iterator[Piece]:
+    at = 0
+    for run in runs:
+        yield Piece(ky, run, tuple(range(at, at + len(run))))
+        at += len(run)
 
 
 def conv_steps(kernel: tuple[int, int], stride: int, channels: int, split: bool, capacity: int) -> list[Step]:
-    """All (piece, channel) in as few loads of `capacity` entries as they take, evenly filled."""
+    """All (bundle, channel) in as few loads of `capacity` entries as they take, evenly filled."""
     if kernel == (1, 1):
         return _pointwise_steps(channels, capacity)
-    pieces = pieces_of(kernel, stride, split)
-    units = [(piece, channel) for piece in pieces for channel in range(channels)]
+    units = [(bundle, channel) for bundle in bundles_of(kernel, stride, split) for channel in range(channels)]
     count = -(-len(units) // capacity)
     size = -(-len(units) // count)
     steps = []
     for start in range(0, len(units), size):
-        loads: list[tuple[Piece, list[int], int]] = []
-        for entry, (piece, channel) in enumerate(units[start : start + size]):
-            if loads and loads[-1][0] is piece:
-                loads[-1][1].append(channel)
+        runs: list[tuple[Bundle, list[int], int]] = []
+        for entry, (bundle, channel) in enumerate(units[start : start + size]):
+            if runs and runs[-1][0] is bundle:
+                runs[-1][1].append(channel)
             else:
-                loads.append((piece, [channel], entry))
-        steps.append(Step(tuple((piece, tuple(cs), at) for piece, cs, at in loads)))
+                runs.append((bundle, [channel], entry))
+        steps.append(Step(tuple((piece, tuple(cs), at) for bundle, cs, at in runs for piece in bundle)))
     return steps
 
 
@@ -102,12 +113,13 @@ def depthwise_steps(p: DepthwiseParams, split: bool, capacity: int) -> list[list
     groups = []
     for first in range(0, channels, ROWS):
         sources = sorted({c // p.depth_multiplier for c in range(first, min(first + ROWS, channels))})
-        pieces = pieces_of(p.kernel, p.stride[1], split)
+        bundles = bundles_of(p.kernel, p.stride[1], split)
         per_step = max(1, capacity // len(sources))
         steps = []
-        for at in range(0, len(pieces), per_step):
-            part = pieces[at : at + per_step]
-            steps.append(Step(tuple((piece, tuple(sources), i * len(sources)) for i, piece in enumerate(part))))
+        for at in range(0, len(bundles), per_step):
+            part = bundles[at : at + per_step]
+            loads = [(piece, tuple(sources), i * len(sources)) for i, bundle in enumerate(part) for piece in bundle]
+            steps.append(Step(tuple(loads)))
         groups.append(steps)
     return groups
 
@@ -210,23 +222,32 @@ class Load:
     groups: tuple[tuple[int, int], ...]
 
 
-def array_cycles(loads: list[Load], double_buffer: bool, arrived: Sequence[int] = ()) -> int:
-    """From launch to the end of an ARRAY command, as the hardware does it; `arrived`, by load: when its input has
-    come."""
+def array_cycles(
+    loads: Sequence[Load], double_buffer: bool, stream: Stream | None = None, needed: Sequence[int] = ()
+) -> int:
+    """From launch to the end of an ARRAY command, as the hardware does it.
+
+    stream  an INPUT under way, whose clock stands at the launch; its writes and the results share a port
+    needed  by load: how many of its words must have come
+    """
     depth = 2 if double_buffer else 1
     gathered, used, busy_until, gather_free = [], [], 0, 1
-    now = 3  # first word is there
+    now, left = 3, 0  # first word is there
     for i, load in enumerate(loads):
-        start = max(gather_free, used[i - depth] if i >= depth else 0, arrived[i] if arrived else 0)
+        come = stream.when(needed[i]) if stream and needed else 0
+        start = max(gather_free, used[i - depth] if i >= depth else 0, come)
         gather_free = start + load.gather
         gathered.append(gather_free - 1 + GATHER_LATENCY - 1)
         now = max(now, gathered[i] + 1)
         for words, beats in load.groups:
             done = max(now + words - 1, busy_until)
-            busy_until = done + beats
+            busy_until = left = done + beats
             now = done + 1
+            if stream:
+                busy_until += stream.busy(done)  # the hardware leaves a cycle for the input's writes
+                stream.occupy(done + LEAVING, beats)
         used.append(now - 1)
-    return busy_until + ARRAY_LATENCY
+    return left + ARRAY_LATENCY
 
 
 # --- layers --------------------------------------------------------------------------------
@@ -234,10 +255,12 @@ def array_cycles(loads: list[Load], double_buffer: bool, arrived: Sequence[int] 
 
 @dataclass(frozen=True)
 class Planned:
-    """A layer in the image: its command's index and its predicted cycles."""
+    """A layer in the image: its last command's index and its predicted cycles. `bands`: of a layer that takes turns
+    with others each command and the tiles, [first, end), that it computes."""
 
     command: int
     cycles: int
+    bands: tuple[tuple[int, int, int], ...] = ()
 
 
 def _clamp(activation: tuple[int, int], zero_point: int) -> dict[str, int]:
@@ -262,6 +285,56 @@ def _check_sums(p: ConvParams | DepthwiseParams, name: str) -> None:
         raise DoesNotFitError(f"{name}: its sums may need more than {f.SUM_BITS.value} bits")
 
 
+@dataclass(frozen=True)
+class Windows:
+    """A window layer whose way to fill the data memory is chosen.
+
+    plan         of a tile: (step, groups of four channels, whether they begin, whether they end)
+    tiles        by word of an output channel: its pixels, int64 [64, 2]
+    words        TermWords of a tile
+    groups       by entry of `plan`: (words, channels) of each group
+    corrections  by channel: what ones' complement leaves out of the bias
+    gathers      by tile and entry of `plan`: cycles
+    """
+
+    p: ConvParams | DepthwiseParams
+    x: Placed
+    y: Placed
+    double: bool
+    plan: list
+    tiles: list[np.ndarray]
+    words: list[int]
+    groups: list[list[tuple[int, int]]]
+    corrections: list[int]
+    gathers: list[list[int]]
+
+    @property
+    def geometry(self) -> Geometry:
+        """Of its windows."""
+        return Geometry(self.p.kernel, self.p.stride, self.p.dilation, self.p.pad)
+
+    def placed(self, x: Placed, y: Placed) -> Windows:
+        """The same layer with its tensors elsewhere, in the same layout."""
+        return replace(self, x=x, y=y)
+
+    def loads(self, first: int = 0, end: int | None = None) -> list[Load]:
+        """Of tiles first to end - 1."""
+        loads = []
+        for tile in range(len(self.tiles))[first:end]:
+            halves = 2 if tile + 1 < len(self.tiles) or (self.tiles[tile][:, 0] >= 0).sum() > HALF else 1
+            for gather, counts in zip(self.gathers[tile], self.groups):
+                loads.append(Load(gather, tuple((words, rows * halves) for words, rows in counts)))
+        return loads
+
+    def needed(self, arrival: Arrival) -> list[int]:
+        """By load: how many words of x must have come."""
+        return [
+            needed_words(self.x, self.geometry, pixels, step, arrival)
+            for pixels in self.tiles
+            for step, *_ in self.plan
+        ]
+
+
 def window_layer(
     image: Image,
     p: ConvParams | DepthwiseParams,
@@ -271,16 +344,40 @@ def window_layer(
     compact: bool,
     arrival: Arrival | None = None,
 ) -> Planned:
-    """CONV_2D or DEPTHWISE_CONV_2D on the array; of the ways to fill the data memory the fastest, or the one with the
-    fewest words. `arrival`: how x comes meanwhile; else it is there."""
+    """CONV_2D or DEPTHWISE_CONV_2D on the array. `arrival`: how x comes meanwhile; else it is there."""
+    w, cycles, waits = choose_windows(p, x, y, name, compact, arrival)
+    command = emit_windows(image, w, (0, len(w.tiles)), window_parameters(image, w), image.terms(w.words), waits)
+    return Planned(command, cycles)
+
+
+def choose_windows(
+    p: ConvParams | DepthwiseParams, x: Placed, y: Placed, name: str, compact: bool, arrival: Arrival | None = None
+) -> tuple[Windows, int, tuple[int, int]]:
+    """Of the ways to fill the data memory the fastest, or the one with the fewest words; its cycles, and how its steps
+    wait for the input."""
     _check_sums(p, name)
-    geometry = Geometry(p.kernel, p.stride, p.dilation, p.pad)
-    depthwise = isinstance(p, DepthwiseParams)
+    best = None
+    for double, plan in _plans(p, x, name):
+        w = _windows(p, x, y, double, plan)
+        waits, stream, needed = (0, 0), None, []
+        if arrival:
+            least = w.needed(arrival)
+            waits, stream = pace(least, arrival.words), Stream(arrival.words)
+            needed = paced(waits, len(least), arrival.words)
+        cycles = array_cycles(w.loads(), double, stream, needed)
+        rank = (len(w.words), cycles) if compact else (cycles, len(w.words))
+        if best is None or rank < best[0]:
+            best = (rank, w, cycles, waits)
+    return best[1:]
+
+
+def _plans(p: ConvParams | DepthwiseParams, x: Placed, name: str) -> list[tuple[bool, list]]:
+    """Ways to fill the data memory: (whether half of it at a time, plan)."""
     split = not _is_linear(x)
     options = []
     for double in (True, False):
         capacity = HALF_ENTRIES if double else 2 * HALF_ENTRIES
-        if depthwise:
+        if isinstance(p, DepthwiseParams):
             plan = [(step, [g], i == 0, i == len(steps) - 1)
                     for g, steps in enumerate(depthwise_steps(p, split, capacity))
                     for i, step in enumerate(steps)]  # fmt: skip
@@ -293,38 +390,43 @@ def window_layer(
         options.append((double, plan))
     if not options:
         raise DoesNotFitError(f"{name}: more than {PARTIAL_CHANNELS} channels with sums in several parts")
-    built = [_weights(p, plan, depthwise) for _, plan in options]
-    tiles = tile_pixels(y)
-    best = None
-    for (double, plan), (words, groups, corrections) in zip(options, built):
-        trial = Image()
-        ops = [[step_ops(trial, x, geometry, pixels, step) for step, *_ in plan] for pixels in tiles]
-        loads = _loads(ops, groups, tiles)
-        waits, arrived = {}, []
-        if arrival:
-            needed = [needed_words(x, geometry, pixels, step, arrival) for pixels in tiles for step, *_ in plan]
-            first, more = pace(needed, arrival.words)
-            waits = {"src": first, "src2": more}
-            arrived = [ARRIVED + BEATS * min(first + i * more, arrival.words) for i in range(len(needed))]
-        cycles = array_cycles(loads, double, arrived)
-        rank = (len(words), cycles) if compact else (cycles, len(words))
-        if best is None or rank < best[0]:
-            best = (rank, cycles, double, plan, words, corrections, waits)
-    _, cycles, double, plan, words, corrections, waits = best
-    ops = [op for pixels in tiles for step, *_ in plan for op in step_ops(image, x, geometry, pixels, step)]
+    return options
+
+
+def _windows(p: ConvParams | DepthwiseParams, x: Placed, y: Placed, double: bool, plan: list) -> Windows:
+    words, groups, corrections = _weights(p, plan, isinstance(p, DepthwiseParams))
+    w = Windows(p, x, y, double, plan, tile_pixels(y), words, groups, corrections, [])
+    trial = Image()
+    for pixels in w.tiles:
+        ops = [step_ops(trial, x, w.geometry, pixels, step) for step, *_ in plan]
+        w.gathers.append([sum(op["count"] for op in step) for step in ops])
+    return w
+
+
+def window_parameters(image: Image, w: Windows) -> int:
+    """The channels' parameters; the first one's address."""
+    p = w.p
+    offsets = w.x.zero_point * p.weights.astype(np.int64).reshape(len(p.weights), -1).sum(axis=1)
+    biases = [_wrapped(int(b) + c - int(o)) for b, c, o in zip(p.bias, w.corrections, offsets)]
+    return image.parameters(list(zip(_scales(p), biases)))
+
+
+def emit_windows(
+    image: Image, w: Windows, tiles: tuple[int, int], parameters: int, weights: int, waits: tuple[int, int] = (0, 0)
+) -> int:
+    """The command for tiles [first, end); its index. `waits`: words of an INPUT under way that the first step needs,
+    and how many more each further one; (0, 0): it is not under way."""
+    pixels = w.tiles[slice(*tiles)]
+    ops = [op for some in pixels for step, *_ in w.plan for op in step_ops(image, w.x, w.geometry, some, step)]
     ops[-1]["end"] = 1
-    scales = _scales(p)
-    offsets = x.zero_point * p.weights.astype(np.int64).reshape(len(p.weights), -1).sum(axis=1)
-    biases = [_wrapped(int(b) + c - int(o)) for b, c, o in zip(p.bias, corrections, offsets)]
-    parameters = image.parameters(list(zip(scales, biases)))
-    halves_last = 2 if (tiles[-1][:, 0] >= 0).sum() > HALF else 1
-    command = image.command(
-        opcode=f.OPCODE.ARRAY, halves=2 if len(tiles) > 1 else halves_last, halves_last=halves_last,
-        double_buffer=double, tiles=len(tiles), count=len(words), weights=image.terms(words), gather=image.gather(ops),
-        parameters=parameters, dst=y.base, dst_stride=y.blocks, zero_point=x.zero_point, **waits,
-        **_clamp(p.activation, p.output_zero_point),
+    halves_last = 2 if (pixels[-1][:, 0] >= 0).sum() > HALF else 1
+    return image.command(
+        opcode=f.OPCODE.ARRAY, halves=2 if len(pixels) > 1 else halves_last, halves_last=halves_last,
+        double_buffer=w.double, tiles=len(pixels), count=len(w.words), weights=weights, gather=image.gather(ops),
+        parameters=parameters, dst=w.y.base + tiles[0], dst_stride=w.y.blocks, zero_point=w.x.zero_point,
+        src=waits[0], src2=waits[1], extent=(weights, weights + len(w.words)),
+        **_clamp(w.p.activation, w.p.output_zero_point),
     )  # fmt: skip
-    return Planned(command, cycles)
 
 
 def _wrapped(bias: int) -> int:
@@ -371,16 +473,6 @@ def _weights(
             corrections[o] += row.correction
         lengths.append(counts)
     return words, lengths, corrections
-
-
-def _loads(ops: list, groups: list, tiles: list[np.ndarray]) -> list[Load]:
-    loads = []
-    for i, tile_ops in enumerate(ops):
-        halves = 2 if i + 1 < len(tiles) or (tiles[i][:, 0] >= 0).sum() > HALF else 1
-        for step, counts in zip(tile_ops, groups):
-            gather = sum(op["count"] for op in step)
-            loads.append(Load(gather, tuple((words, rows * halves) for words, rows in counts)))
-    return loads
 
 
 def dense_layer(
