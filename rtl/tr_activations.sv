@@ -1,8 +1,7 @@
 // Activation memory and the way out of it. Words of nine-bit values lie in two banks by the lowest address bit, so a
-// read takes a word and its successor at once. First values of words have a copy, so the one after both words comes too.
-// A funnel shifter cuts any window of COLUMNS + 2 values out of these, or out of the word or the even or odd ones, which
-// then go round. Constant slices, not computed indices: a synthesiser sees four-way multiplexers. Read latency: 5 cycles from
-// `read_*` to `window`, one more to `column_data`.
+// read takes a word and its successor at once. First values of words have a copy, so the one after both words comes
+// too. A funnel shifter cuts any window of COLUMNS + 2 values out of these, or out of the word or the even or odd ones,
+// which then go round. Read latency: 5 cycles from `read_*` to `window`, one more to `column_data`.
 module tr_activations
   import tr_formats_pkg::*;
 (

@@ -1,5 +1,6 @@
 // The accelerator without its bus: the sequencer, memories, and engines that share one read port of the activation
-// memory, the weight memory and the requantisation lanes. One command runs at a time; INPUT and TABLE go on beside others.
+// memory, the weight memory and the requantisation lanes. One command runs at a time; INPUT and TABLE go on beside
+// others.
 module tr_core
   import tr_formats_pkg::*;
 (
@@ -54,7 +55,8 @@ module tr_core
   logic double_buffer, each;
   tr_sequencer sequencer (
       .clk, .reset, .start_run, .start_load, .start_dump, .entry, .stop, .dump_address, .dump_count, .select, .busy,
-      .done, .error, .command_index, .cycles, .stamp, .command_read, .command_address, .command_data, .command, .engine_busy, .table_busy,
+      .done, .error, .command_index, .cycles, .stamp, .command_read, .command_address, .command_data, .command,
+      .engine_busy, .table_busy,
       .in_busy(input_busy), .failure, .launch, .running, .loading, .ended, .is_input, .is_output, .is_load, .is_array,
       .is_dense, .is_sum, .is_maximum, .is_table, .is_add, .tiles, .src, .zero_point);
   assign count = command[CommandCountLsb+:16];
@@ -203,7 +205,8 @@ module tr_core
   tr_dense dense (
       .clk, .stop(ended), .launch, .is_dense, .each, .weights, .valid_4, .valid_5, .first_5, .last_5, .bias_5,
       .value_5(window[W-1:0]), .weight_read(dense_read), .weight_address(dense_address), .dense_1, .dense_2, .dense_3,
-      .dense_4, .first_3, .first_4, .x_1, .x_2, .first_half, .keep_second, .second_half, .each_run, .each_done, .each_place,
+      .dense_4, .first_3, .first_4, .x_1, .x_2, .first_half, .keep_second, .second_half, .each_run, .each_done,
+      .each_place,
       .block(dense_block));
   tr_table tables (
       .clk, .stop(ended), .start(launch && is_table), .weights, .may_read(player_may_yield && !dense_read),

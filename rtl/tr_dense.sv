@@ -29,8 +29,8 @@ module tr_dense
     output logic                              dense_2,
     // results
     output logic                              first_half,     // the lanes' first accumulators are complete
-    output logic                              keep_second,    // and the second ones, one cycle later; they leave after one more
-    output logic                              second_half,
+    output logic                              keep_second,    // and the second ones, one cycle later
+    output logic                              second_half,    // they leave one more later
     output logic                              each_run,
     output logic                              each_done,
     output logic [       AccelColumnBits-1:0] each_place,

@@ -91,7 +91,8 @@ module tr_lanes
     always_ff @(posedge clk) if (load) value <= value_next;
     tr_lane lane (
         .clk, .value, .bias(bias_0), .partial(partial_data[i*S+:S]), .use_partial(use_partial_0), .add(add_0),
-        .sum(lane_sum), .dense(dense_1), .weight1(weights_q[i*8+:8]), .weight2(weights_q[(Outputs+i)*8+:8]), .factor1, .factor2,
+        .sum(lane_sum), .dense(dense_1), .weight1(weights_q[i*8+:8]), .weight2(weights_q[(Outputs+i)*8+:8]), .factor1,
+        .factor2,
         .accumulate1(!first_3), .dense_3, .positive, .negative, .accumulate2(!first_4), .dense_4, .shift(shift_5),
         .low, .high, .dense1, .dense2, .result);
     assign partial_new[i*S+:S] = lane_sum[S-1:0];

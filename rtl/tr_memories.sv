@@ -45,7 +45,8 @@ module tr_memories
   assign gather = GatherOpBits'(gather_fields);
   tr_ram #(.WIDTH(GatherBits), .DEPTH(AccelGatherOps)) gather_memory (
       .clk, .write(write && write_memory == 8'(AccelMemoryGather)),
-      .write_address(write_address[AccelGatherAddressBits-1:0]), .write_data(write_word[AccelWeightBits-GatherOpBits+:GatherBits]),
+      .write_address(write_address[AccelGatherAddressBits-1:0]),
+      .write_data(write_word[AccelWeightBits-GatherOpBits+:GatherBits]),
       .read(gather_read), .read_address(gather_address), .read_data(gather_fields));
   tr_ram #(.WIDTH(72), .DEPTH(AccelParameters)) parameter_memory (  // the rest of a ChannelParameter is reserved
       .clk, .write(write && write_memory == 8'(AccelMemoryParameters)),

@@ -82,7 +82,8 @@ module tr_sequencer
   assign known = is_input | is_output | is_load | is_array | is_dense | is_sum | is_maximum | is_table | is_add;
 
   // INPUT and TABLE go on beside what follows, unless that needs what they bring.
-  assign must_wait = (table_busy && (is_add || is_table || is_load)) || (in_busy && !is_table && !(is_array && src != '0));
+  assign must_wait = (table_busy && (is_add || is_table || is_load)) ||
+                     (in_busy && !is_table && !(is_array && src != '0));
 
   always_ff @(posedge clk) begin
     if (busy) cycles <= cycles + 32'd1;

@@ -1,4 +1,4 @@
-"""tr_player: every word in its order, never before its data, and groups as far apart as their results take to leave, one
+"""tr_player: every word in its order, never before its data, groups as far apart as their results take to leave, and one
 cycle more while the input comes."""
 
 from __future__ import annotations
