@@ -1,5 +1,5 @@
-"""tr_player: every word in its order, never before its data, groups as far apart as their results take to leave, and one
-cycle more while the input comes."""
+"""tr_player: every word in its order, never before its data, groups as far apart as their results take to leave, and
+one cycle more while the input comes."""
 
 from __future__ import annotations
 
