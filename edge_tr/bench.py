@@ -7,6 +7,7 @@ golden's, so that the counted run is a right one.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -14,9 +15,7 @@ import numpy as np
 
 from edge_tr import boards
 from edge_tr.errors import MismatchError, UsageError
-from edge_tr.golden.run import run
 from edge_tr.ir import tflite
-from edge_tr.ir.dead import remove_dead_channels
 from edge_tr.ir.graph import Graph
 from edge_tr.lower import cores
 from edge_tr.manifest import BuildFolder, LayerRecord, Manifest
@@ -24,7 +23,7 @@ from edge_tr.report.bench import BenchReport, LayerBench
 from edge_tr.target.count import Count, Figures, estimate
 from edge_tr.target.count_stack import Stack, worst_case
 from edge_tr.target.count_trace import Trace, trace
-from edge_tr.tr.reveal import truncate_data
+from edge_tr.target.expected import Expected
 
 
 @dataclass(frozen=True)
@@ -53,10 +52,10 @@ def bench(path: Path, core: str | None = None, wait_states: int = 0) -> BenchRep
 def trace_build(path: Path) -> Run:
     """Run a build's layers on the seeded input; compare every tensor with golden's."""
     folder, manifest, board = _open(path)
-    graph = tflite.load(folder.revealed)
-    x = seeded_input(graph)
+    levels = [tflite.load(folder.revealed_of(level)) for level in manifest.levels]
+    x = seeded_input(levels[-1])
     traced = trace(folder.elf, x.tobytes(), len(manifest.layers))
-    _compare(graph, manifest, x, traced)
+    _compare(levels, manifest, x, traced)
     return Run(manifest, board, traced, worst_case(folder.elf, folder.objects))
 
 
@@ -76,10 +75,8 @@ def seeded_input(graph: Graph) -> np.ndarray:
     return np.random.default_rng(0).integers(-128, 128, (1, *shape), np.int8, False)
 
 
-def _compare(graph: Graph, manifest: Manifest, x: np.ndarray, traced: Trace) -> None:
-    cut = {layer.index: truncate_data(layer.data_terms) for layer in manifest.layers if layer.data_terms is not None}
-    alive = remove_dead_channels(graph, data_terms=cut)
-    tensors = alive.of(run(graph, x, data_terms=cut, keep="all").tensors)
+def _compare(levels: Sequence[Graph], manifest: Manifest, x: np.ndarray, traced: Trace) -> None:
+    tensors = Expected(levels, len(levels) - 1, manifest).tensors(x)
     for layer, ran in zip(manifest.layers, traced.layers):
         if tensors[layer.tensor_index].tobytes() != ran.output:
             raise MismatchError(f"layer {layer.name} computed something else than golden: its cost says nothing")

@@ -27,6 +27,7 @@ from edge_tr.tune import tuning
 from edge_tr.tune.points import Settings
 from edge_tr.tune.workers import DaskCluster, LocalProcesses
 
+ALL_LEVELS = -1
 DEMO_BOARD = "mps2-an386"
 FIRST_STEPS = """\
 first steps:
@@ -80,9 +81,11 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("-o", dest="out", type=Path, metavar="DIR", help="default: out/MODEL-BOARD")
     command.add_argument(
         "--budget",
-        default="lossless",
+        action="append",
+        default=[],
         help="lossless (default): every term of every weight; g=8,k=12: in each group of 8 weights the 12 largest "
-        "terms; g=8,k=12,s=3: besides, of each activation the 3 largest; FILE.toml: by layer",
+        "terms; g=8,k=12,s=3: besides, of each activation the 3 largest; FILE.toml: by layer; several times, from the "
+        "fewest terms on: one build that is switched between them, see `check --budget-level`",
     )
     command.add_argument(
         "--kernel",
@@ -120,6 +123,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--limit", type=int, metavar="N", help="only the first N samples")
     command.add_argument("--layers", action="store_true", help="compare every layer's tensor, not only the output")
+    command.add_argument(
+        "--budget-level",
+        metavar="N",
+        type=_budget_level,
+        help="of a build with several budgets: which to run with, 0 the one with the fewest terms; all (its default): "
+        "one after the other, on a board that is not flashed again",
+    )
 
     command = _command(commands, "bench", _bench, "count instructions and estimate cycles of one inference, by layer")
     command.add_argument("build", type=Path, metavar="DIR", help="what `edge-tr build` wrote")
@@ -202,7 +212,7 @@ def _build(arguments: argparse.Namespace) -> int:
             arguments.model,
             arguments.target,
             out,
-            budget=arguments.budget,
+            budget=arguments.budget or "lossless",
             kernels=arguments.kernel,
             core=arguments.core,
             objective=arguments.optimise,
@@ -224,19 +234,27 @@ def _flash(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    report = compiler.check(
-        arguments.build,
-        arguments.port,
-        data=arguments.data,
-        limit=arguments.limit,
-        layers=arguments.layers,
-        progress=_progress(arguments),
-    )
+    how = dict(data=arguments.data, limit=arguments.limit, layers=arguments.layers, progress=_progress(arguments))
+    if arguments.budget_level in (None, ALL_LEVELS) and compiler.levels(arguments.build) > 1:
+        report = compiler.check_levels(arguments.build, arguments.port, **how)
+        text = summary.levels_text(report)
+    else:
+        report = compiler.check(arguments.build, arguments.port, level=arguments.budget_level, **how)
+        text = summary.check_text(report)
     where = compiler.BuildFolder(arguments.build).report
-    _print(arguments, asdict(report), f"{summary.check_text(report)}\nreport: {where}")
+    _print(arguments, asdict(report), f"{text}\nreport: {where}")
     if not report.bit_exact:
         raise MismatchError(f"{report.mismatched_samples} of {report.samples} samples differ from golden")
     return 0
+
+
+def _budget_level(text: str) -> int:
+    """--budget-level: a number, or ALL_LEVELS."""
+    if text == "all":
+        return ALL_LEVELS
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number from 0 on nor all")
+    return int(text)
 
 
 def _bench(arguments: argparse.Namespace) -> int:

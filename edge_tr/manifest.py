@@ -14,6 +14,7 @@ from edge_tr.errors import UsageError
 
 MANIFEST_VERSION = 4
 FILE_NAME = "build.json"
+REVEALED = "revealed.tflite"
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,17 @@ class LayerRecord:
     flash_bytes: int  # 0 on an accelerator
     cycles_estimated: int | None  # of layers with weights, what the kernel was chosen by; the accelerator's prediction
     reason: str = ""  # why the processor computes it, on an accelerator
+
+
+@dataclass(frozen=True)
+class LevelRecord:
+    """One of the budgets that a build holds, `revealed`: the model file with its weights, in the build folder."""
+
+    budget: str
+    revealed: str
+    terms: int  # of all weights
+    terms_per_mac: float
+    cycles_estimated: int  # of the layers with weights; of an accelerator the whole inference's, predicted
 
 
 @dataclass(frozen=True)
@@ -70,7 +82,8 @@ class MemoryUse:
 
 @dataclass(frozen=True)
 class BuildRecord:
-    """What is known of every build. `board_folder` is empty for boards that ship with edge-tr."""
+    """What is known of every build. `board_folder` is empty for boards that ship with edge-tr; `levels` go from the
+    fewest terms to `budget`, which alone is what `layers` tell of."""
 
     manifest_version: int
     edge_tr_version: str
@@ -82,6 +95,7 @@ class BuildRecord:
     build_id: str
     fits: bool
     layers: tuple[LayerRecord, ...]
+    levels: tuple[LevelRecord, ...]
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=2) + "\n"
@@ -179,7 +193,11 @@ class BuildFolder:
     @property
     def revealed(self) -> Path:
         """The same model with the weights that the board computes with."""
-        return self.path / "revealed.tflite"
+        return self.path / REVEALED
+
+    def revealed_of(self, level: LevelRecord) -> Path:
+        """The model with the weights of one of several budgets."""
+        return self.path / level.revealed
 
     @property
     def sources(self) -> Path:

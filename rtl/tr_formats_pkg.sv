@@ -100,7 +100,7 @@ package tr_formats_pkg;
   localparam int ImageHeaderCrc32Bits = 32;  // CRC-32 of the image with these four bytes as zero.
 
   // ---- Serial link ----
-  localparam int LinkVersion = 1;  // Version of frames and commands, first byte of every frame.
+  localparam int LinkVersion = 2;  // Version of frames and commands, first byte of every frame.
   localparam int ReplyBit = 128;  // Set in `command` by the device.
   localparam int MaxPayload = 512;  // Longest payload either side sends, bytes.
   localparam int AllLayers = 65535;  // InferRequest.stop_layer of a whole inference.
@@ -148,8 +148,10 @@ package tr_formats_pkg;
   localparam int HelloReplyLayersBits = 16;  // Layers that INFER runs.
   localparam int HelloReplyMaxPayloadLsb = 32;
   localparam int HelloReplyMaxPayloadBits = 16;  // Longest payload the device takes.
-  localparam int HelloReplyReservedLsb = 48;
-  localparam int HelloReplyReservedBits = 16;  // Zero.
+  localparam int HelloReplyLevelsLsb = 48;
+  localparam int HelloReplyLevelsBits = 8;  // Budgets that INFER can choose from, 1 or more.
+  localparam int HelloReplyReservedLsb = 56;
+  localparam int HelloReplyReservedBits = 8;  // Zero.
   localparam int HelloReplyInputBytesLsb = 64;
   localparam int HelloReplyInputBytesBits = 32;  // Size of the input tensor.
   localparam int HelloReplyOutputBytesLsb = 96;
@@ -169,13 +171,13 @@ package tr_formats_pkg;
   localparam int TransferCountBits = 16;  // How many bytes or layers are wanted or follow.
   localparam int TransferLayerLsb = 48;
   localparam int TransferLayerBits = 16;  // READ_LAYER: whose output.
-  localparam int InferRequestBits = 32;  // How far to run.
+  localparam int InferRequestBits = 32;  // How far to run, and with which budget.
   localparam int InferRequestStopLayerLsb = 0;
   localparam int InferRequestStopLayerBits = 16;  // Last layer to run, or ALL_LAYERS.
   localparam int InferRequestDigestsLsb = 16;
   localparam int InferRequestDigestsBits = 8;  // 1: also compute the CRC-32 of each layer's tensor.
-  localparam int InferRequestReservedLsb = 24;
-  localparam int InferRequestReservedBits = 8;  // Zero.
+  localparam int InferRequestLevelLsb = 24;
+  localparam int InferRequestLevelBits = 8;  // Which budget, 0 (fewest terms) to HelloReply.levels - 1; it stays until the next INFER.
   localparam int InferReplyBits = 64;  // What it cost.
   localparam int InferReplyTicksLsb = 0;
   localparam int InferReplyTicksBits = 64;  // Counter ticks from the first layer's start to the last one's end.

@@ -26,7 +26,7 @@ module tr_leaving
     output logic                                            half,
     output logic [                                     9:0] at_group,
     output logic [                        AccelRowBits-1:0] row,
-    output logic [           AccelOutputs*AccelSumBits-1:0] values        // of now
+    output wire  [           AccelOutputs*AccelSumBits-1:0] values        // of now
 );
   localparam int S = AccelSumBits;
   localparam int A = AccelAddressBits;

@@ -41,11 +41,12 @@ module tr_memories
       .clk, .write(write && write_memory == 8'(AccelMemoryWeights)),
       .write_address(write_address[AccelWeightAddressBits-1:0]), .write_data(write_word), .read(weight_read),
       .read_address(weight_address), .read_data(weight));
-  assign gather[GatherOpBits-1:GatherBits] = '0;
+  wire [GatherBits-1:0] gather_fields;
+  assign gather = GatherOpBits'(gather_fields);
   tr_ram #(.WIDTH(GatherBits), .DEPTH(AccelGatherOps)) gather_memory (
       .clk, .write(write && write_memory == 8'(AccelMemoryGather)),
       .write_address(write_address[AccelGatherAddressBits-1:0]), .write_data(write_word[AccelWeightBits-GatherOpBits+:GatherBits]),
-      .read(gather_read), .read_address(gather_address), .read_data(gather[GatherBits-1:0]));
+      .read(gather_read), .read_address(gather_address), .read_data(gather_fields));
   tr_ram #(.WIDTH(72), .DEPTH(AccelParameters)) parameter_memory (  // the rest of a ChannelParameter is reserved
       .clk, .write(write && write_memory == 8'(AccelMemoryParameters)),
       .write_address(write_address[AccelParameterAddressBits-1:0]), .write_data(write_word[AccelWeightBits-128+:72]),

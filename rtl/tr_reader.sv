@@ -95,7 +95,7 @@ module tr_reader
   logic [1:0] bias[1:5];
   logic [AccelBanks-1:0] banks[1:6];
   logic [4:0] entry[1:6];
-  logic [AccelMaskAddressBits-1:0] mask[1:4];
+  logic [4*AccelMaskAddressBits-1:0] masks;  // the newest lowest
   always_ff @(posedge clk) begin
     valid <= {valid[5:1], gathers ? gather_valid : scan_valid};
     last <= {last[5:1], gathers ? gather_last : scan_last};
@@ -104,14 +104,13 @@ module tr_reader
     bias[1] <= gathers ? 2'd0 : scan_bias;
     banks[1] <= gather_banks;
     entry[1] <= gather_entry;
-    mask[1] <= gather_mask;
+    masks <= {masks[3*AccelMaskAddressBits-1:0], gather_mask};
     for (int i = 2; i <= 5; i++) bias[i] <= bias[i-1];
     for (int i = 2; i <= 6; i++) banks[i] <= banks[i-1];
     for (int i = 2; i <= 6; i++) entry[i] <= entry[i-1];
-    for (int i = 2; i <= 4; i++) mask[i] <= mask[i-1];
     if (stop) valid <= '0;
   end
-  assign mask_4 = mask[4];
+  assign mask_4 = masks[3*AccelMaskAddressBits+:AccelMaskAddressBits];
   assign valid_4 = valid[4];
   assign {valid_5, first_5, last_5, bias_5} = {valid[5], first[5], last[5], bias[5]};
   assign {valid_6, last_6, banks_6, entry_6} = {valid[6], last[6], banks[6], entry[6]};

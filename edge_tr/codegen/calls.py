@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import singledispatch
 
@@ -24,7 +25,15 @@ from edge_tr.ir.params import (
 )
 from edge_tr.lower.direct import Direct
 from edge_tr.lower.generated import Code, Function
-from edge_tr.lower.kernels import DualKernel, FoursKernel, ListKernel, SubsetsKernel, TableKernel, TwinsKernel
+from edge_tr.lower.kernels import (
+    DualKernel,
+    FoursKernel,
+    LevelsKernel,
+    ListKernel,
+    SubsetsKernel,
+    TableKernel,
+    TwinsKernel,
+)
 from edge_tr.lower.program import Layer, Program
 from edge_tr.lower.quick import Quick, digit_words
 
@@ -128,6 +137,22 @@ def _lookup(layer: Layer) -> tuple[str, np.ndarray | None]:
 
 
 def _arrays(layer: Layer) -> tuple[tuple[str, str, np.ndarray], ...]:
+    return _corrections(layer) + _constants(layer)
+
+
+def _corrections(layer: Layer) -> tuple[tuple[str, str, np.ndarray], ...]:
+    """[levels * channels], of layers that are dialled."""
+    if layer.dot is None or not layer.dot.levels:
+        return ()
+    return (("int32_t", f"{layer.name}_corrections", _wrapped(np.stack([of.correction for of in layer.dot.levels]))),)
+
+
+def _wrapped(values: np.ndarray) -> np.ndarray:
+    """int64 modulo 2^32 as int32."""
+    return (values & 0xFFFFFFFF).astype(np.uint32).view(np.int32)
+
+
+def _constants(layer: Layer) -> tuple[tuple[str, str, np.ndarray], ...]:
     if isinstance(layer.params, SoftmaxParams):
         return (("int32_t", f"{layer.name}_exponential", softmax_exponentials(layer.params)),)
     if layer.shares is not None:
@@ -136,7 +161,7 @@ def _arrays(layer: Layer) -> tuple[tuple[str, str, np.ndarray], ...]:
         return ()
     requant, channels = layer.params.requant, 1 if layer.dot.requant.common else None
     return (
-        ("int32_t", f"{layer.name}_bias", (layer.dot.bias & 0xFFFFFFFF).astype(np.uint32).view(np.int32)),
+        ("int32_t", f"{layer.name}_bias", _wrapped(layer.dot.bias)),
         ("int32_t", f"{layer.name}_multiplier", requant.multiplier[:channels]),
         ("int8_t", f"{layer.name}_shift", requant.shift[:channels]),
     )
@@ -283,9 +308,18 @@ def _pixels(layer: Layer, shapes: Initialisers) -> str:
 
 
 def _strides(params: DotParams) -> str:
-    """struct tr_strides: modulo 2^32, as C's arithmetic."""
+    """struct tr_strides: modulo 2^32, as C's arithmetic. Rows of a fully connected layer are pixels, one a line."""
     if isinstance(params, FullyConnectedParams):
-        return "{0}"
+        return _strides_text(
+            {
+                "right": params.depth,
+                "column": params.depth,
+                "row": params.depth,
+                "line": params.depth,
+                "run": params.depth,
+                "end": 1,
+            }
+        )
     (_, width, channels), (_, columns, _) = params.input_shape, params.output_shape
     line = width * channels
     right = params.stride[1] * channels
@@ -299,6 +333,10 @@ def _strides(params: DotParams) -> str:
         "run": params.kernel[1] * channels,
         "end": columns * params.stride[1] - params.pad[1],
     }
+    return _strides_text(numbers)
+
+
+def _strides_text(numbers: Mapping[str, int]) -> str:
     return f"{{{', '.join(f'.{name} = {number % 2**32}u' for name, number in numbers.items())}}}"
 
 
@@ -306,6 +344,8 @@ def _convolution(layer: Layer, function: str, shapes: Initialisers, window: str)
     shapes, kernel = shapes | {"window": window}, layer.dot.kernel
     if isinstance(kernel, TableKernel):
         return "tr_convolution", function, shapes | _table_dot(layer)
+    if isinstance(kernel, LevelsKernel):
+        return "tr_levels", _levels_function(layer, function), _levels(layer, shapes)
     if isinstance(kernel, (ListKernel, FoursKernel, TwinsKernel, SubsetsKernel, DualKernel)):
         fields = {"pixels": _pixels(layer, shapes), "table": f"{layer.name}_table", "to": _output(layer)}
         rows = isinstance(layer.params, FullyConnectedParams)
@@ -314,6 +354,23 @@ def _convolution(layer: Layer, function: str, shapes: Initialisers, window: str)
     code = {"planes": f"{layer.name}_planes"} if sweeps else {"code": f"tr_{layer.name}_code"}
     fields = {"pixels": _pixels(layer, shapes), **code, "to": _output(layer)}
     return "tr_pairs", f"{function}_pairs", fields
+
+
+def _levels_function(layer: Layer, function: str) -> str:
+    """Rows of a fully connected layer are pixels where activations are truncated first."""
+    bytes_as_they_are = isinstance(layer.params, FullyConnectedParams) and layer.dot.data_terms is None
+    return f"{'tr_fully_connected' if bytes_as_they_are else function}_levels"
+
+
+def _levels(layer: Layer, shapes: Initialisers) -> Initialisers:
+    return {
+        "pixels": _pixels(layer, shapes),
+        "table": f"{layer.name}_table",
+        "to": _output(layer),
+        "levels": f"{len(layer.dot.levels)}u",
+        "level": "&level",
+        "corrections": f"{layer.name}_corrections",
+    }
 
 
 def _shape(shape: tuple[int, int, int]) -> str:

@@ -18,7 +18,9 @@ from edge_tr.report.html import html_report
 from edge_tr.target import check as device_check
 from edge_tr.target.flash import FlashResult
 
-__all__ = ["BuildFolder", "NotFitting", "Progress", "build", "check", "flash", "no_progress"]
+__all__ = [
+    "BuildFolder", "NotFitting", "Progress", "build", "check", "check_levels", "flash", "levels", "no_progress",
+]  # fmt: skip
 
 
 def build(
@@ -26,7 +28,7 @@ def build(
     target: str,
     out: Path,
     *,
-    budget: str = "lossless",
+    budget: str | Sequence[str] = "lossless",
     kernels: Sequence[str] = (),
     core: str | None = None,
     objective: str = "speed",
@@ -36,16 +38,18 @@ def build(
 ) -> Manifest | OverlayManifest:
     """Build `model` for the board called `target` into the folder `out`, see `mcu.build` and `overlay.build`.
 
-    UsageError for choices that the target does not have.
+    `budget`: one, or several nested ones from the fewest terms on. UsageError for choices that the target does not
+    have.
     """
+    budgets = (budget,) if isinstance(budget, str) else tuple(budget)
     if not overlays.is_overlay(target):
         return mcu.build(
-            model, target, out, budget=budget, kernels=kernels, core=core, objective=objective,
+            model, target, out, budgets=budgets, kernels=kernels, core=core, objective=objective,
             flash_limit=flash_limit, ram_limit=ram_limit, progress=progress,
         )  # fmt: skip
     if kernels or core or flash_limit or ram_limit or objective != "speed":
         raise UsageError(f"{target} is an accelerator: kernels, cores and memory limits are for microcontrollers")
-    return overlay.build(model, target, out, budget=budget, progress=progress)
+    return overlay.build(model, target, out, budgets=budgets, progress=progress)
 
 
 def flash(path: Path, port: str | None = None, progress: Progress = no_progress) -> FlashResult:
@@ -66,22 +70,89 @@ def check(
     data: Path | None = None,
     limit: int | None = None,
     layers: bool = False,
+    level: int | None = None,
     progress: Progress = no_progress,
 ) -> device_check.CheckReport:
-    """Run samples on the board and compare with golden and the interpreter; writes check.json and report.html."""
+    """Run samples on the board and compare with golden and the interpreter; writes check.json and report.html.
+
+    `level`: which of the build's budgets, 0 the one with the fewest terms; None: that with the most.
+    """
     folder, manifest = _open(path)
-    graph, revealed = tflite.load(folder.model), tflite.load(folder.revealed)
+    chosen = len(manifest.levels) - 1 if level is None else _level(path, manifest, level)
+    (report,) = _reports(folder, manifest, port, [chosen], data, limit, layers, progress)
+    _write(folder, manifest, report, report.to_json())
+    return report
+
+
+def check_levels(
+    path: Path,
+    port: str | None = None,
+    *,
+    data: Path | None = None,
+    limit: int | None = None,
+    layers: bool = False,
+    progress: Progress = no_progress,
+) -> device_check.LevelsReport:
+    """`check` with every budget that the build holds, one after the other, on a board that is not loaded again."""
+    folder, manifest = _open(path)
+    found = _reports(folder, manifest, port, range(len(manifest.levels)), data, limit, layers, progress)
+    report = device_check.LevelsReport.of(found)
+    _write(folder, manifest, found[-1], report.to_json(), report)
+    return report
+
+
+def levels(path: Path) -> int:
+    """How many budgets a build holds."""
+    return len(_open(path)[1].levels)
+
+
+def _level(path: Path, manifest: Manifest | OverlayManifest, level: int) -> int:
+    """The level, if the build has several and this among them."""
+    count = len(manifest.levels)
+    if count == 1:
+        raise UsageError(f"{path} was built with one budget: give edge-tr build --budget several times for more")
+    if not 0 <= level < count:
+        names = ", ".join(f"{n} ({of.budget})" for n, of in enumerate(manifest.levels))
+        raise UsageError(f"--budget-level {level}: this build has {names}")
+    return level
+
+
+def _reports(
+    folder: BuildFolder,
+    manifest: Manifest | OverlayManifest,
+    port: str | None,
+    wanted: Sequence[int],
+    data: Path | None,
+    limit: int | None,
+    layers: bool,
+    progress: Progress,
+) -> list[device_check.CheckReport]:
+    """One of each level in `wanted`, over one connection."""
+    graph = tflite.load(folder.model)
     if graph.sha256 != manifest.model_sha256:
         raise UsageError(f"{folder.model} is not the model of this build: run edge-tr build again")
     x, y = samples(graph, data, limit)
-    models = device_check.Models(folder.model.read_bytes(), folder.revealed.read_bytes(), graph, revealed)
+    revealed = tuple(tflite.read_file(folder.revealed_of(level)) for level in manifest.levels)
+    models = device_check.Models(folder.model.read_bytes(), revealed)
     with _connect(folder, manifest, port, progress) as device:
-        report = device_check.check(device, manifest, models, x, y, layers=layers, progress=progress)
-    report = replace(report, connection=port or device.connection)
+        found = [
+            device_check.check(device, manifest, models, x, y, layers=layers, level=level, progress=progress)
+            for level in wanted
+        ]
+    return [replace(report, connection=port or device.connection) for report in found]
+
+
+def _write(
+    folder: BuildFolder,
+    manifest: Manifest | OverlayManifest,
+    report: device_check.CheckReport,
+    data: str,
+    levels: device_check.LevelsReport | None = None,
+) -> None:
+    """check.json and report.html."""
     with writing_to(folder):
-        folder.check_json.write_text(report.to_json(), encoding="utf-8")
-        folder.report.write_text(html_report(manifest, report), encoding="utf-8")
-    return report
+        folder.check_json.write_text(data, encoding="utf-8")
+        folder.report.write_text(html_report(manifest, report, levels), encoding="utf-8")
 
 
 def _open(path: Path) -> tuple[BuildFolder, Manifest | OverlayManifest]:

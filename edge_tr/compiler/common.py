@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,10 +15,10 @@ from edge_tr.errors import UsageError
 from edge_tr.golden.samples import read_samples
 from edge_tr.ir import tflite
 from edge_tr.ir.graph import Graph
-from edge_tr.ir.rewrite import with_constants_of
+from edge_tr.ir.rewrite import rewrite_weights, with_constants_of
 from edge_tr.lower.budget import Budget, Tuned
 from edge_tr.lower.budget import parse as parse_budget
-from edge_tr.manifest import BuildFolder
+from edge_tr.manifest import REVEALED, BuildFolder, LevelRecord
 
 Progress = Callable[[str, int, int, str], None]
 """Called as progress(what, done, total, unit)."""
@@ -31,21 +31,46 @@ def no_progress(what: str, done: int, total: int, unit: str) -> None:
 @dataclass(frozen=True)
 class Source:
     """What is built: the model file as given, the one that is lowered (the same, or with tuned weights) and its graph,
-    which carries the given file's digest."""
+    which carries the given file's digest; its budget, and those below it that the build can be dialled to."""
 
     name: str
     given: bytes
     lowered: bytes
     graph: Graph
     budget: Budget
+    below: tuple[Budget, ...]
 
 
-def read_source(model: Path, budget: str) -> Source:
-    """The model file and the budget; UsageError or ModelError where one is wrong."""
-    given, settings = tflite.read_file(model), parse_budget(budget)
+def read_source(model: Path, budgets: Sequence[str]) -> Source:
+    """The model file and its budgets, from the fewest terms on; UsageError or ModelError where one is wrong."""
+    given, (*below, settings) = tflite.read_file(model), map(parse_budget, budgets)
     lowered = given if settings.tuned is None else _tuned(settings.tuned, given)
     graph = replace(tflite.parse(lowered), sha256=hashlib.sha256(given).hexdigest())
-    return Source(model.name, given, lowered, graph, settings)
+    return Source(model.name, given, lowered, graph, settings, tuple(below))
+
+
+def revealed_files(source: Source, levels: Sequence[Mapping[int, np.ndarray]]) -> dict[str, bytes]:
+    """The model with the weights of each budget, int8 [rows, K] by operator index, by file name; the last one's is
+    what a build of one budget has."""
+    names = [*(f"revealed-level{level}.tflite" for level in range(len(levels) - 1)), REVEALED]
+    return {name: rewrite_weights(source.lowered, weights) for name, weights in zip(names, levels)}
+
+
+def level_records(
+    budgets: Sequence[Budget],
+    files: Iterable[str],
+    sizes: Sequence[Sequence[tuple[int, int, int]]],
+    cycles: Sequence[int],
+) -> tuple[LevelRecord, ...]:
+    """By level: its budget, its file of `revealed_files`, (weights, terms, MACs) of each of its layers with weights,
+    and estimated cycles."""
+    records = []
+    for budget, name, layers, estimate in zip(budgets, files, sizes, cycles):
+        macs = sum(macs for _, _, macs in layers)
+        executed = sum(terms * macs / weights for weights, terms, macs in layers)
+        terms = sum(terms for _, terms, _ in layers)
+        records.append(LevelRecord(str(budget), name, terms, round(executed / macs, 4) if macs else 0.0, estimate))
+    return tuple(records)
 
 
 def _tuned(tuned: Tuned, data: bytes) -> bytes:
@@ -70,7 +95,8 @@ def prepare(folder: BuildFolder) -> None:
         raise UsageError(f"{folder.path} holds files that are no build of edge-tr: choose another -o, or empty it")
     for old in (folder.sources, folder.objects, folder.state):
         shutil.rmtree(old, ignore_errors=True)
-    for file in (folder.image, folder.elf, folder.loader, folder.check_json, folder.report):
+    levels = folder.path.glob("revealed-level*.tflite")
+    for file in (folder.image, folder.elf, folder.loader, folder.check_json, folder.report, *levels):
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             file.unlink()
     folder.path.mkdir(parents=True, exist_ok=True)

@@ -12,14 +12,23 @@ from edge_tr import __version__, boards
 from edge_tr.boards import Board
 from edge_tr.codegen import mcu
 from edge_tr.compiler.alternatives import RUNTIME_FLASH, alternatives, would_fit
-from edge_tr.compiler.common import Progress, Source, no_progress, prepare, read_source, write_tree, writing_to
+from edge_tr.compiler.common import (
+    Progress,
+    Source,
+    level_records,
+    no_progress,
+    prepare,
+    read_source,
+    revealed_files,
+    write_tree,
+    writing_to,
+)
 from edge_tr.errors import DeviceError, DoesNotFitError
 from edge_tr.formats import image as image_format
-from edge_tr.ir.rewrite import rewrite_weights
 from edge_tr.lower.kernels import parse_choice
 from edge_tr.lower.machines import isa_of, planned_for
 from edge_tr.lower.program import Candidates, Layer, Limits, Program, choose, explore, lower
-from edge_tr.manifest import MANIFEST_VERSION, BuildFolder, LayerRecord, Manifest
+from edge_tr.manifest import MANIFEST_VERSION, BuildFolder, LayerRecord, LevelRecord, Manifest
 from edge_tr.target.check import Counts, Device
 from edge_tr.target.emulator import emulate
 from edge_tr.target.flash import FlashResult
@@ -41,7 +50,7 @@ def build(
     target: str,
     out: Path,
     *,
-    budget: str = "lossless",
+    budgets: Sequence[str] = ("lossless",),
     kernels: Sequence[str] = (),
     core: str | None = None,
     objective: str = "speed",
@@ -49,7 +58,7 @@ def build(
     ram_limit: int | None = None,
     progress: Progress = no_progress,
 ) -> Manifest:
-    """Build `model` for the board called `target` into the folder `out`.
+    """Build `model` for the board called `target` into the folder `out`, with one budget or several nested ones.
 
     Kernels are chosen by the costs of `core`, the board's own by default, for `objective` (see `lower.select`) under
     the board's memory, or under `flash_limit` and `ram_limit` bytes where those are less. UsageError for a core with
@@ -59,18 +68,19 @@ def build(
     given = boards.load(target)
     isa = isa_of(core := planned_for(given.name, given.core, core))
     board = _limited(given, flash_limit, ram_limit)
-    source, folder = read_source(model, budget), BuildFolder(out)
-    found = explore(source.graph, source.budget, parse_choice(list(kernels)), isa)
+    source, folder = read_source(model, budgets), BuildFolder(out)
+    found = explore(source.graph, source.budget, parse_choice(list(kernels)), isa, source.below)
 
     def smallest(other: str | None, prescribed: Sequence[str]) -> int:
-        cut = source if other is None else read_source(model, other)
-        return lower(cut.graph, cut.budget, parse_choice(list(prescribed)), isa, "size").chosen_flash
+        cut = source if other is None else read_source(model, (other,))
+        choice = parse_choice(list(prescribed))
+        return lower(cut.graph, cut.budget, choice, isa, "size", below=cut.below).chosen_flash
 
     def compiled(program: Program) -> Compiled:
         return _compiled(program, board, folder, source, progress)
 
     program, build_id, linked = _fitted(found, objective, board, compiled)
-    manifest = _manifest(program, board, core, source.name, build_id, linked)
+    manifest = _manifest(program, board, core, source, build_id, linked)
     dots = [(layer.dot, record) for layer, record in zip(program.layers, manifest.layers) if layer.dot is not None]
     layers = sum(min(dot.estimate.flash, record.flash_bytes) for dot, record in dots)
     fastest = objective == "speed" and manifest.fits and manifest.flash_limit == given.memory.flash_bytes
@@ -120,18 +130,21 @@ def _limited(board: Board, flash_limit: int | None, ram_limit: int | None) -> Bo
 
 def _compiled(program: Program, board: Board, folder: BuildFolder, source: Source, progress: Progress) -> Compiled:
     """Write everything and compile it."""
-    revealed = rewrite_weights(source.lowered, program.revealed)
-    tree = mcu.source_tree(program, board.name, source.name)
+    tree, revealed = mcu.source_tree(program, board.name, source.name), _revealed(program, source)
     with writing_to(folder):
         prepare(folder)
         write_tree(folder.sources, tree)
         folder.model.write_bytes(source.given)
-        folder.revealed.write_bytes(revealed)
+        write_tree(folder.path, revealed)
     build_id = mcu.build_id(tree, board.name)
     try:
         return build_id, _compile(board, folder, list(tree), progress)
     except OverflowingLink as overflow:
         return build_id, overflow
+
+
+def _revealed(program: Program, source: Source) -> dict[str, bytes]:
+    return revealed_files(source, [level.revealed for level in program.levels])
 
 
 class NotFitting(DoesNotFitError):
@@ -186,14 +199,14 @@ def _seal(board: Board, folder: BuildFolder, linked: Linked, build_id: int, sha2
 
 
 def _manifest(
-    program: Program, board: Board, core: str, model: str, build_id: int, linked: Linked | OverflowingLink
+    program: Program, board: Board, core: str, source: Source, build_id: int, linked: Linked | OverflowingLink
 ) -> Manifest:
     """All but the alternatives and the remedies."""
     memory, sizes = board.memory, linked.sizes
     return Manifest(
         manifest_version=MANIFEST_VERSION,
         edge_tr_version=__version__,
-        model=model,
+        model=source.name,
         model_sha256=program.sha256,
         target=str(board.name),
         board_folder="" if _ships(board) else str(board.folder),
@@ -211,7 +224,16 @@ def _manifest(
         alternatives=(),
         would_fit=(),
         layers=tuple(_layer_record(program, layer, linked.symbols) for layer in program.layers),
+        levels=_levels(program, source),
     )
+
+
+def _levels(program: Program, source: Source) -> tuple[LevelRecord, ...]:
+    """Every budget of the program, one or more."""
+    dots = [layer.dot for layer in program.layers if layer.dot is not None]
+    sizes = [[(dot.weights, dot.terms_at(level), dot.macs) for dot in dots] for level in range(len(program.levels))]
+    cycles = [sum(dot.cycles_at(level) for dot in dots) for level in range(len(program.levels))]
+    return level_records([level.budget for level in program.levels], _revealed(program, source), sizes, cycles)
 
 
 def _ships(board: Board) -> bool:

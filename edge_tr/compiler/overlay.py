@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -11,15 +11,34 @@ import numpy as np
 
 from edge_tr import __version__, overlays
 from edge_tr.codegen import overlay as codegen
-from edge_tr.compiler.common import Progress, Source, no_progress, prepare, read_source, samples, write_tree, writing_to
-from edge_tr.errors import DeviceError
+from edge_tr.compiler.common import (
+    Progress,
+    Source,
+    level_records,
+    no_progress,
+    prepare,
+    read_source,
+    revealed_files,
+    samples,
+    write_tree,
+    writing_to,
+)
+from edge_tr.errors import DeviceError, UsageError
 from edge_tr.golden.run import run
 from edge_tr.ir.params import DotParams, Params, params
-from edge_tr.ir.rewrite import rewrite_weights
 from edge_tr.lower.accel import AccelLayer, AccelProgram, HostLayer, lower_accel
 from edge_tr.lower.cost import Work
 from edge_tr.lower.program import layer_name
-from edge_tr.manifest import MANIFEST_VERSION, BuildFolder, LayerRecord, MemoryUse, OnChip, OverlayManifest
+from edge_tr.manifest import (
+    MANIFEST_VERSION,
+    REVEALED,
+    BuildFolder,
+    LayerRecord,
+    LevelRecord,
+    MemoryUse,
+    OnChip,
+    OverlayManifest,
+)
 from edge_tr.overlays import BITFILE, OverlayBoard
 from edge_tr.target import cosim, vivado
 from edge_tr.target.check import Counts, Device
@@ -39,25 +58,31 @@ VALIDATION = "validation.npz"
 
 
 def build(
-    model: Path, target: str, out: Path, *, budget: str = "lossless", progress: Progress = no_progress
+    model: Path, target: str, out: Path, *, budgets: Sequence[str] = ("lossless",), progress: Progress = no_progress
 ) -> OverlayManifest:
     """Schedule `model` for the accelerator of `target` and write the folder that is copied to the board.
 
     Where Vivado is in PATH it makes the bitstream, once: the overlay is the same for all models. DoesNotFitError names
-    the memory that is too small; ToolMissingError if Vivado fails, which leaves a build that can be checked.
+    the memory that is too small; ToolMissingError if Vivado fails, which leaves a build that can be checked. UsageError
+    for several budgets: `budgets` is one.
     """
     board = overlays.load(target)
-    source = read_source(model, budget)
+    if len(budgets) > 1:
+        raise UsageError(
+            f"one budget for an accelerator build; {target} was given {len(budgets)}: use one --budget, or build for a "
+            "microcontroller"
+        )
+    source = read_source(model, budgets)
     progress("scheduling", 0, 1, "model")
     program = lower_accel(source.graph, source.budget)
     progress("scheduling", 1, 1, "model")
-    tree = codegen.source_tree(program, board, source.name)
+    tree, revealed = codegen.source_tree(program, board, source.name), revealed_files(source, [program.revealed])
     folder = BuildFolder(out)
     with writing_to(folder):
         prepare(folder)
         write_tree(folder.path, tree)
         folder.model.write_bytes(source.given)
-        folder.revealed.write_bytes(rewrite_weights(source.lowered, program.revealed))
+        write_tree(folder.path, revealed)
         _write_validation(folder, program, source)
         manifest = _manifest(program, board, source, folder, codegen.build_id(tree))
         folder.manifest_file.write_text(manifest.to_json(), encoding="utf-8")
@@ -98,6 +123,7 @@ def _manifest(
         build_id=f"{build_id:016x}",
         fits=True,
         layers=_layers(program, source),
+        levels=_levels(program, source),
         cycles_predicted=program.levels[0].cycles,
         clock_mhz=board.clock_mhz,
         program_bytes=program.load.nbytes,
@@ -110,6 +136,14 @@ def _manifest(
         resources=tuple(MemoryUse(name, n, board.chip[name], "on the chip") for name, n in taken.items()),
         bitstream=(folder.package / BITFILE).is_file(),
     )
+
+
+def _levels(program: AccelProgram, source: Source) -> tuple[LevelRecord, ...]:
+    """The program's budget."""
+    graph = program.alive.graph
+    dots = [record for op in graph.ops if isinstance(record := params(graph, op), DotParams)]
+    sizes = [(dot.weights.size, int(term_count(dot.weights).sum()), _macs(dot)) for dot in dots]
+    return level_records([source.budget], [REVEALED], [sizes], [level.cycles for level in program.levels])
 
 
 def _layers(program: AccelProgram, source: Source) -> tuple[LayerRecord, ...]:
@@ -162,7 +196,7 @@ def connect(
     if port is not None:
         with open_port(port, BAUD) as serial_port:
             counts = Counts(1.0, "cycles", f"cycle counter of the accelerator at {board.clock_mhz} MHz")
-            yield Device(Link(serial_port), board.board_id, cycles=counts, predicted=manifest.cycles_predicted)
+            yield Device(Link(serial_port), board.board_id, cycles=counts, predicts=True)
         return
     progress("preparing the co-simulation", 0, 1, "accelerator")
     library = cosim.build()
@@ -173,7 +207,7 @@ def connect(
             with open_port(running.url, BAUD) as serial_port:
                 yield Device(
                     Link(serial_port, _PATIENCE), board.board_id, "co-simulation", cycles=Counts(1.0, "cycles", source),
-                    predicted=manifest.cycles_predicted,
+                    predicts=True,
                 )  # fmt: skip
         except DeviceError as error:
             raise running.explain(str(error)) from error

@@ -18,7 +18,7 @@ from cobs import cobs
 
 from edge_tr.formats.schema import Constant, Enumeration, Field, Format, FormatError, Record
 
-LINK_VERSION = Constant("LINK_VERSION", 1, "Version of frames and commands, first byte of every frame.")
+LINK_VERSION = Constant("LINK_VERSION", 2, "Version of frames and commands, first byte of every frame.")
 REPLY_BIT = Constant("REPLY_BIT", 0x80, "Set in `command` by the device.")
 MAX_PAYLOAD = Constant("MAX_PAYLOAD", 512, "Longest payload either side sends, bytes.")
 ALL_LAYERS = Constant("ALL_LAYERS", 0xFFFF, "InferRequest.stop_layer of a whole inference.")
@@ -86,7 +86,8 @@ HELLO_REPLY = Record(
         Field("counter", 8, "A Counter."),
         Field("layers", 16, "Layers that INFER runs."),
         Field("max_payload", 16, "Longest payload the device takes."),
-        Field("reserved", 16, "Zero."),
+        Field("levels", 8, "Budgets that INFER can choose from, 1 or more."),
+        Field("reserved", 8, "Zero."),
         Field("input_bytes", 32, "Size of the input tensor."),
         Field("output_bytes", 32, "Size of the output tensor."),
         Field("ticks_hz", 32, "Rate of the counter."),
@@ -108,11 +109,11 @@ TRANSFER = Record(
 
 INFER_REQUEST = Record(
     "InferRequest",
-    "How far to run.",
+    "How far to run, and with which budget.",
     (
         Field("stop_layer", 16, "Last layer to run, or ALL_LAYERS."),
         Field("digests", 8, "1: also compute the CRC-32 of each layer's tensor."),
-        Field("reserved", 8, "Zero."),
+        Field("level", 8, "Which budget, 0 (fewest terms) to HelloReply.levels - 1; it stays until the next INFER."),
     ),
 )
 

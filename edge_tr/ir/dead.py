@@ -13,7 +13,7 @@ the others are compared with their constants; a channel that varies but that nob
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -92,12 +92,28 @@ def remove_dead_channels(
     `data_terms`, int16 [511] by operator index: layers that truncate their activations to s terms.
     Input and output keep all channels, and every tensor keeps at least one.
     """
-    data_terms = data_terms or {}
+    return remove_what_is_always_dead(graph, [weights or {}], data_terms)[0]
+
+
+def remove_what_is_always_dead(
+    graph: Graph, weights: Sequence[Mapping[int, np.ndarray]], data_terms: Mapping[int, np.ndarray] | None = None
+) -> tuple[Alive, ...]:
+    """The graph with each of several sets of weights, see `remove_dead_channels`, without the channels that are dead
+    with all of them: graphs of one shape."""
+    lives = [_liveness(graph, values, data_terms or {}) for values in weights]
+    kept = _kept(lives)
+    return tuple(_without_dead(life, kept) for life in lives)
+
+
+def _liveness(graph: Graph, weights: Mapping[int, np.ndarray], data_terms: Mapping[int, np.ndarray]) -> _Liveness:
     records = {op.index: params(graph, op) for op in graph.ops}
-    for index, values in (weights or {}).items():
+    for index, values in weights.items():
         records[index] = with_weights(records[index], values)
-    ranges = channel_ranges(graph, records, data_terms)
-    kept = _Liveness(graph, records, ranges, data_terms).kept()
+    return _Liveness(graph, records, channel_ranges(graph, records, data_terms), data_terms)
+
+
+def _without_dead(life: _Liveness, kept: Mapping[int, np.ndarray]) -> Alive:
+    ranges = life.ranges
     channels = {
         tensor: Channels(
             np.flatnonzero(mask),
@@ -108,7 +124,7 @@ def remove_dead_channels(
         if not mask.all()
     }
     order = {tensor: np.flatnonzero(mask) for tensor, mask in kept.items()}
-    return Alive(_Rewriter(graph, records, ranges, order, data_terms).graph(), channels)
+    return Alive(_Rewriter(life.graph, life.records, ranges, order, life.data_terms).graph(), channels)
 
 
 def reordered(graph: Graph, order: Mapping[int, np.ndarray]) -> Graph:
@@ -156,25 +172,7 @@ class _Liveness:
     ranges: Mapping[int, Range]
     data_terms: Mapping[int, np.ndarray]
 
-    def kept(self) -> dict[int, np.ndarray]:
-        """bool [channels] by tensor index: the least set that is closed under who reads whom."""
-        kept = {tensor: np.zeros(channels_of(self.graph, tensor), bool) for tensor in self.ranges}
-        for tensor in (*self.graph.inputs, *self.graph.outputs):
-            kept[tensor][:] = True
-        self._close(kept)
-        for mask in kept.values():
-            if not mask.any():
-                mask[0] = True
-                self._close(kept)
-        return kept
-
-    def _close(self, kept: dict[int, np.ndarray]) -> None:
-        before = -1
-        while before != (before := sum(int(mask.sum()) for mask in kept.values())):
-            for op in reversed(self.graph.ops):
-                self._step(op, kept)
-
-    def _step(self, op: Op, kept: dict[int, np.ndarray]) -> None:
+    def step(self, op: Op, kept: dict[int, np.ndarray]) -> None:
         record, output = self.records[op.index], op.outputs[0]
         inputs = activations(op, record)
         if isinstance(record, (ConvParams, FullyConnectedParams)):
@@ -200,6 +198,28 @@ class _Liveness:
             return np.full(len(x.low), rows.any())
         used = _taps_of(record, len(x.low))[rows].any(axis=(0, 1))
         return used & ~_foldable(record, x, self.data_terms.get(op.index))
+
+
+def _kept(lives: Sequence[_Liveness]) -> dict[int, np.ndarray]:
+    """bool [channels] by tensor index: the least set that is closed under who reads whom with any of the weights."""
+    graph = lives[0].graph
+    kept = {tensor: np.zeros(channels_of(graph, tensor), bool) for tensor in lives[0].ranges}
+    for tensor in (*graph.inputs, *graph.outputs):
+        kept[tensor][:] = True
+    _close(lives, kept)
+    for mask in kept.values():
+        if not mask.any():
+            mask[0] = True
+            _close(lives, kept)
+    return kept
+
+
+def _close(lives: Sequence[_Liveness], kept: dict[int, np.ndarray]) -> None:
+    before = -1
+    while before != (before := sum(int(mask.sum()) for mask in kept.values())):
+        for op in reversed(lives[0].graph.ops):
+            for life in lives:
+                life.step(op, kept)
 
 
 def _units(record: Params, inputs: list[int], output: int) -> list[np.ndarray] | None:

@@ -19,11 +19,13 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 
 from edge_tr.errors import UsageError
+from edge_tr.formats.frames import HELLO_REPLY
 from edge_tr.formats.term_table import MAX_GROUP
 
 if sys.version_info >= (3, 11):
@@ -33,6 +35,7 @@ else:
 
 DEFAULT_GROUP = 8
 MAX_TERMS = 0xFFFF
+MAX_LEVELS = (1 << next(item.bits for item in HELLO_REPLY.fields if item.name == "levels")) - 1
 _KEYS = {"g": "group", "k": "terms", "s": "data_terms"}
 _FORMS = "lossless, g=8,k=12, g=8,k=12,s=3, or a .toml file"
 
@@ -137,6 +140,32 @@ def _setting(values: Mapping[str, object], base: TrSetting, where: str) -> TrSet
     if wrong:
         raise UsageError(f"budget {where}: {'; '.join(wrong)}")
     return replace(base, **{_KEYS[key]: value for key, value in values.items()})
+
+
+def check_nested(budgets: Sequence[Budget], layers: Sequence[str]) -> None:
+    """UsageError unless each budget keeps, in every layer, terms of the same groups and activations as the next one
+    and no more of them, and in some layer fewer."""
+    if len(budgets) > MAX_LEVELS:
+        raise UsageError(f"{len(budgets)} budgets: one build holds {MAX_LEVELS} at most")
+    for fewer, more in pairwise(budgets):
+        if fewer.tuned != more.tuned:
+            raise UsageError(f"budgets {fewer} and {more} are of different tuned weights: one build holds one set")
+        for layer in layers:
+            low, high = fewer.of(layer), more.of(layer)
+            if low.data_terms != high.data_terms or not _holds(high, low):
+                raise UsageError(
+                    f"budgets are not nested: layer {layer} has {low}, then {high}; name them from the fewest terms "
+                    "on, with the same g and s and a k that grows, lossless last"
+                )
+        if all(fewer.of(layer) == more.of(layer) for layer in layers):
+            raise UsageError(f"two budgets are the same: {more}")
+
+
+def _holds(more: TrSetting, fewer: TrSetting) -> bool:
+    """Whether all terms of `fewer` are among those of `more`."""
+    if more.terms is None or more == fewer:
+        return True
+    return fewer.terms is not None and fewer.group == more.group and fewer.terms <= more.terms
 
 
 def check_names(budget: Budget, layers: list[str]) -> None:

@@ -6,6 +6,7 @@ against counted whole models (`make bench`); they rank kernels, and are never re
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edge_tr.ir.params import DepthwiseParams, DotParams, FullyConnectedParams
@@ -22,6 +23,8 @@ CHANNEL_BYTES = 20 + 4 + 4 + 1  # four more without multiplication
 DUAL_PAIR, DUAL_ROW, DUAL_PLANE = 48, 45, 100
 """Cycles of two outputs of depthwise 3x3 windows by dual multiply-accumulates, requantised by `lower.direct`; of a row
 of them and its gathering; and of a plane."""
+LEVEL_ROW = 60
+"""Cycles of adding one level's sums of eight pixels to those below."""
 DIRECT_OUTPUT = 11
 """Cycles of requantising and storing one activation by `lower.direct`."""
 
@@ -145,6 +148,25 @@ def estimate_lists(work: Work, lists: Lists, table_bytes: int, isa: str, pixels:
         run = tiles * (reading + PIXELS // 2 * work.depth * cost.pack + work.rows * cost.row)
     else:
         run = work.positions * (lists.terms * cost.byte_term + lists.runs * cost.list_run + work.rows * cost.row)
+    return Estimate(round(run + work.requantising(cost)), table_bytes + work.channel_bytes)
+
+
+def estimate_levels(
+    work: Work, params: DotParams, lists: Sequence[Lists], table_bytes: int, packed: int, isa: str
+) -> Estimate:
+    """A layer at the level whose `lists` are these and all below; `packed`: words of two pixels that are gathered, 0:
+    bytes as they are."""
+    cost = COSTS[isa]
+    terms, runs, flushes = (sum(getattr(part, name) for part in lists) for name in ("terms", "runs", "flushes"))
+    if not packed:
+        reading = terms * cost.byte_term + runs * cost.list_run + work.rows * (cost.row + LEVEL_ROW * len(lists))
+        return Estimate(round(work.positions * reading + work.requantising(cost)), table_bytes + work.channel_bytes)
+    tiles = -(-work.positions // PIXELS)
+    if isinstance(params, DepthwiseParams):
+        height, width, _ = params.output_shape
+        tiles = -(-height // PIXELS) * width
+    reading = terms * cost.list_term + runs * cost.list_run + flushes * cost.list_flush
+    run = tiles * (reading + work.rows * (cost.row + LEVEL_ROW * len(lists))) + packed * cost.pack
     return Estimate(round(run + work.requantising(cost)), table_bytes + work.channel_bytes)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from edge_tr.formats import term_table
-from edge_tr.ir.params import ConvParams, DotParams
+from edge_tr.ir.params import ConvParams, DepthwiseParams, DotParams
 from edge_tr.lower.budget import TrSetting
 from edge_tr.lower.cost import (
     Estimate,
@@ -15,6 +16,7 @@ from edge_tr.lower.cost import (
     estimate_code,
     estimate_dual,
     estimate_fours,
+    estimate_levels,
     estimate_lists,
     estimate_subsets,
     estimate_table,
@@ -28,19 +30,38 @@ from edge_tr.lower.kernels import (
     FoursKernel,
     Kernel,
     KernelChoice,
+    LevelsKernel,
     ListKernel,
     SubsetsKernel,
     TableKernel,
     TwinsKernel,
     allowed,
 )
+from edge_tr.lower.levels import encode_levels, envelope, names_of
 from edge_tr.lower.lists import PIXELS, encode_lists
 from edge_tr.lower.machines import DIRECT
 from edge_tr.lower.quick import Quick, common, quick
 from edge_tr.lower.subsets import INPUT_OFFSET, encode_subsets
-from edge_tr.lower.tables import fours_table, int8_table, list_table, subsets_table, twins_table
+from edge_tr.lower.tables import fours_table, int8_table, levels_table, list_table, subsets_table, twins_table
 from edge_tr.lower.twins import encode_twins
+from edge_tr.tr.hese import term_count
 from edge_tr.tr.reveal import Revealed, reveal, truncate_data
+
+
+@dataclass(frozen=True)
+class Level:
+    """One of the budgets that a layer can be dialled to. `params` holds its revealed weights, `correction` int64 [rows]
+    what its sums lack for the constants that all levels share, `cycles` estimates one inference of the layer."""
+
+    params: DotParams
+    setting: TrSetting
+    correction: np.ndarray
+    terms: int
+    cycles: int
+
+
+Nested = Sequence[tuple[TrSetting, DotParams]]
+"""A layer with the budgets below its own, from the fewest terms on; the weights are revealed."""
 
 
 @dataclass(frozen=True)
@@ -58,11 +79,20 @@ class DotProduct:
     data_terms: np.ndarray | None  # int16 [511], index x - zero_point + 255; None: all terms
     scratch_bytes: int
     estimate: Estimate
+    levels: tuple[Level, ...] = ()  # of a build with several budgets, from the fewest terms to all of these
 
     @property
     def weights(self) -> int:
         """How many weights the layer has."""
         return self.params.weights.size
+
+    def terms_at(self, level: int) -> int:
+        """Terms of all weights with one of the build's budgets."""
+        return self.levels[level].terms if self.levels else self.terms
+
+    def cycles_at(self, level: int) -> int:
+        """Estimated, with one of the build's budgets."""
+        return self.levels[level].cycles if self.levels else self.estimate.cycles
 
     @property
     def nonzero(self) -> int:
@@ -71,20 +101,61 @@ class DotProduct:
 
 
 def candidates(
-    name: str, params: DotParams, setting: TrSetting, choice: KernelChoice, isa: str
+    name: str, params: DotParams, setting: TrSetting, choice: KernelChoice, isa: str, below: Nested = ()
 ) -> tuple[DotProduct, ...]:
     """The layer with each kernel that `choice` allows; at least one. `params` holds weights that are revealed already:
     `setting` says how. UsageError if none takes the layer."""
     revealed = reveal(params.weights, setting.group, None)
-    kernels = allowed(choice, name, params, revealed, setting)
+    kernels = allowed(choice, name, params, revealed, setting, dialled=bool(below))
+    if below:
+        return tuple(_dialled(kernel, params, setting, isa, below) for kernel in kernels)
     return tuple(_with_kernel(kernel, params, revealed, setting, isa) for kernel in kernels)
+
+
+def _raw_bias(params: DotParams) -> np.ndarray:
+    """int64 [rows], what sums of activations as they are lack."""
+    return params.bias.astype(np.int64) - params.input_zero_point * params.weights.sum(axis=1, dtype=np.int64)
+
+
+def _dialled(kernel: LevelsKernel, params: DotParams, setting: TrSetting, isa: str, below: Nested) -> DotProduct:
+    """The layer with several budgets, of which `setting` is the one with most terms."""
+    cut = setting.data_terms is not None
+    settings, layers = zip(*below, (setting, params))
+    biases = [layer.bias.astype(np.int64) if cut else _raw_bias(layer) for layer in layers]
+    weights, bias = envelope(layers, biases, params)
+    reach = replace(params, weights=weights, bias=bias)
+    one_product = direct(reach, biases[-1]) if isa in DIRECT else None
+    requant = one_product or common(reach, biases[-1]) or quick(reach, biases[-1])
+    lists = encode_levels([layer.weights for layer in layers], names_of(params), _largest(kernel, params, cut))
+    body = term_table.encode(levels_table(lists, setting, params.weights.shape[1]))
+    scratch = kernel.scratch_bytes(params, cut)
+    levels, flags = [], (one_product is not None, isinstance(requant, Quick) and requant.common)
+    for number, (layer, of, lack) in enumerate(zip(layers, settings, biases), 1):
+        work = Work.of(layer, int(term_count(layer.weights).sum()), *flags)
+        packed = scratch // 4 * (1 if isinstance(params, DepthwiseParams) else -(-work.positions // PIXELS))
+        packed *= params.input_shape[2] if isinstance(params, DepthwiseParams) else 1
+        estimate = estimate_levels(work, params, lists.by_level[:number], len(body), packed, isa)
+        levels.append(Level(layer, of, lack - biases[-1], work.terms, estimate.cycles))
+    estimate = replace(estimate, flash=estimate.flash + 4 * len(levels) * work.rows)
+    return DotProduct(
+        params, setting, kernel, body, biases[-1], requant, work.macs, work.terms, _data_terms(setting), scratch,
+        estimate, tuple(levels),
+    )  # fmt: skip
+
+
+def _largest(kernel: LevelsKernel, params: DotParams, cut: bool) -> int | None:
+    """The largest activation in a 16-bit lane; None for bytes, which have 32."""
+    return largest_held(cut) if kernel.scratch_bytes(params, cut) else None
+
+
+def _data_terms(setting: TrSetting) -> np.ndarray | None:
+    return None if setting.data_terms is None else truncate_data(setting.data_terms)
 
 
 def _with_kernel(kernel: Kernel, params: DotParams, revealed: Revealed, setting: TrSetting, isa: str) -> DotProduct:
     cut = setting.data_terms is not None
-    bias = params.bias.astype(np.int64)
-    if not isinstance(kernel, TableKernel) and not cut:  # these read activations as they are
-        bias = bias - params.input_zero_point * revealed.values.sum(axis=1, dtype=np.int64)
+    reads_raw = not isinstance(kernel, TableKernel) and not cut
+    bias = _raw_bias(params) if reads_raw else params.bias.astype(np.int64)
     if isinstance(kernel, SubsetsKernel):
         bias = bias - INPUT_OFFSET * revealed.values.sum(axis=1, dtype=np.int64)
     one_product = direct(params, bias) if isa in DIRECT else None
@@ -129,7 +200,7 @@ def _with_kernel(kernel: Kernel, params: DotParams, revealed: Revealed, setting:
         requant=requant,
         macs=work.macs,
         terms=work.terms,
-        data_terms=truncate_data(setting.data_terms) if cut else None,
+        data_terms=_data_terms(setting),
         scratch_bytes=scratch,
         estimate=estimate,
     )

@@ -16,7 +16,8 @@ from edge_tr.formats.term_table import Table
 from edge_tr.ir.params import ConvParams, DepthwiseParams, DotParams, FullyConnectedParams
 from edge_tr.lower import generated
 from edge_tr.lower.budget import TrSetting
-from edge_tr.lower.lists import MAX_LIST_DEPTH
+from edge_tr.lower.levels import Strips, names_of
+from edge_tr.lower.lists import MAX_LIST_DEPTH, PIXELS
 from edge_tr.lower.subsets import ROWS, TABLE_BYTES
 from edge_tr.lower.tables import MAX_PLANE_OFFSETS, int8_table, plane_count, plane_table, term_table
 from edge_tr.lower.twins import MAX_DEPTH as MAX_TWINS_DEPTH
@@ -131,7 +132,29 @@ class DualKernel:
         return 8 * ((height - 1) * params.stride[0] + 3) * pitch
 
 
-Kernel = TableKernel | CodeKernel | ListKernel | FoursKernel | TwinsKernel | SubsetsKernel | DualKernel
+@dataclass(frozen=True)
+class LevelsKernel:
+    """Weights as byte lists of nested budgets (`lower.levels`): the one that is in use is a variable."""
+
+    name: str
+    doc: str
+
+    def takes(self, params: DotParams, revealed: Revealed, setting: TrSetting) -> bool:
+        return int(names_of(params)[-1]) < MAX_LIST_DEPTH
+
+    @staticmethod
+    def scratch_bytes(params: DotParams, cut: bool) -> int:
+        """Eight pixels of a window, or a depthwise channel in eight strips; activations that are read as they are take
+        none. `cut`: activations are truncated to s terms."""
+        if isinstance(params, DepthwiseParams):
+            strips = Strips.of(params)
+            return 2 * PIXELS * strips.height * strips.width
+        return 2 * PIXELS * params.weights.shape[1] if isinstance(params, ConvParams) or cut else 0
+
+
+Kernel = TableKernel | CodeKernel | ListKernel | FoursKernel | TwinsKernel | SubsetsKernel | DualKernel | LevelsKernel
+DIALLED = (LevelsKernel,)
+"""Kernels that compute with any of a build's budgets; the others hold one."""
 
 
 def _fits_offsets(revealed: Revealed, setting: TrSetting) -> bool:
@@ -163,6 +186,7 @@ KERNELS: tuple[Kernel, ...] = (
     TwinsKernel("twins", "int8 multiplication, two rows in one factor"),
     SubsetsKernel("subsets", "bit planes of weights that name sums of eight activations"),
     DualKernel("dual", "int8 multiplication of depthwise windows, two channels' planes at a time"),
+    LevelsKernel("levels", "byte lists of nested budgets, for builds with several of them and only for those"),
     TableKernel(
         "int8",
         "the int8 multiply baseline",
@@ -176,9 +200,11 @@ _BY_NAME = {kernel.name: kernel for kernel in KERNELS}
 
 def works_in_place(kernel: Kernel, params: DotParams) -> bool:
     """Whether the output may take the place of the input, which is of the same shape. Pointwise convolutions: all
-    kernels copy pixels before they write those. Depthwise layers: `pairs` copies a channel before it writes that,
-    `dual` two, of which an odd last channel makes it read one again."""
-    if isinstance(params, FullyConnectedParams) or params.input_shape != params.output_shape:
+    kernels of one budget copy pixels before they write those. Depthwise layers: `pairs` copies a channel before it
+    writes that, `dual` two, of which an odd last channel makes it read one again."""
+    if isinstance(kernel, DIALLED) or isinstance(params, FullyConnectedParams):
+        return False
+    if params.input_shape != params.output_shape:
         return False
     if isinstance(params, ConvParams):
         return params.kernel == params.stride == (1, 1) and params.pad == (0, 0)
@@ -210,13 +236,17 @@ def parse_choice(texts: list[str]) -> KernelChoice:
 
 
 def allowed(
-    choice: KernelChoice, layer: str, params: DotParams, revealed: Revealed, setting: TrSetting
+    choice: KernelChoice, layer: str, params: DotParams, revealed: Revealed, setting: TrSetting, dialled: bool = False
 ) -> tuple[Kernel, ...]:
-    """Kernels for one layer: the one named for it, or the default if that takes it, or all that do.
+    """Kernels for one layer: the one named for it, or the default if that takes it, or all that do. `dialled`: of a
+    build with several budgets.
 
-    UsageError if the one named for this layer does not take it.
+    UsageError if the one named for this layer does not take it, or if none does.
     """
-    able = tuple(kernel for kernel in KERNELS if kernel.takes(params, revealed, setting))
+    right = (kernel for kernel in KERNELS if isinstance(kernel, DIALLED) == dialled)
+    able = tuple(kernel for kernel in right if kernel.takes(params, revealed, setting))
+    if not able:
+        raise UsageError(f"layer {layer} is too large for a kernel with several budgets: build with one --budget")
     wanted = choice.layers.get(layer)
     if wanted is None:
         return (choice.default,) if choice.default in able else able

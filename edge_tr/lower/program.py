@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from edge_tr.errors import ModelError, UsageError
-from edge_tr.ir.dead import Alive, remove_dead_channels
+from edge_tr.ir.dead import Alive, remove_what_is_always_dead
 from edge_tr.ir.graph import Graph, Op, Tensor
 from edge_tr.ir.params import AddParams, DotParams, Params, RequantizeParams, ReshapeParams, params
-from edge_tr.lower.budget import Budget, check_names
+from edge_tr.lower.budget import Budget, check_names, check_nested
 from edge_tr.lower.cost import Work
 from edge_tr.lower.dot import DotProduct, candidates
 from edge_tr.lower.kernels import KernelChoice, works_in_place
@@ -46,6 +46,16 @@ class Layer:
 
 
 @dataclass(frozen=True)
+class ProgramLevel:
+    """One of the budgets that a program can be dialled to: its weights in the whole model by operator index, and what
+    is left of that model without the channels that are dead at every level."""
+
+    budget: Budget
+    revealed: Mapping[int, np.ndarray]
+    alive: Alive
+
+
+@dataclass(frozen=True)
 class Program:
     """A model, lowered. `memory` places tensors by index (as text) and scratch by layer name; `revealed` are the
     weights of the whole model by operator index, `alive` what is left of it without dead channels."""
@@ -62,6 +72,7 @@ class Program:
     found: Candidates  # kernels that there was a choice of
     front: tuple[Selection, ...]  # the Pareto front of that choice
     selection: Selection
+    levels: tuple[ProgramLevel, ...]  # from the fewest terms to `budget`; one of a build with one budget
 
     @property
     def cycles_estimated(self) -> int:
@@ -108,16 +119,21 @@ class Limits:
 @dataclass(frozen=True)
 class Candidates:
     """A model before kernels are chosen: `given` are the integers of its operators, `records` those of what is left
-    without dead channels, `options` every kernel of the layers with weights; all by operator index."""
+    without dead channels, `options` every kernel of the layers with weights; all by operator index. `levels`: of
+    `budget`, the last one, and of those that can be chosen below it."""
 
     budget: Budget
     given: Mapping[int, Params]
-    revealed: dict[int, np.ndarray]
-    alive: Alive
+    levels: tuple[ProgramLevel, ...]
     aliases: dict[int, int]
     ops: tuple[Op, ...]
     records: Mapping[int, Params]
     options: Mapping[int, tuple[DotProduct, ...]]
+
+    @property
+    def alive(self) -> Alive:
+        """What is left of the model with `budget`."""
+        return self.levels[-1].alive
 
 
 def lower(
@@ -127,33 +143,35 @@ def lower(
     isa: str = "c",
     objective: str = "speed",
     limits: Limits | None = None,
+    below: Sequence[Budget] = (),
 ) -> Program:
     """Plan every layer for an instruction set of `lower.machines`; see `explore` and `choose`."""
-    return choose(explore(graph, budget, choice, isa), objective, limits)
+    return choose(explore(graph, budget, choice, isa, below), objective, limits)
 
 
-def explore(graph: Graph, budget: Budget, choice: KernelChoice, isa: str) -> Candidates:
+def explore(graph: Graph, budget: Budget, choice: KernelChoice, isa: str, below: Sequence[Budget] = ()) -> Candidates:
     """Every layer with each kernel that `choice` allows: terms are revealed in the whole model, then its dead channels
-    go. UsageError for names in `budget` or `choice` that the model does not have."""
+    go. `below`: budgets nested in `budget`, from the fewest terms on, that the program can be dialled to.
+
+    UsageError for names in a budget or `choice` that the model does not have, and for budgets that do not nest.
+    """
     given = {op.index: params(graph, op) for op in graph.ops}
-    dots = [op for op in graph.ops if isinstance(given[op.index], DotParams)]
-    _check_names(budget, choice, [layer_name(op) for op in dots])
-    settings = {op.index: budget.of(layer_name(op)) for op in dots}
-    revealed = {i: reveal(given[i].weights, setting.group, setting.terms).values for i, setting in settings.items()}
-    cut = {i: truncate_data(setting.data_terms) for i, setting in settings.items() if setting.data_terms is not None}
-    alive = remove_dead_channels(graph, revealed, cut)
-    graph = alive.graph
+    names = [layer_name(op) for op in graph.ops if isinstance(given[op.index], DotParams)]
+    _check_names((*below, budget), choice, names)
+    levels = revealed_levels(graph, (*below, budget))
+    settings = {i: budget.of(layer_name(op)) for op in graph.ops if (i := op.index) in levels[-1].revealed}
+    graph = levels[-1].alive.graph
     aliases = _aliases(graph)
     ops = tuple(op for op in graph.ops if op.outputs[0] not in aliases)
     if not ops:
         raise ModelError("the model computes nothing: it has no operator but RESHAPE")
     records = {op.index: params(graph, op) for op in ops}
-    options = {
-        op.index: candidates(layer_name(op), records[op.index], settings[op.index], choice, isa)
-        for op in ops
-        if op.index in settings
-    }
-    return Candidates(budget, given, revealed, alive, aliases, ops, records, options)
+    options = {}
+    for op in (op for op in ops if op.index in settings):
+        name = layer_name(op)
+        nested = [(level.budget.of(name), params(level.alive.graph, op)) for level in levels[:-1]]
+        options[op.index] = candidates(name, records[op.index], settings[op.index], choice, isa, nested)
+    return Candidates(budget, given, levels, aliases, ops, records, options)
 
 
 def choose(found: Candidates, objective: str = "speed", limits: Limits | None = None) -> Program:
@@ -169,8 +187,8 @@ def choose(found: Candidates, objective: str = "speed", limits: Limits | None = 
         found = _without(found, selection, greedy)
     source, result = graph.tensor(graph.inputs[0]), graph.tensor(graph.outputs[0])
     return Program(
-        graph.sha256, found.budget, layers, source, result, found.aliases, found.revealed, found.alive,
-        memory, found, tuple(front), selection,
+        graph.sha256, found.budget, layers, source, result, found.aliases, found.levels[-1].revealed, found.alive,
+        memory, found, tuple(front), selection, found.levels,
     )  # fmt: skip
 
 
@@ -198,8 +216,24 @@ def _without(found: Candidates, selection: Selection, index: int) -> Candidates:
     return replace(found, options=options)
 
 
-def _check_names(budget: Budget, choice: KernelChoice, layers: list[str]) -> None:
-    check_names(budget, layers)
+def revealed_levels(graph: Graph, budgets: Sequence[Budget]) -> tuple[ProgramLevel, ...]:
+    """The model with each of several nested budgets: terms revealed, without the channels that are dead with all."""
+    given = {op.index: params(graph, op) for op in graph.ops}
+    dots = {op.index: layer_name(op) for op in graph.ops if isinstance(given[op.index], DotParams)}
+    revealed = []
+    for budget in budgets:
+        settings = {i: budget.of(name) for i, name in dots.items()}
+        revealed.append({i: reveal(given[i].weights, s.group, s.terms).values for i, s in settings.items()})
+    limits = {i: limit for i, name in dots.items() if (limit := budgets[-1].of(name).data_terms) is not None}
+    cut = {i: truncate_data(limit) for i, limit in limits.items()}
+    alive = remove_what_is_always_dead(graph, revealed, cut)
+    return tuple(ProgramLevel(*level) for level in zip(budgets, revealed, alive))
+
+
+def _check_names(budgets: Sequence[Budget], choice: KernelChoice, layers: list[str]) -> None:
+    for budget in budgets:
+        check_names(budget, layers)
+    check_nested(budgets, layers)
     unknown = sorted(set(choice.layers) - set(layers))
     if unknown:
         raise UsageError(f"--kernel names {', '.join(unknown)}; this model has {', '.join(layers)}")

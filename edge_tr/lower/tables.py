@@ -10,6 +10,7 @@ import numpy as np
 
 from edge_tr.formats.term_table import LAYOUT, NO_TERM, PLANE_OFFSET, PLANE_ROW, TERM_WORD, Table
 from edge_tr.lower.budget import TrSetting
+from edge_tr.lower.levels import LevelLists
 from edge_tr.lower.lists import Lists
 from edge_tr.lower.subsets import Subsets
 from edge_tr.lower.twins import Twins
@@ -86,6 +87,11 @@ def int8_table(revealed: Revealed, setting: TrSetting) -> Table:
 
 def list_table(lists: Lists, setting: TrSetting, depth: int) -> Table:
     """Layout LISTS."""
+    return _table(LAYOUT.LISTS, setting, depth, 0, lists.starts, lists.words)
+
+
+def levels_table(lists: LevelLists, setting: TrSetting, depth: int) -> Table:
+    """Layout LISTS, whose rows are a channel's levels one after the other."""
     return _table(LAYOUT.LISTS, setting, depth, 0, lists.starts, lists.words)
 
 

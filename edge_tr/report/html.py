@@ -8,9 +8,9 @@ import jinja2
 
 from edge_tr import __version__
 from edge_tr.manifest import BuildRecord, Manifest
-from edge_tr.report.summary import cost_text, mismatch_text
+from edge_tr.report.summary import cost_text, levels_rows, mismatch_text
 from edge_tr.resources import folder
-from edge_tr.target.check import CheckReport
+from edge_tr.target.check import CheckReport, LevelsReport
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,9 @@ class Bar:
     share: float
 
 
-def html_report(manifest: BuildRecord, report: CheckReport) -> str:
-    """report.html; the same inputs give the same bytes."""
+def html_report(manifest: BuildRecord, report: CheckReport, levels: LevelsReport | None = None) -> str:
+    """report.html; the same inputs give the same bytes. `levels`: of a build with several budgets, all of them, of
+    which `report` is the one with the most terms."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(folder("codegen_templates")),
         undefined=jinja2.StrictUndefined,
@@ -35,6 +36,8 @@ def html_report(manifest: BuildRecord, report: CheckReport) -> str:
         version=__version__,
         manifest=manifest,
         report=report,
+        outcome=levels or report,
+        levels=None if levels is None else levels_rows(levels),
         cost=cost_text(report),
         mismatch=None if report.first_mismatch is None else mismatch_text(report.first_mismatch),
         memory=_memory(manifest),

@@ -12,7 +12,7 @@ from edge_tr.ir.params import params
 from edge_tr.lower.program import layer_name
 from edge_tr.manifest import BuildRecord, Manifest, OverlayManifest
 from edge_tr.overlays import OverlayBoard
-from edge_tr.target.check import CheckReport, Mismatch, PlannedCost
+from edge_tr.target.check import CheckReport, LevelsReport, Mismatch, PlannedCost
 from edge_tr.tr.hese import term_count
 
 _BAR_WIDTH = 20
@@ -47,6 +47,7 @@ def _overlay_text(manifest: OverlayManifest) -> str:
             table(rows, left=(0, 1, 5)),
             *_removed(manifest),
             *_hosted(manifest),
+            *_levels(manifest),
             f"{manifest.cycles_predicted:,} cycles predicted, start to done: {milliseconds:.3f} ms at "
             f"{manifest.clock_mhz} MHz{_segments(manifest)}",
             f"DDR: {manifest.program_bytes:,} bytes once, then {manifest.input_bytes:,} in{streamed} and "
@@ -110,6 +111,7 @@ def _firmware_text(manifest: Manifest) -> str:
             f"{manifest.model} for {manifest.target}, budget {manifest.budget}",
             table(rows, left=(0, 1, 6)),
             *_removed(manifest),
+            *_levels(manifest),
             memory_bar("Flash", manifest.flash_bytes, manifest.flash_limit),
             memory_bar("RAM", manifest.ram_bytes, manifest.ram_limit),
             arena,
@@ -141,6 +143,17 @@ def _removed(manifest: BuildRecord) -> list[str]:
     if not channels:
         return []
     return [f"dead channels: {channels:,} removed with proof, and with them {macs:,} of {macs + left:,} MACs"]
+
+
+def _levels(manifest: BuildRecord) -> list[str]:
+    """The budgets of a build with several; costs are what the build estimates or predicts."""
+    if len(manifest.levels) < 2:
+        return []
+    rows = [("level", "budget", "terms", "terms/MAC", "cycles estimated")]
+    for number, level in enumerate(manifest.levels):
+        figures = (f"{level.terms:,}", f"{level.terms_per_mac:.2f}", f"{level.cycles_estimated:,}")
+        rows.append((str(number), level.budget, *figures))
+    return [table(rows, left=(1,))]
 
 
 def describe(graph: Graph) -> dict[str, object]:
@@ -243,6 +256,59 @@ def check_text(report: CheckReport) -> str:
         cost_text(report),
     ]
     return "\n".join([*lines, *(f"note: {note}" for note in report.notes)])
+
+
+def levels_text(report: LevelsReport) -> str:
+    """The verdict on an image with several budgets, and all of them in one table."""
+    rows = levels_rows(report)
+    first = report.levels[0]
+    verdict = "BIT-EXACT at every level" if report.bit_exact else "NOT BIT-EXACT"
+    what = f"every tensor of {first.layers_compared} layers" if first.layers_compared > 1 else "every output"
+    lines = [
+        f"{report.model} on {report.target} ({first.connection}), {len(report.levels)} budgets in one build",
+        f"{verdict}: {what} compared with golden, {report.samples} samples a level",
+        table(rows, left=(1, len(rows[0]) - 1)),
+    ]
+    for level in report.levels:
+        if level.first_mismatch is not None:
+            lines.append(f"level {level.level}: {mismatch_text(level.first_mismatch)}")
+    if first.reference_accuracy is not None:
+        lines.append(f"accuracy of the model as given {first.reference_accuracy:.2%}")
+    notes = dict.fromkeys(note for level in report.levels for note in level.notes)
+    return "\n".join([*lines, f"cost: {first.cost.source}", *(f"note: {note}" for note in notes)])
+
+
+def levels_rows(report: LevelsReport) -> list[tuple[str, ...]]:
+    """Accuracy and cost of each budget, under a head."""
+    first = report.levels[0]
+    head = [
+        "level",
+        "budget",
+        "terms/MAC",
+        "accuracy",
+        "agreement",
+        first.cost.unit or "cost",
+        "predicted",
+        "bit-exact",
+    ]
+    rows = [head]
+    for level in report.levels:
+        cost = level.cost
+        right = level.samples - level.mismatched_samples
+        rows.append(
+            [
+                str(level.level),
+                level.budget,
+                f"{level.terms_per_mac:.2f}",
+                "" if level.accuracy is None else f"{level.accuracy:.2%}",
+                f"{level.agreement:.2%}",
+                "" if cost.per_inference is None else f"{cost.per_inference:,.0f}",
+                f"{cost.predicted:,}" if isinstance(cost, PlannedCost) else "",
+                "yes" if level.bit_exact else f"no: {right:,} of {level.samples:,} samples",
+            ]
+        )
+    used = [column for column in range(len(head)) if any(row[column] for row in rows[1:])]
+    return [tuple(row[column] for column in used) for row in rows]
 
 
 def cost_text(report: CheckReport) -> str:

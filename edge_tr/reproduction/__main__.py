@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edge_tr.errors import EdgeTrError
-from edge_tr.reproduction import classifiers, sequences, trained
+from edge_tr.reproduction import classifiers, effort, sequences, trained
 from edge_tr.reproduction.accounting import BASELINE_PAIRS, DATA_BITS, table
 from edge_tr.reproduction.plot import plot
 from edge_tr.tune.workers import LocalProcesses
@@ -61,9 +61,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--shared", type=Path, default=ROOT.parent / "shared", help="folder of models and data")
     parser.add_argument("--out", type=Path, default=ROOT / "docs", help="folder for reproduction.md and plots")
     parser.add_argument("--work", type=Path, default=ROOT / "out" / "reproduction", help="folder for finished points")
+    parser.add_argument("--only-effort", action="store_true", help=f"measure {effort.HEADING!r} and leave the rest")
     arguments = parser.parse_args(argv)
     arguments.work.mkdir(parents=True, exist_ok=True)
+    report = arguments.out / "reproduction.md"
     try:
+        if arguments.only_effort:
+            section = effort.section(classifiers.SUBJECTS, arguments.shared, arguments.work)
+            report.write_text(effort.replaced(report.read_text(encoding="utf-8"), section), encoding="utf-8")
+            print(f"written: {report}")
+            return 0
         with LocalProcesses() as workers:
             sections = [
                 *(
@@ -73,12 +80,13 @@ def main(argv: Sequence[str] | None = None) -> int:
                 trained.section(arguments.shared, arguments.work, workers),
                 *sequences.sections(arguments.shared, arguments.work),
             ]
+        sections.append(effort.section(classifiers.SUBJECTS, arguments.shared, arguments.work))
     except EdgeTrError as error:
         print(f"reproduction: {error}", file=sys.stderr)
         return error.exit_code
     text = "\n".join(["# Reproduction of the published tables\n", PAPER, TERMS, *sections, NOT_REPRODUCED])
-    (arguments.out / "reproduction.md").write_text(text, encoding="utf-8")
-    print(f"written: {arguments.out / 'reproduction.md'}")
+    report.write_text(text, encoding="utf-8")
+    print(f"written: {report}")
     return 0
 
 

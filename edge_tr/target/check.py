@@ -9,8 +9,7 @@ agreement) and once on the file with the revealed weights (identity).
 from __future__ import annotations
 
 import json
-import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
@@ -19,13 +18,11 @@ from edge_tr.errors import DeviceError
 from edge_tr.formats.frames import COUNTER
 from edge_tr.golden.oracle import Oracle
 from edge_tr.golden.probe import ReferenceInfo, reference_info
-from edge_tr.golden.run import Result, run
-from edge_tr.ir.dead import remove_dead_channels
-from edge_tr.ir.graph import Graph
-from edge_tr.manifest import BuildRecord
+from edge_tr.ir import tflite
+from edge_tr.manifest import BuildRecord, LevelRecord
+from edge_tr.target.expected import Expected
 from edge_tr.target.link import Hello, Link, identify
 from edge_tr.tr.requant import Rounding
-from edge_tr.tr.reveal import truncate_data
 
 Progress = Callable[[str, int, int, str], None]
 _BATCH = 16  # samples of golden and interpreter between two signs of progress
@@ -34,12 +31,10 @@ _CALIBRATION_ROUNDS = 20_000
 
 @dataclass(frozen=True)
 class Models:
-    """The model as given and with the revealed weights, as files and as graphs."""
+    """The model file as given, and with the revealed weights of each of the build's budgets."""
 
     given: bytes
-    revealed: bytes
-    given_graph: Graph
-    revealed_graph: Graph
+    revealed: tuple[bytes, ...]
 
 
 @dataclass(frozen=True)
@@ -58,7 +53,7 @@ class Device:
     connection  what stands where a board would; empty behind a port
     timer       what the ticks of a timer are, where that is known
     cycles      the same of a cycle counter that is not a board's own
-    predicted   cycles per inference that the build predicted, if it did
+    predicts    whether the build predicted the cycles of an inference
     """
 
     link: Link
@@ -66,7 +61,7 @@ class Device:
     connection: str = "emulator"
     timer: Counts | None = None
     cycles: Counts | None = None
-    predicted: int | None = None
+    predicts: bool = False
 
 
 @dataclass(frozen=True)
@@ -119,14 +114,16 @@ class LayerCost:
 
 @dataclass(frozen=True)
 class CheckReport:
-    """Outcome of a check. Accuracies are fractions, None without labels; `agreement` is the fraction of
-    samples on which device and the model as given choose the same class (or, for outputs of one
-    element, the same value)."""
+    """Outcome of a check with one budget, the `level`th of the build. Accuracies are fractions, None without labels;
+    `agreement` is the fraction of samples on which device and the model as given choose the same class (or, for outputs
+    of one element, the same value)."""
 
     target: str
     model: str
     model_sha256: str
     budget: str
+    level: int
+    terms_per_mac: float
     samples: int
     bit_exact: bool
     mismatched_samples: int
@@ -148,6 +145,28 @@ class CheckReport:
         return json.dumps(asdict(self), indent=2) + "\n"
 
 
+@dataclass(frozen=True)
+class LevelsReport:
+    """Checks of one image with each of its budgets, from the fewest terms on."""
+
+    target: str
+    model: str
+    model_sha256: str
+    samples: int
+    bit_exact: bool
+    mismatched_samples: int
+    levels: tuple[CheckReport, ...]
+
+    @classmethod
+    def of(cls, levels: Sequence[CheckReport]) -> LevelsReport:
+        """The outcome of all."""
+        first, wrong = levels[0], sum(level.mismatched_samples for level in levels)
+        return cls(first.target, first.model, first.model_sha256, first.samples, not wrong, wrong, tuple(levels))
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+
 def check(
     device: Device,
     manifest: BuildRecord,
@@ -156,30 +175,35 @@ def check(
     y: np.ndarray | None,
     *,
     layers: bool = False,
+    level: int = 0,
     progress: Progress,
 ) -> CheckReport:
     """Run int8 samples x [n, ...] with labels y [n] everywhere; DeviceError if the board runs anything else.
 
-    `layers` compares the tensor of every layer, not only the output.
+    `layers` compares the tensor of every layer, not only the output; `level` is the budget to run with.
     """
-    link = device.link
-    hello = identify(link, device.board_id, model_sha256=manifest.model_sha256, build_id=int(manifest.build_id, 16))
-    info = reference_info()
-    meter = _Meter(device, hello)
-    golden = _batched(lambda part: _golden(models, manifest, part).output, x, "golden model", progress)
-    reference = _batched(Oracle(models.given).run, x, "interpreter", progress)
-    lossless = models.given == models.revealed
-    same_weights = (
-        reference if lossless else _batched(Oracle(models.revealed).run, x, "interpreter, revealed", progress)
+    hello = identify(
+        device.link, device.board_id, model_sha256=manifest.model_sha256, build_id=int(manifest.build_id, 16)
     )
-    answers, wrong = _run_device(link, manifest, models, x, golden, layers, meter, progress)
-    mismatch = _first_mismatch(link, manifest, models, x, wrong[0]) if wrong else None
+    info = reference_info()
+    expected = Expected([tflite.parse(data) for data in models.revealed], level, manifest)
+    run, record = _Run(device.link, manifest, expected, level), manifest.levels[level]
+    meter = _Meter(device, hello, record)
+    golden = _batched(expected.outputs, x, "golden model", progress)
+    reference = _batched(Oracle(models.given).run, x, "interpreter", progress)
+    revealed = models.revealed[level]
+    lossless = models.given == revealed
+    same_weights = reference if lossless else _batched(Oracle(revealed).run, x, "interpreter, revealed", progress)
+    answers, wrong = run.samples(x, golden, layers, meter, progress)
+    mismatch = run.first_mismatch(x, wrong[0]) if wrong else None
     identical = int(_equal(answers, same_weights).sum())
     return CheckReport(
         target=manifest.target,
         model=manifest.model,
         model_sha256=manifest.model_sha256,
-        budget=manifest.budget,
+        budget=record.budget,
+        level=level,
+        terms_per_mac=record.terms_per_mac,
         samples=len(x),
         bit_exact=not wrong,
         mismatched_samples=len(wrong),
@@ -193,7 +217,7 @@ def check(
         cost=meter.cost(),
         reference=Reference(info.runtime, info.version, info.resolver, info.rounding_text),
         layer_costs=meter.layer_costs(manifest),
-        notes=tuple(_notes(models, manifest, info, x, same_weights, identical)),
+        notes=tuple(_notes(expected, info, x, same_weights, identical)),
         confusion=_confusion(answers, y),
     )
 
@@ -201,57 +225,59 @@ def check(
 # --- the device ----------------------------------------------------------------
 
 
-def _run_device(
-    link: Link,
-    manifest: BuildRecord,
-    models: Models,
-    x: np.ndarray,
-    golden: np.ndarray,
-    layers: bool,
-    meter: _Meter,
-    progress: Progress,
-) -> tuple[np.ndarray, list[int]]:
-    """The device's outputs, shaped like golden's, and the samples that differ."""
-    device, wrong = np.empty_like(golden), []
-    for n in range(len(x)):
-        link.load_input(n, x[n].tobytes())
-        meter.add(link.infer(n, digests=layers))
-        device[n] = np.frombuffer(link.read_output(n, golden[n].size), np.int8).reshape(golden[n].shape)
-        if n == 0:
-            meter.layers = link.costs(n, len(manifest.layers))
-        same = np.array_equal(device[n], golden[n])
-        if layers:
-            same = same and link.digests(n, len(manifest.layers)) == _digests(models, manifest, x[n : n + 1])
-        if not same:
-            wrong.append(n)
-        progress(f"{manifest.target}", n + 1, len(x), "sample")
-    return device, wrong
+@dataclass(frozen=True)
+class _Run:
+    """Inferences with one budget."""
 
+    link: Link
+    manifest: BuildRecord
+    expected: Expected
+    level: int
 
-def _first_mismatch(link: Link, manifest: BuildRecord, models: Models, x: np.ndarray, n: int) -> Mismatch:
-    """Run sample n again with digests, stop at the first layer that differs, and read its tensor."""
-    link.load_input(n, x[n].tobytes())
-    link.infer(n, digests=True)
-    got = link.digests(n, len(manifest.layers))
-    expected = _digests(models, manifest, x[n : n + 1])
-    position = next((i for i, pair in enumerate(zip(got, expected)) if pair[0] != pair[1]), None)
-    if position is None:
-        raise DeviceError(f"sample {n} differed once and not again: suspect the board's memory or its supply")
-    layer = manifest.layers[position]
-    link.load_input(n, x[n].tobytes())
-    link.infer(n, stop_layer=position)
-    theirs = np.frombuffer(link.read_layer(n, position, layer.tensor_bytes), np.int8)
-    ours = _layers(models, manifest, x[n : n + 1])[layer.tensor_index].ravel()
-    index = int(np.flatnonzero(theirs != ours)[0])
-    return Mismatch(n, layer.name, layer.tensor, index, int(theirs[index]), int(ours[index]))
+    def samples(
+        self, x: np.ndarray, golden: np.ndarray, layers: bool, meter: _Meter, progress: Progress
+    ) -> tuple[np.ndarray, list[int]]:
+        """The device's outputs, shaped like golden's, and the samples that differ."""
+        device, wrong, count = np.empty_like(golden), [], len(self.manifest.layers)
+        for n in range(len(x)):
+            self.link.load_input(n, x[n].tobytes())
+            meter.add(self.link.infer(n, digests=layers, level=self.level))
+            device[n] = np.frombuffer(self.link.read_output(n, golden[n].size), np.int8).reshape(golden[n].shape)
+            if n == 0:
+                meter.layers = self.link.costs(n, count)
+            same = np.array_equal(device[n], golden[n])
+            if layers:
+                same = same and self.link.digests(n, count) == self.expected.digests(x[n : n + 1])
+            if not same:
+                wrong.append(n)
+            progress(self.manifest.target, n + 1, len(x), "sample")
+        return device, wrong
+
+    def first_mismatch(self, x: np.ndarray, n: int) -> Mismatch:
+        """Run sample n again with digests, stop at the first layer that differs, and read its tensor."""
+        self.link.load_input(n, x[n].tobytes())
+        self.link.infer(n, digests=True, level=self.level)
+        got = self.link.digests(n, len(self.manifest.layers))
+        digests = self.expected.digests(x[n : n + 1])
+        position = next((i for i, pair in enumerate(zip(got, digests)) if pair[0] != pair[1]), None)
+        if position is None:
+            raise DeviceError(f"sample {n} differed once and not again: suspect the board's memory or its supply")
+        layer = self.manifest.layers[position]
+        self.link.load_input(n, x[n].tobytes())
+        self.link.infer(n, stop_layer=position, level=self.level)
+        theirs = np.frombuffer(self.link.read_layer(n, position, layer.tensor_bytes), np.int8)
+        ours = self.expected.tensors(x[n : n + 1])[layer.tensor_index].ravel()
+        index = int(np.flatnonzero(theirs != ours)[0])
+        return Mismatch(n, layer.name, layer.tensor, index, int(theirs[index]), int(ours[index]))
 
 
 class _Meter:
     """Turns counter ticks into a cost that can be called by its name."""
 
-    def __init__(self, device: Device, hello: Hello) -> None:
+    def __init__(self, device: Device, hello: Hello, level: LevelRecord) -> None:
         self._counts = _counts(device, hello, _moves(device.link))
-        self._predicted, self._clock_mhz = device.predicted, hello.ticks_hz / 1e6
+        self._predicted = level.cycles_estimated if device.predicts else None
+        self._clock_mhz = hello.ticks_hz / 1e6
         self._ticks: list[int] = []
         self.layers: list[int] = []
 
@@ -296,27 +322,6 @@ def _counts(device: Device, hello: Hello, moves: bool) -> Counts | str:
 # --- golden and the interpreter --------------------------------------------------
 
 
-def _cut(manifest: BuildRecord) -> dict[int, np.ndarray]:
-    return {layer.index: truncate_data(layer.data_terms) for layer in manifest.layers if layer.data_terms is not None}
-
-
-def _golden(models: Models, manifest: BuildRecord, x: np.ndarray, keep: str = "outputs") -> Result:
-    return run(models.revealed_graph, x, data_terms=_cut(manifest), keep=keep)
-
-
-def _layers(models: Models, manifest: BuildRecord, x: np.ndarray) -> Mapping[int, np.ndarray]:
-    """Golden's tensors by index, of the whole model: all channels that the device computes, the others compared with
-    the constants that they were proven to be."""
-    alive = remove_dead_channels(models.revealed_graph, data_terms=_cut(manifest))
-    return alive.of(_golden(models, manifest, x, "all").tensors)
-
-
-def _digests(models: Models, manifest: BuildRecord, x: np.ndarray) -> list[int]:
-    """CRC-32 of golden's tensor of each layer, for one sample."""
-    tensors = _layers(models, manifest, x)
-    return [zlib.crc32(tensors[layer.tensor_index].tobytes()) for layer in manifest.layers]
-
-
 def _batched(function: Callable[[np.ndarray], np.ndarray], x: np.ndarray, what: str, progress: Progress) -> np.ndarray:
     parts = []
     for start in range(0, len(x), _BATCH):
@@ -325,19 +330,15 @@ def _batched(function: Callable[[np.ndarray], np.ndarray], x: np.ndarray, what: 
     return np.concatenate(parts)
 
 
-def _notes(
-    models: Models, manifest: BuildRecord, info: ReferenceInfo, x: np.ndarray, reference: np.ndarray, identical: int
-) -> list[str]:
+def _notes(expected: Expected, info: ReferenceInfo, x: np.ndarray, reference: np.ndarray, identical: int) -> list[str]:
     """Why device and interpreter differ, where that is expected."""
     if identical == len(x):
         return []
-    if any(layer.data_terms is not None for layer in manifest.layers):
+    if any(layer.data_terms is not None for layer in expected.manifest.layers):
         return ["the data budget s truncates activations, which no interpreter does: only golden is an oracle here"]
     if all(mode is Rounding.DOUBLE for mode in info.rounding.values()):
         return ["the interpreter differs from golden: please report this model"]
-    like_them = _batched(
-        lambda part: run(models.revealed_graph, part, rounding=info.rounding).output, x, "golden", lambda *_: None
-    )
+    like_them = _batched(lambda part: expected.outputs(part, info.rounding), x, "golden", lambda *_: None)
     same = int(_equal(like_them, reference).sum())
     return [
         f"{info.runtime} {info.version} rounds differently ({info.rounding_text}): with its rounding golden equals it "

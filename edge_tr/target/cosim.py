@@ -38,8 +38,18 @@ def build(rtl: Path | None = None, cache: Path | None = None) -> Path:
     verilator, compiler = shutil.which("verilator"), shutil.which("g++")
     if verilator is None or compiler is None:
         raise ToolMissingError("the co-simulation needs verilator and g++: apt install verilator g++")
+    import fcntl  # where there is Verilator there is POSIX
+
     cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache) as scratch:
+    with open(target.with_suffix(".lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # it takes minutes: another process that builds the same is waited for
+        if not target.is_file():
+            _compile(verilator, compiler, files, target)
+    return target
+
+
+def _compile(verilator: str, compiler: str, files: list[Path], target: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
         work = Path(scratch)
         _run([verilator, "--cc", *_WARNINGS, "-O3", "--noassert", "--x-assign", "fast", "--x-initial", "fast",
               "--top-module", "tr_accelerator", "--Mdir", str(work), *map(str, files[:-1])])  # fmt: skip
@@ -49,7 +59,6 @@ def build(rtl: Path | None = None, cache: Path | None = None) -> Path:
         _run([compiler, "-shared", "-fPIC", "-O2", "-std=c++17", f"-I{include}", f"-I{include}/vltstd", f"-I{work}",
               "-pthread", "-o", str(work / "out.so"), *map(str, objects), str(files[-1])])  # fmt: skip
         os.replace(work / "out.so", target)
-    return target
 
 
 def _run(command: list[str]) -> str:

@@ -28,6 +28,7 @@ class Hello:
     table_version: int
     counter: int
     layers: int
+    levels: int
     max_payload: int
     input_bytes: int
     output_bytes: int
@@ -69,9 +70,9 @@ class Link:
             head = frames.TRANSFER.pack(offset=offset, count=len(chunk))
             self._request(COMMAND.LOAD_INPUT, head + chunk, sample)
 
-    def infer(self, sample: int, *, stop_layer: int = ALL_LAYERS.value, digests: bool = False) -> int:
-        """Run the loaded sample up to a layer; counter ticks."""
-        request = frames.INFER_REQUEST.pack(stop_layer=stop_layer, digests=int(digests))
+    def infer(self, sample: int, *, stop_layer: int = ALL_LAYERS.value, digests: bool = False, level: int = 0) -> int:
+        """Run the loaded sample up to a layer with one of the build's budgets; counter ticks."""
+        request = frames.INFER_REQUEST.pack(stop_layer=stop_layer, digests=int(digests), level=level)
         tries = max(1, round(self._patience.infer_seconds / self._patience.reply_seconds))
         reply = self._request(COMMAND.INFER, request, sample, tries)
         return frames.INFER_REPLY.unpack(reply)["ticks"]

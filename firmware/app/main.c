@@ -11,6 +11,7 @@ static struct {
     bool ran;
     bool digested;     /* digests were asked for */
     uint32_t last;     /* last layer that ran */
+    uint32_t level;    /* with this budget */
     uint64_t ticks;    /* of all layers that ran */
     uint64_t layer_ticks[TR_MODEL_LAYERS];
     uint32_t digests[TR_MODEL_LAYERS];
@@ -27,6 +28,7 @@ static void hello(struct tr_frame *frame)
     tr_hello_reply_set_table_version(reply, TR_TABLE_VERSION);
     tr_hello_reply_set_counter(reply, tr_board_counter());
     tr_hello_reply_set_layers(reply, TR_MODEL_LAYERS);
+    tr_hello_reply_set_levels(reply, TR_MODEL_LEVELS);
     tr_hello_reply_set_max_payload(reply, TR_MAX_PAYLOAD);
     tr_hello_reply_set_input_bytes(reply, TR_MODEL_INPUT_BYTES);
     tr_hello_reply_set_output_bytes(reply, TR_MODEL_OUTPUT_BYTES);
@@ -100,14 +102,18 @@ static uint32_t infer(struct tr_frame *frame)
     if (last == TR_ALL_LAYERS) {
         last = TR_MODEL_LAYERS - 1u;
     }
-    if (last >= TR_MODEL_LAYERS) {
+    uint32_t level = tr_infer_request_level(request);
+    if (last >= TR_MODEL_LAYERS || level >= TR_MODEL_LEVELS) {
         return TR_STATUS_BAD_ARGUMENT;
     }
-    if (frame->sample != state.sample || state.loaded != TR_MODEL_INPUT_BYTES || (state.ran && last != state.last)) {
+    if (frame->sample != state.sample || state.loaded != TR_MODEL_INPUT_BYTES ||
+        (state.ran && (last != state.last || level != state.level))) {
         return TR_STATUS_BAD_STATE;
     }
     if (!state.ran) {
         state.last = last;
+        state.level = level;
+        tr_model_set_level(level);
         state.digested = tr_infer_request_digests(request) != 0u;
         run_layers();
         state.ran = true;

@@ -221,7 +221,7 @@ static inline void tr_image_header_set_crc32(uint8_t *record, uint32_t value) { 
 /* ---- Serial link ---- */
 
 /* Version of frames and commands, first byte of every frame. */
-#define TR_LINK_VERSION 1u
+#define TR_LINK_VERSION 2u
 
 /* Set in `command` by the device. */
 #define TR_REPLY_BIT 128u
@@ -309,6 +309,10 @@ static inline void tr_hello_reply_set_layers(uint8_t *record, uint32_t value) { 
 #define TR_HELLO_REPLY_MAX_PAYLOAD_OFFSET 4u
 static inline uint32_t tr_hello_reply_max_payload(const uint8_t *record) { return tr_load_u16(record + TR_HELLO_REPLY_MAX_PAYLOAD_OFFSET); }
 static inline void tr_hello_reply_set_max_payload(uint8_t *record, uint32_t value) { tr_store_u16(record + TR_HELLO_REPLY_MAX_PAYLOAD_OFFSET, value); }
+/* Budgets that INFER can choose from, 1 or more. */
+#define TR_HELLO_REPLY_LEVELS_OFFSET 6u
+static inline uint32_t tr_hello_reply_levels(const uint8_t *record) { return tr_load_u8(record + TR_HELLO_REPLY_LEVELS_OFFSET); }
+static inline void tr_hello_reply_set_levels(uint8_t *record, uint32_t value) { tr_store_u8(record + TR_HELLO_REPLY_LEVELS_OFFSET, value); }
 /* Size of the input tensor. */
 #define TR_HELLO_REPLY_INPUT_BYTES_OFFSET 8u
 static inline uint32_t tr_hello_reply_input_bytes(const uint8_t *record) { return tr_load_u32(record + TR_HELLO_REPLY_INPUT_BYTES_OFFSET); }
@@ -348,7 +352,7 @@ static inline void tr_transfer_set_count(uint8_t *record, uint32_t value) { tr_s
 static inline uint32_t tr_transfer_layer(const uint8_t *record) { return tr_load_u16(record + TR_TRANSFER_LAYER_OFFSET); }
 static inline void tr_transfer_set_layer(uint8_t *record, uint32_t value) { tr_store_u16(record + TR_TRANSFER_LAYER_OFFSET, value); }
 
-/* How far to run. */
+/* How far to run, and with which budget. */
 #define TR_INFER_REQUEST_SIZE 4u
 /* Last layer to run, or ALL_LAYERS. */
 #define TR_INFER_REQUEST_STOP_LAYER_LSB 0u
@@ -358,6 +362,10 @@ static inline uint32_t tr_infer_request_stop_layer(uint32_t word) { return word 
 #define TR_INFER_REQUEST_DIGESTS_LSB 16u
 #define TR_INFER_REQUEST_DIGESTS_MASK 0xffu
 static inline uint32_t tr_infer_request_digests(uint32_t word) { return word >> TR_INFER_REQUEST_DIGESTS_LSB & TR_INFER_REQUEST_DIGESTS_MASK; }
+/* Which budget, 0 (fewest terms) to HelloReply.levels - 1; it stays until the next INFER. */
+#define TR_INFER_REQUEST_LEVEL_LSB 24u
+#define TR_INFER_REQUEST_LEVEL_MASK 0xffu
+static inline uint32_t tr_infer_request_level(uint32_t word) { return word >> TR_INFER_REQUEST_LEVEL_LSB & TR_INFER_REQUEST_LEVEL_MASK; }
 
 /* What it cost. */
 #define TR_INFER_REPLY_SIZE 8u

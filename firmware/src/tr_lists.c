@@ -63,9 +63,8 @@ int32_t tr_list_bytes(const uint8_t *runs, const int8_t *x)
 
 #endif
 
-/* The windows of eight output pixels from `corner` on; behind the image's last one that one again. The next corner. */
-__attribute__((noinline)) static struct tr_corner gather(const struct tr_pixels *pixels, const int8_t *input,
-                                                         struct tr_corner corner, uint32_t count, int32_t *words)
+__attribute__((noinline)) struct tr_corner tr_list_gather(const struct tr_pixels *pixels, const int8_t *input,
+                                                           struct tr_corner corner, uint32_t count, int32_t *words)
 {
     struct tr_corner next = corner;
     for (uint32_t pixel = 0u; pixel < TR_LIST_PIXELS; pixel += 2u) {
@@ -90,7 +89,7 @@ void tr_conv_2d_lists(const struct tr_tiles *layer, const int8_t *input, int8_t 
     struct tr_run run = {.sums = sums, .sum_step = 4u, .step = channels, .rows = 1u};
     while (left > 0u) {
         uint32_t count = left < TR_LIST_PIXELS ? left : TR_LIST_PIXELS;
-        corner = gather(pixels, input, corner, count, scratch);
+        corner = tr_list_gather(pixels, input, corner, count, scratch);
         for (uint32_t row = 0u; row < channels; row++) {
             tr_list_pixels(runs + table.starts[row], scratch, sums);
             run.output = output + row;

@@ -17,10 +17,13 @@ CAPACITY = f.WEIGHT_WORDS.value
 BEATS = 9  # of a weight word
 
 
-@given(st.lists(st.integers(0, 12), min_size=1, max_size=7), st.integers(1, 30))
-def test_no_choice_of_resident_commands_streams_less_than_a_tenth_more(sizes: list[int], capacity: int) -> None:
-    """The choice is legal, and near the best of all subsets."""
-    kept = _resident(sizes, capacity)
+@given(st.lists(st.integers(0, 12), min_size=1, max_size=7), st.integers(1, 30), st.sets(st.integers(0, 6)))
+def test_no_choice_of_resident_commands_streams_less_than_a_tenth_more(
+    sizes: list[int], capacity: int, named: set[int]
+) -> None:
+    """The choice is legal, and near the best of all subsets with the pinned ones."""
+    pinned = {i for i in named if i < len(sizes) and sizes[i]}
+    kept = _resident(sizes, capacity, pinned)
     everyone = set(range(len(sizes)))
 
     def fits(some: set[int]) -> bool:
@@ -28,11 +31,11 @@ def test_no_choice_of_resident_commands_streams_less_than_a_tenth_more(sizes: li
         return sum(sizes[i] for i in some) + buffer <= capacity
 
     subsets = (set(s) for n in range(len(sizes) + 1) for s in itertools.combinations(sorted(everyone), n))
-    legal = [sum(sizes[i] for i in everyone - s) for s in subsets if fits(s)]
+    legal = [sum(sizes[i] for i in everyone - s) for s in subsets if pinned <= s and fits(s)]
     if sum(sizes) <= capacity or not legal:
         assert kept is None
         return
-    assert fits(kept)
+    assert pinned <= kept and fits(kept)
     streamed_words = sum(sizes[i] for i in everyone - kept)
     assert streamed_words <= min(legal) + max(sizes)
 
@@ -68,6 +71,19 @@ def test_every_command_reads_its_own_words_when_its_turn_comes(sizes: list[int])
             assert memory[command["weights"] : command["weights"] + len(mine)] == mine
     assert next(beats, None) is None and len(extra) > 1
     assert sum(done.cycles) == sum(extra)
+    assert done.image.used()["weight words"][0] <= CAPACITY
+
+
+@pytest.mark.parametrize("sizes", [[3000, 2000, 3001, 4999, 777], [5001, 9001, 3, 5001, 7]])
+def test_commands_beside_an_input_stay_resident(sizes: list[int]) -> None:
+    """A LOAD among them would take the words that the INPUT waits for."""
+    whole = Image()
+    whole.command(opcode=f.OPCODE.INPUT)
+    for number, size in enumerate(sizes):
+        beside = {"src": 40} if number == 1 else {}  # so the first one runs beside the INPUT too
+        whole.command(opcode=f.OPCODE.ARRAY, weights=whole.terms([number + 1] * size), **beside)
+    done = streamed(whole)
+    assert set(done.packets) and not set(done.packets) & {1, 2}
     assert done.image.used()["weight words"][0] <= CAPACITY
 
 

@@ -79,10 +79,12 @@ def run_model(elf: Path, program: Program, x: np.ndarray) -> bytes:
     """Every layer's tensor and then the output of every sample, as harness_model.c writes them."""
     machine, answers = Machine(elf), []
     for sample in x:
-        machine.write(machine.call("tr_model_input"), sample.tobytes())
-        for layer in range(len(program.layers)):
-            machine.call("tr_model_run_layer", layer)
-            size = machine.call("tr_model_layer_bytes", layer)
-            answers.append(machine.read(machine.call("tr_model_layer_output", layer), size))
-        answers.append(machine.read(machine.call("tr_model_output"), program.output.size))
+        for level in range(len(program.levels)):
+            machine.call("tr_model_set_level", level)
+            machine.write(machine.call("tr_model_input"), sample.tobytes())
+            for layer in range(len(program.layers)):
+                machine.call("tr_model_run_layer", layer)
+                size = machine.call("tr_model_layer_bytes", layer)
+                answers.append(machine.read(machine.call("tr_model_layer_output", layer), size))
+            answers.append(machine.read(machine.call("tr_model_output"), program.output.size))
     return b"".join(answers)

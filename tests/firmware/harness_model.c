@@ -1,5 +1,5 @@
-/* Samples on stdin; for each, every layer's tensor on stdout as soon as it is written, then the output tensor
- * of a second run by tr_model_invoke(). */
+/* Samples on stdin; for each and each budget, every layer's tensor on stdout as soon as it is written, then the output
+ * tensor of a second run by tr_model_invoke(). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,14 +20,17 @@ int main(void)
         return EXIT_FAILURE;
     }
     while (fread(sample, 1u, sizeof sample, stdin) == sizeof sample) {
-        memcpy(tr_model_input(), sample, sizeof sample);
-        for (uint32_t layer = 0u; layer < TR_MODEL_LAYERS; layer++) {
-            tr_model_run_layer(layer);
-            put(tr_model_layer_output(layer), tr_model_layer_bytes(layer));
+        for (uint32_t level = 0u; level < TR_MODEL_LEVELS; level++) {
+            tr_model_set_level(level);
+            memcpy(tr_model_input(), sample, sizeof sample);
+            for (uint32_t layer = 0u; layer < TR_MODEL_LAYERS; layer++) {
+                tr_model_run_layer(layer);
+                put(tr_model_layer_output(layer), tr_model_layer_bytes(layer));
+            }
+            memcpy(tr_model_input(), sample, sizeof sample);
+            tr_model_invoke();
+            put(tr_model_output(), TR_MODEL_OUTPUT_BYTES);
         }
-        memcpy(tr_model_input(), sample, sizeof sample);
-        tr_model_invoke();
-        put(tr_model_output(), TR_MODEL_OUTPUT_BYTES);
     }
     return EXIT_SUCCESS;
 }

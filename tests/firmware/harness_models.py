@@ -23,6 +23,12 @@ def lower_with(graph: Graph, kernel: str, budget: str, isa: str = "c") -> Progra
     return lower(graph, parse_budget(budget), parse_choice([kernel]), isa)
 
 
+def lower_levels(graph: Graph, budgets: str, isa: str = "c") -> Program:
+    """One program of several budgets, "; " between them, from the fewest terms on."""
+    *below, largest = (parse_budget(budget) for budget in budgets.split("; "))
+    return lower(graph, largest, parse_choice([]), isa, below=below)
+
+
 def samples(graph: Graph, rng: np.random.Generator, count: int = 6) -> np.ndarray:
     """Random inputs; the first two are all -128 and all 127."""
     x = rng.integers(-128, 128, (count, *sample_shape(graph.tensor(graph.inputs[0]))), np.int8)
@@ -32,10 +38,13 @@ def samples(graph: Graph, rng: np.random.Generator, count: int = 6) -> np.ndarra
 
 def expected_bytes(graph: Graph, program: Program, x: np.ndarray) -> bytes:
     """What harness_model.c must write for samples `x`."""
-    result = run(graph, x, weights=program.revealed, data_terms=data_terms(program), keep="all")
-    alive = program.alive.of(result.tensors)
-    tensors = [alive[layer.output].reshape(len(x), -1) for layer in program.layers]
-    return np.concatenate([*tensors, result.output.reshape(len(x), -1)], axis=1).tobytes()
+    parts = []
+    for level in program.levels:
+        result = run(graph, x, weights=level.revealed, data_terms=data_terms(program), keep="all")
+        alive = level.alive.of(result.tensors)
+        parts += [alive[layer.output].reshape(len(x), -1) for layer in program.layers]
+        parts.append(result.output.reshape(len(x), -1))
+    return np.concatenate(parts, axis=1).tobytes()
 
 
 class Network:

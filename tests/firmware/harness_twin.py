@@ -51,6 +51,7 @@ class Twin:
     loaded: int = 0
     last: int | None = None  # layer that the sample was run to
     digests: bool = False
+    level: int = 0
 
     def __post_init__(self) -> None:
         self.input = bytearray(self.program.input.size)
@@ -95,6 +96,7 @@ class Twin:
             table_version=1,
             counter=frames.COUNTER.TIMER,
             layers=self.layers,
+            levels=len(self.program.levels),
             max_payload=MAX_PAYLOAD.value,
             input_bytes=len(self.input),
             output_bytes=self.program.output.size,
@@ -120,18 +122,19 @@ class Twin:
         require(len(request.payload) == INFER_REQUEST.size, STATUS.BAD_ARGUMENT)
         head = INFER_REQUEST.unpack(request.payload)
         last = self.layers - 1 if head["stop_layer"] == frames.ALL_LAYERS.value else head["stop_layer"]
-        require(last < self.layers, STATUS.BAD_ARGUMENT)
+        require(last < self.layers and head["level"] < len(self.program.levels), STATUS.BAD_ARGUMENT)
         require(request.sample == self.sample and self.loaded == len(self.input), STATUS.BAD_STATE)
-        require(self.last in (None, last), STATUS.BAD_STATE)
+        require(self.last is None or (self.last, self.level) == (last, head["level"]), STATUS.BAD_STATE)
         if self.last is None:
-            self.last, self.digests = last, head["digests"] != 0
+            self.last, self.digests, self.level = last, head["digests"] != 0, head["level"]
         return INFER_REPLY.pack(ticks=last + 1)
 
     def _tensors(self) -> list[bytes]:
         """Bytes that each layer writes, by golden; the graph's output is the last."""
         x = np.frombuffer(bytes(self.input), np.int8).reshape(1, *sample_shape(self.program.input))
-        result = run(self.graph, x, weights=self.program.revealed, data_terms=data_terms(self.program), keep="all")
-        tensors = self.program.alive.of(result.tensors)
+        level = self.program.levels[self.level]
+        result = run(self.graph, x, weights=level.revealed, data_terms=data_terms(self.program), keep="all")
+        tensors = level.alive.of(result.tensors)
         return [tensors[layer.output].tobytes() for layer in self.program.layers]
 
     def _ran(self, request: Frame) -> tuple[int, int]:

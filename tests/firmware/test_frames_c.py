@@ -18,7 +18,7 @@ from edge_tr.formats.frames import COMMAND, INFER_REQUEST, MAX_PAYLOAD, STATUS, 
 from edge_tr.formats.image import board_id
 from edge_tr.ir.tflite import parse
 from tests.firmware.harness_build import FIRMWARE, HERE, compile_c, compile_model, compile_runtime, run_c, write_tree
-from tests.firmware.harness_models import Network, lower_with
+from tests.firmware.harness_models import Network, lower_levels
 from tests.firmware.harness_twin import NAK, WIRE_BYTES, Twin
 
 APP = [FIRMWARE / "app" / "link.c", FIRMWARE / "app" / "main.c", HERE / "harness_board.c"]
@@ -26,11 +26,12 @@ HELLO = frames.encode(Frame(COMMAND.HELLO, 0xBEEF))
 CHUNK = MAX_PAYLOAD.value - TRANSFER.size
 RESET_EXIT_CODE = 42
 STOP = 3  # a layer in the middle
+VERSION = frames.LINK_VERSION.value
 
 
 @pytest.fixture(scope="module")
 def model():
-    """Seven layers; an input of two chunks."""
+    """Seven layers; an input of two chunks; two budgets."""
     net = Network(np.random.default_rng(42), (21, 19, 2))
     net.conv(4, (3, 3), (2, 2), "RELU")
     net.branch()
@@ -39,7 +40,7 @@ def model():
     net.dense(10)
     net.softmax()
     graph = parse(net.finish())
-    return graph, lower_with(graph, "planes", "g=8,k=12")
+    return graph, lower_levels(graph, "g=8,k=3; g=8,k=12")
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +77,7 @@ def assert_as_the_twin(program, twin, wire: bytes) -> list[Frame]:
     return got
 
 
-def request(command: int, payload: bytes = b"", sample: int = 0, sequence: int = 1, version: int = 1) -> bytes:
+def request(command: int, payload: bytes = b"", sample: int = 0, sequence: int = 1, version: int = VERSION) -> bytes:
     return frames.encode(Frame(command, sequence, sample, payload=payload, version=version))
 
 
@@ -88,8 +89,8 @@ def load(twin, sample: int, seed: int = 0) -> list[bytes]:
     return [request(COMMAND.LOAD_INPUT, head + part, sample) for head, part in zip(heads, parts)]
 
 
-def infer(sample: int, stop_layer: int = frames.ALL_LAYERS.value, digests: int = 1) -> bytes:
-    return request(COMMAND.INFER, INFER_REQUEST.pack(stop_layer=stop_layer, digests=digests), sample)
+def infer(sample: int, stop_layer: int = frames.ALL_LAYERS.value, digests: int = 1, level: int = 0) -> bytes:
+    return request(COMMAND.INFER, INFER_REQUEST.pack(stop_layer=stop_layer, digests=digests, level=level), sample)
 
 
 def read(command: int, sample: int, offset: int, count: int, layer: int = 0) -> bytes:
@@ -146,6 +147,7 @@ def states(twin) -> dict[str, list[bytes]]:
         "loaded": loaded,
         "stopped": [*loaded, infer(0, STOP)],
         "done": [*loaded, infer(0)],
+        "done with more terms": [*loaded, infer(0, level=1)],
     }
 
 
@@ -153,6 +155,7 @@ def probes(twin) -> list[bytes]:
     """Requests that are right in some state, and their neighbours that never are."""
     layers, size = twin.layers, twin.program.output.size
     wire = [HELLO, request(COMMAND.CALIBRATE), infer(1), infer(0, layers), infer(0, layers - 1), infer(0, STOP)]
+    wire += [infer(0, level=1), infer(0, level=2), infer(0, STOP, level=1), infer(0, level=255)]
     parts = [(0, 0), (0, 1), (1, 2), (1, size), (layers, 1), (size, 0), (0, size + 1), (0, 0xFFFF), (0xFFFFFFFF, 1)]
     for command in (COMMAND.READ_OUTPUT, COMMAND.READ_LAYER, COMMAND.READ_DIGESTS, COMMAND.READ_COST):
         for offset, count in parts:
@@ -165,7 +168,7 @@ def probes(twin) -> list[bytes]:
     return wire
 
 
-@pytest.mark.parametrize("state", ["fresh", "half loaded", "loaded", "stopped", "done"])
+@pytest.mark.parametrize("state", ["fresh", "half loaded", "loaded", "stopped", "done", "done with more terms"])
 def test_every_command_in_every_state_has_the_right_status(state, program, twin):
     start = b"".join(states(twin)[state])
     wire = b"".join(start + b"".join(probes(twin)[i::7]) for i in range(7))
@@ -176,7 +179,7 @@ def test_every_command_in_every_state_has_the_right_status(state, program, twin)
 def test_unknown_commands_and_versions_are_refused(program, twin):
     known = {member.value for member in COMMAND.members}
     wire = b"".join(request(command) for command in range(256) if command not in known)
-    wire += b"".join(request(COMMAND.RESET, version=version) for version in range(256) if version != 1)
+    wire += b"".join(request(COMMAND.RESET, version=version) for version in range(256) if version != VERSION)
     got = assert_as_the_twin(program, twin, wire)
     assert [f.status for f in got[:-1]] == [STATUS.BAD_COMMAND] * 247 + [STATUS.BAD_VERSION] * 255
 
@@ -242,7 +245,11 @@ def sealed(body: bytes) -> bytes:
 
 def oversized(length: int, byte: bytes = b"\1") -> bytes:
     head = TRANSFER.pack(offset=0, count=length - TRANSFER.size)
-    return frames.FRAME_HEADER.pack(version=1, command=COMMAND.LOAD_INPUT, length=length) + head + byte * (length - 8)
+    return (
+        frames.FRAME_HEADER.pack(version=VERSION, command=COMMAND.LOAD_INPUT, length=length)
+        + head
+        + byte * (length - 8)
+    )
 
 
 def test_payloads_longer_than_the_buffer_are_answered_by_nak(program, twin):
@@ -257,7 +264,7 @@ def test_payloads_a_little_longer_than_the_longest_are_refused_too(length, progr
 
 @pytest.mark.parametrize("claimed", [0, 1, 3, 4, 6, 512, 0xFFFF])
 def test_a_length_that_is_not_the_payloads_is_answered_by_nak(claimed, program, twin):
-    body = frames.FRAME_HEADER.pack(version=1, command=COMMAND.HELLO, length=claimed) + bytes(5)
+    body = frames.FRAME_HEADER.pack(version=VERSION, command=COMMAND.HELLO, length=claimed) + bytes(5)
     assert assert_as_the_twin(program, twin, sealed(body) + sealed(b"\1\1") + sealed(b""))[:-1] == [NAK] * 3
 
 

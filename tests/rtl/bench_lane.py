@@ -14,7 +14,8 @@ from edge_tr.lower.accel.scale import Scale, average, scale_of
 from edge_tr.tr.requant import Rounding, multiply_by_quantized_multiplier
 
 LATENCY = 7
-STAGE = {"value": 0, "bias": 0, "partial": 0, "use_partial": 0, "add": 0, "dense": 1, "weight1": 1, "weight2": 1, "factor1": 1, "factor2": 2,
+STAGE = {"value": 0, "bias": 0, "partial": 0, "use_partial": 0, "add": 0,
+         "dense": 1, "weight1": 1, "weight2": 1, "factor1": 1, "factor2": 2,
          "accumulate1": 3, "dense_3": 3, "positive": 3, "negative": 3, "accumulate2": 4, "dense_4": 4, "shift": 5,
          "low": 6, "high": 6}  # fmt: skip
 """When each input belongs to a value that enters in cycle 0."""

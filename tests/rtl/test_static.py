@@ -20,7 +20,7 @@ proc
 rename -top gold
 design -stash gold
 read_slang -j 1 -D SYNTHESIS {parameters} --top {module} xilinx.sv mapped.sv
-delete LUT6_2 CARRY4
+delete LUT6_2 CARRY4 LUT6 MUXF7 MUXF8
 read_verilog cells.v
 hierarchy -top {module}
 proc
@@ -70,7 +70,9 @@ def prove(module: str, parameters: str, work: Path, change: tuple[str, str] = ("
     text = (RTL / "tr_adders.sv").read_text(encoding="utf-8")
     changed = text.replace(*change, 1)
     assert (changed == text) == (change[0] == change[1])
-    cells = "\n".join(re.findall(r"^module (?:LUT6_2|CARRY4) *\(?.*?^endmodule", CELLS.read_text(), re.M | re.S))
+    cells = "\n".join(
+        re.findall(r"^module (?:LUT6_2|CARRY4|LUT6|MUXF7|MUXF8) *\(?.*?^endmodule", CELLS.read_text(), re.M | re.S)
+    )
     for name, content in (("tr_adders.sv", text), ("mapped.sv", changed), ("cells.v", cells),
                           ("xilinx.sv", (RTL / "xilinx.sv").read_text(encoding="utf-8"))):  # fmt: skip
         (work / name).write_text(content, encoding="utf-8")
@@ -81,7 +83,14 @@ def prove(module: str, parameters: str, work: Path, change: tuple[str, str] = ("
     return proven
 
 
-MAPPED = [("tr_pair_add", ""), ("tr_add3", "-G BITS=12"), ("tr_add3", "-G BITS=13"), ("tr_select", "-G BITS=25")]
+MAPPED = [
+    ("tr_pair_add", "-G BITS=8"),
+    ("tr_add3", "-G BITS=11"),
+    ("tr_add3", "-G BITS=12"),
+    ("tr_select4", "-G BITS=9"),
+    ("tr_select8", "-G BITS=3"),
+    ("tr_select", "-G BITS=25"),
+]
 
 
 @pytest.mark.parametrize(("module", "parameters"), MAPPED)
@@ -90,4 +99,6 @@ def test_mapped_cells_equal_the_arithmetic_for_all_inputs(module: str, parameter
 
 
 def test_a_wrong_table_is_refuted(tmp_path: Path) -> None:
-    assert not prove("tr_pair_add", "", tmp_path, ("3'd2, 3'd5, 3'd6: first = ~i[0];", "3'd2, 3'd5: first = ~i[0];"))
+    assert not prove(
+        "tr_pair_add", "-G BITS=8", tmp_path, ("3'd2, 3'd5, 3'd6: first = ~i[0];", "3'd2, 3'd5: first = ~i[0];")
+    )

@@ -11,7 +11,6 @@ import pytest
 from edge_tr import boards
 from edge_tr.compiler import no_progress
 from edge_tr.errors import DeviceError
-from edge_tr.ir import tflite
 from edge_tr.manifest import BuildFolder
 from edge_tr.target import check as device_check
 from edge_tr.target.emulator import emulate
@@ -51,8 +50,7 @@ def board_url(digits: BuildFolder) -> Iterator[str]:
 
 
 def check_through(url: str, folder: BuildFolder, patience: Patience = QUICK) -> device_check.CheckReport:
-    given, revealed = folder.model.read_bytes(), folder.revealed.read_bytes()
-    models = device_check.Models(given, revealed, tflite.parse(given), tflite.parse(revealed))
+    models = device_check.Models(folder.model.read_bytes(), (folder.revealed.read_bytes(),))
     arrays = np.load(DIGITS_DATA)
     with open_port(url, 115200) as port:
         return device_check.check(

@@ -205,3 +205,19 @@ def test_lenet5_at_seven_tenths_of_a_term(shared, tmp_path):
     )
     assert result.chosen.point.terms_per_mac <= 0.7
     assert result.chosen.test_accuracy >= result.original_accuracy - 0.3
+
+
+def test_a_data_budget_by_layer_beside_tuned_weights_builds_and_is_bit_exact(digits, result, tmp_path):
+    """s in some layers of a budget file: those truncate their activations, the others do not."""
+    for name in ("budget.toml", "budget.tflite"):
+        (tmp_path / name).write_bytes((digits / name).read_bytes())
+    with (tmp_path / "budget.toml").open("a") as file:
+        file.write("\n[layer.conv_2d_2]\ns = 2\n\n[layer.fully_connected_5]\ns = 1\n")
+    out = tmp_path / "out"
+    manifest = compiler.build(digits / "model.tflite", "host", out, budget=str(tmp_path / "budget.toml"))
+    limits = {layer.name: layer.data_terms for layer in manifest.layers}
+    assert [limits[name] for name in ("conv_2d_0", "conv_2d_2", "fully_connected_5")] == [None, 2, 1]
+    compiler.flash(out)
+    report = compiler.check(out, data=digits / "test.npz", limit=20, layers=True)
+    assert report.bit_exact and report.layers_compared == 6
+    assert report.reference_identical < 20 and "only golden is an oracle" in report.notes[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edge_tr import __version__
-from edge_tr.manifest import MANIFEST_VERSION, Alternative, LayerRecord, Manifest
+from edge_tr.manifest import MANIFEST_VERSION, REVEALED, Alternative, LayerRecord, LevelRecord, Manifest
 from edge_tr.target.check import CheckReport, Cost, LayerCost, Mismatch, Reference
 
 NASTY = "<script>alert('x')</script> & \"co\""
@@ -71,12 +71,15 @@ MANIFEST = Manifest(
     ),
     would_fit=(),
     layers=(layer("conv_2d_0"), SOFTMAX),
+    levels=(LevelRecord("lossless", REVEALED, 201, 2.7917, 1234),),
 )
 REPORT = CheckReport(
     target="mps2-an386",
     model="digits.tflite",
     model_sha256="ab" * 32,
     budget="lossless",
+    level=0,
+    terms_per_mac=2.7917,
     samples=4,
     bit_exact=True,
     mismatched_samples=0,

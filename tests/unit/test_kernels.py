@@ -32,8 +32,8 @@ def conv_of(width: int) -> DotParams:
     return params(graph, graph.ops[0])
 
 
-CONVOLUTIONS = [kernel.name for kernel in KERNELS if kernel.name not in ("twins", "subsets", "dual")]
-"""Kernels that take a CONV_2D of more than one pixel; the first one no other."""
+CONVOLUTIONS = [kernel.name for kernel in KERNELS if kernel.name not in ("twins", "subsets", "dual", "levels")]
+"""Kernels that take a CONV_2D of more than one pixel, with one budget; the first one no other."""
 
 
 def names_allowed(words: list[str], layer: str, record: DotParams) -> list[str]:
@@ -65,6 +65,18 @@ def test_a_kernel_for_one_layer_that_does_not_take_it_is_refused_with_those_that
         names_allowed(["int8", "conv_2d_0=pairs"], "conv_2d_0", conv_of(1))
 
 
+def test_several_budgets_leave_the_kernels_that_can_be_switched():
+    record = conv_of(2)
+    revealed, setting = reveal(record.weights, 8, None), TrSetting()
+    for words in ([], ["int8"], ["conv_2d_0=levels"]):
+        (kernel,) = allowed(parse_choice(words), "conv_2d_0", record, revealed, setting, dialled=True)
+        assert kernel.name == "levels"
+    with pytest.raises(UsageError, match="int8 does not take layer conv_2d_0; use levels"):
+        allowed(parse_choice(["conv_2d_0=int8"]), "conv_2d_0", record, revealed, setting, dialled=True)
+    with pytest.raises(UsageError, match="levels does not take layer conv_2d_0; use pairs or"):
+        names_allowed(["conv_2d_0=levels"], "conv_2d_0", record)
+
+
 def test_the_last_word_counts():
     assert parse_choice(["int8", "planes"]).default.name == "planes"
     assert parse_choice(["a=int8", "a=term-pairs"]).layers["a"].name == "term-pairs"
@@ -76,7 +88,7 @@ def test_the_last_word_counts():
         ("plane", "did you mean planes?"),
         ("term_pairs", "did you mean term-pairs?"),
         ("conv_2d_0=int", "did you mean int8?"),
-        ("xyzzy", "Known: pairs, lists, planes, term-pairs, fours, twins, subsets, dual, int8"),
+        ("xyzzy", "Known: pairs, lists, planes, term-pairs, fours, twins, subsets, dual, levels, int8"),
         ("", "no kernel is called ''"),
         ("conv_2d_0=", "no kernel is called ''"),
         ("INT8", "Known:"),

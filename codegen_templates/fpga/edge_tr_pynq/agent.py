@@ -98,6 +98,7 @@ class Agent:
             table_version=program.version,
             counter=COUNTER.CYCLES,
             layers=self._layers,
+            levels=1,
             max_payload=MAX_PAYLOAD.value,
             input_bytes=program.input.size,
             output_bytes=program.output.size,
@@ -123,7 +124,7 @@ class Agent:
         request = frames.INFER_REQUEST.unpack(frame.payload)
         last = request["stop_layer"]
         last = self._layers - 1 if last == ALL_LAYERS.value else last
-        _require(last < self._layers)
+        _require(last < self._layers and request["level"] == 0)
         sample = self._sample
         _require(frame.sample == sample.number and len(sample.data) == self._program.input.size, STATUS.BAD_STATE)
         _require(sample.last in (None, last), STATUS.BAD_STATE)

@@ -1,12 +1,13 @@
 """Weights that do not fit: commands whose words stay in DDR and come with each inference, through a LOAD before them.
 
 The weight memory is then two parts: words of resident commands, loaded once, and a buffer that streamed commands use
-one after the other. Which are resident is chosen so that least is streamed.
+one after the other. Which are resident is chosen so that least is streamed. Commands that run beside an INPUT are: a
+LOAD would take the words that the INPUT waits for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,7 +37,7 @@ class Streamed:
 def streamed(image: Image) -> Streamed:
     """The image with as many weights resident as fit; the same image if all do, or if no way is found."""
     sizes = [_words(extent) for extent in image.extents]
-    kept = _resident(sizes, f.WEIGHT_WORDS.value)
+    kept = _resident(sizes, f.WEIGHT_WORDS.value, _beside_input(image))
     commands = image.words[f.MEMORY.COMMANDS]
     if kept is None:
         return resident(image)
@@ -92,8 +93,19 @@ def _moved(command: int, extent: tuple[int, int] | None, word: int) -> int:
     return command & ~(mask << offset) | (2 * word + extent[0] % 2) << offset
 
 
-def _resident(sizes: Sequence[int], capacity: int) -> set[int] | None:
-    """Commands whose words stay on chip; None if all do, or too many must.
+def _beside_input(image: Image) -> set[int]:
+    """Commands with weights from an INPUT to the last ARRAY that waits for its words."""
+    found, since = set(), []
+    for number, word in enumerate(image.words[f.MEMORY.COMMANDS]):
+        command = f.COMMAND.unpack(word.to_bytes(f.COMMAND.size, "little"))
+        since = [] if command["opcode"] == f.OPCODE.INPUT else [*since, number]
+        if command["opcode"] == f.OPCODE.ARRAY and command["src"]:
+            found.update(since)
+    return {number for number in found if image.extents[number] is not None}
+
+
+def _resident(sizes: Sequence[int], capacity: int, pinned: Set[int] = frozenset()) -> set[int] | None:
+    """Commands whose words stay on chip, `pinned` among them; None if all do, or too many must.
 
     The buffer is as large as the largest of the others, so each size is tried as that.
     """
@@ -103,7 +115,7 @@ def _resident(sizes: Sequence[int], capacity: int) -> set[int] | None:
     by_size = sorted((command for command, n in enumerate(sizes) if n), key=lambda command: -sizes[command])
     for buffer in sorted({n for n in sizes if n}):
         free = capacity - buffer
-        kept = {command for command in by_size if sizes[command] > buffer}
+        kept = {command for command in by_size if sizes[command] > buffer or command in pinned}
         free -= sum(sizes[command] for command in kept)
         if free < 0:
             continue

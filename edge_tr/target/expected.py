@@ -1,0 +1,49 @@
+"""What golden says of a build: outputs, every tensor that the device computes, and their digests."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+import numpy as np
+
+from edge_tr.golden.run import run
+from edge_tr.ir.dead import Alive, remove_what_is_always_dead
+from edge_tr.ir.graph import Graph
+from edge_tr.ir.params import DOT_KINDS, dot_weights
+from edge_tr.manifest import BuildRecord
+from edge_tr.tr.requant import Rounding
+from edge_tr.tr.reveal import truncate_data
+
+
+class Expected:
+    """Golden of one budget of a build. `levels`: the model with the revealed weights of each of its budgets."""
+
+    def __init__(self, levels: Sequence[Graph], level: int, manifest: BuildRecord) -> None:
+        self.graph, self.manifest = levels[level], manifest
+        self._levels, self._level = levels, level
+        limits = {layer.index: layer.data_terms for layer in manifest.layers if layer.data_terms is not None}
+        self._cut = {index: truncate_data(limit) for index, limit in limits.items()}
+
+    @cached_property
+    def _alive(self) -> Alive:
+        """Channels that the build computes: those that are alive with some of its budgets."""
+        weights = [
+            {op.index: dot_weights(graph, op) for op in graph.ops if op.kind in DOT_KINDS} for graph in self._levels
+        ]
+        return remove_what_is_always_dead(self.graph, weights, self._cut)[self._level]
+
+    def outputs(self, x: np.ndarray, rounding: Rounding | Mapping[str, Rounding] = Rounding.DOUBLE) -> np.ndarray:
+        """int8 [n, ...] of samples x."""
+        return run(self.graph, x, data_terms=self._cut, rounding=rounding).output
+
+    def tensors(self, x: np.ndarray) -> Mapping[int, np.ndarray]:
+        """By index, of the whole model: all channels that the device computes, the others compared with the constants
+        that they were proven to be."""
+        return self._alive.of(run(self.graph, x, data_terms=self._cut, keep="all").tensors)
+
+    def digests(self, x: np.ndarray) -> list[int]:
+        """CRC-32 of the tensor of each layer, for one sample."""
+        tensors = self.tensors(x)
+        return [zlib.crc32(tensors[layer.tensor_index].tobytes()) for layer in self.manifest.layers]
