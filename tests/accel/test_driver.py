@@ -300,7 +300,7 @@ def test_a_damaged_or_missing_program_is_refused(package: SimpleNamespace, tmp_p
     (tmp_path / "program.npz").write_bytes((source / "program.npz").read_bytes()[:500])
     with pytest.raises(package.errors.EdgeTrError, match="damaged"):
         package.program.read_program(tmp_path)
-    (tmp_path / "program.json").write_text(text.replace('"format": 2', '"format": 9'))
+    (tmp_path / "program.json").write_text(text.replace(f'"format": {package.program.FORMAT}', '"format": 9'))
     with pytest.raises(package.errors.UsageError, match="another edge-tr"):
         package.program.read_program(tmp_path)
 
