@@ -13,6 +13,7 @@ from edge_tr.ir import tflite
 from edge_tr.lower.accel import AccelLayer, AccelProgram, lower_accel
 from edge_tr.lower.budget import parse
 from edge_tr.target.cosim import Core, build
+from tests.firmware.harness_models import Network
 
 R, C = f.REGISTER, f.CONTROL
 LIMIT = 1_000_000  # cycles
@@ -191,3 +192,18 @@ def test_errors_end_in_a_code_and_the_next_inference_works(library: Path, shared
         core.run(20)
         assert core.read(R.ERROR) == f.ERROR.RESET
         works(core)
+
+
+def test_partial_sums_that_follow_at_once_are_added(library: Path) -> None:
+    """One channel, few pixels, and so few terms that a step of the sum takes one word."""
+    net = Network(np.random.default_rng(5), (4, 5, 230))
+    net.conv(1, (1, 1), (1, 1))
+    graph = tflite.parse(net.finish())
+    program = lower_accel(graph, parse("g=64,k=1"))
+    x = np.random.default_rng(6).integers(-128, 128, (4, 4, 5, 230)).astype(np.int8)
+    golden = run(graph, x, weights=program.revealed).output
+    with Core(library) as core:
+        load(core, program)
+        for sample, expected in zip(x, golden.reshape(len(x), -1)):
+            infer(core, program, sample)
+            np.testing.assert_array_equal(output(core, program), expected)
