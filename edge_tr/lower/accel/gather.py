@@ -7,6 +7,7 @@ any picture of what each column needs, so strides, padding and layouts are no co
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,8 +54,14 @@ def _candidates(source: int, column: int) -> list[tuple[int, int, int]]:
 def cover(needs: dict[int, np.ndarray]) -> list[Cut]:
     """Operations that give each bank (key) of each column the address in int [64], or PADDING.
 
-    Columns that are IDLE in all banks are left alone.
+    Columns that are IDLE in all banks are left alone. Answers are kept: a scheduler asks the same again and again.
     """
+    return list(_cover(tuple((bank, need.astype(np.int64).tobytes()) for bank, need in needs.items())))
+
+
+@functools.lru_cache(maxsize=1 << 12)
+def _cover(asked: tuple[tuple[int, bytes], ...]) -> tuple[Cut, ...]:
+    needs = {bank: np.frombuffer(need, np.int64) for bank, need in asked}
     wanted = np.stack(list(needs.values()))
     open_columns = ~(wanted == IDLE).all(axis=0)
     cuts = []
@@ -76,10 +83,10 @@ def cover(needs: dict[int, np.ndarray]) -> list[Cut]:
                 best = (int(fits.sum()), option, fits)
         if best[0] == 0:
             rest = {bank: np.where(open_columns, need, IDLE) for bank, need in needs.items()}
-            return cuts + [cut for bank, need in rest.items() for cut in cover({bank: need})]
+            return (*cuts, *(cut for bank, need in rest.items() for cut in cover({bank: need})))
         keep = [tuple(bool(v) for v in needs[b] >= 0) if b in needs else (True,) * COLUMNS for b in range(3)]
         address, first, phase = best[1]
         written = tuple(map(bool, best[2]))
         cuts.append(Cut(address % f.ACTIVATION_WORDS.value, first, phase, tuple(needs), written, tuple(keep)))
         open_columns &= ~best[2]
-    return cuts
+    return tuple(cuts)
