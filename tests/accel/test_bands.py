@@ -140,8 +140,9 @@ def test_every_band_equals_golden_and_cycles_are_predicted(name: str, library: P
 
 @pytest.mark.parametrize("name", MODELS)
 def test_bands_save_cycles(name: str, found: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_bands = found(name)[0].levels[0].cycles
     monkeypatch.setattr(chain, "chain_length", lambda *_: 0)
-    assert found(name)[0].levels[0].cycles < lower_accel(import_model(model(name)), parse("lossless")).levels[0].cycles
+    assert in_bands < lower_accel(import_model(model(name)), parse("lossless")).levels[0].cycles
 
 
 def test_nothing_is_cut_where_nothing_is_gained() -> None:
