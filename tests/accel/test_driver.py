@@ -344,7 +344,7 @@ def ask(load: Callable, package: SimpleNamespace) -> Callable[..., Frame]:
     """One request to the agent, its reply."""
     agent = package.agent.Agent(load().accelerator)
 
-    def _ask(command: int, payload: bytes = b"", sample: int = 0, version: int = 1) -> Frame:
+    def _ask(command: int, payload: bytes = b"", sample: int = 0, version: int = frames.LINK_VERSION.value) -> Frame:
         wire = frames.encode(Frame(command, 5, sample, payload=payload, version=version))
         reply = frames.decode(agent.answer(wire.strip(b"\0")).strip(b"\0"))
         assert reply.sequence == 5 and reply.command == command | frames.REPLY_BIT.value
