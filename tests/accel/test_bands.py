@@ -18,8 +18,8 @@ from edge_tr.lower.accel import AccelProgram, chain, lower_accel, program
 from edge_tr.lower.accel.arrival import Stream, arrival_of, paced
 from edge_tr.lower.accel.bands import LONGEST, Banded
 from edge_tr.lower.accel.layout import planar
-from edge_tr.lower.accel.schedule import needs_of
 from edge_tr.lower.accel.stage import Stage
+from edge_tr.lower.accel.tiles import needs_of
 from edge_tr.lower.budget import parse
 from edge_tr.target.cosim import Core, build
 from tests.accel.test_cosim import C, R, assert_part, control, f, infer, load, output, stops_of

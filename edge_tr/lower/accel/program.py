@@ -13,6 +13,7 @@ from edge_tr.ir.dead import Alive, remove_dead_channels, reordered
 from edge_tr.ir.graph import Graph
 from edge_tr.ir.params import AddParams, ConvParams, DepthwiseParams, DotParams, FullyConnectedParams, Params, params
 from edge_tr.ir.ranges import activations
+from edge_tr.lower.accel.addition import TABLE_LOAD, TABLE_READS, add_layer, load_tables
 from edge_tr.lower.accel.arrival import BEATS, Arrival, arrival_of
 from edge_tr.lower.accel.assign import Assignment, Refusals, assign
 from edge_tr.lower.accel.chain import Chain, find_chain
@@ -22,18 +23,10 @@ from edge_tr.lower.accel.layout import COLUMNS, Placed
 from edge_tr.lower.accel.order import by_length
 from edge_tr.lower.accel.phases import with_phases
 from edge_tr.lower.accel.room import Room, TooLarge, room_for
-from edge_tr.lower.accel.schedule import (
-    TABLE_LOAD,
-    TABLE_READS,
-    Planned,
-    add_layer,
-    emit_windows,
-    load_tables,
-    window_parameters,
-)
-from edge_tr.lower.accel.stage import Stage, Turn
+from edge_tr.lower.accel.stage import Planned, Stage, Turn
 from edge_tr.lower.accel.stream import Streamed, resident, streamed
 from edge_tr.lower.accel.traffic import Traffic, traffic_of
+from edge_tr.lower.accel.windows import emit_windows, window_parameters
 from edge_tr.lower.budget import Budget, check_names
 from edge_tr.lower.program import layer_name
 from edge_tr.tr.reveal import reveal, truncate_data
@@ -345,7 +338,7 @@ class _Scheduler:
         layers, pieces = chain.bands.layers, chain.bands.pieces
         extra = self._load_next(0, end) + (TABLE_READS if self.missing else 0)
         self.missing = max(0, self.missing - chain.bands.cycles)
-        data = [(window_parameters(self.image, w), self.image.terms(w.words)) for w in layers]
+        data = [(window_parameters(self.image, w), self.image.terms(w.terms.words)) for w in layers]
         bands: list[list[tuple[int, int, int]]] = [[] for _ in layers]
         for piece in pieces:
             tiles = piece.first, piece.end
