@@ -28,7 +28,7 @@ from edge_tr.overlays import OverlayBoard
 from edge_tr.resources import folder
 
 PACKAGE = "edge_tr_pynq"
-PROGRAM_FORMAT = 3
+PROGRAM_FORMAT = 4
 SHARED = {
     "errors": "errors", "formats.accelerator": "accelerator", "formats.frames": "frames", "formats.schema": "schema",
     "tr.fixed_point": "fixed_point", "tr.requant": "requant", "tr.softmax": "softmax", "ir.layers": "records",
@@ -95,7 +95,7 @@ def _facts(program: AccelProgram, board: OverlayBoard, model_name: str) -> dict[
 
 
 def _segment_facts(segment: Segment) -> dict[str, object]:
-    names = ("name", "tensor", "stops", "address", "words", "zero_point", "cycles")
+    names = ("name", "tensor", "stops", "address", "words", "cycles")
     return {
         "entry": segment.entry,
         "sends": [send.tensor for send in segment.sends],

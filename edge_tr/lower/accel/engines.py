@@ -104,8 +104,7 @@ def emit(
     if isinstance(record, FullyConnectedParams):
         return dense_layer(image, record, x, y, name, pieces)
     if isinstance(record, AddParams):
-        low, high = (v - record.output_zero_point for v in record.activation)
-        return add_layer(image, (low, high), x, x2, y)
+        return add_layer(image, record.activation, x, x2, y)
     if isinstance(record, PoolParams) and record.kind == "MAX_POOL_2D":
         return maximum_layer(image, record, x.viewed(record.input_shape), y, name)
     return sum_layer(image, record, x, y, name)
@@ -172,12 +171,11 @@ def tables_of(stage: Stage) -> Tables:
 
 
 def cut_tables(data_terms: np.ndarray, at: int) -> Tables:
-    """Tables that truncate a layer's data: int16 [511] of x - zero point becomes the ADD engine's, zero point `at`."""
-    cut = _cut_values(data_terms, at)
-    if np.abs(cut).max() > 255:
-        raise DoesNotFitError("one term a value reaches 256, which needs ten bits")
+    """Tables that truncate a layer's data, by int16 [511] of x - zero point: the ADD engine's, from zero point `at` to
+    that of `cut_offset`."""
+    cut = _cut_values(data_terms, at) + cut_offset(data_terms, at)
     entries = np.zeros(f.TABLE_VALUES.value, np.int64)
-    entries[(np.arange(-128, 128) - at) & 255] = cut << f.TABLE_FRACTION.value
+    entries[np.arange(-128, 128) & 255] = cut << f.TABLE_FRACTION.value
     return entries, np.zeros_like(entries)
 
 
@@ -187,8 +185,8 @@ def cut_offset(data_terms: np.ndarray, at: int) -> int:
     least, most = -128 - int(cut.min()), 127 - int(cut.max())
     if least > most:
         raise DoesNotFitError(
-            f"with so few terms a value its input less the zero point is {cut.min()} to {cut.max()}, more than the "
-            "array's eight bits hold; allow this layer four terms a value or more"
+            f"with so few terms a value its input less the zero point is {cut.min()} to {cut.max()}, more than eight "
+            "bits hold; allow this layer four terms a value or more"
         )
     return min(max(at, least), most)
 
@@ -205,9 +203,7 @@ def refusal(stage: Stage, inputs: list[Placed], y: Placed, data_terms: np.ndarra
         if isinstance(stage.record, AddParams):
             tables_of(stage)
         if data_terms is not None:
-            cut_tables(data_terms, inputs[0].zero_point)
-            if isinstance(stage.record, (ConvParams, DepthwiseParams)):
-                cut_offset(data_terms, inputs[0].zero_point)
+            cut_offset(data_terms, inputs[0].zero_point)
         emit(trial, stage, inputs[0], inputs[-1], y, Effort.STREAMED)
     except EdgeTrError as error:
         return str(error).removeprefix(f"{layer_name(stage.op)}: ")

@@ -38,8 +38,8 @@ SEGMENT_END = 14 + 4  # of OUTPUT and END besides the former's beats
 @dataclass(frozen=True)
 class AccelLayer:
     """A layer that the accelerator computes: stop before a command and dump `words` words from `address`; byte
-    `index[i]` of them is element i of the tensor (NHWC) less its zero point, modulo 256. Element i is there before
-    command `stops[part[i]]`; the layer is done before the last of them."""
+    `index[i]` of them is element i of the tensor (NHWC). Element i is there before command `stops[part[i]]`; the layer
+    is done before the last of them."""
 
     name: str
     op: int
@@ -49,7 +49,6 @@ class AccelLayer:
     words: int
     index: np.ndarray
     part: np.ndarray  # int [elements], or [1] for all
-    zero_point: int
     cycles: int
 
 
@@ -305,9 +304,8 @@ class _Scheduler:
             x = placed[tensor]
             arrival = arrival_of(x)
             self.image.command(
-                opcode=f.OPCODE.INPUT, tiles=x.words, count=arrival.across, dst=x.base, dst_stride=arrival.stride,
-                zero_point=x.zero_point,
-            )  # fmt: skip
+                opcode=f.OPCODE.INPUT, tiles=x.words, count=arrival.across, dst=x.base, dst_stride=arrival.stride
+            )
             sends.append(Send(tensor, _input_index(x, arrival, self.order.get(tensor))))
             beats += INPUT_COMMAND + BEATS * x.words
         if self._overlaps(number):
@@ -321,7 +319,7 @@ class _Scheduler:
         outputs = [stage.output for stage in turn.stages]
         layers = [(stage, placed[t], _index(placed[t], self.order.get(t))) for stage, t in zip(turn.stages, outputs)]
         result = placed[turn.reads[0]]
-        self.image.command(opcode=f.OPCODE.OUTPUT, tiles=result.words, src=result.base, zero_point=result.zero_point)
+        self.image.command(opcode=f.OPCODE.OUTPUT, tiles=result.words, src=result.base)
         self.image.command(opcode=f.OPCODE.END)
         reads = tuple(outputs.index(tensor) for tensor in turn.reads)
         return _Part(entry, tuple(sends), beats, tuple(done), tuple(layers), reads)
@@ -391,10 +389,9 @@ class _Scheduler:
     def _truncate(self, stage: Stage, x: Placed) -> tuple[Placed, int]:
         """The input with s terms a value, made by the ADD engine from a table of all values: in place, or a copy where
         a later layer reads it whole."""
-        result = x.at(self.room.copies.get(stage.op.index, x.base))
-        if isinstance(stage.record, (ConvParams, DepthwiseParams)):
-            result = replace(result, zero_point=cut_offset(self.cut[stage.op.index], x.zero_point))
-        return result, add_layer(self.image, (-255, 255), x, x, result).cycles
+        zero_point = cut_offset(self.cut[stage.op.index], x.zero_point)
+        result = replace(x, base=self.room.copies.get(stage.op.index, x.base), zero_point=zero_point)
+        return result, add_layer(self.image, (-128, 127), x, x, result).cycles
 
     def _cut_tables(self, stage: Stage) -> Tables:
         x = self.assignment.layouts[stage.inputs[0]]
@@ -421,7 +418,7 @@ class _Part:
             stops = tuple(final.index[command] + 1 for command, *_ in bands) or (final.index[last] + 1,)
             layers.append(
                 AccelLayer(layer_name(stage.op), stage.op.index, stage.output, stops, y.base, y.words, index,
-                           _part(y, index, bands), y.zero_point, cycles)
+                           _part(y, index, bands), cycles)
             )  # fmt: skip
             before = max(before, last + 1)
         packets = [final.packets[i] for i in range(self.entry, before) if i in final.packets]
