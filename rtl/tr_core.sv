@@ -204,7 +204,7 @@ module tr_core
       .done(maximum_done), .address(maximum_address), .largest);
   tr_dense dense (
       .clk, .stop(ended), .launch, .is_dense, .each, .weights, .valid_4, .valid_5, .first_5, .last_5, .bias_5,
-      .value_5(window[W-1:0]), .zero_point, .weight_read(dense_read), .weight_address(dense_address), .dense_1, .dense_2, .dense_3,
+      .value_5(window[W-1:0]), .zero_point, .extreme(command[CommandExtremeLsb+:9]), .weight_read(dense_read), .weight_address(dense_address), .dense_1, .dense_2, .dense_3,
       .dense_4, .first_3, .first_4, .x_1, .x_2, .first_half, .keep_second, .second_half, .each_run, .each_done,
       .each_place,
       .block(dense_block));

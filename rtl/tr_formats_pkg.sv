@@ -294,8 +294,10 @@ package tr_formats_pkg;
   localparam int CommandDoubleBufferBits = 1;  // ARRAY: 1 if entries 16 to 31 are used in turn with 0 to 15.
   localparam int CommandEachLsb = 13;
   localparam int CommandEachBits = 1;  // DENSE: every result has its own parameter; they leave one a cycle.
-  localparam int CommandReservedLsb = 14;
-  localparam int CommandReservedBits = 10;  // Zero.
+  localparam int CommandExtremeLsb = 14;
+  localparam int CommandExtremeBits = 9;  // DENSE: what the value 127 is less the zero point, or -128 if this is negative; signed.
+  localparam int CommandReservedLsb = 23;
+  localparam int CommandReservedBits = 1;  // Zero.
   localparam int CommandZeroPointLsb = 24;
   localparam int CommandZeroPointBits = 8;  // Signed, of the input; ARRAY, SUM: what padding reads; DENSE: taken off each value.
   localparam int CommandTilesLsb = 32;

@@ -22,10 +22,10 @@ class Traffic:
     written: int
 
 
-def traffic_of(image: Image) -> Traffic:
-    """All commands once; a gathered window is read from two words."""
+def traffic_of(image: Image, commands: range) -> Traffic:
+    """Each of the commands once; a gathered window is read from two words."""
     total = [0, 0, 0]
-    for word in image.words[f.MEMORY.COMMANDS]:
+    for word in image.words[f.MEMORY.COMMANDS][commands.start : commands.stop]:
         command = f.COMMAND.unpack(word.to_bytes(f.COMMAND.size, "little"))
         for i, n in enumerate(_of(image, command)):
             total[i] += n
