@@ -203,7 +203,7 @@ def cut_data(record: Params, x: Placed, data_terms: np.ndarray) -> Cut:
         options += [(ends[:-1], -128, 126, int(ends[-1])), (ends[1:], -127, 127, int(ends[0]))]
     for inner, low, high, extreme in options:
         least, most = low - int(inner[0]), high - int(inner[-1])
-        if least <= most and (extreme is None or -256 <= extreme <= 255):
+        if least <= most and (extreme is None or abs(extreme) <= 255):
             zero_point = min(max(x.zero_point, least, -128), most, 127)
             outside = 0 if extreme is None else 127 if extreme >= 0 else -128
             return Cut(np.where(values == extreme, outside, values + zero_point), zero_point, extreme)
