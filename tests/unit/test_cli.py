@@ -117,7 +117,7 @@ def test_a_mismatch_keeps_its_exit_code_when_the_reader_has_gone(monkeypatch: py
     os.close(reader)
     with os.fdopen(writer, "w") as pipe:
         monkeypatch.setattr(sys, "stdout", pipe)
-        monkeypatch.setattr(cli, "_boards", mismatch)
+        monkeypatch.setitem(cli.VERBS, "boards", mismatch)
         assert cli.main(["boards"]) == MismatchError.exit_code
 
 
