@@ -61,6 +61,7 @@ class Emitter:
         self.grown: list[dict[str, int]] = []  # by stage, how much of each memory it took
         self.tables: Tables | None = None  # that were loaded last
         self.missing = 0  # cycles until they are there
+        self.coming = 0  # cycles until the input is there that the next layer waits for
         inner = chain.inner if chain else {}
         placed = {tensor: y.at(self.room.words[tensor]) for tensor, y in job.layouts.items() if tensor not in inner}
         self.placed = placed | inner
@@ -108,8 +109,9 @@ class Emitter:
             )
             sends.append(Send(tensor, _input_index(x, arrival, self.job.order.get(tensor))))
             beats += INPUT_COMMAND + BEATS * x.words
+        self.coming = BEATS * placed[turn.sends[-1]].words if turn.sends else 0
         if self._overlaps(number):
-            beats -= BEATS * placed[turn.sends[-1]].words
+            beats, self.coming = beats - self.coming, 0
         done = self._emit_chain(self.chain, int(self.ends[number])) if self.chain and first == 0 else []
         self.grown += [{name: 0 for name in self.image.used()} for _ in done]  # it is not asked for with a chain
         for i in range(len(done), len(turn.stages)):
@@ -154,13 +156,13 @@ class Emitter:
         stage, placed, extra = self.stages[i], self.placed, 0
         x, y = placed[stage.inputs[0]], placed[stage.output]
         if stage.op.index in self.cut:
-            extra += self._load(self._cut(stage).tables) + self._wait()
+            extra += self._beside_input(self._load(self._cut(stage).tables) + self._wait())
             x, cycles = self._truncate(stage, x)
             extra += cycles
         if isinstance(stage.record, AddParams):
-            extra += self._load(tables_of(stage)) + self._wait()
+            extra += self._beside_input(self._load(tables_of(stage)) + self._wait())
         else:
-            extra += self._load_next(i, int(self.ends[number]))
+            extra += self._beside_input(self._load_next(i, int(self.ends[number])))
         if self.missing and isinstance(stage.record, (ConvParams, DepthwiseParams)):
             extra += TABLE_READS
         done = emit(self.image, stage, x, placed[stage.inputs[-1]], y, self.effort, arrival)
@@ -187,6 +189,12 @@ class Emitter:
         """Cycles until an addition has its tables."""
         missing, self.missing = self.missing, 0
         return missing
+
+    def _beside_input(self, cycles: int) -> int:
+        """What of `cycles` is left when the input is there; tables come meanwhile."""
+        coming, self.coming = self.coming, 0
+        self.missing = max(0, self.missing - coming)
+        return max(0, cycles - coming)
 
     def _truncate(self, stage: Stage, x: Placed) -> tuple[Placed, int]:
         """The input with s terms a value, made by the ADD engine from a table of all values: in place, or a copy where
