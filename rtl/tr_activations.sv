@@ -68,11 +68,15 @@ module tr_activations
     first_1 <= read_first;
     first_2 <= first_1 ^ (phase_1[1] && swap_1 ? Bits'(C / 2) : '0);
     linear <= {linear[1:0], phase_1 == 2'd0};
-    {even_2, odd_2, after_2} <= {even_q, odd_q, after_q};
+    even_2 <= even_q;
+    odd_2 <= odd_q;
+    after_2 <= after_q;
   end
 
   // Stage 3: the ring, and what lies behind its end in phase 0.
   logic [C*W-1:0] evens, odds, ring, ring_3;
+  localparam int Ahead = C + 1 > 48 + Edge ? C + 1 : 48 + Edge;  // with few columns the upper ones are never chosen
+  logic [Ahead*W-1:0] even_on, odd_on;  // a word and the value after it
   logic [8*Edge*W-1:0] behind_choices;  // of the odd word, then of the even one: by the window's block
   logic [Edge*W-1:0] behind, behind_3, behind_4, edge_4;
   for (genvar i = 0; i < C / 2; i++) begin : g_thinned
@@ -86,16 +90,11 @@ module tr_activations
         .a(even_2[16*b*W+:16*W]), .b(odd_2[16*b*W+:16*W]), .c(evens[16*b*W+:16*W]), .d(odds[16*b*W+:16*W]),
         .choice({thinned_2, second_2[b]}), .y(ring[16*b*W+:16*W]));
   end
+  assign odd_on = (Ahead * W)'({after_2, odd_2});
+  assign even_on = (Ahead * W)'({after_2, even_2});
   for (genvar k = 0; k < 4; k++) begin : g_behind
-    for (genvar i = 0; i < Edge; i++) begin : g_value
-      if (16 * k + i < C) begin : g_word
-        assign behind_choices[(k*Edge+i)*W+:W] = odd_2[(16*k+i)*W+:W];
-        assign behind_choices[((4+k)*Edge+i)*W+:W] = even_2[(16*k+i)*W+:W];
-      end else begin : g_after
-        assign behind_choices[(k*Edge+i)*W+:W] = after_2;
-        assign behind_choices[((4+k)*Edge+i)*W+:W] = after_2;
-      end
-    end
+    assign behind_choices[k*Edge*W+:Edge*W] = odd_on[16*k*W+:Edge*W];
+    assign behind_choices[(4+k)*Edge*W+:Edge*W] = even_on[16*k*W+:Edge*W];
   end
   tr_select8 #(.BITS(Edge * W)) choose_behind (
       .values(behind_choices), .choice({swap_2, 2'(first_2 >> 4)}), .y(behind));
@@ -107,16 +106,12 @@ module tr_activations
   logic [(C+5)*W-1:0] middle, middle_5;
   logic [3:0] first_4;
   logic [1:0] first_5;
-  for (genvar i = 0; i < C + 48; i++) begin : g_twice
-    assign twice_3[i*W+:W] = ring_3[(i%C)*W+:W];
-  end
+  assign twice_3 = ((C + 48) * W)'({4{ring_3}});
   tr_select4 #(.BITS(C * W)) by_16 (
       .a(twice_3[0+:C*W]), .b(twice_3[16*W+:C*W]), .c(twice_3[32*W+:C*W]), .d(twice_3[48*W+:C*W]),
       .choice(2'(first_3 >> 4)), .y(coarse));
-  for (genvar i = 0; i < Edge; i++) begin : g_edge
-    tr_select #(.BITS(W)) choose (
-        .a(coarse_4[(i%C)*W+:W]), .b(behind_4[i*W+:W]), .second(linear[2]), .y(edge_4[i*W+:W]));
-  end
+  tr_select #(.BITS(Edge * W)) choose_edge (
+      .a((Edge * W)'({2{coarse_4}})), .b(behind_4), .second(linear[2]), .y(edge_4));
   assign whole_4 = {edge_4, coarse_4};
   tr_select4 #(.BITS((C + 5) * W)) by_4 (
       .a(whole_4[0+:(C+5)*W]), .b(whole_4[4*W+:(C+5)*W]), .c(whole_4[8*W+:(C+5)*W]), .d(whole_4[12*W+:(C+5)*W]),
@@ -125,8 +120,10 @@ module tr_activations
       .a(middle_5[0+:(C+2)*W]), .b(middle_5[W+:(C+2)*W]), .c(middle_5[2*W+:(C+2)*W]), .d(middle_5[3*W+:(C+2)*W]),
       .choice(first_5), .y(window));
   always_ff @(posedge clk) begin
-    {ring_3, behind_3} <= {ring, behind};
-    {coarse_4, behind_4} <= {coarse, behind_3};
+    ring_3 <= ring;
+    behind_3 <= behind;
+    coarse_4 <= coarse;
+    behind_4 <= behind_3;
     middle_5 <= middle;
     {first_3, first_4, first_5} <= {first_2, first_3[3:0], first_4[1:0]};
   end
