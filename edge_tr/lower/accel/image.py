@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from edge_tr.errors import DoesNotFitError
 from edge_tr.formats import accelerator as f
 from edge_tr.lower.accel.gather import Cut
 from edge_tr.lower.accel.scale import Scale, parameter
@@ -20,7 +19,6 @@ _BEATS = {
     f.MEMORY.GATHER: (f.GATHER.bits, f.GATHER_OPS.value, "gather operations"),
     f.MEMORY.MASKS: (f.MASK.bits, f.MASKS.value, "masks"),
     f.MEMORY.PARAMETERS: (f.PARAMETER.bits, f.PARAMETERS.value, "channel parameters"),
-    f.MEMORY.ROUNDINGS: (f.ROUNDING.bits, f.ROUNDINGS.value, "rounding constants"),
 }
 
 _STREAMED = (f.MEMORY.WEIGHTS, f.MEMORY.PARAMETERS)
@@ -83,13 +81,8 @@ class Image:
 
     def parameter(self, scale: Scale, bias: int) -> int:
         """One channel's; its address."""
-        mask = (1 << 48) - 1
-        constants = f.ROUNDING.pack(positive=scale.positive & mask, negative=scale.negative & mask)
-        rounding = self._share(f.MEMORY.ROUNDINGS, int.from_bytes(constants, "little"))
         memory = self.words[f.MEMORY.PARAMETERS]
-        if rounding >= f.ROUNDINGS.value:
-            raise DoesNotFitError(f"the model's scales need more than {f.ROUNDINGS.value} rounding constants")
-        memory.append(parameter(scale, bias, rounding))
+        memory.append(parameter(scale, bias))
         return len(memory) - 1
 
     def parameters(self, channels: list[tuple[Scale, int]]) -> int:
