@@ -50,7 +50,8 @@ def dense_layer(
         command = image.command(
             opcode=f.OPCODE.DENSE, tiles=step, count=channels, pixels=pixels, each=each,
             weights=image.dense([word for block in words[first : first + step] for word in block]),
-            parameters=parameters + (first * COLUMNS if each else 0), src=x.base, src_stride=stride,
+            parameters=parameters + (first * COLUMNS if each else 0),
+            channels=min(step * COLUMNS, p.units - first * COLUMNS) if each else 1, src=x.base, src_stride=stride,
             dst=y.base + first, zero_point=x.zero_point, extreme=127 - x.zero_point if x.extreme is None else x.extreme,
             **results(p.activation, p.output_zero_point),
         )  # fmt: skip

@@ -35,7 +35,7 @@ class Effort(Enum):
 
     FASTEST = "fewest cycles"
     COMPACT = "fewer weight words"
-    STREAMED = "weights that do not fit come from DDR with each inference"
+    STREAMED = "weights and channel parameters that do not fit come from DDR with each inference"
 
 
 STREAMED_WORDS = f.WEIGHT_WORDS.value // 2

@@ -36,7 +36,7 @@ def sum_layer(image: Image, p: PoolParams | MeanParams, x: Placed, y: Placed, na
     ops[-1] |= {"last": 1, "end": 1}
     command = image.command(
         opcode=f.OPCODE.SUM, count=c, gather=image.gather(ops), parameters=image.parameters([(scale, bias)]),
-        src_stride=x.blocks, dst=y.base, **fields,
+        src_stride=x.blocks, dst=y.base, channels=1, **fields,
     )  # fmt: skip
     return Planned(command, c * len(ops) + DRAIN)
 

@@ -150,7 +150,7 @@ def emit_windows(
         opcode=f.OPCODE.ARRAY, halves=2 if len(pixels) > 1 else halves_last, halves_last=halves_last,
         double_buffer=w.double, tiles=len(pixels), count=len(w.terms.words), weights=weights, gather=image.gather(ops),
         parameters=parameters, dst=w.y.base + tiles[0], dst_stride=w.y.blocks, zero_point=w.x.zero_point,
-        src=waits[0], src2=waits[1], extent=(weights, weights + len(w.terms.words)),
+        src=waits[0], src2=waits[1], extent=(weights, weights + len(w.terms.words)), channels=len(w.p.weights),
         **results(w.p.activation, w.p.output_zero_point),
     )  # fmt: skip
 
