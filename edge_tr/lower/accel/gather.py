@@ -1,7 +1,7 @@
 """Gather operations: how the values that 64 columns need come out of activation memory.
 
 An operation cuts a window out of two neighbouring words and the value after them and offers it to all columns, shifted
-by one for each bank; a mask says which columns take it and which get zero (padding). `cover` finds few operations for
+by one for each bank; a mask says which columns take it and which get padding. `cover` finds few operations for
 any picture of what each column needs, so strides, padding and layouts are no concern of the hardware.
 """
 
@@ -16,7 +16,7 @@ from edge_tr.formats import accelerator as f
 
 COLUMNS = f.COLUMNS.value
 MEMORY = f.ACTIVATION_WORDS.value * COLUMNS
-PADDING, IDLE = -1, -2  # instead of an address: the column needs zero, or nothing
+PADDING, IDLE = -1, -2  # instead of an address: the column needs padding, or nothing
 
 
 @dataclass(frozen=True)
