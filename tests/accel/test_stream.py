@@ -93,7 +93,7 @@ def test_channel_parameters_that_do_not_fit_come_with_the_command_that_reads_the
     image, mine = Image(), []
     for count in channels:
         biases = list(range(len(image.words[f.MEMORY.PARAMETERS]), len(image.words[f.MEMORY.PARAMETERS]) + count))
-        first = image.parameters([(Scale(1, 0, 0, 0), bias) for bias in biases])
+        first = image.parameters([(Scale(1, 0, 0), bias) for bias in biases])
         mine.append(biases)
         weights = image.terms([count])
         image.command(opcode=f.OPCODE.ARRAY, weights=weights, parameters=first, channels=count)

@@ -7,7 +7,7 @@ import numpy as np
 from edge_tr.formats import accelerator as f
 from edge_tr.golden.layers import INT8_VALUES, apply, requant
 from edge_tr.ir.params import AddParams
-from edge_tr.lower.accel.cycles import DRAIN
+from edge_tr.lower.accel.cycles import DRAIN, TABLE_WORD
 from edge_tr.lower.accel.image import Image
 from edge_tr.lower.accel.layout import COLUMNS, Placed
 from edge_tr.lower.accel.stage import Planned
@@ -15,7 +15,7 @@ from edge_tr.tr.requant import Rounding
 
 PAIRS = COLUMNS // 8  # of table values in a dense word
 TABLE_WORDS = f.TABLE_VALUES.value // PAIRS
-TABLE_COMMAND, TABLE_LOAD, TABLE_READS = 7, TABLE_WORDS * (PAIRS + 2) - 5, TABLE_WORDS - 1
+TABLE_COMMAND, TABLE_LOAD, TABLE_READS = 7, TABLE_WORDS * TABLE_WORD - 5, TABLE_WORDS - 1
 
 
 def table_words(first: np.ndarray, second: np.ndarray) -> list[int]:

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edge_tr.lower.accel.arrival import Stream
+from edge_tr.lower.accel.layout import COLUMNS
 
 GATHER_LATENCY, ARRAY_LATENCY = 8, 17
 LEAVING = 16  # from a group's last word to the first write of its results
+TABLE_WORD = COLUMNS // 8 + 2  # to read one of a table's words, and to write its pairs
 DRAIN = 25  # of what is no ARRAY, from its last read to its end
 
 

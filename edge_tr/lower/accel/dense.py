@@ -7,7 +7,7 @@ import numpy as np
 from edge_tr.errors import DoesNotFitError
 from edge_tr.formats import accelerator as f
 from edge_tr.ir.params import FullyConnectedParams
-from edge_tr.lower.accel.cycles import DRAIN
+from edge_tr.lower.accel.cycles import DRAIN, TABLE_WORD
 from edge_tr.lower.accel.image import Image
 from edge_tr.lower.accel.layout import COLUMNS, Placed
 from edge_tr.lower.accel.stage import Planned
@@ -45,7 +45,7 @@ def dense_layer(
     words = [[int.from_bytes(row.tobytes(), "little") for row in block] for block in data]
     parameters = image.parameters([(scale, 0) for scale in (scales if each else scales[:1])])
     pause = COLUMNS + 8 if each else 7  # until the next block may begin
-    step, cycles = 1 if pieces else blocks, 0
+    step, cycles, beside = 1 if pieces else blocks, 0, 0
     for first in range(0, blocks, step):
         command = image.command(
             opcode=f.OPCODE.DENSE, tiles=step, count=channels, pixels=pixels, each=each,
@@ -56,4 +56,10 @@ def dense_layer(
             **results(p.activation, p.output_zero_point),
         )  # fmt: skip
         cycles += step * (len(rows) + pause) - (0 if each else 7) + DRAIN
-    return Planned(command, cycles)
+        beside += (step - 1) * _of_use(pause) + _of_use(DRAIN + (pause if each else 0))
+    return Planned(command, cycles, beside=beside)
+
+
+def _of_use(pause: int) -> int:
+    """Cycles of tables that come in a pause of the weight memory: a word begins whenever one is free."""
+    return -(-pause // TABLE_WORD) * TABLE_WORD

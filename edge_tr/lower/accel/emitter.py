@@ -15,6 +15,7 @@ from edge_tr.lower.accel.addition import TABLE_LOAD, TABLE_READS, add_layer, loa
 from edge_tr.lower.accel.arrival import BEATS, Arrival, arrival_of
 from edge_tr.lower.accel.assign import Assignment
 from edge_tr.lower.accel.chain import Chain
+from edge_tr.lower.accel.cycles import TABLE_WORD
 from edge_tr.lower.accel.engines import Cut, Effort, Tables, cut_data, emit, tables_of
 from edge_tr.lower.accel.image import Image
 from edge_tr.lower.accel.layout import COLUMNS, Placed
@@ -163,10 +164,11 @@ class Emitter:
             extra += self._beside_input(self._load(tables_of(stage)) + self._wait())
         else:
             extra += self._beside_input(self._load_next(i, int(self.ends[number])))
-        if self.missing and isinstance(stage.record, (ConvParams, DepthwiseParams)):
-            extra += TABLE_READS
         done = emit(self.image, stage, x, placed[stage.inputs[-1]], y, self.effort, arrival)
-        self.missing = max(0, self.missing - done.cycles)
+        beside = done.cycles if done.beside is None else min(done.beside, done.cycles)
+        if isinstance(stage.record, (ConvParams, DepthwiseParams)) and not x.vector:
+            extra += min(self.missing, beside) // TABLE_WORD  # it reads nothing meanwhile
+        self.missing = max(0, self.missing - beside)
         return Planned(done.command, done.cycles + extra)
 
     def _load_next(self, i: int, end: int) -> int:

@@ -135,12 +135,12 @@ def _windows(
         trial = Image()
         window_layer(trial, *_part(record, x, y, 0, size), name, compact, arrival)
         size = min(size, max(f.ROWS.value, size * STREAMED_WORDS // trial.used()["weight words"][0] // 4 * 4))
-    cycles, done = 0, None
+    cycles, beside, done = 0, 0, None
     for first in range(0, channels, size):
         part = _part(record, x, y, first, min(first + size, channels))
         done = window_layer(image, *part, name, compact, arrival if first == 0 else None)
-        cycles += done.cycles
-    return Planned(done.command, cycles)
+        cycles, beside = cycles + done.cycles, beside + done.beside
+    return Planned(done.command, cycles, beside=beside)
 
 
 def _part(

@@ -35,8 +35,10 @@ class Turn:
 @dataclass(frozen=True)
 class Planned:
     """A layer in the image: its last command's index and its predicted cycles. `bands`: of a layer that takes turns
-    with others each command and the tiles, [first, end), that it computes."""
+    with others each command and the tiles, [first, end), that it computes. `beside`: cycles of it that are of use to
+    tables on their way, which wait while the weight memory is read without a pause; None: all."""
 
     command: int
     cycles: int
     bands: tuple[tuple[int, int, int], ...] = ()
+    beside: int | None = None

@@ -10,7 +10,7 @@ from edge_tr.errors import DoesNotFitError
 from edge_tr.formats import accelerator as f
 from edge_tr.ir.params import ConvParams, DepthwiseParams
 from edge_tr.lower.accel.arrival import Arrival, Stream, pace, paced
-from edge_tr.lower.accel.cycles import Load, array_cycles
+from edge_tr.lower.accel.cycles import DRAIN, Load, array_cycles
 from edge_tr.lower.accel.image import Image
 from edge_tr.lower.accel.layout import Placed
 from edge_tr.lower.accel.stage import Planned
@@ -81,7 +81,7 @@ def window_layer(
     """CONV_2D or DEPTHWISE_CONV_2D on the array. `arrival`: how x comes meanwhile; else it is there."""
     w, cycles, waits = choose_windows(p, x, y, name, compact, arrival)
     command = emit_windows(image, w, (0, len(w.tiles)), window_parameters(image, w), image.terms(w.terms.words), waits)
-    return Planned(command, cycles)
+    return Planned(command, cycles, beside=len(w.tiles) * len(w.terms.words) + DRAIN)
 
 
 def choose_windows(
