@@ -119,7 +119,8 @@ tr_finish_pixels:
 
 /* void tr_finish_run(to, channel, run)
  * r0 sums, r1 output, r2 factor, r3 offset, r4 sum, then q, r5 spare, r6 output's step, r7 sums' step;
- * r8 low, r9 high, r10 near, r11 end of the row of outputs, r12 run; lr rows left; to and channel on the stack */
+ * r8 low, r9 high, r10 near, r11 end of the row of outputs, r12 run; lr rows left; on the stack a row's bytes of
+ * outputs, the minimum, to and channel */
     .section .text.tr_finish_run, "ax", %progbits
     .align 2
     .global tr_finish_run
@@ -127,7 +128,11 @@ tr_finish_pixels:
     .thumb_func
 tr_finish_run:
     enter
+    sub sp, sp, #8
     mov r12, r2
+    movs r5, #MINIMUM
+    ldrsb r5, [r0, r5]
+    str r5, [sp, #4]
     movs r4, #20
     muls r1, r4, r1
     ldr r0, [r0]
@@ -140,34 +145,42 @@ tr_finish_run:
     ldr r0, [r2, #RUN_ROWS]
     mov lr, r0
     movs r4, r6
-    ldmia r2!, {r0, r1, r5, r6}
+    ldr r5, [r2, #RUN_COUNT]
+    ldmia r2!, {r0, r1}
     movs r7, r1
-    movs r1, r5
+    ldmia r2!, {r1, r6}
+    muls r5, r6, r5
+    str r5, [sp]
     movs r2, r4
 .Lrow:
-    mov r5, r12
-    ldr r4, [r5, #RUN_COUNT]
-    muls r4, r6, r4
-    adds r4, r4, r1
-    mov r11, r4
+    ldr r5, [sp]
+    adds r5, r5, r1
+    mov r11, r5
 .Lsum:
+    .irp which, 0, 1
     ldr r4, [r0]
     cmp r4, r8
-    blt .Lminimum
+    blt .Llow_\which
     cmp r4, r9
-    bgt .Lmaximum
+    bgt .Lhigh_\which
     muls r4, r2, r4
     adds r4, r4, r3
     lsls r5, r4, #8
     cmp r5, r10
-    bls .Lexact
+    bls .Lnear_\which
     asrs r4, r4, #24
-.Lstore:
+.Ldone_\which:
     strb r4, [r1]
     adds r0, r0, r7
     adds r1, r1, r6
     cmp r1, r11
+    .if \which
     bne .Lsum
+    .else
+    beq .Lnext
+    .endif
+    .endr
+.Lnext:
     mov r5, lr
     subs r5, r5, #1
     beq .Lend
@@ -179,25 +192,25 @@ tr_finish_run:
     adds r1, r1, r4
     b .Lrow
 .Lend:
+    add sp, sp, #8
     leave
-.Lminimum:
-    ldr r5, [sp]
-    movs r4, #MINIMUM
-    ldrsb r4, [r5, r4]
-    b .Lstore
-.Lmaximum:
-    ldr r5, [sp]
+    .irp which, 0, 1
+.Llow_\which:
+    ldr r4, [sp, #4]
+    b .Ldone_\which
+.Lhigh_\which:
+    ldr r5, [sp, #8]
     movs r4, #MAXIMUM
     ldrsb r4, [r5, r4]
-    b .Lstore
-.Lexact:
+    b .Ldone_\which
+.Lnear_\which:
     mov r4, r12
     mov r5, lr
     push {r0-r5}
     sub sp, sp, #4
     ldr r2, [r0]
-    ldr r0, [sp, #28]
-    ldr r1, [sp, #32]
+    ldr r0, [sp, #36]
+    ldr r1, [sp, #40]
     bl tr_output_exact
     add sp, sp, #4
     movs r7, r0
@@ -207,7 +220,8 @@ tr_finish_run:
     movs r4, r7
     mov r5, r12
     ldr r7, [r5, #RUN_SUM_STEP]
-    b .Lstore
+    b .Ldone_\which
+    .endr
     .size tr_finish_run, . - tr_finish_run
 
 #endif
