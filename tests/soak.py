@@ -92,7 +92,7 @@ def accelerator(scratch: Path, rng: np.random.Generator) -> Iterator[str]:
                 x = rng.integers(-128, 128, (int(rng.integers(1, 4)), *shape), np.int8)
                 fault = FAULTS[int(rng.integers(len(FAULTS)))]
                 fault(board, driver, x, rng)
-                golden = run(graph, x, weights=program.revealed, data_terms=program.data_terms).output
+                golden = run(graph, x, weights=program.most.revealed, data_terms=program.data_terms).output
                 np.testing.assert_array_equal(driver.predict(x).reshape(golden.shape), golden, err_msg=fault.__name__)
                 assert board.zynq.allocated == held, f"{fault.__name__} left buffers behind"
                 yield f"accelerator, after {fault.__name__}"
@@ -164,7 +164,7 @@ def reset_in_mid_run(board: SimulatedBoard, driver: object, x: np.ndarray, rng: 
 
 def abandoned_layers(board: SimulatedBoard, driver: object, x: np.ndarray, rng: np.random.Generator) -> None:
     """A run layer by layer that ends early."""
-    list(driver.run_layers(x[0], int(rng.integers(0, driver.program.layer_count))))
+    list(driver.run_layers(x[0], int(rng.integers(0, len(driver.program.levels[0].names)))))
 
 
 FAULTS = (no_fault, short_transfer, stuck_stream, lost_output, wrong_address, hang, reset_in_mid_run, abandoned_layers)

@@ -65,6 +65,12 @@ def by_path(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
+def test_no_two_test_files_share_a_name():
+    """pytest imports them by name alone."""
+    names = [path.name for path in (ROOT / "tests").rglob("*.py") if path.name not in ("__init__.py", "conftest.py")]
+    assert sorted(names) == sorted(set(names))
+
+
 def test_every_room_has_a_floor():
     assert {room_of(path) for path in MODULES} - {"__init__"} <= set(FLOOR_OF)
 

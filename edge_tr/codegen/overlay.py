@@ -23,12 +23,12 @@ from edge_tr import __version__, overlays
 from edge_tr.formats.accelerator import ACCEL_VERSION
 from edge_tr.ir.graph import Tensor
 from edge_tr.ir.params import Params, Requant
-from edge_tr.lower.accel import AccelProgram, HostLayer, Segment
+from edge_tr.lower.accel import AccelProgram, HostLayer, Level, Segment
 from edge_tr.overlays import OverlayBoard
 from edge_tr.resources import folder
 
 PACKAGE = "edge_tr_pynq"
-PROGRAM_FORMAT = 3
+PROGRAM_FORMAT = 4
 SHARED = {
     "errors": "errors", "formats.accelerator": "accelerator", "formats.frames": "frames", "formats.schema": "schema",
     "tr.fixed_point": "fixed_point", "tr.requant": "requant", "tr.softmax": "softmax", "ir.layers": "records",
@@ -70,7 +70,7 @@ def vivado_digest(tree: Mapping[str, bytes]) -> str:
 
 
 def _facts(program: AccelProgram, board: OverlayBoard, model_name: str) -> dict[str, object]:
-    graph = program.alive.graph
+    graph = program.most.alive.graph
     return {
         "format": PROGRAM_FORMAT,
         "model": model_name,
@@ -79,17 +79,24 @@ def _facts(program: AccelProgram, board: OverlayBoard, model_name: str) -> dict[
         "clock_hz": board.clock_mhz * 1_000_000,
         "version": ACCEL_VERSION.value,
         "crc": program.program_crc,
-        "cycles": program.levels[0].cycles,
         "source": program.source,
         "result": program.result,
         "input": _end(graph.tensor(graph.inputs[0])),
         "output": _end(graph.tensor(graph.outputs[0])),
+        "levels": [_level_facts(level) for level in program.levels],
+    }
+
+
+def _level_facts(level: Level) -> dict[str, object]:
+    return {
+        "budget": str(level.budget),
+        "cycles": level.cycles,
         "turns": [
             {
                 "host": [_host_facts(layer) for layer in turn.host],
                 "segment": None if turn.segment is None else _segment_facts(turn.segment),
             }
-            for turn in program.turns
+            for turn in level.turns
         ],
     }
 
@@ -136,15 +143,23 @@ def _end(tensor: Tensor) -> dict[str, object]:
 
 
 def _arrays(program: AccelProgram) -> dict[str, np.ndarray]:
-    """`load`; of segment n `stream<n>`, `send<n>.<which>` and `layer<n>.<which>` (index) and
-    `part<n>.<which>`; of the processor's layer n `host<n>.<field>` and `host<n>.data_terms`."""
+    """`load`; of each level, after `<level>.`, those of `_level_arrays`."""
     arrays = {"load": program.load}
-    for n, segment in enumerate(program.segments):
+    for number, level in enumerate(program.levels):
+        arrays |= {f"{number}.{name}": array for name, array in _level_arrays(level).items()}
+    return arrays
+
+
+def _level_arrays(level: Level) -> dict[str, np.ndarray]:
+    """Of segment n `stream<n>`, `send<n>.<which>`, `layer<n>.<which>` (index) and `part<n>.<which>`; of the processor's
+    layer n `host<n>.<field>` and `host<n>.data_terms`."""
+    arrays: dict[str, np.ndarray] = {}
+    for n, segment in enumerate(level.segments):
         arrays[f"stream{n}"] = segment.stream
         arrays |= {f"send{n}.{i}": send.index for i, send in enumerate(segment.sends)}
         arrays |= {f"layer{n}.{i}": layer.index for i, layer in enumerate(segment.layers)}
         arrays |= {f"part{n}.{i}": layer.part for i, layer in enumerate(segment.layers)}
-    for n, layer in enumerate(program.host_layers):
+    for n, layer in enumerate(level.host_layers):
         values = _fields(layer.record) | ({} if layer.data_terms is None else {"data_terms": layer.data_terms})
         arrays |= {f"host{n}.{name}": value for name, value in values.items() if isinstance(value, np.ndarray)}
     return arrays

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -23,15 +23,14 @@ from edge_tr.compiler.common import (
     write_tree,
     writing_to,
 )
-from edge_tr.errors import DeviceError, UsageError
+from edge_tr.errors import DeviceError
 from edge_tr.golden.run import run
 from edge_tr.ir.params import DotParams, Params, params
-from edge_tr.lower.accel import AccelLayer, AccelProgram, HostLayer, lower_accel
+from edge_tr.lower.accel import AccelLayer, AccelProgram, HostLayer, Level, lower_accel
 from edge_tr.lower.cost import Work
 from edge_tr.lower.program import layer_name
 from edge_tr.manifest import (
     MANIFEST_VERSION,
-    REVEALED,
     BuildFolder,
     LayerRecord,
     LevelRecord,
@@ -63,20 +62,16 @@ def build(
     """Schedule `model` for the accelerator of `target` and write the folder that is copied to the board.
 
     Where Vivado is in PATH it makes the bitstream, once: the overlay is the same for all models. DoesNotFitError names
-    the memory that is too small; ToolMissingError if Vivado fails, which leaves a build that can be checked. UsageError
-    for several budgets: `budgets` is one.
+    the memory that is too small; ToolMissingError if Vivado fails, which leaves a build that can be checked. Several
+    budgets, nested, from the fewest terms on, are one program that can be switched; UsageError if they do not nest.
     """
     board = overlays.load(target)
-    if len(budgets) > 1:
-        raise UsageError(
-            f"one budget for an accelerator build; {target} was given {len(budgets)}: use one --budget, or build for a "
-            "microcontroller"
-        )
     source = read_source(model, budgets)
     progress("scheduling", 0, 1, "model")
-    program = lower_accel(source.graph, source.budget)
+    program = lower_accel(source.graph, source.budget, source.below)
     progress("scheduling", 1, 1, "model")
-    tree, revealed = codegen.source_tree(program, board, source.name), revealed_files(source, [program.revealed])
+    tree = codegen.source_tree(program, board, source.name)
+    revealed = revealed_files(source, [level.revealed for level in program.levels])
     folder = BuildFolder(out)
     with writing_to(folder):
         prepare(folder)
@@ -84,7 +79,7 @@ def build(
         folder.model.write_bytes(source.given)
         write_tree(folder.path, revealed)
         _write_validation(folder, program, source)
-        manifest = _manifest(program, board, source, folder, codegen.build_id(tree))
+        manifest = _manifest(program, board, source, folder, codegen.build_id(tree), revealed)
         folder.manifest_file.write_text(manifest.to_json(), encoding="utf-8")
         if not manifest.bitstream and _bitstream(folder, codegen.vivado_digest(tree), progress):
             manifest = replace(manifest, bitstream=True)
@@ -102,16 +97,21 @@ def _bitstream(folder: BuildFolder, digest: str, progress: Progress) -> bool:
 
 
 def _write_validation(folder: BuildFolder, program: AccelProgram, source: Source) -> None:
-    """Seeded samples and golden's outputs, for validate.py on the board."""
+    """Seeded samples and golden's outputs with each budget, for validate.py on the board."""
     x, _ = samples(source.graph, None, None)
-    golden = run(source.graph, x, weights=program.revealed, data_terms=program.data_terms).output
-    np.savez_compressed(folder.package / VALIDATION, x=x, golden=golden)
+    golden = [run(source.graph, x, weights=of.revealed, data_terms=program.data_terms).output for of in program.levels]
+    np.savez_compressed(folder.package / VALIDATION, x=x, golden=np.stack(golden))
 
 
 def _manifest(
-    program: AccelProgram, board: OverlayBoard, source: Source, folder: BuildFolder, build_id: int
+    program: AccelProgram,
+    board: OverlayBoard,
+    source: Source,
+    folder: BuildFolder,
+    build_id: int,
+    revealed: Iterable[str],
 ) -> OverlayManifest:
-    taken = board.resources()
+    taken, most = board.resources(), program.most
     return OverlayManifest(
         manifest_version=MANIFEST_VERSION,
         edge_tr_version=__version__,
@@ -122,42 +122,40 @@ def _manifest(
         budget=str(source.budget),
         build_id=f"{build_id:016x}",
         fits=True,
-        layers=_layers(program, source),
-        levels=_levels(program, source),
-        cycles_predicted=program.levels[0].cycles,
+        layers=tuple(_record(most, source, layer) for turn in most.turns for layer in turn.layers),
+        levels=_levels(program, revealed),
+        cycles_predicted=most.cycles,
         clock_mhz=board.clock_mhz,
         program_bytes=program.load.nbytes,
-        input_bytes=sum(segment.sent_bytes for segment in program.segments),
-        output_bytes=sum(segment.read_bytes for segment in program.segments),
-        streamed_bytes=sum(segment.stream.nbytes for segment in program.segments),
-        segments=len(program.segments),
-        on_chip=OnChip(**asdict(program.traffic)),
+        input_bytes=sum(segment.sent_bytes for segment in most.segments),
+        output_bytes=sum(segment.read_bytes for segment in most.segments),
+        streamed_bytes=sum(segment.stream.nbytes for segment in most.segments),
+        segments=len(most.segments),
+        on_chip=OnChip(**asdict(most.traffic)),
         memories=tuple(MemoryUse(name, used, limit, "words") for name, (used, limit) in program.used.items()),
         resources=tuple(MemoryUse(name, n, board.chip[name], "on the chip") for name, n in taken.items()),
         bitstream=(folder.package / BITFILE).is_file(),
     )
 
 
-def _levels(program: AccelProgram, source: Source) -> tuple[LevelRecord, ...]:
-    """The program's budget."""
-    graph = program.alive.graph
-    dots = [record for op in graph.ops if isinstance(record := params(graph, op), DotParams)]
-    sizes = [(dot.weights.size, int(term_count(dot.weights).sum()), _macs(dot)) for dot in dots]
-    return level_records([source.budget], [REVEALED], [sizes], [level.cycles for level in program.levels])
+def _levels(program: AccelProgram, files: Iterable[str]) -> tuple[LevelRecord, ...]:
+    """The program's budgets; `files`: the model with each one's weights."""
+    sizes = []
+    for level in program.levels:
+        graph = level.alive.graph
+        dots = [record for op in graph.ops if isinstance(record := params(graph, op), DotParams)]
+        sizes.append([(dot.weights.size, int(term_count(dot.weights).sum()), _macs(dot)) for dot in dots])
+    budgets = [level.budget for level in program.levels]
+    return level_records(budgets, files, sizes, [level.cycles for level in program.levels])
 
 
-def _layers(program: AccelProgram, source: Source) -> tuple[LayerRecord, ...]:
-    """In the order in which they run."""
-    return tuple(_record(program, source, layer) for turn in program.turns for layer in turn.layers)
-
-
-def _record(program: AccelProgram, source: Source, layer: AccelLayer | HostLayer) -> LayerRecord:
-    graphs = (program.alive.graph, source.graph)
+def _record(level: Level, source: Source, layer: AccelLayer | HostLayer) -> LayerRecord:
+    graphs = (level.alive.graph, source.graph)
     op, given = (next(op for op in graph.ops if op.index == layer.op) for graph in graphs)
     hosted = isinstance(layer, HostLayer)
-    tensor = program.alive.graph.tensor(op.outputs[0])
-    channels = program.alive.channels.get(tensor.index)
-    left, before = params(program.alive.graph, op), params(source.graph, given)
+    tensor = level.alive.graph.tensor(op.outputs[0])
+    channels = level.alive.channels.get(tensor.index)
+    left, before = params(level.alive.graph, op), params(source.graph, given)
     is_dot = isinstance(left, DotParams)
     setting = source.budget.of(layer_name(op)) if is_dot else None
     weights = left.weights if is_dot else np.zeros(0, np.int8)

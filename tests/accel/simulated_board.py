@@ -65,13 +65,15 @@ class SimulatedBoard:
 
 
 def compare(board: SimulatedBoard, graph: Graph, program: AccelProgram, x: np.ndarray) -> None:
-    """Every output of samples x [n, ...] and, of the first one, every layer, with golden."""
-    golden = run(graph, x, weights=program.revealed, data_terms=program.data_terms, keep="all")
-    expected = program.alive.of(golden.tensors)
+    """Every output of samples x [n, ...] and, of the first one, every layer, with golden, at every level."""
     accelerator = board.load(program)
-    np.testing.assert_array_equal(accelerator.predict(x).reshape(len(x), -1), golden.output.reshape(len(x), -1))
-    layers = [layer for turn in program.turns for layer in turn.layers]
-    steps = list(accelerator.run_layers(x[0], len(layers) - 1))
-    assert len(steps) == len(layers)
-    for layer, (tensor, _) in zip(layers, steps):
-        np.testing.assert_array_equal(tensor, expected[layer.tensor][0].ravel(), err_msg=layer.name)
+    for number, level in enumerate(program.levels):
+        accelerator.level = number
+        golden = run(graph, x, weights=level.revealed, data_terms=program.data_terms, keep="all")
+        expected = level.alive.of(golden.tensors)
+        np.testing.assert_array_equal(accelerator.predict(x).reshape(len(x), -1), golden.output.reshape(len(x), -1))
+        layers = [layer for turn in level.turns for layer in turn.layers]
+        steps = list(accelerator.run_layers(x[0], len(layers) - 1))
+        assert len(steps) == len(layers)
+        for layer, (tensor, _) in zip(layers, steps):
+            np.testing.assert_array_equal(tensor, expected[layer.tensor][0].ravel(), err_msg=layer.name)

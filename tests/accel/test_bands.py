@@ -14,12 +14,12 @@ import pytest
 from edge_tr.golden.run import run
 from edge_tr.ir.params import AddParams, ConvParams, PoolParams
 from edge_tr.ir.tflite import parse as import_model
-from edge_tr.lower.accel import AccelProgram, chain, lower_accel, program
+from edge_tr.lower.accel import AccelProgram, chain, emitter, lower_accel
 from edge_tr.lower.accel.arrival import Stream, arrival_of, paced
 from edge_tr.lower.accel.bands import LONGEST, Banded
 from edge_tr.lower.accel.layout import planar
-from edge_tr.lower.accel.schedule import needs_of
 from edge_tr.lower.accel.stage import Stage
+from edge_tr.lower.accel.tiles import needs_of
 from edge_tr.lower.budget import parse
 from edge_tr.target.cosim import Core, build
 from tests.accel.test_cosim import C, R, assert_part, control, f, infer, load, output, stops_of
@@ -65,10 +65,10 @@ def found() -> Callable[[str], tuple[AccelProgram, Banded]]:
     def find(name: str) -> tuple[AccelProgram, Banded]:
         if name not in made:
             chains: list[Banded] = []
-            emit = program._Scheduler._emit_chain
+            emit = emitter.Emitter._emit_chain
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(
-                    program._Scheduler, "_emit_chain", lambda s, c, end: chains.append(c.bands) or emit(s, c, end)
+                    emitter.Emitter, "_emit_chain", lambda s, c, end: chains.append(c.bands) or emit(s, c, end)
                 )
                 made[name] = lower_accel(import_model(model(name)), parse("lossless")), chains[0]
         return made[name]
@@ -119,14 +119,14 @@ def test_every_band_equals_golden_and_cycles_are_predicted(name: str, library: P
     done, banded = found(name)
     graph = import_model(model(name))
     x = np.random.default_rng(4).integers(-128, 128, (1, *MODELS[name][1])).astype(np.int8)
-    golden = run(graph, x, weights=done.revealed, keep="all")
-    expected = done.alive.of(golden.tensors)
+    golden = run(graph, x, weights=done.most.revealed, keep="all")
+    expected = done.most.alive.of(golden.tensors)
     stops = stops_of(done)
     assert len(stops) >= len(banded.pieces) > len(banded.layers)
     with Core(library) as core:
         load(core, done)
         cycles = infer(core, done, x)
-        assert np.array_equal(output(core, done), expected[done.layers[-1].tensor].ravel())
+        assert np.array_equal(output(core, done), expected[done.most.layers[-1].tensor].ravel())
         assert abs(cycles - done.levels[0].cycles) <= 0.01 * cycles
         infer(core, done, x, stops[0][0])
         for (stop, layer, part), following in zip(stops, [*stops[1:], None]):
@@ -150,7 +150,7 @@ def test_nothing_is_cut_where_nothing_is_gained() -> None:
     net.conv(4, (3, 3), (1, 1))
     net.depthwise(1, (3, 3), (1, 1))
     done = lower_accel(import_model(net.finish()), parse("lossless"))
-    assert [len(layer.stops) for layer in done.layers] == [1, 1]
+    assert [len(layer.stops) for layer in done.most.layers] == [1, 1]
 
 
 def stage(inputs: tuple[int, ...], output: int, kind: type = ConvParams) -> Stage:

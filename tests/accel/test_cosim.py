@@ -43,11 +43,11 @@ def load(core: Core, program: AccelProgram) -> None:
 
 def infer(core: Core, program: AccelProgram, x: np.ndarray, stop: int = f.NO_STOP.value) -> int:
     """One inference up to a command; its cycles."""
-    core.write(R.ENTRY, program.levels[0].entry)
+    core.write(R.ENTRY, program.most.segments[0].entry)
     core.write(R.STOP, stop)
     core.drop()
     control(core, C.START)
-    (segment,) = program.segments
+    (segment,) = program.most.segments
     sent = np.append(x.ravel(), 0)[segment.sends[0].index].astype(np.int8).view("<u8")
     core.send(np.concatenate([sent, segment.stream]))
     core.run(LIMIT)
@@ -57,9 +57,9 @@ def infer(core: Core, program: AccelProgram, x: np.ndarray, stop: int = f.NO_STO
 
 def output(core: Core, program: AccelProgram) -> np.ndarray:
     """What came out, int8 [elements]."""
-    beats, last = core.receive(8 * program.layers[-1].words)
+    beats, last = core.receive(8 * program.most.layers[-1].words)
     assert last
-    return beats.view(np.int8)[program.layers[-1].index]
+    return beats.view(np.int8)[program.most.layers[-1].index]
 
 
 def dump(core: Core, layer: AccelLayer) -> np.ndarray:
@@ -75,7 +75,7 @@ def dump(core: Core, layer: AccelLayer) -> np.ndarray:
 
 def stops_of(program: AccelProgram) -> list[tuple[int, AccelLayer, int]]:
     """(command, layer, part) in order: where a part of a layer's tensor is there."""
-    stops = [(stop, layer, n) for layer in program.layers for n, stop in enumerate(layer.stops)]
+    stops = [(stop, layer, n) for layer in program.most.layers for n, stop in enumerate(layer.stops)]
     return sorted(stops, key=lambda entry: entry[0])
 
 
@@ -100,13 +100,13 @@ def test_every_layer_equals_golden(library: Path, shared: Path, name: str, budge
     program = lower_accel(graph, parse(budget))
     shape = graph.tensor(graph.inputs[0]).shape[1:]
     x = np.random.default_rng(3).integers(-128, 128, (1, *shape)).astype(np.int8)
-    golden = run(graph, x, weights=program.revealed, data_terms=program.data_terms, keep="all")
-    expected = program.alive.of(golden.tensors)
+    golden = run(graph, x, weights=program.most.revealed, data_terms=program.data_terms, keep="all")
+    expected = program.most.alive.of(golden.tensors)
     with Core(library) as core:
         load(core, program)
         assert core.read(R.PROGRAM) == program.program_crc
         infer(core, program, x)
-        assert np.array_equal(output(core, program), expected[program.layers[-1].tensor].ravel())
+        assert np.array_equal(output(core, program), expected[program.most.layers[-1].tensor].ravel())
         for stop, layer, part in stops_of(program):
             infer(core, program, x, stop)
             assert_part(core, layer, part, expected[layer.tensor])
@@ -116,8 +116,8 @@ def test_a_run_can_go_on_where_it_was_stopped(library: Path, shared: Path) -> No
     graph = tflite.load(shared / "models" / "pretrainedResnet_quant.tflite")
     program = lower_accel(graph, parse("g=8,k=4,s=3"))  # tables change often and are under way at many stops
     x = np.random.default_rng(11).integers(-128, 128, (1, 32, 32, 3)).astype(np.int8)
-    golden = run(graph, x, weights=program.revealed, data_terms=program.data_terms, keep="all")
-    expected = program.alive.of(golden.tensors)
+    golden = run(graph, x, weights=program.most.revealed, data_terms=program.data_terms, keep="all")
+    expected = program.most.alive.of(golden.tensors)
     with Core(library) as core:
         load(core, program)
         stops = stops_of(program)
@@ -147,7 +147,7 @@ def test_streams_that_pause_change_nothing(library: Path, shared: Path, share_in
     graph = tflite.load(shared / "models" / "digits_cnn_int8.tflite")
     program = lower_accel(graph, parse("lossless"))
     x = np.random.default_rng(5).integers(-128, 128, (1, 8, 8, 1)).astype(np.int8)
-    golden = run(graph, x, keep="all").tensors[program.layers[-1].tensor]
+    golden = run(graph, x, keep="all").tensors[program.most.layers[-1].tensor]
     with Core(library) as core:
         core.pause(share_in, share_out, 7)
         load(core, program)
@@ -159,7 +159,7 @@ def test_errors_end_in_a_code_and_the_next_inference_works(library: Path, shared
     graph = tflite.load(shared / "models" / "digits_cnn_int8.tflite")
     program = lower_accel(graph, parse("lossless"))
     x = np.random.default_rng(6).integers(-128, 128, (1, 8, 8, 1)).astype(np.int8)
-    golden = run(graph, x, keep="all").tensors[program.layers[-1].tensor]
+    golden = run(graph, x, keep="all").tensors[program.most.layers[-1].tensor]
 
     def works(core: Core) -> None:
         infer(core, program, x)
@@ -201,7 +201,7 @@ def test_partial_sums_that_follow_at_once_are_added(library: Path) -> None:
     graph = tflite.parse(net.finish())
     program = lower_accel(graph, parse("g=64,k=1"))
     x = np.random.default_rng(6).integers(-128, 128, (4, 4, 5, 230)).astype(np.int8)
-    golden = run(graph, x, weights=program.revealed).output
+    golden = run(graph, x, weights=program.most.revealed).output
     with Core(library) as core:
         load(core, program)
         for sample, expected in zip(x, golden.reshape(len(x), -1)):

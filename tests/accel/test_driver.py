@@ -46,7 +46,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespac
 @pytest.fixture(scope="module")
 def samples(package: SimpleNamespace) -> SimpleNamespace:
     with np.load(package.folder / "edge_tr_pynq" / "validation.npz") as arrays:
-        return SimpleNamespace(x=arrays["x"], golden=arrays["golden"])
+        return SimpleNamespace(x=arrays["x"], golden=arrays["golden"][-1])
 
 
 class FaultyZynq(VirtualZynq):
@@ -106,7 +106,7 @@ def test_cycles_are_those_of_the_accelerator_and_add_up(load: Callable, samples:
     alone = accelerator.cycles
     accelerator.predict(samples.x)
     assert accelerator.cycles == alone  # the pipeline of samples costs the accelerator nothing
-    assert 0 < sum(accelerator.layer_cycles()) < alone < 1.1 * accelerator.program.cycles
+    assert 0 < sum(accelerator.layer_cycles()) < alone < 1.1 * accelerator.program.levels[0].cycles
     assert accelerator.idle_cycles(2000) - accelerator.idle_cycles(1000) == 1000
 
 
@@ -279,8 +279,8 @@ def test_a_reset_in_mid_inference(load: Callable, samples: SimpleNamespace) -> N
     accelerator = load().accelerator
     steps = accelerator.run_layers(samples.x[0], 3)
     next(steps)
-    accelerator.dma.sendchannel.transfer(accelerator._slots[0].sent)
-    accelerator._segment(accelerator.program.segments[0].entry, f.NO_STOP.value)
+    accelerator.dma.sendchannel.transfer(accelerator._slots[0][0].sent)
+    accelerator._segment(accelerator.program.levels[0].segments[0].entry, f.NO_STOP.value)
     accelerator.reset()
     assert accelerator.ip.read(f.REGISTER.ERROR) == f.ERROR.RESET
     assert np.array_equal(accelerator.predict(samples.x), samples.golden)
@@ -311,11 +311,14 @@ def test_validation_counts_what_differs(load: Callable, package: SimpleNamespace
     assert same and "10 of 10 outputs equal" in text
     with np.load(package.folder / "edge_tr_pynq" / "validation.npz") as arrays:
         golden = arrays["golden"].copy()
-        golden[3, 0] ^= 1
-        y = arrays["golden"].argmax(axis=1)
+        golden[0, 3, 0] ^= 1
+        y = arrays["golden"][0].argmax(axis=1)
         np.savez(tmp_path / "wrong.npz", x=arrays["x"], golden=golden, y=y)
     text, same = package.validate.compare(overlay, tmp_path / "wrong.npz")
     assert not same and "9 of 10 outputs equal" in text and "accuracy 100.00%" in text
+    np.savez(tmp_path / "other.npz", x=np.load(tmp_path / "wrong.npz")["x"], golden=golden[:, :3])
+    with pytest.raises(package.errors.UsageError, match=r"golden has shape \(1, 3, 10\), not \(1 budgets, samples"):
+        package.validate.compare(overlay, tmp_path / "other.npz")
 
 
 def test_a_file_of_samples_without_samples_is_refused(package: SimpleNamespace, tmp_path: Path) -> None:

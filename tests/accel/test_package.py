@@ -77,7 +77,7 @@ def test_pynq_finds_overlay_and_notebook_and_its_code_runs(installed: Path, tmp_
     *counted, softmax = found["cycles"]
     assert len(counted) == 5 and min(counted) > 0 and softmax == 0  # the processor's
     picture = xml.fromstring(found["picture"])
-    assert len([element for element in picture if element.tag.endswith("rect")]) == 5
+    assert len([element for element in picture if element.tag.endswith("rect")]) == 6
     assert [batch for batch, _ in found["rates"]] == [1, 16] and all(rate > 0 for _, rate in found["rates"])
     assert found["allocated"] == 0
 

@@ -46,17 +46,17 @@ def built(model: Model, budget: str = "lossless") -> tuple[Graph, AccelProgram]:
 
 def split(program: AccelProgram) -> list[tuple[list[str], list[str]]]:
     """Of each turn, kinds of layers on the processor and on the accelerator."""
-    ops = {op.index: op.kind for op in program.alive.graph.ops}
+    ops = {op.index: op.kind for op in program.most.alive.graph.ops}
     return [
         ([ops[layer.op] for layer in turn.host],
          [ops[layer.op] for layer in turn.segment.layers] if turn.segment else [])
-        for turn in program.turns
+        for turn in program.most.turns
     ]  # fmt: skip
 
 
 def check(board: SimulatedBoard, graph: Graph, program: AccelProgram) -> None:
     compare(board, graph, program, samples(graph, np.random.default_rng(5), 3))
-    layers = [layer.name for turn in program.turns for layer in turn.layers]
+    layers = [layer.name for turn in program.most.turns for layer in turn.layers]
     assert len(layers) == len(set(layers))
 
 
@@ -83,7 +83,7 @@ def test_a_layer_in_the_middle_is_the_processors(board: SimulatedBoard, budget: 
     graph, program = built(model, budget)
     assert [host for host, _ in split(program)] == [[], ["PAD"], ["QUANTIZE"]]
     check(board, graph, program)
-    assert program.levels[0].cycles > sum(layer.cycles for layer in program.layers)
+    assert program.levels[0].cycles > sum(layer.cycles for layer in program.most.layers)
 
 
 def test_the_processor_takes_two_tensors_of_one_run(board: SimulatedBoard) -> None:
@@ -95,7 +95,7 @@ def test_the_processor_takes_two_tensors_of_one_run(board: SimulatedBoard) -> No
     model.conv(3, (1, 1), (1, 1))
     graph, program = built(model)
     assert split(program) == [([], ["CONV_2D", "CONV_2D"]), (["ADD"], ["CONV_2D"])]
-    assert program.segments[0].reads == (0, 1) and "table" in program.host_layers[0].reason
+    assert program.most.segments[0].reads == (0, 1) and "table" in program.most.host_layers[0].reason
     check(board, graph, program)
 
 
@@ -131,7 +131,7 @@ def test_tensors_too_large_for_the_memory_are_the_processors(board: SimulatedBoa
     model.conv(3, (3, 3), (1, 1))
     graph, program = built(model)
     assert split(program) == [(["CONV_2D", "MAX_POOL_2D"], ["CONV_2D"])] and program.used["activation words"][0] <= 1024
-    assert all("of 64 values, there are 1,024" in layer.reason for layer in program.host_layers)
+    assert all("of 64 values, there are 1,024" in layer.reason for layer in program.most.host_layers)
     check(board, graph, program)
 
 
@@ -145,7 +145,7 @@ def test_more_channels_than_partial_sums_are_kept_of_are_computed_in_parts(
     else:
         model.conv(260, (3, 3), (1, 1))
     graph, program = built(model)
-    assert not program.host_layers and program.used["commands"][0] > 4
+    assert not program.most.host_layers and program.used["commands"][0] > 4
     check(board, graph, program)
 
 
@@ -157,7 +157,7 @@ def test_an_average_over_part_of_the_image_is_not_taken_for_all_of_it(board: Sim
     model.flatten()
     model.dense(4)
     graph, program = built(model)
-    assert [layer.name for layer in program.host_layers][:1] == ["average_pool_2d_0"]
+    assert [layer.name for layer in program.most.host_layers][:1] == ["average_pool_2d_0"]
     check(board, graph, program)
 
 
@@ -168,7 +168,7 @@ def test_a_sample_that_is_also_added_lies_as_the_addition_needs_it(board: Simula
     model.add(sample, 2 * model.scale)
     model.conv(4, (3, 3), (2, 2))
     graph, program = built(model)
-    assert not program.host_layers
+    assert not program.most.host_layers
     check(board, graph, program)
 
 

@@ -82,8 +82,8 @@ def test_cover_gives_every_column_what_it_needs(seed: int) -> None:
         source = near if cut.phase == 0 else np.concatenate([around, around, around[:1]])
         window = source[cut.first : cut.first + COLUMNS + 2]
         for b in cut.banks:
-            for j in np.flatnonzero(cut.write):
-                held[b, j] = window[j + b] if cut.keep[b][j] else 0
+            for j in (j for j in range(COLUMNS) if cut.write >> j & 1):
+                held[b, j] = window[j + b] if cut.keep[b] >> j & 1 else 0
     for b, need in needs.items():
         expected = np.where(need == IDLE, -7, np.where(need == PADDING, 0, memory[np.maximum(need, 0)]))
         assert np.array_equal(held[b], expected)

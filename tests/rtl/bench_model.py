@@ -25,10 +25,10 @@ class Digits:
         self.program = lower_accel(graph, parse(budget))
         shape = graph.tensor(graph.inputs[0]).shape[1:]
         x = np.random.default_rng(seed).integers(-128, 128, (1, *shape)).astype(np.int8)
-        golden = run(graph, x, weights=self.program.revealed, data_terms=self.program.data_terms, keep="all")
-        (self.segment,) = self.program.segments
-        self.last = self.program.layers[-1]
-        self.expected = self.program.alive.of(golden.tensors)[self.last.tensor].ravel()
+        golden = run(graph, x, weights=self.program.most.revealed, data_terms=self.program.data_terms, keep="all")
+        (self.segment,) = self.program.most.segments
+        self.last = self.program.most.layers[-1]
+        self.expected = self.program.most.alive.of(golden.tensors)[self.last.tensor].ravel()
         sent = np.append(x.ravel(), 0)[self.segment.sends[0].index].astype(np.int8).view("<u8")
         self.beats = np.concatenate([sent, self.segment.stream])
 

@@ -41,6 +41,7 @@ class _Sample:
     number: int = 0
     data: bytearray = field(default_factory=bytearray)
     last: int | None = None  # the layer that the run ended with; None: has not run
+    level: int | None = None  # the budget that it ran with
     ticks: int = 0
     output: bytes = b""
     layer: bytes = b""  # tensor of the last layer
@@ -54,7 +55,7 @@ class Agent:
     def __init__(self, accelerator: Accelerator, log: Callable[[str], None] = print) -> None:
         self._accelerator, self._log = accelerator, log
         self._program = accelerator.program
-        self._layers = self._program.layer_count
+        self._layers = len(self._program.levels[0].names)
         self._sample = _Sample()
         self._calibrated = (0, 0, 0)  # sequence, rounds and ticks of the last one
         self._commands = {
@@ -98,7 +99,7 @@ class Agent:
             table_version=program.version,
             counter=COUNTER.CYCLES,
             layers=self._layers,
-            levels=1,
+            levels=len(self._program.levels),
             max_payload=MAX_PAYLOAD.value,
             input_bytes=program.input.size,
             output_bytes=program.output.size,
@@ -124,11 +125,13 @@ class Agent:
         request = frames.INFER_REQUEST.unpack(frame.payload)
         last = request["stop_layer"]
         last = self._layers - 1 if last == ALL_LAYERS.value else last
-        _require(last < self._layers and request["level"] == 0)
+        level = request["level"]
+        _require(last < self._layers and level < len(self._program.levels))
         sample = self._sample
         _require(frame.sample == sample.number and len(sample.data) == self._program.input.size, STATUS.BAD_STATE)
-        _require(sample.last in (None, last), STATUS.BAD_STATE)
+        _require(sample.last in (None, last) and sample.level in (None, level), STATUS.BAD_STATE)
         if sample.last is None:
+            sample.level = self._accelerator.level = level
             self._run(sample, last, bool(request["digests"]))
         return frames.INFER_REPLY.pack(ticks=sample.ticks)
 

@@ -15,10 +15,10 @@ import numpy as np
 from pynq import DefaultIP, allocate
 
 from edge_tr_pynq.accelerator import ACCEL_ID, ACCEL_VERSION, CONTROL, ERROR, NO_STOP, REGISTER, STATUS
-from edge_tr_pynq.errors import DeviceError
+from edge_tr_pynq.errors import DeviceError, UsageError
 from edge_tr_pynq.hardware import VLNV
 from edge_tr_pynq.kernels import apply
-from edge_tr_pynq.program import HostLayer, Layer, Program, Segment
+from edge_tr_pynq.program import HostLayer, Layer, Level, Program, Segment
 from edge_tr_pynq.requant import Rounding
 
 SECONDS = 10.0  # until a wait gives up; an inference takes well under a millisecond
@@ -81,7 +81,8 @@ class Accelerator:
     ) -> None:
         self.ip, self.dma, self.seconds, self.stream_cycles = ip, dma, seconds, stream_cycles
         self.program: Program | None = None
-        self._slots: list[_Slot] = []
+        self._level = 0
+        self._slots: list[list[_Slot]] = []  # by level
         self._scratch: object | None = None
         self._counted: int | None = None  # cycles of the last inference, if it took several runs
         ip.identify()
@@ -100,16 +101,28 @@ class Accelerator:
             self._finish("loading the program")
         if self.ip.read(REGISTER.PROGRAM) != program.crc:
             raise DeviceError("the accelerator holds another program than was sent: load it again")
-        self._slots = [_Slot(segment, device) for segment in program.segments]
-        if self._pipelined(program):
-            self._slots.append(_Slot(program.segments[0], device))
-        most = max(layer.words for layer in program.layers)
+        self._slots = [[_Slot(segment, device) for segment in self._runs(level)] for level in program.levels]
+        most = max(layer.words for level in program.levels for layer in level.layers)
         self._scratch = allocate((64 * most,), np.uint8, target=device)
-        self.program = program
+        self.program, self._level = program, len(program.levels) - 1
+
+    @property
+    def level(self) -> int:
+        """Which of the program's budgets is computed with, 0 that with the fewest terms; the most after `load`. Nothing
+        is loaded again to change it; UsageError if the program has no such budget."""
+        return self._level
+
+    @level.setter
+    def level(self, level: int) -> None:
+        levels = self._loaded().levels
+        if not 0 <= level < len(levels):
+            names = ", ".join(f"{n} ({of.budget})" for n, of in enumerate(levels))
+            raise UsageError(f"there is no level {level}: this program has {names}")
+        self._level = level
 
     def close(self) -> None:
         """Free all buffers; the accelerator is without a program then."""
-        for slot in self._slots:
+        for slot in itertools.chain(*self._slots):
             slot.free()
         if self._scratch is not None:
             self._scratch.freebuffer()
@@ -138,18 +151,23 @@ class Accelerator:
 
     def stream(self, samples: np.ndarray) -> Iterator[np.ndarray]:
         """Outputs one by one, int8, of int8 samples [n, ...]."""
-        yield from self._overlapped(samples) if self._pipelined(self._loaded()) else map(self._one, samples)
+        yield from self._overlapped(samples) if self._pipelined(self._now()) else map(self._one, samples)
 
     @staticmethod
-    def _pipelined(program: Program) -> bool:
+    def _pipelined(level: Level) -> bool:
         """Whether the accelerator can begin the next sample as soon as it has sent this one's result."""
-        return len(program.segments) == 1 and len(program.segments[0].reads) == 1
+        return len(level.segments) == 1 and len(level.segments[0].reads) == 1
+
+    @classmethod
+    def _runs(cls, level: Level) -> tuple[Segment, ...]:
+        """Runs that have a buffer each: a pipelined one has two."""
+        return level.segments * (2 if cls._pipelined(level) else 1)
 
     def _overlapped(self, samples: np.ndarray) -> Iterator[np.ndarray]:
-        running = None
+        running, slots = None, self._slots[self._level]
         try:
             for n, sample in enumerate(samples):
-                slot = self._slots[n % 2]
+                slot = slots[n % 2]
                 slot.fill(self._before(sample))
                 if running is None:
                     self.dma.sendchannel.transfer(slot.sent)
@@ -171,9 +189,9 @@ class Accelerator:
 
     def _one(self, sample: np.ndarray) -> np.ndarray:
         """A sample through all turns."""
-        values, program, slots = {self._loaded().source: sample.ravel()}, self._loaded(), iter(self._slots)
+        values, slots = {self._loaded().source: sample.ravel()}, iter(self._slots[self._level])
         counted = 0
-        for turn in program.turns:
+        for turn in self._now().turns:
             self._compute(turn.host, values)
             if turn.segment is None:
                 continue
@@ -200,7 +218,7 @@ class Accelerator:
         """Clock cycles of each layer in the last whole inference, 0 of the processor's; a segment's first one's include
         the transfer to it, or what of it no other layer ran beside."""
         cycles = []
-        for turn in self._loaded().turns:
+        for turn in self._now().turns:
             cycles += [0] * len(turn.host)
             if turn.segment is None:
                 continue
@@ -223,8 +241,8 @@ class Accelerator:
             self.reset()
 
     def _steps(self, sample: np.ndarray) -> Iterator[tuple[np.ndarray, int]]:
-        values, slots = {self._loaded().source: sample.ravel()}, iter(self._slots)
-        for turn in self._loaded().turns:
+        values, slots = {self._loaded().source: sample.ravel()}, iter(self._slots[self._level])
+        for turn in self._now().turns:
             for op in turn.host:
                 self._compute([op], values)
                 yield values[op.tensor], 0
@@ -248,10 +266,10 @@ class Accelerator:
 
     def idle_cycles(self, count: int) -> int:
         """What the cycle counter says of a run that waits `count` cycles for an input that does not come."""
-        self._loaded()
+        entry = self._now().segments[0].entry
         self.ip.write(REGISTER.TIMEOUT, count)
         try:
-            self._segment(self.program.segments[0].entry, NO_STOP.value)
+            self._segment(entry, NO_STOP.value)
             self._wait(lambda: self.ip.read(REGISTER.STATUS) & STATUS.DONE, "the cycle counter")
             return self.ip.read(REGISTER.CYCLES)
         finally:
@@ -260,7 +278,7 @@ class Accelerator:
     def _before(self, sample: np.ndarray) -> dict[int, np.ndarray]:
         """What the processor has before the accelerator's first run."""
         values = {self._loaded().source: sample.ravel()}
-        self._compute(self._loaded().turns[0].host, values)
+        self._compute(self._now().turns[0].host, values)
         return values
 
     @staticmethod
@@ -302,7 +320,7 @@ class Accelerator:
     def _finished(self, slot: _Slot) -> np.ndarray:
         """The output of a pipelined inference."""
         self._take(slot)
-        for turn in self._loaded().turns[1:]:
+        for turn in self._now().turns[1:]:
             self._compute(turn.host, slot.values)
         return self._output(slot.values)
 
@@ -367,7 +385,7 @@ class Accelerator:
         """What the hardware is doing, for messages."""
         status, command = self.ip.read(REGISTER.STATUS), self.ip.read(REGISTER.COMMAND)
         flags = [member.name.lower() for member in STATUS.members if status & member.value] or ["idle"]
-        where = f"command {command}" + (f" of {self.program.name_at(command)}" if self.program else "")
+        where = f"command {command}" + (f" of {self._now().name_at(command)}" if self.program else "")
         dma = [self.dma.read(offset) for offset in (_DMA_SEND_STATUS, _DMA_RECEIVE_STATUS)]
         return f"{where}, {' '.join(flags)}, DMA status {dma[0]:#x} sending, {dma[1]:#x} receiving"
 
@@ -386,3 +404,6 @@ class Accelerator:
         if self.program is None:
             raise DeviceError("no program is loaded: call load first")
         return self.program
+
+    def _now(self) -> Level:
+        return self._loaded().levels[self._level]

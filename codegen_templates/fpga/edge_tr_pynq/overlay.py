@@ -49,6 +49,15 @@ class TermOverlay(Overlay):
                 clock["frequency"] = self._clock_mhz
         super().download(dtbo)
 
+    @property
+    def level(self) -> int:
+        """Which of the build's budgets is computed with; see `Accelerator.level`."""
+        return self.accelerator.level
+
+    @level.setter
+    def level(self, level: int) -> None:
+        self.accelerator.level = level
+
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Outputs, int8 [n, ...], of samples [n, ...]; see `Accelerator.predict`."""
         return self.accelerator.predict(x)

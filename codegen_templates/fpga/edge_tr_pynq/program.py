@@ -13,7 +13,7 @@ import numpy as np
 from edge_tr_pynq import records
 from edge_tr_pynq.errors import UsageError
 
-FORMAT = 3
+FORMAT = 4
 FOLDER = Path(__file__).resolve().parent
 
 
@@ -97,23 +97,12 @@ class Tensor:
 
 
 @dataclass(frozen=True)
-class Program:
-    """A model for the accelerator; arrays as in edge_tr.lower.accel.AccelProgram."""
+class Level:
+    """One budget: its turns, and the predicted cycles of an inference."""
 
-    model: str
-    model_sha256: str
-    build_id: int
-    board_id: int
-    clock_hz: int
-    version: int
-    crc: int
+    budget: str
     cycles: int
-    source: int
-    result: int
-    input: Tensor
-    output: Tensor
     turns: tuple[Turn, ...]
-    load: np.ndarray
 
     @property
     def segments(self) -> tuple[Segment, ...]:
@@ -125,14 +114,36 @@ class Program:
         return tuple(layer for segment in self.segments for layer in segment.layers)
 
     @property
-    def layer_count(self) -> int:
-        """Of all layers, the processor's too."""
-        return sum(len(turn.host) for turn in self.turns) + len(self.layers)
+    def names(self) -> tuple[str, ...]:
+        """Of all layers, the processor's too, in the order in which they run."""
+        return tuple(
+            layer.name for turn in self.turns for layer in (*turn.host, *(turn.segment.layers if turn.segment else ()))
+        )
 
     def name_at(self, command: int) -> str:
         """The layer that a command belongs to, for messages."""
         stops = (entry for segment in self.segments for entry in segment.stops)
         return next((layer.name for stop, layer, _ in stops if command < stop), "output")
+
+
+@dataclass(frozen=True)
+class Program:
+    """A model for the accelerator, with each of its budgets from the fewest terms on; arrays as in
+    edge_tr.lower.accel.AccelProgram."""
+
+    model: str
+    model_sha256: str
+    build_id: int
+    board_id: int
+    clock_hz: int
+    version: int
+    crc: int
+    source: int
+    result: int
+    input: Tensor
+    output: Tensor
+    levels: tuple[Level, ...]
+    load: np.ndarray
 
 
 def read_program(folder: Path = FOLDER) -> Program:
@@ -152,13 +163,23 @@ def read_program(folder: Path = FOLDER) -> Program:
 def _program(facts: dict, arrays: dict[str, np.ndarray]) -> Program:
     facts = {name: value for name, value in facts.items() if name != "format"}
     ends = {end: Tensor(**{**facts.pop(end), "shape": tuple(facts_shape)}) for end, facts_shape in _shapes(facts)}
+    levels = tuple(_level(level, _below(arrays, f"{number}.")) for number, level in enumerate(facts.pop("levels")))
+    return Program(**facts, **ends, levels=levels, load=arrays["load"])
+
+
+def _below(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    """Those whose name begins so, by the rest of it."""
+    return {name[len(prefix) :]: array for name, array in arrays.items() if name.startswith(prefix)}
+
+
+def _level(facts: dict, arrays: dict[str, np.ndarray]) -> Level:
     turns, segments, hosts = [], 0, 0
-    for turn in facts.pop("turns"):
+    for turn in facts["turns"]:
         host = tuple(_host(layer, arrays, hosts + i) for i, layer in enumerate(turn["host"]))
         segment = None if turn["segment"] is None else _segment(turn["segment"], arrays, segments)
         turns.append(Turn(host, segment))
         hosts, segments = hosts + len(host), segments + (segment is not None)
-    return Program(**facts, **ends, turns=tuple(turns), load=arrays["load"])
+    return Level(facts["budget"], facts["cycles"], tuple(turns))
 
 
 def _segment(facts: dict, arrays: dict[str, np.ndarray], number: int) -> Segment:
@@ -171,9 +192,8 @@ def _segment(facts: dict, arrays: dict[str, np.ndarray], number: int) -> Segment
 
 
 def _host(facts: dict, arrays: dict[str, np.ndarray], number: int) -> HostLayer:
-    prefix = f"host{number}."
     values = {name: tuple(value) if isinstance(value, list) else value for name, value in facts["record"].items()}
-    values |= {name[len(prefix) :]: array for name, array in arrays.items() if name.startswith(prefix)}
+    values |= _below(arrays, f"host{number}.")
     data_terms = values.pop("data_terms", None)
     record = _record(getattr(records, facts["kind"]), values)
     return HostLayer(facts["name"], facts["tensor"], tuple(facts["inputs"]), record, data_terms)

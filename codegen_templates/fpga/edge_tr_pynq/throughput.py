@@ -64,11 +64,14 @@ def main() -> int:
     parser.add_argument("data", nargs="?", type=Path, default=Path(__file__).resolve().parent / DATA)
     parser.add_argument("--batch", type=int, nargs="+", default=BATCHES, metavar="N")
     parser.add_argument("--seconds", type=float, default=2.0, help="for each batch size")
+    parser.add_argument("--level", type=int, help="which of the build's budgets, 0: fewest terms (default: the most)")
     arguments = parser.parse_args()
     try:
         if min(arguments.batch) < 1:
             raise UsageError("a batch has at least one sample")
         x, overlay = read(arguments.data)["x"], TermOverlay()
+        if arguments.level is not None:
+            overlay.level = arguments.level
         rates = [measure(overlay, x, batch, arguments.seconds) for batch in arguments.batch]
     except EdgeTrError as error:
         print(f"throughput: {error}", file=sys.stderr)

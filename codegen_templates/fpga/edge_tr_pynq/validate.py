@@ -14,7 +14,7 @@ from edge_tr_pynq.errors import EdgeTrError, UsageError
 from edge_tr_pynq.overlay import TermOverlay
 
 DATA = "validation.npz"
-"""x: int8 samples; golden: int8 outputs that the host computed; y: labels, if there are any."""
+"""x: int8 samples [n, ...]; golden: int8 outputs that the host computed [levels, n, ...]; y: labels, if there are."""
 
 
 def read(data: Path) -> dict[str, np.ndarray]:
@@ -31,8 +31,23 @@ def read(data: Path) -> dict[str, np.ndarray]:
 
 def compare(overlay: TermOverlay, data: Path) -> tuple[str, bool]:
     """What to print, and whether every output equals the host's golden model."""
-    arrays = read(data)
-    x, golden, y = arrays["x"], arrays.get("golden"), arrays.get("y")
+    arrays, levels = read(data), overlay.accelerator.program.levels
+    golden = arrays.get("golden")
+    if golden is not None and golden.shape[:2] != (len(levels), len(arrays["x"])):
+        raise UsageError(f"{data}: golden has shape {golden.shape}, not ({len(levels)} budgets, samples, ...)")
+    found = []
+    for number, level in enumerate(levels):
+        overlay.level = number
+        expected = None if golden is None else golden[number]
+        text, same = _compare(overlay, arrays["x"], expected, arrays.get("y"), data.name)
+        found.append((f"level {number}, {level.budget}: {text}" if len(levels) > 1 else text, same))
+    return "\n".join(text for text, _ in found), all(same for _, same in found)
+
+
+def _compare(
+    overlay: TermOverlay, x: np.ndarray, golden: np.ndarray | None, y: np.ndarray | None, name: str
+) -> tuple[str, bool]:
+    """With one budget."""
     start = time.perf_counter()
     out = overlay.predict(x)
     seconds = time.perf_counter() - start
@@ -47,7 +62,7 @@ def compare(overlay: TermOverlay, data: Path) -> tuple[str, bool]:
         same = bool(equal.all())
         lines.append(f"{equal.sum()} of {len(x)} outputs equal the golden model's, bit for bit")
     if y is None:
-        lines.append(f"accuracy unknown: {data.name} has no labels y")
+        lines.append(f"accuracy unknown: {name} has no labels y")
     else:
         lines.append(f"accuracy {np.mean(out.reshape(len(out), -1).argmax(axis=1) == y):.2%}")
     return "\n".join(lines), same

@@ -52,13 +52,10 @@ def pace(needed: Sequence[int], words: int, *, to_the_end: bool = True) -> tuple
     step waits for all `words`. Of such pairs one that waits least in sum; first is 1 or more."""
     steps = np.arange(len(needed))
     least = np.array([*needed[:-1], words if to_the_end else needed[-1]])
-    best = None
-    for more in range(words // max(1, len(needed) - 1) + 2):
-        first = max(1, int((least - more * steps).max()))
-        waited = int(np.minimum(first + more * steps, words).sum())
-        if best is None or waited < best[0]:
-            best = (waited, first, more)
-    return best[1], best[2]
+    later = np.arange(words // max(1, len(needed) - 1) + 2)[:, None] * steps  # by `more` and step
+    first = np.maximum(1, (least - later).max(axis=1))
+    more = int(np.minimum(first[:, None] + later, words).sum(axis=1).argmin())
+    return int(first[more]), more
 
 
 def paced(waits: tuple[int, int], steps: int, words: int) -> list[int]:

@@ -14,8 +14,8 @@ from edge_tr.lower.accel.assign import Assignment
 from edge_tr.lower.accel.bands import LONGEST, Banded, banded
 from edge_tr.lower.accel.layout import Placed
 from edge_tr.lower.accel.room import Room, room_for
-from edge_tr.lower.accel.schedule import Windows, choose_windows
 from edge_tr.lower.accel.stage import Stage
+from edge_tr.lower.accel.windows import Windows, choose_windows
 from edge_tr.lower.program import layer_name
 
 

@@ -68,29 +68,29 @@ def _encode(data: bytes, height: int, banks: tuple[int, ...]) -> np.ndarray:
     for bank in range(f.BANKS.value):
         counts[:, bank] = sizes[values[:, at == bank], 0].sum(axis=1)
     useful = [i for i in range(weights.shape[1]) if weights[:, i].any()]
-    score = _score(counts[:, None])[:, 0]
+    score = _score([counts[:, bank, None] for bank in range(f.BANKS.value)])[:, 0]
     for _ in range(PASSES):
         before = score.copy()
         for i in useful:
             bank, options = banks[i], sizes[values[:, i]]
-            trial = np.repeat(counts[:, None], options.shape[1], axis=1)
-            trial[:, :, bank] += options - options[rows, chosen[:, i]][:, None]
+            trial = [counts[:, other, None] for other in range(f.BANKS.value)]
+            trial[bank] = trial[bank] + options - options[rows, chosen[:, i]][:, None]
             scores = _score(trial)
             best = scores.argmin(axis=1)
             better = scores[rows, best] < score - 1e-3
             chosen[:, i] = np.where(better, best, chosen[:, i])
             score = np.where(better, scores[rows, best], score)
-            counts[:, bank] = np.where(better[:, None], trial[rows, best, bank], counts[:, bank])
+            counts[:, bank] = np.where(better[:, None], trial[bank][rows, best], counts[:, bank])
         if (score == before).all():
             break
     return table[values, chosen]
 
 
-def _score(counts: np.ndarray) -> np.ndarray:
-    """float32 [...] of terms int16 [..., bank, plane]: words, and a little for the terms that make a plane's last."""
-    words = (counts.max(axis=-2) + PORTS - 1) // PORTS
-    over = np.maximum(counts - PORTS * (words[..., None, :] - 1), 0).sum(axis=-2)
-    length = words.sum(axis=-1) + _bridges()[(words > 0) @ (1 << np.arange(PLANES))]
+def _score(banks: Sequence[np.ndarray]) -> np.ndarray:
+    """float32 [...] of terms by bank, int16 [..., plane]: words, and a little for what makes a plane's last."""
+    words = (functools.reduce(np.maximum, banks) + PORTS - 1) // PORTS
+    over = sum(np.maximum(bank - PORTS * (words - 1), 0) for bank in banks)
+    length = words.sum(axis=-1) + _bridges()[np.packbits(words > 0, axis=-1, bitorder="little")[..., 0]]
     return _WORD * length.astype(np.float32) + np.sqrt(np.where(words > 0, over, 0), dtype=np.float32).sum(axis=-1)
 
 

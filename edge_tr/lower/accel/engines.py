@@ -18,20 +18,14 @@ from edge_tr.ir.params import (
     MeanParams,
     PoolParams,
 )
+from edge_tr.lower.accel.addition import add_layer, add_tables
 from edge_tr.lower.accel.arrival import Arrival
+from edge_tr.lower.accel.dense import dense_layer
 from edge_tr.lower.accel.image import Image
 from edge_tr.lower.accel.layout import Placed, alike, planar, vector
-from edge_tr.lower.accel.schedule import (
-    PARTIAL_CHANNELS,
-    Planned,
-    add_layer,
-    add_tables,
-    dense_layer,
-    maximum_layer,
-    sum_layer,
-    window_layer,
-)
-from edge_tr.lower.accel.stage import Stage
+from edge_tr.lower.accel.pools import maximum_layer, sum_layer
+from edge_tr.lower.accel.stage import Planned, Stage
+from edge_tr.lower.accel.windows import PARTIAL_CHANNELS, window_layer
 from edge_tr.lower.program import layer_name
 
 

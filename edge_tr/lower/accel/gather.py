@@ -27,18 +27,16 @@ class Cut:
     first: int
     phase: int
     banks: tuple[int, ...]
-    write: tuple[bool, ...]
-    keep: tuple[tuple[bool, ...], ...]  # by bank
+    write: int  # a bit a column
+    keep: tuple[int, ...]  # by bank, a bit a column
 
 
-def _offers(address: int, first: int, phase: int, shift: int) -> np.ndarray:
-    """int [64]: the address that bank `shift` of each column is offered."""
-    at = first + np.arange(COLUMNS) + shift
-    if phase == 0:
-        return address * COLUMNS + at
-    if phase == 1:
-        return address * COLUMNS + at % COLUMNS
-    return address * COLUMNS + 2 * (at % COLUMNS) + (phase & 1)
+def _offers(windows: list[tuple[int, int, int]], banks: list[int]) -> np.ndarray:
+    """int64 [windows, banks, 64]: the address that each bank of each column is offered by (address, first, phase)."""
+    address, first, phase = np.array(windows).T[:, :, None, None]
+    at = first + np.array(banks)[:, None] + np.arange(COLUMNS)
+    ring = at % COLUMNS
+    return address * COLUMNS + np.select([phase == 0, phase == 1], [at, ring], 2 * ring + (phase & 1))
 
 
 def _candidates(source: int, column: int) -> list[tuple[int, int, int]]:
@@ -66,7 +64,6 @@ def _cover(asked: tuple[tuple[int, bytes], ...]) -> tuple[Cut, ...]:
     open_columns = ~(wanted == IDLE).all(axis=0)
     cuts = []
     while open_columns.any():
-        best: tuple[int, tuple, np.ndarray] | None = None
         reading = open_columns & (wanted >= 0).any(axis=0)  # padding suits any window
         column = int(np.flatnonzero(reading if reading.any() else open_columns)[0])
         options = [
@@ -75,18 +72,18 @@ def _cover(asked: tuple[tuple[int, bytes], ...]) -> tuple[Cut, ...]:
             if need[column] >= 0
             for option in _candidates(int(need[column]), column + bank)
         ] or [(0, 0, 0)]
-        for option in options:
-            fits = open_columns.copy()
-            for bank, need in needs.items():
-                fits &= (need < 0) | (need == _offers(*option, bank))
-            if best is None or fits.sum() > best[0]:
-                best = (int(fits.sum()), option, fits)
-        if best[0] == 0:
+        fits = open_columns & ((wanted < 0) | (wanted == _offers(options, [*needs]))).all(axis=1)
+        best = int(fits.sum(axis=1).argmax())
+        if not fits[best].any():
             rest = {bank: np.where(open_columns, need, IDLE) for bank, need in needs.items()}
             return (*cuts, *(cut for bank, need in rest.items() for cut in cover({bank: need})))
-        keep = [tuple(bool(v) for v in needs[b] >= 0) if b in needs else (True,) * COLUMNS for b in range(3)]
-        address, first, phase = best[1]
-        written = tuple(map(bool, best[2]))
-        cuts.append(Cut(address % f.ACTIVATION_WORDS.value, first, phase, tuple(needs), written, tuple(keep)))
-        open_columns &= ~best[2]
+        keep = tuple(_bits(needs[b] >= 0) if b in needs else (1 << COLUMNS) - 1 for b in range(3))
+        address, first, phase = options[best]
+        cuts.append(Cut(address % f.ACTIVATION_WORDS.value, first, phase, tuple(needs), _bits(fits[best]), keep))
+        open_columns &= ~fits[best]
     return tuple(cuts)
+
+
+def _bits(columns: np.ndarray) -> int:
+    """Of bool [64]."""
+    return int.from_bytes(np.packbits(columns, bitorder="little").tobytes(), "little")

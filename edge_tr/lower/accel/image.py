@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -44,7 +45,7 @@ class Image:
             self.words[memory].append(word)
         return self.shared[key]
 
-    def terms(self, words: list[int]) -> int:
+    def terms(self, words: Sequence[int]) -> int:
         """Term words; the address of the first, in halves."""
         halves = self.words[f.MEMORY.WEIGHTS]
         start = len(halves)
@@ -63,7 +64,7 @@ class Image:
 
     def mask(self, cut: Cut) -> int:
         """Where the cut's mask is."""
-        fields = {"write": _bits(cut.write)} | {f"keep{b}": _bits(keep) for b, keep in enumerate(cut.keep)}
+        fields = {"write": cut.write} | {f"keep{b}": keep for b, keep in enumerate(cut.keep)}
         return self._share(f.MEMORY.MASKS, int.from_bytes(f.MASK.pack(**fields), "little"))
 
     def gather(self, ops: list[dict[str, int]]) -> int:
@@ -134,7 +135,3 @@ def finish(parts: list[bytes]) -> tuple[np.ndarray, int]:
     crc = zlib.crc32(data)
     data += f.PACKET.pack(memory=f.MEMORY.END, value=crc)
     return np.frombuffer(data, "<u8").astype(np.uint64), crc
-
-
-def _bits(values: tuple[bool, ...]) -> int:
-    return sum(1 << i for i, value in enumerate(values) if value)

@@ -11,7 +11,7 @@ import numpy as np
 from edge_tr.ir.dead import tied
 from edge_tr.ir.graph import Graph
 from edge_tr.ir.params import ConvParams, params
-from edge_tr.lower.accel.schedule import HALF_ENTRIES, conv_steps, places_of
+from edge_tr.lower.accel.steps import HALF_ENTRIES, conv_steps, places_of
 from edge_tr.lower.accel.words import rows_of
 
 

@@ -30,3 +30,13 @@ class Turn:
     stages: tuple[Stage, ...]
     sends: tuple[int, ...]
     reads: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A layer in the image: its last command's index and its predicted cycles. `bands`: of a layer that takes turns
+    with others each command and the tiles, [first, end), that it computes."""
+
+    command: int
+    cycles: int
+    bands: tuple[tuple[int, int, int], ...] = ()

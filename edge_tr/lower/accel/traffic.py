@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edge_tr.formats import accelerator as f
+from edge_tr.lower.accel.addition import TABLE_WORDS
 from edge_tr.lower.accel.image import Image
-from edge_tr.lower.accel.schedule import TABLE_WORDS
 
 WORD = f.COLUMNS.value  # values of an activation word, a byte each outside
 TERM_WORD = f.TERM_WORD_BITS.value // 8  # bytes
@@ -22,10 +22,10 @@ class Traffic:
     written: int
 
 
-def traffic_of(image: Image) -> Traffic:
-    """All commands once; a gathered window is read from two words."""
+def traffic_of(image: Image, commands: range) -> Traffic:
+    """Each of the commands once; a gathered window is read from two words."""
     total = [0, 0, 0]
-    for word in image.words[f.MEMORY.COMMANDS]:
+    for word in image.words[f.MEMORY.COMMANDS][commands.start : commands.stop]:
         command = f.COMMAND.unpack(word.to_bytes(f.COMMAND.size, "little"))
         for i, n in enumerate(_of(image, command)):
             total[i] += n
