@@ -16,11 +16,19 @@ from edge_tr.lower.cores import BRANCHES, LOADS, MULTIPLIES, STORES, Core, Instr
 from edge_tr.target.count_decode import decoder
 from edge_tr.target.count_trace import Layer, Trace, trace, trace_function
 
-
-REQUANTISING = ("tr_finish_", "tr_output_", "tr_multiply", "tr_doubling_", "tr_rounding_", "tr_clamp", "tr_wrapping_")
-"""How functions begin that tr_output.h and tr_requant.h declare."""
+REQUANTISING = (
+    "tr_finish_",
+    "tr_output_",
+    "tr_multiply",
+    "tr_doubling_",
+    "tr_rounding_",
+    "tr_clamp",
+    "direct_units",
+    "common_units",
+)
+"""How functions begin that requantise: firmware/src/tr_finish_*.S, tr_output.c and tr_requant.c."""
 LONG_PRODUCTS = {"__aeabi_lmul", "__muldi3", "__mulsi3"}
-"""Of libgcc, called by them. Kernels call the last one too where the core cannot multiply: counted here all the same."""
+"""Of libgcc, called by them. Kernels may call the last one too: counted here all the same."""
 
 
 @dataclass(frozen=True)
