@@ -144,20 +144,17 @@ def explore(graph: Graph, budget: Budget, choice: KernelChoice, isa: str, below:
 def choose(found: Candidates, objective: str = "speed", limits: Limits | None = None) -> Program:
     """The program with one kernel for each layer, by estimated cost under `limits`."""
     limits, graph = limits or Limits(), found.alive.graph
-    estimates, arenas, most = (
-        [[dot.estimate for dot in dots] for dots in found.options.values()],
-        _arenas(found),
-        limits.ram,
-    )
+    estimates = [[dot.estimate for dot in dots] for dots in found.options.values()]
+    arenas, most = _arenas(found), limits.ram
+    least = max((min(sizes) for sizes in arenas), default=0)
     while True:
         front = pareto(estimates, arenas, most)
         selection = select(front, objective, limits.flash)
         layers, memory = _planned(found, selection)
-        taken = max((needed[i] for needed, i in zip(arenas, selection.chosen)), default=0)
-        least = max((min(needed) for needed in arenas), default=0)
+        taken = max((sizes[i] for sizes, i in zip(arenas, selection.chosen)), default=0)
         if most is None or memory.size <= limits.ram or taken <= least:
             break
-        most = taken - 1  # no plan without gaps was found
+        most = taken - 1  # the plan has gaps
     source, result = graph.tensor(graph.inputs[0]), graph.tensor(graph.outputs[0])
     return Program(
         graph.sha256, found.budget, layers, source, result, found.aliases, found.levels[-1].revealed, found.alive,

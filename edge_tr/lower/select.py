@@ -43,12 +43,17 @@ def pareto(
         return [Selection((), 0, 0)]
     needs = [np.zeros(len(layer)) for layer in layers] if arenas is None else [np.array(needed) for needed in arenas]
     sizes = [[-(-c.flash // UNIT) for c in layer] for layer in layers]
-    tables = [_table(layers, sizes, needs, arena) for arena in _arenas(needs, most)]
+    largest, *others = _arenas(needs, most)
+    tables = [_table(layers, sizes, needs, largest)]
     enough = (1 + SLACK) * tables[0].best
     best, source = tables[0].best.copy(), np.zeros(len(enough), int)
-    for number, table in enumerate(tables[1:], 1):
+    for arena in others:
+        table = _table(layers, sizes, needs, arena)
         near = np.isfinite(table.best) & (table.best <= enough)
-        best[near], source[near] = table.best[near], number
+        if not near.any():
+            break
+        best[near], source[near] = table.best[near], len(tables)
+        tables.append(table)
     improved = np.flatnonzero(np.isfinite(best) & (best < np.minimum.accumulate([np.inf, *best[:-1]])))
     return [_trace(layers, sizes, tables[source[limit]].picks, int(limit)) for limit in improved]
 
@@ -79,7 +84,7 @@ def _table(
         for option in np.flatnonzero(needed <= arena):
             size = units[option]
             options[option, size:] = best[: width - size] + layer[option].cycles
-        picks.append(options.argmin(axis=0))
+        picks.append(options.argmin(axis=0).astype(np.uint8))  # there is one of these for each size of the arena
         best = options.min(axis=0)
     return _Table(best, picks)
 
