@@ -34,7 +34,8 @@
 
 /* void tr_finish_pixels(to, channels, sums, first, second)
  * r0 constants, r1 sums; r2, r3 spare; r4 offset, r5 near, r6 factor; r7 sum, then q; r8 low, r9 high;
- * r10, r11 outputs; r12 end of constants; to and the first output on the stack */
+ * r10 first output, r11 how far behind it the second lies; r12 end of constants; the minimum, to and the first output on
+ * the stack */
     .section .text.tr_finish_pixels, "ax", %progbits
     .align 2
     .global tr_finish_pixels
@@ -44,8 +45,13 @@ tr_finish_pixels:
     enter
     str r3, [sp, #4]
     mov r10, r3
-    ldr r3, [sp, #44]
-    mov r11, r3
+    ldr r7, [sp, #44]
+    subs r7, r7, r3
+    mov r11, r7
+    movs r7, #MINIMUM
+    ldrsb r7, [r0, r7]
+    sub sp, sp, #4
+    str r7, [sp]
     lsls r3, r1, #2
     adds r3, r3, r1
     lsls r3, r3, #2
@@ -70,48 +76,41 @@ tr_finish_pixels:
     bls .Lexact_\which
     asrs r7, r7, #24
 .Lstore_\which:
-    .if \which
-    mov r3, r11
-    .else
     mov r3, r10
-    .endif
-    strb r7, [r3]
-    adds r3, r3, #1
     .if \which
-    mov r11, r3
-    .else
+    mov r2, r11
+    strb r7, [r3, r2]
+    adds r3, r3, #1
     mov r10, r3
+    .else
+    strb r7, [r3]
     .endif
     .endr
     adds r1, r1, #8
     cmp r0, r12
     bne .Lchannel
+    add sp, sp, #4
     leave
     .irp which, 0, 1
 .Lminimum_\which:
-    ldr r3, [sp]
-    movs r7, #MINIMUM
-    ldrsb r7, [r3, r7]
+    ldr r7, [sp]
     b .Lstore_\which
 .Lmaximum_\which:
-    ldr r3, [sp]
+    ldr r3, [sp, #4]
     movs r7, #MAXIMUM
     ldrsb r7, [r3, r7]
     b .Lstore_\which
 .Lexact_\which:
     mov r3, r12
-    push {r0, r1, r3-r5}
+    push {r0, r1, r3-r6}
     ldr r2, [r1, #4 * \which]
-    ldr r3, [sp, #24]
+    ldr r3, [sp, #32]
     mov r1, r10
     subs r1, r1, r3
-    .if \which
-    subs r1, r1, #1
-    .endif
-    ldr r0, [sp, #20]
+    ldr r0, [sp, #28]
     bl tr_output_exact
     movs r7, r0
-    pop {r0, r1, r3-r5}
+    pop {r0, r1, r3-r6}
     mov r12, r3
     b .Lstore_\which
     .endr
@@ -133,8 +132,9 @@ tr_finish_run:
     movs r5, #MINIMUM
     ldrsb r5, [r0, r5]
     str r5, [sp, #4]
-    movs r4, #20
-    muls r1, r4, r1
+    lsls r4, r1, #2 /* 20 bytes a channel */
+    adds r1, r1, r4
+    lsls r1, r1, #2
     ldr r0, [r0]
     adds r0, r0, r1
     ldmia r0!, {r1, r3-r6}
