@@ -27,7 +27,7 @@ test: $(VENV)/test.stamp ## the whole test suite, every tool needed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	@echo "== pytest"
-	EDGE_TR_NO_SKIPS=$(CI) $(BIN)/python -m pytest -n 2 --durations=10 tests
+	EDGE_TR_NO_SKIPS=$(CI) $(BIN)/python -m pytest -n 2 --dist worksteal --durations=10 tests
 
 bench: $(VENV)/test.stamp $(VENV)/reproduce.stamp ## tune, count whole models on every core and write docs/benchmarks.md (minutes)
 	$(call require,$(TEST_TOOLS))

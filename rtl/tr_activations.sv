@@ -1,34 +1,35 @@
-// Activation memory and the way out of it. Words of nine-bit values lie in two banks by the lowest address bit, so a
-// read takes a word and its successor at once. First values of words have a copy, so the one after both words comes
-// too. A funnel shifter cuts any window of COLUMNS + 2 values out of these, or out of the word or the even or odd ones,
-// which then go round. Read latency: 5 cycles from `read_*` to `window`, one more to `column_data`.
+// Activation memory and the way out of it. Words lie in two banks by the lowest address bit, so a read takes a word and
+// its successor at once. First values of words have a copy, so the one after both words comes too. A funnel shifter cuts
+// any window of COLUMNS + 2 values out of these, or out of the word or the even or odd ones, which then go round. Read
+// latency: 5 cycles from `read_*` to `window`, one more to `column_data`.
 module tr_activations
   import tr_formats_pkg::*;
 (
     input  logic                               clk,
-    input  logic                               write,
     input  logic [       AccelAddressBits-1:0] write_address,
-    input  logic [           AccelColumns-1:0] write_enable,  // one bit a value
+    input  logic [           AccelColumns-1:0] write_even,    // one bit a value, if the address is even
+    input  logic [           AccelColumns-1:0] write_odd,     // if it is odd
     input  logic [          AccelWordBits-1:0] write_data,
     input  logic [       AccelAddressBits-1:0] read_address,
     input  logic [        AccelColumnBits-1:0] read_first,
     // 0: both words and the value after them; going round: 1: the word's, 2: even, 3: odd ones of both
     input  logic [                        1:0] read_phase,
-    input  logic [AccelBanks*AccelColumns-1:0] keep,          // with `window`: [bank][column], 0 gives zero
+    input  logic [AccelBanks*AccelColumns-1:0] keep,          // with `window`: [bank][column], 0 gives `padding`
+    input  logic [         AccelValueBits-1:0] padding,
     output logic [(AccelColumns+AccelBanks-1)*AccelValueBits-1:0] window,
     output logic [AccelBanks*AccelWordBits-1:0] column_data  // [bank][column]: window[column + bank], masked
 );
   localparam int W = AccelValueBits;
   localparam int A = AccelAddressBits;
   localparam int C = AccelColumns;
+  localparam int Bits = AccelColumnBits;
   localparam int Depth = AccelActivationWords / 2;
-  localparam int Most = 129;  // values to cut from with 64 columns; with less, the rest is never chosen
 
   logic [C*W-1:0] even_memory[Depth];
   logic [C*W-1:0] odd_memory[Depth];
   logic [C*W-1:0] even_q, odd_q;
   logic [W-1:0] first_memory[AccelActivationWords];
-  logic [W-1:0] after_q, after_2;  // of the word after the two
+  logic [W-1:0] after_q;  // of the word after the two
   logic [A-2:0] even_row, odd_row;
   logic [A-1:0] after_address;  // it goes round
   assign even_row = read_address[A-1:1] + (A - 1)'(read_address[0]);
@@ -36,65 +37,105 @@ module tr_activations
   assign odd_row = read_address[A-1:1];
   always_ff @(posedge clk) begin
     for (int i = 0; i < C; i++) begin
-      if (write && !write_address[0] && write_enable[i])
-        even_memory[write_address[A-1:1]][i*W+:W] <= write_data[i*W+:W];
-      if (write && write_address[0] && write_enable[i])
-        odd_memory[write_address[A-1:1]][i*W+:W] <= write_data[i*W+:W];
+      if (write_even[i]) even_memory[write_address[A-1:1]][i*W+:W] <= write_data[i*W+:W];
+      if (write_odd[i]) odd_memory[write_address[A-1:1]][i*W+:W] <= write_data[i*W+:W];
     end
-    if (write && write_enable[0]) first_memory[write_address] <= write_data[W-1:0];
+    if (write_even[0] || write_odd[0]) first_memory[write_address] <= write_data[W-1:0];
     after_q <= first_memory[after_address];
     even_q <= even_memory[even_row];
     odd_q <= odd_memory[odd_row];
   end
 
-  logic swap_1;
-  logic [5:0] first_1, first_2, first_3;
-  logic [3:0] first_4;
-  logic [1:0] phase_1, phase_2;
-  logic [2*C*W-1:0] both_1, both_2;
-  logic [Most*W-1:0] chosen_3;
-  logic [81*W-1:0] coarse_4;
-  logic [69*W-1:0] middle_5;
-  logic [C*W-1:0] part;
-  tr_select #(.BITS(2 * C * W)) order (.a({odd_q, even_q}), .b({even_q, odd_q}), .second(swap_1), .y(both_1));
-  // Phase 0 takes all values, 1 one word twice, 2 and 3 the even and the odd values twice.
-  logic [C*W-1:0] evens, odds, second_part;
-  always_comb
-    for (int i = 0; i < C; i++) {evens[i*W+:W], odds[i*W+:W]} = {both_2[2*i*W+:W], both_2[(2*i+1)*W+:W]};
-  tr_select4 #(.BITS(C * W)) first_half (
-      .a(both_2[C*W-1:0]), .b(both_2[C*W-1:0]), .c(evens), .d(odds), .choice(phase_2), .y(part));
-  tr_select4 #(.BITS(C * W)) second_half (
-      .a(both_2[C*W+:C*W]), .b(both_2[C*W-1:0]), .c(evens), .d(odds), .choice(phase_2), .y(second_part));
-  // Cut by 16, by 4 and by 1.
-  logic [81*W-1:0] coarse;
-  logic [69*W-1:0] middle;
-  logic [1:0] first_5;
-  /* verilator lint_off UNUSEDSIGNAL */
-  logic [66*W-1:0] cut_5;
-  /* verilator lint_on UNUSEDSIGNAL */
-  tr_select4 #(.BITS(81 * W)) by_16 (
-      .a(chosen_3[0+:81*W]), .b(chosen_3[16*W+:81*W]), .c(chosen_3[32*W+:81*W]), .d(chosen_3[48*W+:81*W]),
-      .choice(first_3[5:4]), .y(coarse));
-  tr_select4 #(.BITS(69 * W)) by_4 (
-      .a(coarse_4[0+:69*W]), .b(coarse_4[4*W+:69*W]), .c(coarse_4[8*W+:69*W]), .d(coarse_4[12*W+:69*W]),
-      .choice(first_4[3:2]), .y(middle));
-  tr_select4 #(.BITS(66 * W)) by_1 (
-      .a(middle_5[0+:66*W]), .b(middle_5[W+:66*W]), .c(middle_5[2*W+:66*W]), .d(middle_5[3*W+:66*W]),
-      .choice(first_5), .y(cut_5));
+  // Stage 2: what to take of the words, and where in the ring of values the window begins. In phase 0 the ring is the word
+  // from the window's block of 16 on, before it the next word; in phase 1 the word; else the even or the odd values of
+  // the even word, then of the odd one, so it is turned by half if the odd one is first.
+  localparam int Blocks = C / 16;
+  localparam int Edge = 17;  // values behind the ring's end that a window may need
+  logic swap_1, swap_2, thinned_2;
+  logic [1:0] phase_1;
+  logic [Bits-1:0] first_1, first_2, first_3;
+  logic [Blocks-1:0] second_2;  // which of two, by block: even and odd word, or even and odd values
+  logic [2:0] linear;  // phase 0 of stages 4 to 2
+  logic [C*W-1:0] even_2, odd_2;
+  logic [W-1:0] after_2;
   always_ff @(posedge clk) begin
     swap_1 <= read_address[0];
-    {first_1, first_2, first_3, first_4} <= {6'(read_first), first_1, first_2, first_3[3:0]};
-    {phase_1, phase_2} <= {read_phase, phase_1};
-    both_2 <= both_1;
-    after_2 <= after_q;
-    chosen_3 <= (Most * W)'({phase_2 == 2'd0 ? after_2 : part[W-1:0], second_part, part});
-    coarse_4 <= coarse;
-    middle_5 <= middle;
-    first_5 <= first_4[1:0];
+    swap_2 <= swap_1;
+    phase_1 <= read_phase;
+    thinned_2 <= phase_1[1];
+    for (int b = 0; b < Blocks; b++)
+      second_2[b] <= phase_1[1] ? phase_1[0] : swap_1 ^ (phase_1 == 2'd0 && int'(first_1) >= 16 * (b + 1));
+    first_1 <= read_first;
+    first_2 <= first_1 ^ (phase_1[1] && swap_1 ? Bits'(C / 2) : '0);
+    linear <= {linear[1:0], phase_1 == 2'd0};
+    {even_2, odd_2, after_2} <= {even_q, odd_q, after_q};
   end
-  assign window = cut_5[(C+2)*W-1:0];
-  always_ff @(posedge clk)
-    for (int b = 0; b < AccelBanks; b++)
-      for (int i = 0; i < C; i++)
-        column_data[(b*C+i)*W+:W] <= keep[b*C+i] ? window[(i+b)*W+:W] : '0;
+
+  // Stage 3: the ring, and what lies behind its end in phase 0.
+  logic [C*W-1:0] evens, odds, ring, ring_3;
+  logic [8*Edge*W-1:0] behind_choices;  // of the odd word, then of the even one: by the window's block
+  logic [Edge*W-1:0] behind, behind_3, behind_4, edge_4;
+  for (genvar i = 0; i < C / 2; i++) begin : g_thinned
+    assign evens[i*W+:W] = even_2[2*i*W+:W];
+    assign evens[(C/2+i)*W+:W] = odd_2[2*i*W+:W];
+    assign odds[i*W+:W] = even_2[(2*i+1)*W+:W];
+    assign odds[(C/2+i)*W+:W] = odd_2[(2*i+1)*W+:W];
+  end
+  for (genvar b = 0; b < Blocks; b++) begin : g_ring
+    tr_select4 #(.BITS(16 * W)) choose (
+        .a(even_2[16*b*W+:16*W]), .b(odd_2[16*b*W+:16*W]), .c(evens[16*b*W+:16*W]), .d(odds[16*b*W+:16*W]),
+        .choice({thinned_2, second_2[b]}), .y(ring[16*b*W+:16*W]));
+  end
+  for (genvar k = 0; k < 4; k++) begin : g_behind
+    for (genvar i = 0; i < Edge; i++) begin : g_value
+      if (16 * k + i < C) begin : g_word
+        assign behind_choices[(k*Edge+i)*W+:W] = odd_2[(16*k+i)*W+:W];
+        assign behind_choices[((4+k)*Edge+i)*W+:W] = even_2[(16*k+i)*W+:W];
+      end else begin : g_after
+        assign behind_choices[(k*Edge+i)*W+:W] = after_2;
+        assign behind_choices[((4+k)*Edge+i)*W+:W] = after_2;
+      end
+    end
+  end
+  tr_select8 #(.BITS(Edge * W)) choose_behind (
+      .values(behind_choices), .choice({swap_2, 2'(first_2 >> 4)}), .y(behind));
+
+  // Cut by 16, by 4 and by 1.
+  logic [(C+48)*W-1:0] twice_3;
+  logic [C*W-1:0] coarse, coarse_4;
+  logic [(C+Edge)*W-1:0] whole_4;
+  logic [(C+5)*W-1:0] middle, middle_5;
+  logic [3:0] first_4;
+  logic [1:0] first_5;
+  for (genvar i = 0; i < C + 48; i++) begin : g_twice
+    assign twice_3[i*W+:W] = ring_3[(i%C)*W+:W];
+  end
+  tr_select4 #(.BITS(C * W)) by_16 (
+      .a(twice_3[0+:C*W]), .b(twice_3[16*W+:C*W]), .c(twice_3[32*W+:C*W]), .d(twice_3[48*W+:C*W]),
+      .choice(2'(first_3 >> 4)), .y(coarse));
+  for (genvar i = 0; i < Edge; i++) begin : g_edge
+    tr_select #(.BITS(W)) choose (
+        .a(coarse_4[(i%C)*W+:W]), .b(behind_4[i*W+:W]), .second(linear[2]), .y(edge_4[i*W+:W]));
+  end
+  assign whole_4 = {edge_4, coarse_4};
+  tr_select4 #(.BITS((C + 5) * W)) by_4 (
+      .a(whole_4[0+:(C+5)*W]), .b(whole_4[4*W+:(C+5)*W]), .c(whole_4[8*W+:(C+5)*W]), .d(whole_4[12*W+:(C+5)*W]),
+      .choice(first_4[3:2]), .y(middle));
+  tr_select4 #(.BITS((C + 2) * W)) by_1 (
+      .a(middle_5[0+:(C+2)*W]), .b(middle_5[W+:(C+2)*W]), .c(middle_5[2*W+:(C+2)*W]), .d(middle_5[3*W+:(C+2)*W]),
+      .choice(first_5), .y(window));
+  always_ff @(posedge clk) begin
+    {ring_3, behind_3} <= {ring, behind};
+    {coarse_4, behind_4} <= {coarse, behind_3};
+    middle_5 <= middle;
+    {first_3, first_4, first_5} <= {first_2, first_3[3:0], first_4[1:0]};
+  end
+
+  for (genvar b = 0; b < AccelBanks; b++) begin : g_bank
+    for (genvar i = 0; i < C; i++) begin : g_column
+      logic [W-1:0] value;
+      tr_select #(.BITS(W)) pad (.a(padding), .b(window[(i+b)*W+:W]), .second(keep[b*C+i]), .y(value));
+      always_ff @(posedge clk) column_data[(b*C+i)*W+:W] <= value;
+    end
+  end
 endmodule

@@ -5,8 +5,8 @@ module tr_add
     input  logic                                  clk,
     input  logic                                  launch,
     input  logic [          AccelAddressBits-1:0] dst,
-    input  logic signed [                    9:0] low,
-    input  logic signed [                    9:0] high,
+    input  logic signed [                    7:0] low,
+    input  logic signed [                    7:0] high,
     input  logic                                  valid,          // a word of the first input, or
     input  logic                                  second,         // of the second
     input  logic [AccelColumns*AccelValueBits-1:0] values,
@@ -24,9 +24,7 @@ module tr_add
   localparam int Bits = AccelTableBits;
   localparam int WholeBits = AccelTableBits - AccelTableFraction;
 
-  /* verilator lint_off UNUSEDSIGNAL */
   logic [AccelWordBits-1:0] early, first, other;
-  /* verilator lint_on UNUSEDSIGNAL */
   logic [3:0] quarter_1, quarter_2;  // one hot
   logic run;
   logic [1:0] quarter;
@@ -40,13 +38,16 @@ module tr_add
     /* verilator lint_on UNUSEDSIGNAL */
     logic [7:0] index1, index2;
     logic signed [WholeBits-1:0] whole;
-    logic signed [W-1:0] result;
+    logic signed [W-1:0] clamped, result;
     tr_select4 #(.BITS(16)) choose (
-        .a({first[i*W+:8], other[i*W+:8]}), .b({first[(Adders+i)*W+:8], other[(Adders+i)*W+:8]}),
-        .c({first[(2*Adders+i)*W+:8], other[(2*Adders+i)*W+:8]}),
-        .d({first[(3*Adders+i)*W+:8], other[(3*Adders+i)*W+:8]}), .choice(quarter), .y({index1, index2}));
+        .a({first[i*W+:W], other[i*W+:W]}), .b({first[(Adders+i)*W+:W], other[(Adders+i)*W+:W]}),
+        .c({first[(2*Adders+i)*W+:W], other[(2*Adders+i)*W+:W]}),
+        .d({first[(3*Adders+i)*W+:W], other[(3*Adders+i)*W+:W]}), .choice(quarter), .y({index1, index2}));
     tr_dsp_add #(.BITS(Bits)) adder (.clk, .a(value1), .b(value2), .sum(added));
     assign whole = added[Bits-1:AccelTableFraction];
+    tr_clamp clamp (
+        .value(whole[9:0]), .overflow(whole[WholeBits-1] != whole[9]), .negative(whole[WholeBits-1]), .low, .high,
+        .result(clamped));
     always_ff @(posedge clk) begin
       if (table_write) begin
         table1[table_index] <= table_pair[0+:Bits];
@@ -54,7 +55,7 @@ module tr_add
       end
       value1 <= table1[index1];
       value2 <= table2[index2];
-      result <= whole > WholeBits'(high) ? high[W-1:0] : whole < WholeBits'(low) ? low[W-1:0] : whole[W-1:0];
+      result <= clamped;
     end
     assign results[i*W+:W] = result;
   end

@@ -277,9 +277,10 @@ endmodule
 
 // Two multiplier-accumulators of a requantisation lane in two cascaded DSP48E1 (UG479), whose pre-adders choose between
 // the sum and a weight:
-// total1 = (dense1 ? weight1 : sum) * factor1 + (own1 ? (accumulate1 ? total1 : 0) : addend), and
+// total1 = (dense1 ? weight1 : sum) * factor1 + (own1 ? (accumulate1 ? total1 : 0) : subtract ? -addend : addend), and
 // total2 = (dense2 ? weight2 : sum of a cycle before) * factor2 + (own2 ? (accumulate2 ? total2 : 0) : total1 >>> 17).
-// Operands have a register, products one, totals one: own1, accumulate1 and addend come two cycles after sum.
+// Operands have a register, products one, totals one: own1, accumulate1, addend and subtract come two cycles after sum.
+// Own totals are not subtracted: `subtract` is 0 then.
 module tr_mac2 (
     input  logic               clk,
     input  logic signed [24:0] sum,
@@ -289,6 +290,7 @@ module tr_mac2 (
     input  logic               own1,
     input  logic               accumulate1,
     input  logic        [47:0] addend,
+    input  logic               subtract,
     input  logic signed [ 7:0] weight2,
     input  logic               dense2,
     input  logic signed [17:0] factor2,
@@ -303,11 +305,11 @@ module tr_mac2 (
   assign from1 = own1 ? {1'b0, accumulate1, 1'b0} : 3'd3;
   assign from2 = own2 ? {1'b0, accumulate2, 1'b0} : 3'd5;
   tr_dsp_mac #(.DELAY(1)) first (
-      .clk, .operand(sum), .weight(weight1), .dense(dense1), .factor(factor1), .from(from1), .addend,
+      .clk, .operand(sum), .weight(weight1), .dense(dense1), .factor(factor1), .from(from1), .addend, .subtract,
       .cascade_in(48'd0), .cascade_out(cascade), .total(total1));
   tr_dsp_mac #(.DELAY(2)) second (
       .clk, .operand(sum), .weight(weight2), .dense(dense2), .factor(factor2), .from(from2),
-      .addend(48'd0), .cascade_in(cascade), .cascade_out(), .total(total2));
+      .addend(48'd0), .subtract(1'b0), .cascade_in(cascade), .cascade_out(), .total(total2));
 `else
   logic signed [24:0] operand1, operand2, sum_q;
   logic signed [17:0] factor1_q, factor2_q;
@@ -319,7 +321,7 @@ module tr_mac2 (
     {factor1_q, factor2_q} <= {factor1, factor2};
     product1 <= operand1 * factor1_q;
     product2 <= operand2 * factor2_q;
-    total1 <= 48'(product1) + (own1 ? (accumulate1 ? total1 : 48'sd0) : $signed(addend));
+    total1 <= 48'(product1) + (own1 ? (accumulate1 ? total1 : 48'sd0) : subtract ? -$signed(addend) : $signed(addend));
     total2 <= 48'(product2) + (own2 ? (accumulate2 ? total2 : 48'sd0) : total1 >>> 17);
   end
 `endif
@@ -327,7 +329,8 @@ endmodule
 
 `ifdef SYNTHESIS
 // A DSP48E1 as multiplier-accumulator, registers at operands (one or two at the first), product and total:
-// total = (dense ? weight : operand) * factor + Z, where `from` chooses Z (UG479 table 2-9) of this cycle's.
+// total = (dense ? weight : operand) * factor + Z, or - Z (its complement and a carry), where `from` chooses Z (UG479
+// table 2-9) of this cycle's.
 module tr_dsp_mac #(
     parameter int DELAY = 1
 ) (
@@ -338,6 +341,7 @@ module tr_dsp_mac #(
     input  logic [17:0] factor,
     input  logic [ 2:0] from,
     input  logic [47:0] addend,
+    input  logic        subtract,
     input  logic [47:0] cascade_in,
     output wire  [47:0] cascade_out,
     output wire  [47:0] total
@@ -348,13 +352,213 @@ module tr_dsp_mac #(
       .CARRYINREG(0), .CARRYINSELREG(0)
   ) dsp (
       .CLK(clk), .A({{5{operand[24]}}, operand}), .B(factor), .C(addend), .D({{17{weight[7]}}, weight}),
-      .OPMODE({from, 4'b0101}), .INMODE({2'b0, dense, dense, 1'b0}), .ALUMODE(4'd0), .CARRYIN(1'b0), .CARRYINSEL(3'd0),
+      .OPMODE({from, 4'b0101}), .INMODE({2'b0, dense, dense, 1'b0}), .ALUMODE({3'd0, subtract}), .CARRYIN(subtract), .CARRYINSEL(3'd0),
       .CEA1(1'(DELAY - 1)), .CEA2(1'b1), .CEB1(1'b0), .CEB2(1'b1), .CEC(1'b0), .CEP(1'b1), .CEM(1'b1), .CED(1'b1),
       .CEAD(1'b0), .CECTRL(1'b0), .CEALUMODE(1'b0), .CECARRYIN(1'b0), .CEINMODE(1'b1), .RSTA(1'b0), .RSTB(1'b0),
       .RSTC(1'b0), .RSTD(1'b0), .RSTM(1'b0), .RSTP(1'b0), .RSTCTRL(1'b0), .RSTALUMODE(1'b0), .RSTALLCARRYIN(1'b0),
       .RSTINMODE(1'b0), .PCIN(cascade_in), .PCOUT(cascade_out), .P(total));
 endmodule
 `endif
+
+// (a | b) + ((c where `use_c`) | d), modulo 2^BITS: of a and b, and of c and d, one is zero.
+module tr_add_either #(
+    parameter int BITS = 24
+) (
+    input  logic [BITS-1:0] a,
+    input  logic [BITS-1:0] b,
+    input  logic [BITS-1:0] c,
+    input  logic            use_c,
+    input  logic [BITS-1:0] d,
+    output logic [BITS-1:0] sum
+);
+`ifdef SYNTHESIS
+  localparam int Chains = (BITS + 3) / 4;
+  function automatic logic [63:0] table_of();
+    logic [63:0] bits;
+    bits = '0;
+    for (int i = 0; i < 32; i++) begin
+      bits[i] = i[0] | i[1];
+      bits[32+i] = (i[0] | i[1]) ^ ((i[2] & i[3]) | i[4]);
+    end
+    return bits;
+  endfunction
+  wire [4*Chains-1:0] propagate, generated, total;
+  wire [4*Chains:0] carry;
+  assign carry[0] = 1'b0;
+  for (genvar i = 0; i < 4 * Chains; i++) begin : g_bit
+    if (i < BITS) begin : g_used
+      LUT6_2 #(.INIT(table_of())) lut (
+          .I0(a[i]), .I1(b[i]), .I2(c[i]), .I3(use_c), .I4(d[i]), .I5(1'b1), .O6(propagate[i]), .O5(generated[i]));
+    end else begin : g_rest
+      assign propagate[i] = 1'b0;
+      assign generated[i] = 1'b0;
+    end
+  end
+  for (genvar i = 0; i < Chains; i++) begin : g_carry
+    CARRY4 chain (
+        .CI(carry[4*i]), .CYINIT(1'b0), .DI(generated[4*i+:4]), .S(propagate[4*i+:4]), .O(total[4*i+:4]),
+        .CO(carry[4*i+1+:4]));
+  end
+  assign sum = total[BITS-1:0];
+`else
+  assign sum = (a | b) + ((use_c ? c : '0) | d);
+`endif
+endmodule
+
+// A product as the result it stands for: shifted right by 1 + 4 * shift, the last bit shifted out added for rounding, and
+// the zero point. Nine bits of it are looked at; `overflow` where others, those of the groups of four from the ninth up
+// that `upper` names and the last four always, differ from the sign.
+module tr_scaled (
+    input  logic        [29:0] total,
+    input  logic        [ 2:0] shift,       // 0 to 4
+    input  logic        [ 3:0] upper,
+    input  logic signed [ 7:0] zero_point,
+    output logic signed [ 9:0] sum,
+    output logic               overflow
+);
+`ifdef SYNTHESIS
+  function automatic logic [63:0] table_of();  // (m or, where `last`, the fifth choice) xor z
+    logic [63:0] bits;
+    for (int i = 0; i < 64; i++) bits[i] = (i[2] ? i[1] : i[0]) ^ i[3];
+    return bits;
+  endfunction
+  wire [9:0] chosen;  // of the first four shifts: the bit below the result, then its nine
+  wire [11:0] propagate, generated, added;
+  wire [12:0] carry;
+  wire rounding;
+  for (genvar i = 0; i < 10; i++) begin : g_choice
+    LUT6 #(.INIT(64'hff00f0f0ccccaaaa)) lut (
+        .I0(total[i]), .I1(total[4+i]), .I2(total[8+i]), .I3(total[12+i]), .I4(shift[0]), .I5(shift[1]),
+        .O(chosen[i]));
+  end
+  LUT6 #(.INIT(table_of())) lut_rounding (
+      .I0(chosen[0]), .I1(total[16]), .I2(shift[2]), .I3(1'b0), .I4(1'b0), .I5(1'b0), .O(rounding));
+  for (genvar i = 0; i < 12; i++) begin : g_bit
+    localparam int From = i < 9 ? i + 1 : 9;  // sign extension
+    if (i < 10) begin : g_used
+      assign generated[i] = zero_point[i<8?i:7];
+      LUT6 #(.INIT(table_of())) lut (
+          .I0(chosen[From]), .I1(total[16+From]), .I2(shift[2]), .I3(generated[i]), .I4(1'b0), .I5(1'b0),
+          .O(propagate[i]));
+    end else begin : g_rest
+      assign propagate[i] = 1'b0;
+      assign generated[i] = 1'b0;
+    end
+  end
+  assign carry[0] = 1'b0;
+  for (genvar i = 0; i < 3; i++) begin : g_carry
+    CARRY4 chain (
+        .CI(carry[4*i]), .CYINIT(i == 0 ? rounding : 1'b0), .DI(generated[4*i+:4]), .S(propagate[4*i+:4]),
+        .O(added[4*i+:4]), .CO(carry[4*i+1+:4]));
+  end
+  assign sum = added[9:0];
+`else
+  logic [9:0] shifted;
+  assign shifted = 10'(total >> (shift[2] ? 5'd16 : {1'b0, shift[1:0], 2'b0}));
+  assign sum = 10'($signed(shifted[9:1])) + 10'(zero_point) + 10'($signed({1'b0, shifted[0]}));
+`endif
+  wire [4:0] differs;
+  for (genvar k = 0; k < 5; k++) begin : g_upper
+    assign differs[k] = (k < 4 ? upper[k<4?k:3] : 1'b1) && total[9+4*k+:4] != {4{total[29]}};
+  end
+  assign overflow = |differs;
+endmodule
+
+// a > b, both signed, of an even number of bits: two bits a LUT of a carry chain, which goes on where they are equal, else
+// ends in whether a's are the larger ones.
+module tr_greater #(
+    parameter int BITS = 8
+) (
+    input  logic [BITS-1:0] a,
+    input  logic [BITS-1:0] b,
+    output logic            greater
+);
+`ifdef SYNTHESIS
+  localparam int Pairs = BITS / 2;
+  localparam int Chains = (Pairs + 3) / 4;
+  function automatic logic [63:0] table_of(input logic top);
+    logic [63:0] bits;
+    bits = '0;
+    for (int i = 0; i < 32; i++) begin
+      bits[i] = {i[1] ^ top, i[0]} > {i[3] ^ top, i[2]};
+      bits[32+i] = i[1:0] == i[3:2];
+    end
+    return bits;
+  endfunction
+  wire [4*Chains-1:0] equal, beyond, unused;
+  wire [4*Chains:0] ends;
+  assign ends[0] = 1'b0;
+  for (genvar i = 0; i < 4 * Chains; i++) begin : g_pair
+    if (i < Pairs) begin : g_used
+      LUT6_2 #(.INIT(table_of(i == Pairs - 1))) lut (
+          .I0(a[2*i]), .I1(a[2*i+1]), .I2(b[2*i]), .I3(b[2*i+1]), .I4(1'b0), .I5(1'b1), .O6(equal[i]), .O5(beyond[i]));
+    end else begin : g_rest
+      assign equal[i] = 1'b0;
+      assign beyond[i] = 1'b0;
+    end
+  end
+  for (genvar i = 0; i < Chains; i++) begin : g_carry
+    CARRY4 chain (
+        .CI(ends[4*i]), .CYINIT(1'b0), .DI(beyond[4*i+:4]), .S(equal[4*i+:4]), .O(unused[4*i+:4]),
+        .CO(ends[4*i+1+:4]));
+  end
+  assign greater = ends[Pairs];
+`else
+  assign greater = $signed(a) > $signed(b);
+`endif
+endmodule
+
+// `value` within low and high; beyond them all where `overflow`.
+module tr_clamp (
+    input  logic signed [9:0] value,
+    input  logic              overflow,
+    input  logic              negative,  // with overflow
+    input  logic signed [7:0] low,
+    input  logic signed [7:0] high,
+    output logic signed [7:0] result
+);
+  logic above, below;
+`ifdef SYNTHESIS
+  // As in tr_greater, or for the smaller. The last pair is that above the limit's sign.
+  function automatic logic [63:0] table_of(input logic less, input logic top);
+    logic [63:0] bits;
+    logic signed [2:0] a, b;
+    bits = '0;
+    for (int i = 0; i < 32; i++) begin
+      a = top ? {i[1], i[1:0]} : {1'b0, i[1:0]};
+      b = top ? {3{i[2]}} : {1'b0, i[3:2]};
+      bits[i] = less ? a < b : a > b;
+      bits[32+i] = a == b;
+      if (top && i[3]) {bits[i], bits[32+i]} = {i[4] == less, 1'b0};
+    end
+    return bits;
+  endfunction
+  for (genvar k = 0; k < 2; k++) begin : g_side
+    wire [7:0] equal, beyond, limit, ends, unused;
+    assign limit = k == 0 ? high : low;
+    assign {equal[7:5], beyond[7:5]} = '0;
+    for (genvar i = 0; i < 4; i++) begin : g_pair
+      LUT6_2 #(.INIT(table_of(k == 1, 1'b0))) lut (
+          .I0(value[2*i]), .I1(value[2*i+1]), .I2(limit[2*i]), .I3(limit[2*i+1]), .I4(1'b0), .I5(1'b1),
+          .O6(equal[i]), .O5(beyond[i]));
+    end
+    LUT6_2 #(.INIT(table_of(k == 1, 1'b1))) lut_top (
+        .I0(value[8]), .I1(value[9]), .I2(limit[7]), .I3(overflow), .I4(negative), .I5(1'b1), .O6(equal[4]),
+        .O5(beyond[4]));
+    CARRY4 first (.CI(1'b0), .CYINIT(1'b0), .DI(beyond[3:0]), .S(equal[3:0]), .O(unused[3:0]), .CO(ends[3:0]));
+    CARRY4 second (.CI(ends[3]), .CYINIT(1'b0), .DI(beyond[7:4]), .S(equal[7:4]), .O(unused[7:4]), .CO(ends[7:4]));
+    if (k == 0) begin : g_above
+      assign above = ends[4];
+    end else begin : g_below
+      assign below = ends[4];
+    end
+  end
+`else
+  assign above = overflow ? !negative : value > 10'(high);
+  assign below = overflow ? negative : value < 10'(low);
+`endif
+  assign result = above ? high : below ? low : value[7:0];
+endmodule
 
 // a + b of up to 48 bits a cycle later, in a DSP48E1's adder.
 module tr_dsp_add #(

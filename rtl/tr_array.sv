@@ -13,28 +13,25 @@ module tr_array
     input  logic [                    AccelBanks-1:0] write_bank,
     input  logic [                               4:0] write_entry,
     input  logic [AccelBanks*AccelColumns*AccelValueBits-1:0] write_data,  // [bank][column]
-    input  logic [                   AccelElementBits-1:0] offset,       // added to all of it
     output logic [AccelRows*AccelColumns*AccelSumBits-1:0] total
 );
   localparam int W = AccelValueBits;
-  localparam int E = AccelElementBits;
   localparam int Segment = 16;
   localparam int Segments = AccelColumns / Segment;
 
   for (genvar s = 0; s < Segments; s++) begin : g_segment
-    // Data to write, registered once more for the fan-out over the rows. With its offset it has eight bits: int8 values
-    // are kept less their zero point, and padding is zero; the bias undoes the offset.
+    // Data to write, registered once more for the fan-out over the rows.
     (* keep *) logic [Segment-1:0] column_q;
     (* keep *) logic [AccelBanks-1:0] bank_q;
     (* keep *) logic [4:0] entry_q;
-    logic [AccelBanks*Segment*E-1:0] data_q;
+    logic [AccelBanks*Segment*W-1:0] data_q;
     always_ff @(posedge clk) begin
       column_q <= write_column[s*Segment+:Segment];
       bank_q <= write_bank;
       entry_q <= write_entry;
       for (int b = 0; b < AccelBanks; b++)
         for (int c = 0; c < Segment; c++)
-          data_q[(b*Segment+c)*E+:E] <= write_data[(b*AccelColumns+s*Segment+c)*W+:E] + offset;
+          data_q[(b*Segment+c)*W+:W] <= write_data[(b*AccelColumns+s*Segment+c)*W+:W];
     end
     for (genvar r = 0; r < AccelRows; r++) begin : g_row
       (* keep *) logic [44:0] read_q;
@@ -58,7 +55,7 @@ module tr_array
       for (genvar c = 0; c < Segment; c++) begin : g_column
         tr_element element (
             .clk, .write(bank_q & {AccelBanks{column_q[c]}}), .write_entry(entry_q),
-            .write_data({data_q[(2*Segment+c)*E+:E], data_q[(Segment+c)*E+:E], data_q[c*E+:E]}),
+            .write_data({data_q[(2*Segment+c)*W+:W], data_q[(Segment+c)*W+:W], data_q[c*W+:W]}),
             .entry(read_q), .none(none_q), .pairs(pairs_q2), .minus(minus_q[3]), .sum(sum[c]));
       end
       for (genvar c = 0; c < Segment; c = c + 2) begin : g_pair

@@ -51,14 +51,14 @@ module tr_core
   logic [7:0] zero_point;
   logic [15:0] count, first_weight;
   logic [AccelWeightAddressBits-1:0] weights;
-  logic signed [9:0] low, high;
+  logic signed [7:0] low, high, output_zero_point;
   logic double_buffer, each;
   tr_sequencer sequencer (
       .clk, .reset, .start_run, .start_load, .start_dump, .entry, .stop, .dump_address, .dump_count, .select, .busy,
       .done, .error, .command_index, .cycles, .stamp, .command_read, .command_address, .command_data, .command,
       .engine_busy, .table_busy,
       .in_busy(input_busy), .failure, .launch, .running, .loading, .ended, .is_input, .is_output, .is_load, .is_array,
-      .is_dense, .is_sum, .is_maximum, .is_table, .is_add, .tiles, .src, .zero_point);
+      .is_dense, .is_sum, .is_maximum, .is_table, .is_add, .tiles, .src);
   assign count = command[CommandCountLsb+:16];
   assign first_weight = command[CommandWeightsLsb+:16];  // in halves of a word
   assign weights = first_weight[AccelWeightAddressBits:1];
@@ -66,8 +66,10 @@ module tr_core
   assign src_stride = command[CommandSrcStrideLsb+:16];
   assign dst = command[CommandDstLsb+:16];
   assign dst_stride = command[CommandDstStrideLsb+:16];
-  assign low = command[CommandLowLsb+:10];
-  assign high = command[CommandHighLsb+:10];
+  assign zero_point = command[CommandZeroPointLsb+:8];
+  assign output_zero_point = command[CommandOutputZeroPointLsb+:8];
+  assign low = command[CommandLowLsb+:8];
+  assign high = command[CommandHighLsb+:8];
   assign double_buffer = command[CommandDoubleBufferLsb];
   assign each = is_dense && command[CommandEachLsb];
   always_comb
@@ -89,7 +91,7 @@ module tr_core
   assign in_ready = input_wanted || load_wanted;
   assign waits_input = in_ready && !in_valid;
   tr_input in_words (
-      .clk, .stop(ended), .start(launch && is_input), .tiles, .count, .zero_point, .dst(dst[A-1:0]),
+      .clk, .stop(ended), .start(launch && is_input), .tiles, .count, .dst(dst[A-1:0]),
       .dst_stride(dst_stride[A-1:0]), .in_data, .take(input_wanted && in_valid), .wanted(input_wanted),
       .busy(input_busy), .arrived(input_arrived), .other_write, .write(input_write), .write_address(input_address),
       .write_data(input_data));
@@ -111,25 +113,22 @@ module tr_core
   logic [GatherMaskBits-1:0] mask;
   logic [AccelParameterAddressBits-1:0] parameter_address;
   logic [71:0] parameters;
-  logic [AccelRoundingAddressBits-1:0] rounding_address;
-  logic [47:0] positive, negative;
   tr_memories memories (
       .clk, .write(load_write), .write_memory(load_memory), .write_address(load_address), .write_word(load_word),
       .command_read, .command_address, .command(command_data),
       .weight_read(table_read || player_read || dense_read),
       .weight_address(table_read ? table_address : is_array ? player_address : dense_address), .weight(weight_data),
-      .gather_read, .gather_address, .gather(gather_data), .mask_address, .mask, .parameter_address, .parameters,
-      .rounding_address, .positive, .negative);
+      .gather_read, .gather_address, .gather(gather_data), .mask_address, .mask, .parameter_address, .parameters);
 
   // ---- activations ----------------------------------------------------------------------------------------------
   logic scan_valid, scan_first, scan_last, each_done, out_room, step_done, step_ready, used_parity, loaded_parity;
   logic [A-1:0] scan_address, read_address, write_address;
   logic [AccelColumnBits-1:0] scan_value, read_first;
   logic [1:0] scan_bias, read_phase, bias_5;
-  logic valid_4, valid_5, first_5, last_5, valid_6, last_6, last_channel_7, activation_write;
+  logic valid_4, valid_5, first_5, last_5, valid_6, last_6, last_channel_7;
   logic [AccelBanks-1:0] banks_6;
   logic [4:0] entry_6;
-  logic [AccelColumns-1:0] write_enable, column_write;
+  logic [AccelColumns-1:0] write_even, write_odd, column_write;
   logic [AccelWordBits-1:0] write_data;
   /* verilator lint_off UNUSEDSIGNAL */
   logic [(AccelColumns+AccelBanks-1)*W-1:0] window;  // the last two values are for the banks only
@@ -149,8 +148,9 @@ module tr_core
       .mask_4(mask_address), .valid_4, .valid_5, .first_5, .last_5, .bias_5, .valid_6, .last_6, .banks_6, .entry_6,
       .last_channel_7);
   tr_activations activations (
-      .clk, .write(activation_write), .write_address, .write_enable, .write_data, .read_address, .read_first,
-      .read_phase, .keep(mask[GatherMaskBits-1:AccelColumns]), .window, .column_data);
+      .clk, .write_address, .write_even, .write_odd, .write_data, .read_address, .read_first,
+      .read_phase, .keep(mask[GatherMaskBits-1:AccelColumns]), .padding(zero_point), .window,
+      .column_data);
   always_ff @(posedge clk) column_write <= mask[AccelColumns-1:0];
 
   // ---- the array ------------------------------------------------------------------------------------------------
@@ -175,7 +175,7 @@ module tr_core
   tr_array array (
       .clk, .valid(issue), .clear, .parity(used_parity), .word,
       .write_column(column_write & {AccelColumns{valid_6 && is_array}}), .write_bank(banks_6),
-      .write_entry(entry_6 ^ {loaded_parity, 4'b0}), .write_data(column_data), .offset(zero_point), .total);
+      .write_entry(entry_6 ^ {loaded_parity, 4'b0}), .write_data(column_data), .total);
   tr_leaving groups (
       .clk, .stop(ended), .launch, .dst(dst[A-1:0]), .dst_stride(dst_stride[A-1:0]), .group_done, .group_first,
       .group_final, .tile_done, .group_rows, .group_halves, .group, .total, .busy(leaving_busy), .valid(leaving),
@@ -204,7 +204,7 @@ module tr_core
       .done(maximum_done), .address(maximum_address), .largest);
   tr_dense dense (
       .clk, .stop(ended), .launch, .is_dense, .each, .weights, .valid_4, .valid_5, .first_5, .last_5, .bias_5,
-      .value_5(window[W-1:0]), .weight_read(dense_read), .weight_address(dense_address), .dense_1, .dense_2, .dense_3,
+      .value_5(window[W-1:0]), .zero_point, .extreme(command[CommandExtremeLsb+:9]), .weight_read(dense_read), .weight_address(dense_address), .dense_1, .dense_2, .dense_3,
       .dense_4, .first_3, .first_4, .x_1, .x_2, .first_half, .keep_second, .second_half, .each_run, .each_done,
       .each_place,
       .block(dense_block));
@@ -233,15 +233,15 @@ module tr_core
   tr_lanes lanes (
       .clk, .is_array, .is_sum, .array_values(leaving_values), .sum, .enter_second, .each, .first_half, .keep_second,
       .each_place, .partial_read, .add_0, .use_partial_0, .partial_write_1, .partial_address_1, .parameters,
-      .rounding_address, .positive, .negative, .low, .high, .weights(weight_data), .dense_1, .dense_2, .dense_3,
+      .zero_point(output_zero_point), .low, .high, .weights(weight_data), .dense_1, .dense_2, .dense_3,
       .dense_4, .first_3, .first_4, .x_1, .x_2, .results(lanes_results));
   tr_writer writer (
       .clk, .stop(ended), .is_add, .is_maximum, .in_write(input_write), .in_address(input_address),
       .in_data(input_data), .add_quarter, .add_address, .add_results, .maximum_done, .maximum_address, .largest,
       .lanes_valid, .lanes_one, .lanes_place, .lanes_half, .lanes_address, .lanes_results, .other_write,
-      .write(activation_write), .address(write_address), .enable(write_enable), .data(write_data));
+      .address(write_address), .enable_even(write_even), .enable_odd(write_odd), .data(write_data));
   tr_output out_words (
-      .clk, .stop(ended), .launch, .tiles, .zero_point, .reads(scan_valid && is_output), .room(out_room),
+      .clk, .stop(ended), .launch, .tiles, .reads(scan_valid && is_output), .room(out_room),
       .valid(valid_5 && is_output), .values(window[8*W-1:0]), .busy(output_busy), .out_data, .out_valid, .out_ready,
       .out_last);
   assign waits_output = out_valid && !out_ready;

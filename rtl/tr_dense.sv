@@ -16,6 +16,8 @@ module tr_dense
     input  logic                              last_5,
     input  logic [                       1:0] bias_5,
     input  logic [        AccelValueBits-1:0] value_5,
+    input  logic [                       7:0] zero_point,     // is taken off, but
+    input  logic [                       8:0] extreme,        // this is what 127, or -128 if it is negative, becomes
     output logic                              weight_read,
     output logic [AccelWeightAddressBits-1:0] weight_address,
     // to the lanes
@@ -37,9 +39,12 @@ module tr_dense
     output logic [      AccelAddressBits-1:0] block
 );
   logic first_1, first_2, ends_1, ends_2, ends_3;
+  logic signed [8:0] x_5;
+  assign x_5 = value_5 == {extreme[8], {7{!extreme[8]}}} ? extreme
+                                                          : {value_5[7], value_5} - {zero_point[7], zero_point};
   always_ff @(posedge clk) begin
     case (bias_5)
-      2'd0: x_1 <= 18'($signed(value_5));
+      2'd0: x_1 <= 18'(x_5);
       2'd1: x_1 <= 18'sd1;
       2'd2: x_1 <= 18'sd256;
       default: x_1 <= 18'sd65536;

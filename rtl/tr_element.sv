@@ -7,14 +7,14 @@ module tr_element
     input  logic                                              clk,
     input  logic        [                    AccelBanks-1:0] write,
     input  logic        [                               4:0] write_entry,
-    input  logic        [AccelBanks*AccelElementBits-1:0] write_data,
+    input  logic        [  AccelBanks*AccelValueBits-1:0] write_data,
     input  logic        [                              44:0] entry,   // nine entries of five bits
     input  logic                                              none,    // with `entry`: lane 8 adds nothing
     input  logic        [                              11:0] pairs,   // four PairCodes, one cycle after `entry`
     input  logic                                              minus,   // three cycles after `entry`: lane 8 is subtracted
     output logic signed [                              11:0] sum
 );
-  localparam int W = AccelElementBits;
+  localparam int W = AccelValueBits;
   logic [W-1:0] bank0[32], bank1[32], bank2[32];
   logic [9*W-1:0] value;
   logic signed [W:0] pair_a, pair_b, pair_c, pair_d, held_d;

@@ -184,16 +184,16 @@ package tr_formats_pkg;
 
   // ---- Term accelerator ----
   localparam int AccelId = 32'h43415254;  // Register ID, 'TRAC'.
-  localparam int AccelVersion = 1;  // Version of registers, commands and words.
+  localparam int AccelVersion = 2;  // Version of registers, commands and words.
   localparam int AccelBanks = 3;  // Banks of a column's data memory, each with three read ports.
   localparam int AccelEntries = 32;  // Values in each bank of a column's data memory.
   localparam int AccelLanes = 9;  // Terms that an element adds in a cycle: three from each bank.
-  localparam int AccelValueBits = 9;  // Activations are kept as x - zero point: -255 to 255.
-  localparam int AccelElementBits = 8;  // The term array holds them plus an ARRAY command's zero_point: int8.
+  localparam int AccelValueBits = 8;  // Activations are int8, in memory and in the term array.
   localparam int AccelSumBits = 24;  // Width of accumulators; sums wrap on the way and must fit at the end.
   localparam int AccelTableValues = 256;  // Values of an ADD table.
   localparam int AccelTableFraction = 20;  // Fraction bits of a value of an ADD table.
   localparam int AccelTableBits = 31;  // Bits of a value of an ADD table, signed.
+  localparam int AccelNoRounding = 63;  // ChannelParameter.rounding: nothing is added.
   localparam int AccelNoStop = 65535;  // Register STOP: run to the END command.
   localparam int AccelRows = 4;  // Output channels computed side by side: one weight word holds so many RowTerms.
   localparam int AccelColumns = 64;  // Pixels computed side by side, and values in a word of activation memory.
@@ -205,24 +205,22 @@ package tr_formats_pkg;
   localparam int AccelGatherOps = 4096;  // Depth of the gather memory.
   localparam int AccelMasks = 256;  // Depth of the mask memory.
   localparam int AccelParameters = 2048;  // Depth of the channel parameter memory.
-  localparam int AccelRoundings = 32;  // Depth of the rounding table.
   localparam int AccelCommands = 256;  // Depth of the command memory.
   localparam int AccelPartialWords = 512;  // Depth of the partial sum memory, in half words of sums.
   localparam int AccelColumnBits = 6;  // log2 of COLUMNS.
   localparam int AccelRowBits = 2;  // log2 of ROWS.
-  localparam int AccelWordBits = 576;  // Width of the activation memory.
+  localparam int AccelWordBits = 512;  // Width of the activation memory.
   localparam int AccelAddressBits = 10;  // Of an activation word's address.
   localparam int AccelWeightAddressBits = 13;  // Of a weight word's address.
   localparam int AccelGatherAddressBits = 12;  // Of a gather operation's address.
   localparam int AccelMaskAddressBits = 8;  // Of a mask's address.
   localparam int AccelParameterAddressBits = 11;  // Of a channel parameter's address.
-  localparam int AccelRoundingAddressBits = 5;  // Of a rounding table entry.
   localparam int AccelCommandAddressBits = 8;  // Of a command's address.
   localparam int AccelPartialAddressBits = 9;  // Of a partial sum word's address.
   localparam int AccelTermWordBits = 288;  // ROWS RowTerms and a TermControl.
   localparam int OpcodeEnd = 0;  // The inference is done.
-  localparam int OpcodeInput = 1;  // Receive `tiles` words of int8 at `dst`; `zero_point` is subtracted.
-  localparam int OpcodeOutput = 2;  // Send `tiles` words from `src` as int8; `zero_point` is added.
+  localparam int OpcodeInput = 1;  // Receive `tiles` words of int8 at `dst`.
+  localparam int OpcodeOutput = 2;  // Send `tiles` words of int8 from `src`.
   localparam int OpcodeLoad = 3;  // Receive load packets up to an END packet: weights that stay in DDR.
   localparam int OpcodeArray = 4;  // Play `count` TermWords from `weights` for each of `tiles` column tiles.
   localparam int OpcodeDense = 5;  // Fully connected: `tiles` blocks of 64 results from `count` x `pixels` values at `src`.
@@ -243,7 +241,6 @@ package tr_formats_pkg;
   localparam int AccelMemoryGather = 3;  // Gather memory (1).
   localparam int AccelMemoryMasks = 4;  // Mask memory (4).
   localparam int AccelMemoryParameters = 5;  // Channel parameters (2).
-  localparam int AccelMemoryRoundings = 6;  // Rounding table (2).
   localparam int AccelMemoryEnd = 255;  // No data: `value` is the CRC-32 of all beats before this one.
   localparam int PairCodeNone = 0;  // Nothing.
   localparam int PairCodePlus = 1;  // +a
@@ -267,7 +264,7 @@ package tr_formats_pkg;
   localparam int AccelRegisterStamp = 44;  // Cycles from start to the end of the selected command.
   localparam int AccelRegisterInterrupt = 48;  // Bit 0: interrupt enabled. It is high while done and enabled; a start clears it.
   localparam int AccelRegisterDumpAddress = 52;  // First activation word that a dump sends.
-  localparam int AccelRegisterDumpCount = 56;  // Words that a dump sends, low byte of each value.
+  localparam int AccelRegisterDumpCount = 56;  // Words that a dump sends.
   localparam int AccelRegisterProgram = 60;  // CRC-32 of the program that was loaded last; 0 if none or broken.
   localparam int AccelControlStart = 1;  // Run from ENTRY.
   localparam int AccelControlLoad = 2;  // Receive load packets.
@@ -297,10 +294,12 @@ package tr_formats_pkg;
   localparam int CommandDoubleBufferBits = 1;  // ARRAY: 1 if entries 16 to 31 are used in turn with 0 to 15.
   localparam int CommandEachLsb = 13;
   localparam int CommandEachBits = 1;  // DENSE: every result has its own parameter; they leave one a cycle.
-  localparam int CommandReservedLsb = 14;
-  localparam int CommandReservedBits = 10;  // Zero.
+  localparam int CommandExtremeLsb = 14;
+  localparam int CommandExtremeBits = 9;  // DENSE: what the value 127 is less the zero point, or -128 if this is negative; signed.
+  localparam int CommandReservedLsb = 23;
+  localparam int CommandReservedBits = 1;  // Zero.
   localparam int CommandZeroPointLsb = 24;
-  localparam int CommandZeroPointBits = 8;  // Signed; ARRAY: added to the input, so that it fits eight bits, and taken off in the bias.
+  localparam int CommandZeroPointBits = 8;  // Signed, of the input; ARRAY, SUM: what padding reads; DENSE: taken off each value.
   localparam int CommandTilesLsb = 32;
   localparam int CommandTilesBits = 16;  // Tiles, blocks or words.
   localparam int CommandCountLsb = 48;
@@ -324,9 +323,13 @@ package tr_formats_pkg;
   localparam int CommandDstStrideLsb = 192;
   localparam int CommandDstStrideBits = 16;  // Words from one channel to the next.
   localparam int CommandLowLsb = 208;
-  localparam int CommandLowBits = 16;  // Smallest result, signed.
-  localparam int CommandHighLsb = 224;
-  localparam int CommandHighBits = 16;  // Largest result, signed.
+  localparam int CommandLowBits = 8;  // Smallest result, signed.
+  localparam int CommandHighLsb = 216;
+  localparam int CommandHighBits = 8;  // Largest result, signed.
+  localparam int CommandOutputZeroPointLsb = 224;
+  localparam int CommandOutputZeroPointBits = 8;  // Signed; ARRAY, DENSE, SUM: added to the scaled sums.
+  localparam int CommandReserved2Lsb = 232;
+  localparam int CommandReserved2Bits = 8;  // Zero.
   localparam int CommandTagLsb = 240;
   localparam int CommandTagBits = 16;  // The layer, for the host; ignored.
   localparam int GatherOpBits = 64;  // Values from two neighbouring activation words to all columns: column j, bank b gets window[j + b].
@@ -345,7 +348,7 @@ package tr_formats_pkg;
   localparam int GatherOpEntryLsb = 37;
   localparam int GatherOpEntryBits = 5;  // First entry.
   localparam int GatherOpMaskLsb = 42;
-  localparam int GatherOpMaskBits = 9;  // Which columns are written, and which of them with zero.
+  localparam int GatherOpMaskBits = 9;  // Which columns are written, and which of them with padding.
   localparam int GatherOpLastLsb = 51;
   localparam int GatherOpLastBits = 1;  // End of a tile: of what one round of weights reads, or of one result.
   localparam int GatherOpEndLsb = 52;
@@ -356,7 +359,7 @@ package tr_formats_pkg;
   localparam int GatherMaskWriteLsb = 0;
   localparam int GatherMaskWriteBits = 64;  // 1: the column is written.
   localparam int GatherMaskKeep0Lsb = 64;
-  localparam int GatherMaskKeep0Bits = 64;  // 1: bank 0 gets the value, 0: zero (padding).
+  localparam int GatherMaskKeep0Bits = 64;  // 1: bank 0 gets the value, 0: the command's zero_point (padding).
   localparam int GatherMaskKeep1Lsb = 128;
   localparam int GatherMaskKeep1Bits = 64;  // The same for bank 1.
   localparam int GatherMaskKeep2Lsb = 192;
@@ -411,7 +414,7 @@ package tr_formats_pkg;
   localparam int TermControlGroupBits = 10;  // With last_group: which group, so channels 4 * group and on.
   localparam int TermControlReserved2Lsb = 18;
   localparam int TermControlReserved2Bits = 14;  // Zero.
-  localparam int ChannelParameterBits = 128;  // Bias and scale of one channel: (sum + bias) * (low + high * 2^17) + rounding, shifted right by 30 + 4 * shift.
+  localparam int ChannelParameterBits = 128;  // Bias and scale of one channel: a = sum + bias; the result is (a * (low + high * 2^17) + r) / 2^(30 + 4 * shift), halves rounded up, where r is 2^rounding, or minus that for a below zero.
   localparam int ChannelParameterBiasLsb = 0;
   localparam int ChannelParameterBiasBits = 24;  // Signed.
   localparam int ChannelParameterLowLsb = 24;
@@ -421,18 +424,9 @@ package tr_formats_pkg;
   localparam int ChannelParameterShiftLsb = 58;
   localparam int ChannelParameterShiftBits = 3;  // 0 to 4.
   localparam int ChannelParameterRoundingLsb = 61;
-  localparam int ChannelParameterRoundingBits = 5;  // Entry of the rounding table.
-  localparam int ChannelParameterReservedLsb = 66;
-  localparam int ChannelParameterReservedBits = 62;  // Zero.
-  localparam int RoundingConstantsBits = 128;  // Added to the product: TFLite's double rounding in one step, and the zero point where one is wanted.
-  localparam int RoundingConstantsPositiveLsb = 0;
-  localparam int RoundingConstantsPositiveBits = 48;  // Signed, for sums from zero.
-  localparam int RoundingConstantsReservedLsb = 48;
-  localparam int RoundingConstantsReservedBits = 16;  // Zero.
-  localparam int RoundingConstantsNegativeLsb = 64;
-  localparam int RoundingConstantsNegativeBits = 48;  // Signed, for sums below zero.
-  localparam int RoundingConstantsReserved2Lsb = 112;
-  localparam int RoundingConstantsReserved2Bits = 16;  // Zero.
+  localparam int ChannelParameterRoundingBits = 6;  // 0 to 33; ACCEL_NO_ROUNDING: r is zero.
+  localparam int ChannelParameterReservedLsb = 67;
+  localparam int ChannelParameterReservedBits = 61;  // Zero.
 
 endpackage
 /* verilator lint_on UNUSEDPARAM */

@@ -8,7 +8,6 @@ module tr_input
     input  logic                        start,
     input  logic [                15:0] tiles,        // words
     input  logic [                15:0] count,        // words `dst_stride` apart that come one after the other
-    input  logic [                 7:0] zero_point,
     input  logic [AccelAddressBits-1:0] dst,
     input  logic [AccelAddressBits-1:0] dst_stride,
     input  logic [                63:0] in_data,
@@ -28,14 +27,12 @@ module tr_input
 
   logic [18:0] left;  // beats
   logic [BeatBits-1:0] group;
-  logic [7:0] zero_point_q;
   logic [15:0] across, count_q;
   logic [A-1:0] word, first, stride;
   logic [Early-1:0] early;  // values of the beats before
   logic [A+AccelWordBits-1:0] queue[4];
   logic [1:0] head, tail;
   logic [2:0] held;  // words in the queue
-  logic [8*W-1:0] values;
   logic whole, written_1, written_2;
 
   assign wanted = left != '0 && !held[2];
@@ -43,23 +40,19 @@ module tr_input
   assign whole = take && &group;
   assign write = held != '0 && !other_write;
   assign {write_address, write_data} = queue[head];
-  always_comb
-    for (int i = 0; i < 8; i++)
-      values[i*W+:W] = W'($signed(in_data[i*8+:8])) - W'($signed(zero_point_q));
 
   always_ff @(posedge clk) begin
     {written_1, written_2} <= {write, written_1};
     if (written_1) arrived <= arrived + (A + 1)'(1);
     held <= held + 3'(whole) - 3'(write);
     if (whole) begin
-      queue[tail] <= {word, values, early};
+      queue[tail] <= {word, in_data, early};
       tail <= tail + 2'd1;
     end
     if (write) head <= head + 2'd1;
     if (start) begin
       left <= 19'(tiles) << BeatBits;
       group <= '0;
-      zero_point_q <= zero_point;
       {across, count_q} <= {16'd0, count};
       {word, first, stride} <= {dst, dst, dst_stride};
       arrived <= '0;
@@ -67,7 +60,7 @@ module tr_input
     if (take) begin
       left <= left - 19'd1;
       group <= group + BeatBits'(1);
-      early <= Early'({values, early} >> (8 * W));
+      early <= Early'({in_data, early} >> (8 * W));
       if (&group) begin
         across <= across + 16'd1;
         word <= word + stride;

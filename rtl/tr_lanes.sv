@@ -19,15 +19,13 @@ module tr_lanes
     input  logic                                   use_partial_0,
     input  logic                                   partial_write_1,
     input  logic [    AccelPartialAddressBits-1:0] partial_address_1,
-    // parameters: with stage 0, and a rounding entry with stage 3
+    // parameters: with stage 0
     /* verilator lint_off UNUSEDSIGNAL */
     input  logic [                           71:0] parameters,
     /* verilator lint_on UNUSEDSIGNAL */
-    output logic [  AccelRoundingAddressBits-1:0] rounding_address,
-    input  logic [                           47:0] positive,
-    input  logic [                           47:0] negative,
-    input  logic signed [                     9:0] low,
-    input  logic signed [                     9:0] high,
+    input  logic signed [                     7:0] zero_point,       // of the results
+    input  logic signed [                     7:0] low,
+    input  logic signed [                     7:0] high,
     // DENSE, as tr_dense gives it
     /* verilator lint_off UNUSEDSIGNAL */
     input  logic [            AccelWeightBits-1:0] weights,
@@ -51,50 +49,57 @@ module tr_lanes
   logic [71:0] parameters_1, parameters_2;
   /* verilator lint_on UNUSEDSIGNAL */
   logic [2:0] shift_3, shift_4, shift_5;
+  logic [3:0] upper_5;
+  logic [47:0] away_3;
   logic [Outputs*S-1:0] partial_memory[AccelPartialWords];
   logic [Outputs*S-1:0] partial_data;
   wire [Outputs*S-1:0] partial_new;
-  logic [S-1:0] bias_0;
+  logic [S-1:0] bias_0, sum_bias;
   logic signed [17:0] factor1, factor2;
 
-  assign rounding_address = parameters_2[ChannelParameterRoundingLsb+:AccelRoundingAddressBits];
-  assign bias_0 = parameters[ChannelParameterBiasLsb+:S];
+  // A channel's sum over pixels enters with the bias, which is the same for all of a SUM's channels.
+  assign bias_0 = is_sum ? sum_bias : parameters[ChannelParameterBiasLsb+:S] & {S{add_0 && !use_partial_0}};
   assign factor1 = dense_1 ? x_1 : $signed({1'b0, parameters_1[ChannelParameterLowLsb+:17]});
   assign factor2 = dense_2 ? x_2 : $signed({1'b0, parameters_2[ChannelParameterHighLsb+:17]});
   always_ff @(posedge clk) begin
     weights_q <= weights[8*AccelColumns-1:0];
     parameters_1 <= parameters;
     parameters_2 <= parameters_1;
+    sum_bias <= parameters[ChannelParameterBiasLsb+:S] + sum;
+    for (int i = 0; i < 48; i++) away_3[i] <= parameters_2[ChannelParameterRoundingLsb+:6] == 6'(i);
     shift_3 <= parameters_2[ChannelParameterShiftLsb+:3];
     {shift_4, shift_5} <= {shift_3, shift_4};
+    for (int k = 0; k < 4; k++) upper_5[k] <= shift_4 <= 3'(k);
     partial_data <= partial_memory[partial_read];
     if (partial_write_1) partial_memory[partial_address_1] <= partial_new;
   end
 
-  // Sums of the array, of the lanes' own two accumulators (the second one is kept while the first leaves), or of a
-  // channel's pixels.
+  // What enters: sums of the array, or of the lanes' own two accumulators (the second one is kept while the first
+  // leaves).
   logic load, last_half;
-  logic [1:0] source;
   assign last_half = each ? each_place == AccelColumnBits'(Outputs) : enter_second;
-  assign load = !each || first_half || last_half;
-  assign source = is_array ? 2'd0 : is_sum ? 2'd3 : last_half ? 2'd2 : 2'd1;
+  assign load = first_half || last_half;
   for (genvar i = 0; i < Outputs; i++) begin : g_lane
-    logic [24:0] value, value_next, dense1, dense2, second;
-    always_ff @(posedge clk) if (keep_second) second <= dense2;
+    logic [S-1:0] value;
+    logic [24:0] dense_value, dense_next, dense1, dense2, second;
     /* verilator lint_off UNUSEDSIGNAL */
     logic signed [24:0] lane_sum;
     /* verilator lint_on UNUSEDSIGNAL */
     logic signed [W-1:0] result;
-    tr_select4 #(.BITS(25)) choose (
-        .a({array_values[i*S+S-1], array_values[i*S+:S]}), .b(dense1), .c(second), .d({sum[S-1], sum}), .choice(source),
-        .y(value_next));
-    always_ff @(posedge clk) if (load) value <= value_next;
+    tr_select #(.BITS(25)) choose (.a(dense1), .b(second), .second(last_half), .y(dense_next));
+    always_ff @(posedge clk) begin
+      if (keep_second) second <= dense2;
+      value <= array_values[i*S+:S];
+      if (!is_array) value <= '0;
+      if (load) dense_value <= dense_next;
+      if (is_array || is_sum) dense_value <= '0;
+    end
     tr_lane lane (
-        .clk, .value, .bias(bias_0), .partial(partial_data[i*S+:S]), .use_partial(use_partial_0), .add(add_0),
-        .sum(lane_sum), .dense(dense_1), .weight1(weights_q[i*8+:8]), .weight2(weights_q[(Outputs+i)*8+:8]), .factor1,
-        .factor2,
-        .accumulate1(!first_3), .dense_3, .positive, .negative, .accumulate2(!first_4), .dense_4, .shift(shift_5),
-        .low, .high, .dense1, .dense2, .result);
+        .clk, .value, .dense_value, .bias(bias_0), .partial(partial_data[i*S+:S]), .use_partial(use_partial_0),
+        .add(add_0), .sum(lane_sum), .dense(dense_1), .weight1(weights_q[i*8+:8]),
+        .weight2(weights_q[(Outputs+i)*8+:8]), .factor1, .factor2, .accumulate1(!first_3), .dense_3, .away(away_3),
+        .accumulate2(!first_4), .dense_4, .shift(shift_5), .upper(upper_5), .zero_point, .low, .high, .dense1, .dense2,
+        .result);
     assign partial_new[i*S+:S] = lane_sum[S-1:0];
     assign results[i*W+:W] = result;
   end

@@ -44,7 +44,6 @@ module tr_loader
       8'(AccelMemoryGather): {beats, depth} = {4'(GatherOpBits / 64), 16'(AccelGatherOps)};
       8'(AccelMemoryMasks): {beats, depth} = {4'(GatherMaskBits / 64), 16'(AccelMasks)};
       8'(AccelMemoryParameters): {beats, depth} = {4'(ChannelParameterBits / 64), 16'(AccelParameters)};
-      8'(AccelMemoryRoundings): {beats, depth} = {4'(RoundingConstantsBits / 64), 16'(AccelRoundings)};
       default: begin
         {beats, depth} = '0;
         header_valid = 1'b0;

@@ -20,9 +20,11 @@ module tr_maximum
   logic [AccelAddressBits-1:0] channel;
 
   logic [AccelColumns-1:0] larger;
-  always_comb
-    for (int i = 0; i < AccelColumns; i++)
-      larger[i] = valid && write[i] && (fresh[i] || done || $signed(values[i*W+:W]) > $signed(largest[i*W+:W]));
+  for (genvar i = 0; i < AccelColumns; i++) begin : g_column
+    logic greater;
+    tr_greater #(.BITS(W)) compare (.a(values[i*W+:W]), .b(largest[i*W+:W]), .greater);
+    assign larger[i] = valid && write[i] && (fresh[i] || done || greater);
+  end
 
   always_ff @(posedge clk) begin
     done <= valid && last;

@@ -24,10 +24,7 @@ module tr_memories
     input  logic [    AccelMaskAddressBits-1:0] mask_address,
     output logic [          GatherMaskBits-1:0] mask,
     input  logic [AccelParameterAddressBits-1:0] parameter_address,
-    output logic [                        71:0] parameters,
-    input  logic [AccelRoundingAddressBits-1:0] rounding_address,
-    output logic [                        47:0] positive,
-    output logic [                        47:0] negative
+    output logic [                        71:0] parameters
 );
   localparam int Top = AccelWeightBits - 1;
   localparam int GatherBits = GatherOpReservedLsb;  // those that say something
@@ -35,7 +32,6 @@ module tr_memories
   localparam int M = AccelMaskAddressBits;
   logic write_commands, write_masks;
   logic [Shared-1:0] shared;
-  logic [95:0] rounding_memory[AccelRoundings];
 
   tr_weights weight_memory (
       .clk, .write(write && write_memory == 8'(AccelMemoryWeights)),
@@ -61,11 +57,4 @@ module tr_memories
       .read_address(command_read ? {1'b1, M'(command_address)} : {1'b0, mask_address}), .read_data(shared));
   assign command = shared[Shared-1-:CommandBits];
   assign mask = shared[Shared-1-:GatherMaskBits];
-
-  always_ff @(posedge clk) begin
-    if (write && write_memory == 8'(AccelMemoryRoundings))
-      rounding_memory[write_address[AccelRoundingAddressBits-1:0]] <=
-          {write_word[AccelWeightBits-64+:48], write_word[AccelWeightBits-128+:48]};
-    {negative, positive} <= rounding_memory[rounding_address];
-  end
 endmodule

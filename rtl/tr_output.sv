@@ -1,4 +1,4 @@
-// OUTPUT: eight values of each window as int8, through a queue that takes what is under way when the stream stops.
+// OUTPUT: eight values of each window, through a queue that takes what is under way when the stream stops.
 module tr_output
   import tr_formats_pkg::*;
 (
@@ -6,20 +6,16 @@ module tr_output
     input  logic        stop,
     input  logic        launch,
     input  logic [15:0] tiles,
-    input  logic [ 7:0] zero_point,
     input  logic        reads,       // a read for the queue
     output logic        room,        // for another one
     input  logic        valid,       // its window
-    /* verilator lint_off UNUSEDSIGNAL */
-    input  logic [8*AccelValueBits-1:0] values,
-    /* verilator lint_on UNUSEDSIGNAL */
+    input  logic [63:0] values,
     output logic        busy,
     output logic [63:0] out_data,
     output logic        out_valid,
     input  logic        out_ready,
     output logic        out_last
 );
-  localparam int W = AccelValueBits;
   logic [63:0] queue[16];
   logic [3:0] head, tail, free;  // free: places, less what is under way
   logic [4:0] level;
@@ -35,7 +31,7 @@ module tr_output
   assign pop = out_valid && out_ready;
   always_ff @(posedge clk) begin
     push <= valid;
-    for (int i = 0; i < 8; i++) beat[8*i+:8] <= values[i*W+:8] + zero_point;
+    beat <= values;
     if (push) begin
       queue[tail] <= beat;
       tail <= tail + 4'd1;

@@ -37,7 +37,7 @@ module tr_player
   localparam int Bits = AccelTermWordBits;
   logic fetching, valid_1, valid_2, half_1, end_1, end_2, advance;
   logic [15:0] address, index, tile, issued_tile;
-  logic [Bits-1:0] head;
+  logic [Bits-1:0] head, head_next;
   /* verilator lint_off UNUSEDSIGNAL */
   logic [TermControlBits-1:0] control;
   /* verilator lint_on UNUSEDSIGNAL */
@@ -45,6 +45,8 @@ module tr_player
   logic tile_end;
   logic [15:0] tiles_q;
 
+  tr_select #(.BITS(Bits)) choose (
+      .a(memory_data[Bits-1:0]), .b(memory_data[2*Bits-1:Bits]), .second(half_1), .y(head_next));
   assign {control, word} = head;
   assign group_halves = issued_tile + 16'd1 == tiles_q ? halves_last : halves;
   assign issue = valid_2 && step_ready && !(control[TermControlLastGroupLsb] && spacing != '0);
@@ -75,7 +77,7 @@ module tr_player
       end_1 <= tile_end;
       valid_2 <= valid_1;
       end_2 <= end_1;
-      head <= half_1 ? memory_data[2*Bits-1:Bits] : memory_data[Bits-1:0];
+      head <= head_next;
       if (memory_read) begin
         address <= tile_end ? first_word : address + 16'd1;
         index <= tile_end ? '0 : index + 16'd1;

@@ -47,8 +47,7 @@ module tr_sequencer
     output logic                              is_table,
     output logic                              is_add,
     output logic [                      15:0] tiles,
-    output logic [                      15:0] src,
-    output logic [                       7:0] zero_point
+    output logic [                      15:0] src
 );
   typedef enum logic [2:0] {Idle, Fetch, Decode, Launch, Run, Settle, Finish} state_t;
   state_t state;
@@ -69,7 +68,6 @@ module tr_sequencer
   assign opcode = !direct ? command[CommandOpcodeLsb+:8] : loading ? 8'(OpcodeLoad) : 8'(OpcodeOutput);
   assign tiles = direct ? dump_count : command[CommandTilesLsb+:16];
   assign src = direct ? dump_address : command[CommandSrcLsb+:16];
-  assign zero_point = direct ? 8'd0 : command[CommandZeroPointLsb+:8];
   assign is_input = opcode == 8'(OpcodeInput);
   assign is_output = opcode == 8'(OpcodeOutput);
   assign is_load = opcode == 8'(OpcodeLoad);

@@ -22,9 +22,9 @@ module tr_writer
     input  logic [            AccelAddressBits-1:0] lanes_address,
     input  logic [AccelOutputs*AccelValueBits-1:0] lanes_results,
     output logic                                    other_write,  // not INPUT's
-    output logic                                    write,
     output logic [            AccelAddressBits-1:0] address,
-    output logic [                AccelColumns-1:0] enable,
+    output logic [                AccelColumns-1:0] enable_even,  // values to write, if the address is even
+    output logic [                AccelColumns-1:0] enable_odd,   // if it is odd
     output logic [               AccelWordBits-1:0] data
 );
   assign other_write = is_add ? |add_quarter : is_maximum ? maximum_done : lanes_valid;
@@ -38,12 +38,20 @@ module tr_writer
     end
   localparam int Bits = AccelAddressBits + AccelWordBits + AccelColumns;
   logic [Bits-1:0] next;
+  logic [AccelAddressBits-1:0] next_address;
+  logic [AccelWordBits-1:0] next_data;
+  logic [AccelColumns-1:0] next_enable;
+  logic write;
+  assign write = (in_write || other_write) && !stop;
+  assign {next_address, next_data, next_enable} = next;
   tr_select4 #(.BITS(Bits)) choose (
       .a({in_address, in_data, {AccelColumns{1'b1}}}), .b({add_address, {4{add_results}}, add_enable}),
       .c({maximum_address, largest, {AccelColumns{1'b1}}}), .d({lanes_address, {2{lanes_results}}, lanes_enable}),
       .choice(source), .y(next));
   always_ff @(posedge clk) begin
-    write <= (in_write || other_write) && !stop;
-    {address, data, enable} <= next;
+    {address, data} <= {next_address, next_data};
+    {enable_even, enable_odd} <= {2{next_enable}};
+    if (!write || next_address[0]) enable_even <= '0;
+    if (!write || !next_address[0]) enable_odd <= '0;
   end
 endmodule

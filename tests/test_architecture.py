@@ -28,7 +28,7 @@ FLOORS = (
     {"codegen"},
     {"target"},
     {"report"},
-    {"compiler", "demo", "bench"},
+    {"compiler", "demo", "bench", "arguments"},
     {"cli", "cycles_table", "synth_table", "reproduction"},
     {"bench_table"},
 )

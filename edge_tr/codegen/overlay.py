@@ -28,7 +28,7 @@ from edge_tr.overlays import OverlayBoard
 from edge_tr.resources import folder
 
 PACKAGE = "edge_tr_pynq"
-PROGRAM_FORMAT = 4
+PROGRAM_FORMAT = 5
 SHARED = {
     "errors": "errors", "formats.accelerator": "accelerator", "formats.frames": "frames", "formats.schema": "schema",
     "tr.fixed_point": "fixed_point", "tr.requant": "requant", "tr.softmax": "softmax", "ir.layers": "records",
@@ -102,7 +102,7 @@ def _level_facts(level: Level) -> dict[str, object]:
 
 
 def _segment_facts(segment: Segment) -> dict[str, object]:
-    names = ("name", "tensor", "stops", "address", "words", "zero_point", "cycles")
+    names = ("name", "tensor", "stops", "address", "words", "cycles")
     return {
         "entry": segment.entry,
         "sends": [send.tensor for send in segment.sends],

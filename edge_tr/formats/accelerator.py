@@ -13,20 +13,20 @@ from dataclasses import dataclass
 from edge_tr.formats.schema import Constant, Enumeration, Field, Format, Record
 
 ACCEL_ID = Constant("ACCEL_ID", int.from_bytes(b"TRAC", "little"), "Register ID, 'TRAC'.")
-ACCEL_VERSION = Constant("ACCEL_VERSION", 1, "Version of registers, commands and words.")
+ACCEL_VERSION = Constant("ACCEL_VERSION", 2, "Version of registers, commands and words.")
 BANKS = Constant("ACCEL_BANKS", 3, "Banks of a column's data memory, each with three read ports.")
 ENTRIES = Constant("ACCEL_ENTRIES", 32, "Values in each bank of a column's data memory.")
 LANES = Constant("ACCEL_LANES", 9, "Terms that an element adds in a cycle: three from each bank.")
-VALUE_BITS = Constant("ACCEL_VALUE_BITS", 9, "Activations are kept as x - zero point: -255 to 255.")
-ELEMENT_BITS = Constant("ACCEL_ELEMENT_BITS", 8, "The term array holds them plus an ARRAY command's zero_point: int8.")
+VALUE_BITS = Constant("ACCEL_VALUE_BITS", 8, "Activations are int8, in memory and in the term array.")
 SUM_BITS = Constant("ACCEL_SUM_BITS", 24, "Width of accumulators; sums wrap on the way and must fit at the end.")
 TABLE_VALUES = Constant("ACCEL_TABLE_VALUES", 256, "Values of an ADD table.")
 TABLE_FRACTION = Constant("ACCEL_TABLE_FRACTION", 20, "Fraction bits of a value of an ADD table.")
 TABLE_BITS = Constant("ACCEL_TABLE_BITS", 31, "Bits of a value of an ADD table, signed.")
+NO_ROUNDING = Constant("ACCEL_NO_ROUNDING", 63, "ChannelParameter.rounding: nothing is added.")
 NO_STOP = Constant("ACCEL_NO_STOP", 0xFFFF, "Register STOP: run to the END command.")
 FIXED = (
-    ACCEL_ID, ACCEL_VERSION, BANKS, ENTRIES, LANES, VALUE_BITS, ELEMENT_BITS, SUM_BITS, TABLE_VALUES, TABLE_FRACTION,
-    TABLE_BITS, NO_STOP,
+    ACCEL_ID, ACCEL_VERSION, BANKS, ENTRIES, LANES, VALUE_BITS, SUM_BITS, TABLE_VALUES, TABLE_FRACTION, TABLE_BITS,
+    NO_ROUNDING, NO_STOP,
 )  # fmt: skip
 """The same in all configurations."""
 
@@ -35,8 +35,8 @@ OPCODE = Enumeration(
     "What a Command does.",
     (
         Constant("END", 0, "The inference is done."),
-        Constant("INPUT", 1, "Receive `tiles` words of int8 at `dst`; `zero_point` is subtracted."),
-        Constant("OUTPUT", 2, "Send `tiles` words from `src` as int8; `zero_point` is added."),
+        Constant("INPUT", 1, "Receive `tiles` words of int8 at `dst`."),
+        Constant("OUTPUT", 2, "Send `tiles` words of int8 from `src`."),
         Constant("LOAD", 3, "Receive load packets up to an END packet: weights that stay in DDR."),
         Constant("ARRAY", 4, "Play `count` TermWords from `weights` for each of `tiles` column tiles."),
         Constant("DENSE", 5, "Fully connected: `tiles` blocks of 64 results from `count` x `pixels` values at `src`."),
@@ -71,7 +71,6 @@ MEMORY = Enumeration(
         Constant("GATHER", 3, "Gather memory (1)."),
         Constant("MASKS", 4, "Mask memory (4)."),
         Constant("PARAMETERS", 5, "Channel parameters (2)."),
-        Constant("ROUNDINGS", 6, "Rounding table (2)."),
         Constant("END", 255, "No data: `value` is the CRC-32 of all beats before this one."),
     ),
 )
@@ -93,8 +92,9 @@ _COMMAND_FIELDS = (
     ("halves_last", 2, "The same for the last tile."),
     ("double_buffer", 1, "ARRAY: 1 if entries 16 to 31 are used in turn with 0 to 15."),
     ("each", 1, "DENSE: every result has its own parameter; they leave one a cycle."),
-    ("reserved", 10, "Zero."),
-    ("zero_point", 8, "Signed; ARRAY: added to the input, so that it fits eight bits, and taken off in the bias."),
+    ("extreme", 9, "DENSE: what the value 127 is less the zero point, or -128 if this is negative; signed."),
+    ("reserved", 1, "Zero."),
+    ("zero_point", 8, "Signed, of the input; ARRAY, SUM: what padding reads; DENSE: taken off each value."),
     ("tiles", 16, "Tiles, blocks or words."),
     ("count", 16, "TermWords a tile, or channels; INPUT: words dst_stride apart that come one after the other."),
     ("pixels", 16, "DENSE: values of each channel."),
@@ -110,8 +110,10 @@ _COMMAND_FIELDS = (
     ("src_stride", 16, "Words from one channel to the next."),
     ("dst", 16, "First activation word of the result."),
     ("dst_stride", 16, "Words from one channel to the next."),
-    ("low", 16, "Smallest result, signed."),
-    ("high", 16, "Largest result, signed."),
+    ("low", 8, "Smallest result, signed."),
+    ("high", 8, "Largest result, signed."),
+    ("output_zero_point", 8, "Signed; ARRAY, DENSE, SUM: added to the scaled sums."),
+    ("reserved2", 8, "Zero."),
     ("tag", 16, "The layer, for the host; ignored."),
 )
 COMMAND = Record("Command", "One step of a program.", tuple(Field(*item) for item in _COMMAND_FIELDS))
@@ -127,7 +129,7 @@ GATHER = Record(
         Field("phase", 2, "0: 129 values; going round, 1: one word, 2, 3: the even, the odd ones of 128."),
         Field("banks", 3, "Banks to write."),
         Field("entry", 5, "First entry."),
-        Field("mask", 9, "Which columns are written, and which of them with zero."),
+        Field("mask", 9, "Which columns are written, and which of them with padding."),
         Field("last", 1, "End of a tile: of what one round of weights reads, or of one result."),
         Field("end", 1, "End of the list."),
         Field("reserved", 11, "Zero."),
@@ -181,25 +183,15 @@ TERM_CONTROL = Record(
 
 PARAMETER = Record(
     "ChannelParameter",
-    "Bias and scale of one channel: (sum + bias) * (low + high * 2^17) + rounding, shifted right by 30 + 4 * shift.",
+    "Bias and scale of one channel: a = sum + bias; the result is (a * (low + high * 2^17) + r) / 2^(30 + 4 * shift), "
+    "halves rounded up, where r is 2^rounding, or minus that for a below zero.",
     (
         Field("bias", 24, "Signed."),
         Field("low", 17, "Lower part of the multiplier."),
         Field("high", 17, "Upper part."),
         Field("shift", 3, "0 to 4."),
-        Field("rounding", 5, "Entry of the rounding table."),
-        Field("reserved", 62, "Zero."),
-    ),
-)
-
-ROUNDING = Record(
-    "RoundingConstants",
-    "Added to the product: TFLite's double rounding in one step, and the zero point where one is wanted.",
-    (
-        Field("positive", 48, "Signed, for sums from zero."),
-        Field("reserved", 16, "Zero."),
-        Field("negative", 48, "Signed, for sums below zero."),
-        Field("reserved2", 16, "Zero."),
+        Field("rounding", 6, "0 to 33; ACCEL_NO_ROUNDING: r is zero."),
+        Field("reserved", 61, "Zero."),
     ),
 )
 
@@ -221,7 +213,7 @@ REGISTER = Enumeration(
         Constant("STAMP", 0x2C, "Cycles from start to the end of the selected command."),
         Constant("INTERRUPT", 0x30, "Bit 0: interrupt enabled. It is high while done and enabled; a start clears it."),
         Constant("DUMP_ADDRESS", 0x34, "First activation word that a dump sends."),
-        Constant("DUMP_COUNT", 0x38, "Words that a dump sends, low byte of each value."),
+        Constant("DUMP_COUNT", 0x38, "Words that a dump sends."),
         Constant("PROGRAM", 0x3C, "CRC-32 of the program that was loaded last; 0 if none or broken."),
     ),
 )
@@ -266,7 +258,6 @@ class Configuration:
     gather_ops: int
     masks: int
     parameters: int
-    roundings: int
     commands: int
     partial_words: int
 
@@ -284,7 +275,6 @@ class Configuration:
             ("GATHER_OPS", self.gather_ops, "Depth of the gather memory."),
             ("MASKS", self.masks, "Depth of the mask memory."),
             ("PARAMETERS", self.parameters, "Depth of the channel parameter memory."),
-            ("ROUNDINGS", self.roundings, "Depth of the rounding table."),
             ("COMMANDS", self.commands, "Depth of the command memory."),
             ("PARTIAL_WORDS", self.partial_words, "Depth of the partial sum memory, in half words of sums."),
             ("COLUMN_BITS", _bits(self.columns), "log2 of COLUMNS."),
@@ -295,7 +285,6 @@ class Configuration:
             ("GATHER_ADDRESS_BITS", _bits(self.gather_ops), "Of a gather operation's address."),
             ("MASK_ADDRESS_BITS", _bits(self.masks), "Of a mask's address."),
             ("PARAMETER_ADDRESS_BITS", _bits(self.parameters), "Of a channel parameter's address."),
-            ("ROUNDING_ADDRESS_BITS", _bits(self.roundings), "Of a rounding table entry."),
             ("COMMAND_ADDRESS_BITS", _bits(self.commands), "Of a command's address."),
             ("PARTIAL_ADDRESS_BITS", _bits(self.partial_words), "Of a partial sum word's address."),
             ("TERM_WORD_BITS", term_bits, "ROWS RowTerms and a TermControl."),
@@ -306,7 +295,7 @@ class Configuration:
         """A GatherMask."""
         fields = (
             ("write", "1: the column is written."),
-            ("keep0", "1: bank 0 gets the value, 0: zero (padding)."),
+            ("keep0", "1: bank 0 gets the value, 0: the command's zero_point (padding)."),
             ("keep1", "The same for bank 1."),
             ("keep2", "The same for bank 2."),
         )
@@ -319,7 +308,7 @@ class Configuration:
             "What the overlay of `--target pynq-z2` is told. The block diagram is in docs/accelerator.md.",
             (*FIXED, *self.constants().values()),
             (OPCODE, ERROR, MEMORY, PAIR_CODE, REGISTER, CONTROL, STATUS),
-            (PACKET, COMMAND, GATHER, self.mask(), ROW_TERMS, TERM_CONTROL, PARAMETER, ROUNDING),
+            (PACKET, COMMAND, GATHER, self.mask(), ROW_TERMS, TERM_CONTROL, PARAMETER),
         )
 
 
@@ -330,12 +319,12 @@ def _bits(depth: int) -> int:
 
 FULL = Configuration(
     "full", columns=64, rows=4, activation_words=1024, weight_words=4608, gather_ops=4096, masks=256, parameters=2048,
-    roundings=32, commands=256, partial_words=512,
+    commands=256, partial_words=512,
 )  # fmt: skip
 """Of the pynq-z2 overlay."""
 SMALL = Configuration(
     "small", columns=16, rows=2, activation_words=512, weight_words=512, gather_ops=512, masks=128, parameters=256,
-    roundings=16, commands=64, partial_words=128,
+    commands=64, partial_words=128,
 )  # fmt: skip
 """For quick simulation of the same RTL."""
 CONFIGURATIONS = {configuration.name: configuration for configuration in (FULL, SMALL)}
@@ -346,7 +335,7 @@ _SIZES = CONFIGURATION.constants()
 ROWS, COLUMNS, OUTPUTS, ADDERS = (_SIZES[name] for name in ("ROWS", "COLUMNS", "OUTPUTS", "ADDERS"))
 ACTIVATION_WORDS, WEIGHT_WORDS, WEIGHT_BITS = (_SIZES[n] for n in ("ACTIVATION_WORDS", "WEIGHT_WORDS", "WEIGHT_BITS"))
 GATHER_OPS, MASKS, PARAMETERS = (_SIZES[name] for name in ("GATHER_OPS", "MASKS", "PARAMETERS"))
-ROUNDINGS, COMMANDS, PARTIAL_WORDS = (_SIZES[name] for name in ("ROUNDINGS", "COMMANDS", "PARTIAL_WORDS"))
+COMMANDS, PARTIAL_WORDS = (_SIZES[name] for name in ("COMMANDS", "PARTIAL_WORDS"))
 TERM_WORD_BITS, COMMAND_ADDRESS_BITS = _SIZES["TERM_WORD_BITS"], _SIZES["COMMAND_ADDRESS_BITS"]
 MASK = CONFIGURATION.mask()
 FORMAT = CONFIGURATION.format()

@@ -39,7 +39,7 @@ def _overlay_text(manifest: OverlayManifest) -> str:
         cycles = "" if layer.cycles_estimated is None else f"{layer.cycles_estimated:,}"
         rows.append((layer.name, layer.op, *figures, layer.kernel, cycles))
     milliseconds = manifest.cycles_predicted / manifest.clock_mhz / 1e3
-    streamed = f", {manifest.streamed_bytes:,} of them weights" if manifest.streamed_bytes else ""
+    streamed = f", {manifest.streamed_bytes:,} of them weights and parameters" if manifest.streamed_bytes else ""
     chip = manifest.on_chip
     return "\n".join(
         [

@@ -70,7 +70,7 @@ def dump(core: Core, layer: AccelLayer) -> np.ndarray:
     core.run(LIMIT)
     beats, last = core.receive(8 * layer.words)
     assert last
-    return (beats.view(np.uint8)[layer.index] + layer.zero_point % 256).astype(np.uint8).view(np.int8)
+    return beats.view(np.int8)[layer.index]
 
 
 def stops_of(program: AccelProgram) -> list[tuple[int, AccelLayer, int]]:

@@ -14,13 +14,13 @@ module bench;
   logic signed [12:0] a, b, c, three;
   logic [24:0] one, two, chosen; logic second;
   logic signed [24:0] mac_sum; logic signed [7:0] weight1, weight2; logic signed [17:0] factor1, factor2;
-  logic dense1, dense2, own1, own2, accumulate1, accumulate2; logic [47:0] addend;
+  logic dense1, dense2, own1, own2, accumulate1, accumulate2, subtract; logic [47:0] addend;
   logic signed [47:0] total1, total2;
   tr_pair_add #(.BITS(8)) pair_add (.a(a8), .b(b8), .code, .sum(pair));
   tr_add3 #(.BITS(13)) add3 (.a, .b, .c, .invert, .sum(three));
   tr_select #(.BITS(25)) select (.a(one), .b(two), .second, .y(chosen));
-  tr_mac2 mac2 (.clk, .sum(mac_sum), .weight1, .dense1, .factor1, .own1, .accumulate1, .addend, .weight2,
-                .dense2, .factor2, .own2, .accumulate2, .total1, .total2);
+  tr_mac2 mac2 (.clk, .sum(mac_sum), .weight1, .dense1, .factor1, .own1, .accumulate1, .addend,
+                .subtract(subtract && !own1), .weight2, .dense2, .factor2, .own2, .accumulate2, .total1, .total2);
   logic [55:0] eight; logic [2:0] choice; logic [6:0] of8, of4; logic signed [30:0] dsp_a, dsp_b, dsp_sum;
   tr_select8 #(.BITS(7)) select8 (.values(eight), .choice, .y(of8));
   tr_select4 #(.BITS(7)) select4 (.a(eight[6:0]), .b(eight[13:7]), .c(eight[20:14]), .d(eight[27:21]),
@@ -37,7 +37,7 @@ module bench;
       if (i % 7 == 0) begin
         mac_sum = {i % 2 == 0, {24{i % 2 == 1}}}; factor1 = {1'b1, 17'd0}; factor2 = {1'b1, 17'd0};
       end
-      {own1, own2, accumulate1, accumulate2} = $urandom;
+      {own1, own2, accumulate1, accumulate2, subtract} = $urandom;
       eight = {$urandom, $urandom}; choice = $urandom; dsp_a = $urandom; dsp_b = $urandom;
       {valid, clear, sum0, sum1} = $urandom; shift = $urandom % 3;
       if (i < 4) {valid, clear} = 2'b11;

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from edge_tr.formats import accelerator as f
 from edge_tr.lower.accel.image import Image
+from edge_tr.lower.accel.scale import Scale
 from edge_tr.lower.accel.stream import LOAD_OVERHEAD, _resident, streamed
 
 CAPACITY = f.WEIGHT_WORDS.value
@@ -32,7 +33,7 @@ def test_no_choice_of_resident_commands_streams_less_than_a_tenth_more(
 
     subsets = (set(s) for n in range(len(sizes) + 1) for s in itertools.combinations(sorted(everyone), n))
     legal = [sum(sizes[i] for i in everyone - s) for s in subsets if pinned <= s and fits(s)]
-    if sum(sizes) <= capacity or not legal:
+    if not legal:
         assert kept is None
         return
     assert pinned <= kept and fits(kept)
@@ -85,6 +86,35 @@ def test_commands_beside_an_input_stay_resident(sizes: list[int]) -> None:
     done = streamed(whole)
     assert set(done.packets) and not set(done.packets) & {1, 2}
     assert done.image.used()["weight words"][0] <= CAPACITY
+
+
+@pytest.mark.parametrize("channels", [[900, 700, 40, 800], [2048, 1], [5, 5, 2000, 60]])
+def test_channel_parameters_that_do_not_fit_come_with_the_command_that_reads_them(channels: list[int]) -> None:
+    image, mine = Image(), []
+    for count in channels:
+        biases = list(range(len(image.words[f.MEMORY.PARAMETERS]), len(image.words[f.MEMORY.PARAMETERS]) + count))
+        first = image.parameters([(Scale(1, 0, 0, 0), bias) for bias in biases])
+        mine.append(biases)
+        weights = image.terms([count])
+        image.command(opcode=f.OPCODE.ARRAY, weights=weights, parameters=first, channels=count)
+    image.command(opcode=f.OPCODE.END)
+    done = streamed(image)
+    memory = [0] * f.PARAMETERS.value
+    kept = done.image.words[f.MEMORY.PARAMETERS]
+    memory[: len(kept)] = kept
+    assert 0 < len(done.packets) <= len(channels) and done.image.used()["channel parameters"][0] <= len(memory)
+    for number, biases in enumerate(mine):
+        if number in done.packets:
+            header, *data = done.packets[number].tolist()
+            where = f.PACKET.unpack(int(header).to_bytes(8, "little"))
+            assert where["memory"] == f.MEMORY.PARAMETERS and where["value"] == len(biases)
+            values = [low | high << 64 for low, high in zip(data[::2], data[1::2])][: len(biases)]
+            memory[where["address"] : where["address"] + len(values)] = values
+        word = done.image.words[f.MEMORY.COMMANDS][done.index[number]]
+        at = f.COMMAND.unpack(word.to_bytes(f.COMMAND.size, "little"))["parameters"]
+        read = [f.PARAMETER.unpack(word.to_bytes(16, "little"))["bias"] for word in memory[at : at + len(biases)]]
+        assert read == biases
+    assert done.image.words[f.MEMORY.WEIGHTS] == image.words[f.MEMORY.WEIGHTS]  # they fit
 
 
 def load(memory: list[int], beats: itertools.chain) -> int:

@@ -54,15 +54,16 @@ def test_lanes_requantise_as_tflite(shift: int, rounding: Rounding) -> None:
         sums = sums[np.abs(sums) <= reach]
         scale = scale_of(multiplier, shift, reach, rounding)
         exact = multiply_by_quantized_multiplier(sums.astype(np.int32), multiplier, shift, rounding)
-        assert np.array_equal(scale.apply(sums, -255, 255), np.clip(exact, -255, 255))
+        for zero_point in (-128, 3, 127):
+            expected = np.clip(exact + zero_point, -128, 127)
+            assert np.array_equal(scale.apply(sums, zero_point, -128, 127), expected)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 9, 16, 25, 49, 64, 125, 144, 1024])
 def test_average_rounds_halves_away_from_zero(count: int) -> None:
-    sums = np.unique(np.random.default_rng(count).integers(-128 * count, 127 * count + 1, 5000))
+    sums = np.arange(-128 * count, 127 * count + 1)
     magnitude = (np.abs(sums) + count // 2) // count
-    expected = np.where(sums > 0, magnitude, -magnitude) + 83
-    assert np.array_equal(average(count, 83).apply(sums, -255, 255), expected)
+    assert np.array_equal(average(count).apply(sums, 0, -128, 127), np.where(sums > 0, magnitude, -magnitude))
 
 
 @pytest.mark.parametrize("seed", range(30))

@@ -12,7 +12,6 @@ from edge_tr.lower.accel.words import group_words, rows_of
 
 COLUMNS, ROWS = f.COLUMNS.value, f.ROWS.value
 LATENCY = 7
-ZERO_POINT = -77  # values come less this, as activations are kept, and it is added
 SUM = f.SUM_BITS.value
 
 
@@ -22,9 +21,7 @@ async def write(dut: object, bank: int, entry: int, values: np.ndarray) -> None:
     dut.write_column.value = (1 << COLUMNS) - 1
     dut.write_bank.value = 1 << bank
     dut.write_entry.value = entry
-    dut.offset.value = ZERO_POINT & 255
-    kept = enumerate(values - ZERO_POINT)
-    dut.write_data.value = sum((int(v) & 511) << (9 * (bank * COLUMNS + i)) for i, v in kept)
+    dut.write_data.value = sum((int(v) & 255) << (8 * (bank * COLUMNS + i)) for i, v in enumerate(values))
     await FallingEdge(dut.clk)
     dut.write_column.value = 0
 

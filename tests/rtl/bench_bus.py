@@ -12,7 +12,7 @@ from driver import Board, C, E, R, S
 from edge_tr.formats import accelerator as f
 from edge_tr.lower.accel.image import Image, finish, packet
 
-WORDS, ADDRESS, ZERO_POINT = 2, 5, -3
+WORDS, ADDRESS = 2, 5
 BEATS = WORDS * f.COLUMNS.value // 8
 LAST = f.COMMANDS.value - 1
 BAD, OVERRUN = 5, LAST  # commands that no program has
@@ -21,8 +21,8 @@ BAD, OVERRUN = 5, LAST  # commands that no program has
 def echo() -> Image:
     """A program that gives back what it gets."""
     image = Image()
-    image.command(opcode=f.OPCODE.INPUT, tiles=WORDS, count=1, dst=ADDRESS, dst_stride=1, zero_point=ZERO_POINT)
-    image.command(opcode=f.OPCODE.OUTPUT, tiles=WORDS, src=ADDRESS, zero_point=ZERO_POINT)
+    image.command(opcode=f.OPCODE.INPUT, tiles=WORDS, count=1, dst=ADDRESS, dst_stride=1)
+    image.command(opcode=f.OPCODE.OUTPUT, tiles=WORDS, src=ADDRESS)
     image.command(opcode=f.OPCODE.END)
     return image
 
@@ -205,6 +205,5 @@ async def busy_and_dump(dut):
     await board.write(R.DUMP_COUNT, WORDS)
     await board.start(C.DUMP)
     assert await board.done() == E.NONE
-    values = sent.view(np.int8).astype(np.int64) - ZERO_POINT
-    assert await board.frame() == (values & 255).astype(np.uint8).tobytes()
+    assert await board.frame() == sent.tobytes()
     await bench.works()

@@ -10,18 +10,21 @@ from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, ReadOnly, RisingEdge
 
 from edge_tr.errors import DoesNotFitError
-from edge_tr.lower.accel.scale import Scale, average, scale_of
+from edge_tr.lower.accel.scale import NO_ROUNDING, Scale, average, scale_of
 from edge_tr.tr.requant import Rounding, multiply_by_quantized_multiplier
 
 LATENCY = 7
-STAGE = {"value": 0, "bias": 0, "partial": 0, "use_partial": 0, "add": 0,
+STAGE = {"value": 0, "dense_value": 0, "bias": 0, "partial": 0, "use_partial": 0, "add": 0,
          "dense": 1, "weight1": 1, "weight2": 1, "factor1": 1, "factor2": 2,
-         "accumulate1": 3, "dense_3": 3, "positive": 3, "negative": 3, "accumulate2": 4, "dense_4": 4, "shift": 5,
-         "low": 6, "high": 6}  # fmt: skip
+         "accumulate1": 3, "dense_3": 3, "away": 3, "accumulate2": 4, "dense_4": 4, "shift": 5, "upper": 5,
+         "zero_point": 5, "low": 6, "high": 6}  # fmt: skip
 """When each input belongs to a value that enters in cycle 0."""
 QUIET = {name: 0 for name in STAGE}
+LIMITS = ((0, -128, 127), (-128, -128, 127), (127, -128, 127), (-100, -100, 17), (3, 3, 127), (-5, 9, 9))
+"""Zero point, low, high."""
 MULTIPLIERS = (1 << 30, (1 << 31) - 1, 1518500250, 1073741825)
 REACH = (1 << 23) - 1
+DENSE_REACH = (1 << 24) - 1
 
 
 async def play(dut: object, samples: Sequence[dict[str, int]], output: str, latency: int) -> list[int]:
@@ -44,24 +47,35 @@ async def play(dut: object, samples: Sequence[dict[str, int]], output: str, late
     return seen
 
 
-def requantisation(scale: Scale, total: int, addend: int, low: int, high: int) -> dict[str, int]:
-    """A sum that comes as a value and what is added to it, and its parameters."""
+def requantisation(scale: Scale, total: int, addend: int, limits: tuple[int, int, int]) -> dict[str, int]:
+    """A sum that comes as a value and what is added to it, and its parameters; `limits`: zero point, low, high."""
+    zero_point, low, high = limits
     return QUIET | {
         "value": total - addend, "bias": addend, "partial": 3 - addend, "add": 1, "factor1": scale.multiplier & 0x1FFFF,
-        "factor2": scale.multiplier >> 17, "positive": scale.positive, "negative": scale.negative,
-        "shift": scale.shift, "low": low, "high": high,
+        "factor2": scale.multiplier >> 17, "away": 0 if scale.rounding == NO_ROUNDING else 1 << scale.rounding,
+        "shift": scale.shift, "upper": sum(1 << k for k in range(4) if scale.shift <= k), "zero_point": zero_point,
+        "low": low, "high": high,
     }  # fmt: skip
 
 
-def telling(multiplier: int, shift: int, generator: np.random.Generator) -> np.ndarray:
+def telling(multiplier: int, shift: int, reach: int, generator: np.random.Generator) -> np.ndarray:
     """Sums at the edges of results, around zero, at both ends, and any."""
     real = multiplier * 2.0 ** (shift - 31)
-    steps = np.append(generator.integers(-256, 257, 12), [-256, -255, -1, 0, 1, 255])
-    edges = ((steps[:, None] + [0.0, 0.5]) / real).ravel().clip(-REACH, REACH).round().astype(np.int64)
+    steps = np.append(generator.integers(-258, 259, 12), [-257, -256, -255, -1, 0, 1, 255, 256])
+    edges = ((steps[:, None] + [0.0, 0.5]) / real).ravel().clip(-reach, reach).round().astype(np.int64)
     near = (edges[:, None] + [-1, 0, 1]).ravel()
     return np.unique(
-        np.concatenate([near, [-REACH, -1, 0, 1, REACH], generator.integers(-REACH, REACH, 10)]).clip(-REACH, REACH)
+        np.concatenate([near, [-reach, -1, 0, 1, reach], generator.integers(-reach, reach, 10)]).clip(-reach, reach)
     )
+
+
+def result(
+    sums: np.ndarray, multiplier: int, shift: int, limits: tuple[int, int, int], rounding: Rounding = Rounding.DOUBLE
+) -> list[int]:
+    """TFLite's, of `limits` as above."""
+    zero_point, low, high = limits
+    exact = multiply_by_quantized_multiplier(sums.astype(np.int32), multiplier, shift, rounding)
+    return np.clip(exact.astype(np.int64) + zero_point, low, high).tolist()
 
 
 @cocotb.test()
@@ -76,18 +90,32 @@ async def equals_tflite(dut):
                 except DoesNotFitError:
                     continue
                 shifts.add((scale.shift, shift))
-                sums = telling(multiplier, shift, generator)[:: 1 if rounding is Rounding.DOUBLE else 5]
-                low, high = ((-255, 255), (0, 255), (-200, 17))[len(shifts) % 3]
-                exact = multiply_by_quantized_multiplier(sums.astype(np.int32), multiplier, shift, rounding)
-                expected += np.clip(exact.astype(np.int64), low, high).tolist()
+                sums = telling(multiplier, shift, REACH, generator)[:: 1 if rounding is Rounding.DOUBLE else 5]
+                limits = LIMITS[len(shifts) % len(LIMITS)]
+                expected += result(sums, multiplier, shift, limits, rounding)
                 addends = generator.integers(-1000, 1000, len(sums))
-                samples += [requantisation(scale, int(s), int(a), low, high) for s, a in zip(sums, addends)]
+                samples += [requantisation(scale, int(s), int(a), limits) for s, a in zip(sums, addends)]
     assert {lane for lane, _ in shifts} == {0, 1, 2, 3, 4} and len(shifts) >= 19
     for sample in samples[::3]:  # the partial sum instead of the bias
-        sample |= {"bias": sample["partial"], "partial": sample["bias"], "use_partial": 1}
+        sample |= {"bias": 0, "partial": sample["bias"], "use_partial": 1}
     seen = await play(dut, samples, "result", LATENCY)
     wrong = [i for i in range(len(samples)) if seen[i] != expected[i]]
     assert not wrong, (len(wrong), samples[wrong[0]], seen[wrong[0]], expected[wrong[0]])
+
+
+@cocotb.test()
+async def dense_sums_equal_tflite(dut):
+    """Of 25 bits, which nothing is added to."""
+    generator = np.random.default_rng(7)
+    samples, expected = [], []
+    for multiplier in MULTIPLIERS:
+        for shift in range(4, -16, -1):
+            scale, limits = scale_of(multiplier, shift, DENSE_REACH), LIMITS[shift % len(LIMITS)]
+            sums = telling(multiplier, shift, DENSE_REACH, generator)
+            expected += result(sums, multiplier, shift, limits)
+            for value in sums.tolist():
+                samples.append(requantisation(scale, 0, 0, limits) | {"dense_value": value, "add": 0})
+    assert await play(dut, samples, "result", LATENCY) == expected
 
 
 @cocotb.test()
@@ -95,11 +123,11 @@ async def averages(dut):
     """Of any count, halves away from zero."""
     samples, expected = [], []
     for count in (1, 2, 3, 7, 16, 49, 64, 100):
-        scale = average(count, 5)
+        scale = average(count)
         sums = np.unique(np.concatenate([np.arange(-3 * count, 3 * count + 1)[:200], [-128 * count, 127 * count]]))
-        exact = np.sign(sums) * ((2 * np.abs(sums) + count) // (2 * count)) + 5
+        exact = np.sign(sums) * ((2 * np.abs(sums) + count) // (2 * count))
         expected += np.clip(exact, -128, 127).tolist()
-        samples += [requantisation(scale, int(s), 0, -128, 127) for s in sums]
+        samples += [requantisation(scale, int(s), 0, (0, -128, 127)) for s in sums]
     assert await play(dut, samples, "result", LATENCY) == expected
 
 

@@ -10,6 +10,7 @@ from cocotb.triggers import FallingEdge
 from edge_tr.formats import accelerator as f
 
 VALUE_BITS = f.VALUE_BITS.value
+VALUE_MASK = (1 << VALUE_BITS) - 1
 
 
 @cocotb.test()
@@ -17,8 +18,8 @@ async def channels(dut):
     cocotb.start_soon(Clock(dut.clk, 10, "ns").start())
     columns = len(dut.values) // VALUE_BITS
     generator = np.random.default_rng(1)
-    images = [np.full((3, columns), 255), np.full((2, columns), -255), generator.integers(-255, 256, (5, columns)),
-              np.full((1, columns), 255), generator.integers(-255, 256, (1, columns))]  # fmt: skip
+    images = [np.full((3, columns), 127), np.full((2, columns), -128), generator.integers(-128, 128, (5, columns)),
+              np.full((1, columns), 127), generator.integers(-128, 128, (1, columns))]  # fmt: skip
     windows = [(window, i + 1 == len(image)) for image in images for i, window in enumerate(image)]
     dut.valid.value, dut.launch.value = 0, 1
     await FallingEdge(dut.clk)
@@ -27,7 +28,7 @@ async def channels(dut):
     for cycle in range(2 * len(windows) + 6):
         window, last = windows[min(cycle // 2, len(windows) - 1)]
         dut.valid.value = cycle % 2 == 0 and cycle // 2 < len(windows)
-        dut.values.value = sum((int(v) & 511) << (VALUE_BITS * i) for i, v in enumerate(window))
+        dut.values.value = sum((int(v) & VALUE_MASK) << (VALUE_BITS * i) for i, v in enumerate(window))
         dut.last.value = last
         await FallingEdge(dut.clk)
         if dut.done.value == 1:

@@ -90,6 +90,11 @@ MAPPED = [
     ("tr_select4", "-G BITS=9"),
     ("tr_select8", "-G BITS=3"),
     ("tr_select", "-G BITS=25"),
+    ("tr_add_either", "-G BITS=24"),
+    ("tr_scaled", ""),
+    ("tr_clamp", ""),
+    ("tr_greater", "-G BITS=8"),
+    ("tr_greater", "-G BITS=10"),
 ]
 
 

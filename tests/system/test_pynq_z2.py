@@ -64,6 +64,8 @@ def test_budgets_are_bit_exact(tmp_path: Path, budget: str) -> None:
     succeed("build", DIGITS, "--target", BOARD.name, "-o", tmp_path / "out", "--budget", budget)
     report = succeed("check", tmp_path / "out", "--layers", "--limit", "3", "--json").json
     assert report["bit_exact"] and report["budget"] == budget
+    cost = report["cost"]
+    assert abs(cost["per_inference"] - cost["predicted"]) <= 0.01 * cost["predicted"]
 
 
 def test_check_through_a_port_speaks_to_the_agent(digits: Path) -> None:

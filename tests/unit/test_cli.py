@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from edge_tr import __version__, cli, compiler, errors, overlays
+from edge_tr.arguments import EXIT_CODES
 from edge_tr.errors import MismatchError
 from tests.system.helpers import ALL_BOARDS, DIGITS, PROCESS_ENVIRONMENT, refused, run, run_process, succeed
 
@@ -55,7 +56,7 @@ def test_the_version_is_the_packages() -> None:
 def test_every_documented_exit_code_is_an_error_class_and_no_other() -> None:
     codes = sorted(kind.exit_code for kind in vars(errors).values() if isinstance(kind, type) and kind.__doc__)
     assert codes == [1, 2, 3, 4, 5, 6, 7]
-    documented = {int(code) for code in cli.EXIT_CODES.split() if code.isdigit()}
+    documented = {int(code) for code in EXIT_CODES.split() if code.isdigit()}
     assert documented == {0, *codes}
 
 
@@ -116,7 +117,7 @@ def test_a_mismatch_keeps_its_exit_code_when_the_reader_has_gone(monkeypatch: py
     os.close(reader)
     with os.fdopen(writer, "w") as pipe:
         monkeypatch.setattr(sys, "stdout", pipe)
-        monkeypatch.setattr(cli, "_boards", mismatch)
+        monkeypatch.setitem(cli.VERBS, "boards", mismatch)
         assert cli.main(["boards"]) == MismatchError.exit_code
 
 

@@ -335,8 +335,7 @@ class Accelerator:
         self._control(CONTROL.DUMP)
         self._done(f"reading {layer.name}")
         self._received(self._scratch, nbytes)
-        values = np.array(self._scratch[:nbytes])[layer.index]
-        return (values + np.uint8(layer.zero_point % 256)).view(np.int8)
+        return np.array(self._scratch[:nbytes])[layer.index].view(np.int8)
 
     # --- waiting ---
 

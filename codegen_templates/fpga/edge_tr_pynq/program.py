@@ -13,22 +13,21 @@ import numpy as np
 from edge_tr_pynq import records
 from edge_tr_pynq.errors import UsageError
 
-FORMAT = 4
+FORMAT = 5
 FOLDER = Path(__file__).resolve().parent
 
 
 @dataclass(frozen=True)
 class Layer:
     """A layer of the accelerator: it ends before the last of the commands `stops`; its tensor is `words` activation
-    words from `address`, element i (NHWC) in byte `index[i]`, less the zero point. Layers that take turns have several
-    stops: element i is there at stop `part[i]`, and later perhaps no more."""
+    words from `address`, element i (NHWC) in byte `index[i]`. Layers that take turns have several stops: element i is
+    there at stop `part[i]`, and later perhaps no more."""
 
     name: str
     tensor: int
     stops: tuple[int, ...]
     address: int
     words: int
-    zero_point: int
     cycles: int
     index: np.ndarray
     part: np.ndarray

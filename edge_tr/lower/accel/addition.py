@@ -19,7 +19,7 @@ TABLE_COMMAND, TABLE_LOAD, TABLE_READS = 7, TABLE_WORDS * (PAIRS + 2) - 5, TABLE
 
 
 def table_words(first: np.ndarray, second: np.ndarray) -> list[int]:
-    """int64 [256] each, by the low byte of x - zero point: dense words."""
+    """int64 [256] each, by the byte of x: dense words."""
     pairs = (first.astype(np.int64) & 0x7FFFFFFF) | (second.astype(np.int64) & 0x7FFFFFFF) << 32
     data = pairs.astype("<u8").reshape(-1, PAIRS)
     return [int.from_bytes(row.tobytes(), "little") for row in data]
@@ -39,7 +39,8 @@ def add_layer(image: Image, limits: tuple[int, int], a: Placed, b: Placed, y: Pl
 
 
 def add_tables(p: AddParams) -> tuple[np.ndarray, np.ndarray] | None:
-    """Both tables in units of 2^-20 of the result's step, the half in the first; None if a pair of inputs differs."""
+    """Both tables in units of 2^-20 of the result's step, the half and the result's zero point in the first; None if a
+    pair of inputs differs."""
     shift = int(p.requant_out.shift[0])
     unit = float(p.requant_out.multiplier[0]) * 2.0 ** (shift - 31)
     shares = [
@@ -48,17 +49,15 @@ def add_tables(p: AddParams) -> tuple[np.ndarray, np.ndarray] | None:
     ]
     step = 1 << f.TABLE_FRACTION.value
     a, b = np.repeat(INT8_VALUES, 256).astype(np.int8), np.tile(INT8_VALUES, 256).astype(np.int8)
-    exact = apply(p, [a, b], Rounding.DOUBLE).astype(np.int64) - p.output_zero_point
-    low, high = (limit - p.output_zero_point for limit in p.activation)
+    exact, limit = apply(p, [a, b], Rounding.DOUBLE), 1 << (f.TABLE_BITS.value - 1)
     for nudge in (0, 1, -1, 2, -2, 4, -4):
-        first = np.round(shares[0] * step).astype(np.int64) + step // 2 + nudge
+        first = np.round(shares[0] * step).astype(np.int64) + step // 2 + nudge + p.output_zero_point * step
         second = np.round(shares[1] * step).astype(np.int64)
-        if max(np.abs(first).max() + np.abs(second).max(), 0) >= 1 << (f.TABLE_BITS.value - 1):
+        total = np.repeat(first, 256) + np.tile(second, 256)
+        if not all(-limit <= values.min() and values.max() < limit for values in (first, second, total)):
             return None
-        total = np.clip((np.repeat(first, 256) + np.tile(second, 256)) >> f.TABLE_FRACTION.value, low, high)
-        if np.array_equal(total, exact):
-            index = [(INT8_VALUES - zp) & 255 for zp in (p.input1_zero_point, p.input2_zero_point)]
+        if np.array_equal(np.clip(total >> f.TABLE_FRACTION.value, *p.activation), exact):
             tables = np.zeros((2, f.TABLE_VALUES.value), np.int64)
-            tables[0, index[0]], tables[1, index[1]] = first, second
+            tables[:, INT8_VALUES & 255] = first, second
             return tables[0], tables[1]
     return None

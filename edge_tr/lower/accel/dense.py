@@ -11,7 +11,7 @@ from edge_tr.lower.accel.cycles import DRAIN
 from edge_tr.lower.accel.image import Image
 from edge_tr.lower.accel.layout import COLUMNS, Placed
 from edge_tr.lower.accel.stage import Planned
-from edge_tr.lower.accel.sums import clamp, reach_of
+from edge_tr.lower.accel.sums import reach_of, results
 from edge_tr.lower.accel.sums import scales as scales_of
 
 
@@ -50,8 +50,10 @@ def dense_layer(
         command = image.command(
             opcode=f.OPCODE.DENSE, tiles=step, count=channels, pixels=pixels, each=each,
             weights=image.dense([word for block in words[first : first + step] for word in block]),
-            parameters=parameters + (first * COLUMNS if each else 0), src=x.base, src_stride=stride,
-            dst=y.base + first, **clamp(p.activation, p.output_zero_point),
+            parameters=parameters + (first * COLUMNS if each else 0),
+            channels=min(step * COLUMNS, p.units - first * COLUMNS) if each else 1, src=x.base, src_stride=stride,
+            dst=y.base + first, zero_point=x.zero_point, extreme=127 - x.zero_point if x.extreme is None else x.extreme,
+            **results(p.activation, p.output_zero_point),
         )  # fmt: skip
         cycles += step * (len(rows) + pause) - (0 if each else 7) + DRAIN
     return Planned(command, cycles)

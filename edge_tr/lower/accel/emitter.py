@@ -15,7 +15,7 @@ from edge_tr.lower.accel.addition import TABLE_LOAD, TABLE_READS, add_layer, loa
 from edge_tr.lower.accel.arrival import BEATS, Arrival, arrival_of
 from edge_tr.lower.accel.assign import Assignment
 from edge_tr.lower.accel.chain import Chain
-from edge_tr.lower.accel.engines import Effort, Tables, cut_offset, cut_tables, emit, tables_of
+from edge_tr.lower.accel.engines import Cut, Effort, Tables, cut_data, emit, tables_of
 from edge_tr.lower.accel.image import Image
 from edge_tr.lower.accel.layout import COLUMNS, Placed
 from edge_tr.lower.accel.program import AccelLayer, HostLayer, Level, ProgramTurn, Segment, Send
@@ -61,6 +61,7 @@ class Emitter:
         self.grown: list[dict[str, int]] = []  # by stage, how much of each memory it took
         self.tables: Tables | None = None  # that were loaded last
         self.missing = 0  # cycles until they are there
+        self.coming = 0  # cycles until the input is there that the next layer waits for
         inner = chain.inner if chain else {}
         placed = {tensor: y.at(self.room.words[tensor]) for tensor, y in job.layouts.items() if tensor not in inner}
         self.placed = placed | inner
@@ -104,13 +105,13 @@ class Emitter:
             x = placed[tensor]
             arrival = arrival_of(x)
             self.image.command(
-                opcode=f.OPCODE.INPUT, tiles=x.words, count=arrival.across, dst=x.base, dst_stride=arrival.stride,
-                zero_point=x.zero_point,
-            )  # fmt: skip
+                opcode=f.OPCODE.INPUT, tiles=x.words, count=arrival.across, dst=x.base, dst_stride=arrival.stride
+            )
             sends.append(Send(tensor, _input_index(x, arrival, self.job.order.get(tensor))))
             beats += INPUT_COMMAND + BEATS * x.words
+        self.coming = BEATS * placed[turn.sends[-1]].words if turn.sends else 0
         if self._overlaps(number):
-            beats -= BEATS * placed[turn.sends[-1]].words
+            beats, self.coming = beats - self.coming, 0
         done = self._emit_chain(self.chain, int(self.ends[number])) if self.chain and first == 0 else []
         self.grown += [{name: 0 for name in self.image.used()} for _ in done]  # it is not asked for with a chain
         for i in range(len(done), len(turn.stages)):
@@ -122,7 +123,7 @@ class Emitter:
             (stage, placed[t], _index(placed[t], self.job.order.get(t))) for stage, t in zip(turn.stages, outputs)
         ]
         result = placed[turn.reads[0]]
-        self.image.command(opcode=f.OPCODE.OUTPUT, tiles=result.words, src=result.base, zero_point=result.zero_point)
+        self.image.command(opcode=f.OPCODE.OUTPUT, tiles=result.words, src=result.base)
         self.image.command(opcode=f.OPCODE.END)
         reads = tuple(outputs.index(tensor) for tensor in turn.reads)
         return _Part(entry, tuple(sends), beats, tuple(done), tuple(layers), reads)
@@ -155,13 +156,13 @@ class Emitter:
         stage, placed, extra = self.stages[i], self.placed, 0
         x, y = placed[stage.inputs[0]], placed[stage.output]
         if stage.op.index in self.cut:
-            extra += self._load(self._cut_tables(stage)) + self._wait()
+            extra += self._beside_input(self._load(self._cut(stage).tables) + self._wait())
             x, cycles = self._truncate(stage, x)
             extra += cycles
         if isinstance(stage.record, AddParams):
-            extra += self._load(tables_of(stage)) + self._wait()
+            extra += self._beside_input(self._load(tables_of(stage)) + self._wait())
         else:
-            extra += self._load_next(i, int(self.ends[number]))
+            extra += self._beside_input(self._load_next(i, int(self.ends[number])))
         if self.missing and isinstance(stage.record, (ConvParams, DepthwiseParams)):
             extra += TABLE_READS
         done = emit(self.image, stage, x, placed[stage.inputs[-1]], y, self.effort, arrival)
@@ -172,7 +173,7 @@ class Emitter:
         """Let the tables come that the next stage of this turn with tables needs; cycles of the command."""
         for stage in self.stages[i + 1 : end]:
             if stage.op.index in self.cut:
-                return self._load(self._cut_tables(stage))
+                return self._load(self._cut(stage).tables)
             if isinstance(stage.record, AddParams):
                 return self._load(tables_of(stage))
         return 0
@@ -189,17 +190,22 @@ class Emitter:
         missing, self.missing = self.missing, 0
         return missing
 
+    def _beside_input(self, cycles: int) -> int:
+        """What of `cycles` is left when the input is there; tables come meanwhile."""
+        coming, self.coming = self.coming, 0
+        self.missing = max(0, self.missing - coming)
+        return max(0, cycles - coming)
+
     def _truncate(self, stage: Stage, x: Placed) -> tuple[Placed, int]:
         """The input with s terms a value, made by the ADD engine from a table of all values: in place, or a copy where
         a later layer reads it whole."""
-        result = x.at(self.room.copies.get(stage.op.index, x.base))
-        if isinstance(stage.record, (ConvParams, DepthwiseParams)):
-            result = replace(result, zero_point=cut_offset(self.cut[stage.op.index], x.zero_point))
-        return result, add_layer(self.image, (-255, 255), x, x, result).cycles
+        cut = self._cut(stage)
+        base = self.room.copies.get(stage.op.index, x.base)
+        result = replace(x, base=base, zero_point=cut.zero_point, extreme=cut.extreme)
+        return result, add_layer(self.image, (-128, 127), x, x, result).cycles
 
-    def _cut_tables(self, stage: Stage) -> Tables:
-        x = self.assignment.layouts[stage.inputs[0]]
-        return cut_tables(self.cut[stage.op.index], x.zero_point)
+    def _cut(self, stage: Stage) -> Cut:
+        return cut_data(stage.record, self.assignment.layouts[stage.inputs[0]], self.cut[stage.op.index])
 
 
 @dataclass(frozen=True)
@@ -222,7 +228,7 @@ class _Part:
             stops = tuple(final.index[command] + 1 for command, *_ in bands) or (final.index[last] + 1,)
             layers.append(
                 AccelLayer(layer_name(stage.op), stage.op.index, stage.output, stops, y.base, y.words, index,
-                           _part(y, index, bands), y.zero_point, cycles)
+                           _part(y, index, bands), cycles)
             )  # fmt: skip
             before = max(before, last + 1)
         packets = [final.packets[i] for i in range(self.entry, before) if i in final.packets]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
@@ -16,6 +16,7 @@ from edge_tr.ir.params import (
     DepthwiseParams,
     FullyConnectedParams,
     MeanParams,
+    Params,
     PoolParams,
 )
 from edge_tr.lower.accel.addition import add_layer, add_tables
@@ -34,7 +35,7 @@ class Effort(Enum):
 
     FASTEST = "fewest cycles"
     COMPACT = "fewer weight words"
-    STREAMED = "weights that do not fit come from DDR with each inference"
+    STREAMED = "weights and channel parameters that do not fit come from DDR with each inference"
 
 
 STREAMED_WORDS = f.WEIGHT_WORDS.value // 2
@@ -104,8 +105,7 @@ def emit(
     if isinstance(record, FullyConnectedParams):
         return dense_layer(image, record, x, y, name, pieces)
     if isinstance(record, AddParams):
-        low, high = (v - record.output_zero_point for v in record.activation)
-        return add_layer(image, (low, high), x, x2, y)
+        return add_layer(image, record.activation, x, x2, y)
     if isinstance(record, PoolParams) and record.kind == "MAX_POOL_2D":
         return maximum_layer(image, record, x.viewed(record.input_shape), y, name)
     return sum_layer(image, record, x, y, name)
@@ -171,31 +171,46 @@ def tables_of(stage: Stage) -> Tables:
     return tables
 
 
-def cut_tables(data_terms: np.ndarray, at: int) -> Tables:
-    """Tables that truncate a layer's data: int16 [511] of x - zero point becomes the ADD engine's, zero point `at`."""
-    cut = _cut_values(data_terms, at)
-    if np.abs(cut).max() > 255:
-        raise DoesNotFitError("one term a value reaches 256, which needs ten bits")
-    entries = np.zeros(f.TABLE_VALUES.value, np.int64)
-    entries[(np.arange(-128, 128) - at) & 255] = cut << f.TABLE_FRACTION.value
-    return entries, np.zeros_like(entries)
+@dataclass(frozen=True)
+class Cut:
+    """A layer's data truncated to a few terms a value.
+
+    codes       int64 [256], by x + 128: int8, as they lie in memory
+    zero_point  of the codes
+    extreme     what code 127, or -128 if this is negative, is less the zero point; None: the difference
+    """
+
+    codes: np.ndarray
+    zero_point: int
+    extreme: int | None
+
+    @property
+    def tables(self) -> Tables:
+        """Of the ADD engine, which makes codes of x."""
+        entries = np.zeros(f.TABLE_VALUES.value, np.int64)
+        entries[np.arange(-128, 128) & 255] = self.codes << f.TABLE_FRACTION.value
+        return entries, np.zeros_like(entries)
 
 
-def cut_offset(data_terms: np.ndarray, at: int) -> int:
-    """What makes int8 of all values that a cut input can have: its zero point `at`, or near it."""
-    cut = _cut_values(data_terms, at)
-    least, most = -128 - int(cut.min()), 127 - int(cut.max())
-    if least > most:
-        raise DoesNotFitError(
-            f"with so few terms a value its input less the zero point is {cut.min()} to {cut.max()}, more than the "
-            "array's eight bits hold; allow this layer four terms a value or more"
-        )
-    return min(max(at, least), most)
-
-
-def _cut_values(data_terms: np.ndarray, at: int) -> np.ndarray:
-    """int64 [256]: of each int8 value less the zero point `at`."""
-    return data_terms.astype(np.int64)[np.arange(-128, 128) - at + 255]
+def cut_data(record: Params, x: Placed, data_terms: np.ndarray) -> Cut:
+    """By int16 [511] of x - zero point: codes that eight bits hold, of x's zero point or one near it. The fully
+    connected engine allows for one value at either end that is farther out than they reach. DoesNotFitError if they
+    cannot be."""
+    values = data_terms.astype(np.int64)[np.arange(-128, 128) - x.zero_point + 255]
+    ends = np.unique(values)
+    options = [(ends, -128, 127, None)]
+    if isinstance(record, FullyConnectedParams) or x.vector:
+        options += [(ends[:-1], -128, 126, int(ends[-1])), (ends[1:], -127, 127, int(ends[0]))]
+    for inner, low, high, extreme in options:
+        least, most = low - int(inner[0]), high - int(inner[-1])
+        if least <= most and (extreme is None or abs(extreme) <= 255):
+            zero_point = min(max(x.zero_point, least, -128), most, 127)
+            outside = 0 if extreme is None else 127 if extreme >= 0 else -128
+            return Cut(np.where(values == extreme, outside, values + zero_point), zero_point, extreme)
+    raise DoesNotFitError(
+        f"with so few terms a value its input less the zero point is {ends[0]} to {ends[-1]}, more than eight bits "
+        "hold; allow this layer four terms a value or more"
+    )
 
 
 def refusal(stage: Stage, inputs: list[Placed], y: Placed, data_terms: np.ndarray | None) -> str:
@@ -205,9 +220,7 @@ def refusal(stage: Stage, inputs: list[Placed], y: Placed, data_terms: np.ndarra
         if isinstance(stage.record, AddParams):
             tables_of(stage)
         if data_terms is not None:
-            cut_tables(data_terms, inputs[0].zero_point)
-            if isinstance(stage.record, (ConvParams, DepthwiseParams)):
-                cut_offset(data_terms, inputs[0].zero_point)
+            cut_data(stage.record, inputs[0], data_terms)
         emit(trial, stage, inputs[0], inputs[-1], y, Effort.STREAMED)
     except EdgeTrError as error:
         return str(error).removeprefix(f"{layer_name(stage.op)}: ")

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from edge_tr.errors import DoesNotFitError
 from edge_tr.formats import accelerator as f
 from edge_tr.lower.accel.gather import Cut
 from edge_tr.lower.accel.scale import Scale, parameter
@@ -20,23 +19,27 @@ _BEATS = {
     f.MEMORY.GATHER: (f.GATHER.bits, f.GATHER_OPS.value, "gather operations"),
     f.MEMORY.MASKS: (f.MASK.bits, f.MASKS.value, "masks"),
     f.MEMORY.PARAMETERS: (f.PARAMETER.bits, f.PARAMETERS.value, "channel parameters"),
-    f.MEMORY.ROUNDINGS: (f.ROUNDING.bits, f.ROUNDINGS.value, "rounding constants"),
 }
+
+_STREAMED = (f.MEMORY.WEIGHTS, f.MEMORY.PARAMETERS)
+"""What may stay in DDR, see `stream`."""
+Extent = tuple[int, int] | None
+"""Addresses [start, end) that a command reads, if any."""
 
 
 @dataclass
 class Image:
     """Words by AccelMemory; weights are kept as halves of a word, each a term word.
 
-    extents         by command, which halves it reads: [start, end), or None
-    streamed_words  room in the weight memory for words that are not among these
+    extents  of weights (in halves) and of channel parameters, by command: what it reads
+    buffers  by memory: room in it for words that are not among these
     """
 
     words: dict[int, list[int]] = field(default_factory=lambda: {memory: [] for memory in _BEATS})
     shared: dict[tuple[int, int], int] = field(default_factory=dict)
     lists: dict[tuple[int, ...], int] = field(default_factory=dict)
-    extents: list[tuple[int, int] | None] = field(default_factory=list)
-    streamed_words: int = 0
+    extents: dict[int, list[Extent]] = field(default_factory=lambda: {memory: [] for memory in _STREAMED})
+    buffers: dict[int, int] = field(default_factory=dict)
 
     def _share(self, memory: int, word: int) -> int:
         key = (memory, word)
@@ -78,25 +81,21 @@ class Image:
 
     def parameter(self, scale: Scale, bias: int) -> int:
         """One channel's; its address."""
-        mask = (1 << 48) - 1
-        constants = f.ROUNDING.pack(positive=scale.positive & mask, negative=scale.negative & mask)
-        rounding = self._share(f.MEMORY.ROUNDINGS, int.from_bytes(constants, "little"))
         memory = self.words[f.MEMORY.PARAMETERS]
-        if rounding >= f.ROUNDINGS.value:
-            raise DoesNotFitError(f"the model's scales need more than {f.ROUNDINGS.value} rounding constants")
-        memory.append(parameter(scale, bias, rounding))
+        memory.append(parameter(scale, bias))
         return len(memory) - 1
 
     def parameters(self, channels: list[tuple[Scale, int]]) -> int:
         """Those of neighbouring channels, (scale, bias) each; the first one's address."""
         return min(self.parameter(scale, bias) for scale, bias in channels)
 
-    def command(self, extent: tuple[int, int] | None = None, **fields: int) -> int:
+    def command(self, extent: Extent = None, channels: int = 0, **fields: int) -> int:
         """One command; its index. Signed fields may be negative. Its weights are in halves `extent`, or were added just
-        before."""
-        weights = fields.get("weights")
+        before; it reads the parameters of so many channels."""
+        weights, first = fields.get("weights"), fields.get("parameters", 0)
         added = None if weights is None else (weights, len(self.words[f.MEMORY.WEIGHTS]))
-        self.extents.append(extent or added)
+        self.extents[f.MEMORY.WEIGHTS].append(extent or added)
+        self.extents[f.MEMORY.PARAMETERS].append((first, first + channels) if channels else None)
         widths = {item.name: item.bits for item in f.COMMAND.fields}
         raw = {name: value & ((1 << widths[name]) - 1) for name, value in fields.items()}
         memory = self.words[f.MEMORY.COMMANDS]
@@ -105,9 +104,11 @@ class Image:
 
     def used(self) -> dict[str, tuple[int, int]]:
         """Words used and there, by name."""
-        used = {name: (len(self.words[memory]), depth) for memory, (_, depth, name) in _BEATS.items()}
-        halves, depth = used[_BEATS[f.MEMORY.WEIGHTS][2]]
-        return used | {_BEATS[f.MEMORY.WEIGHTS][2]: ((halves + 1) // 2 + self.streamed_words, depth)}
+        counts = {memory: len(words) for memory, words in self.words.items()}
+        counts[f.MEMORY.WEIGHTS] = (counts[f.MEMORY.WEIGHTS] + 1) // 2
+        return {
+            name: (counts[memory] + self.buffers.get(memory, 0), depth) for memory, (_, depth, name) in _BEATS.items()
+        }
 
     def _whole(self, memory: int) -> list[int]:
         words = self.words[memory]

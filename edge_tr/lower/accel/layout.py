@@ -25,6 +25,7 @@ class Placed:
     vector: bool
     base: int = 0  # first word
     zero_point: int = 0
+    extreme: int | None = None  # as `engines.Cut` has it
     phases: tuple[int, int] = (1, 1)
 
     @property
@@ -64,7 +65,7 @@ def planar(shape: tuple[int, int, int], zero_point: int, phases: tuple[int, int]
             part = position[y::py, x::px]
             part[:] = start + np.arange(part.size).reshape(part.shape)
             start += part.size
-    return Placed(shape, position, -(-h * w // COLUMNS), False, 0, zero_point, phases)
+    return Placed(shape, position, -(-h * w // COLUMNS), False, zero_point=zero_point, phases=phases)
 
 
 def vector(size: int, zero_point: int) -> Placed:

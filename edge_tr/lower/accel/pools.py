@@ -13,7 +13,7 @@ from edge_tr.lower.accel.image import Image
 from edge_tr.lower.accel.layout import Placed
 from edge_tr.lower.accel.scale import average, scale_of
 from edge_tr.lower.accel.stage import Planned
-from edge_tr.lower.accel.sums import clamp
+from edge_tr.lower.accel.sums import results
 from edge_tr.lower.accel.tiles import Geometry, needs_of, tile_pixels
 
 
@@ -23,10 +23,10 @@ def sum_layer(image: Image, p: PoolParams | MeanParams, x: Placed, y: Placed, na
     count = h * w
     if isinstance(p, MeanParams):
         scale = scale_of(int(p.requant.multiplier[0]), int(p.requant.shift[0]), 255 * count)
-        bias, limits = 0, clamp((-128, 127), p.output_zero_point)
+        bias, fields = -count * x.zero_point, results((-128, 127), p.output_zero_point)
     else:
-        scale, bias, limits = average(count, -x.zero_point), count * x.zero_point, clamp(p.activation, x.zero_point)
-    if 255 * count + abs(bias) >= 1 << (f.SUM_BITS.value - 1):
+        scale, bias, fields = average(count), 0, results(p.activation, 0)  # of x itself
+    if 255 * count >= 1 << (f.SUM_BITS.value - 1):
         raise DoesNotFitError(f"{name}: the sum of {count} values")
     ops = []
     for block, pixels in enumerate(tile_pixels(x)):
@@ -36,7 +36,7 @@ def sum_layer(image: Image, p: PoolParams | MeanParams, x: Placed, y: Placed, na
     ops[-1] |= {"last": 1, "end": 1}
     command = image.command(
         opcode=f.OPCODE.SUM, count=c, gather=image.gather(ops), parameters=image.parameters([(scale, bias)]),
-        src_stride=x.blocks, dst=y.base, **limits,
+        src_stride=x.blocks, dst=y.base, channels=1, **fields,
     )  # fmt: skip
     return Planned(command, c * len(ops) + DRAIN)
 

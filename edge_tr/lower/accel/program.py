@@ -17,8 +17,8 @@ from edge_tr.lower.budget import Budget
 @dataclass(frozen=True)
 class AccelLayer:
     """A layer that the accelerator computes: stop before a command and dump `words` words from `address`; byte
-    `index[i]` of them is element i of the tensor (NHWC) less its zero point, modulo 256. Element i is there before
-    command `stops[part[i]]`; the layer is done before the last of them."""
+    `index[i]` of them is element i of the tensor (NHWC). Element i is there before command `stops[part[i]]`; the layer
+    is done before the last of them."""
 
     name: str
     op: int
@@ -28,7 +28,6 @@ class AccelLayer:
     words: int
     index: np.ndarray
     part: np.ndarray  # int [elements], or [1] for all
-    zero_point: int
     cycles: int
 
 

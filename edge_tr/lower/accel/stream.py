@@ -1,8 +1,9 @@
-"""Weights that do not fit: commands whose words stay in DDR and come with each inference, through a LOAD before them.
+"""What does not fit: commands whose weights, or channel parameters, stay in DDR and come with each inference, through a
+LOAD before them.
 
-The weight memory is then two parts: words of resident commands, loaded once, and a buffer that streamed commands use
-one after the other. Which are resident is chosen so that least is streamed. Commands that run beside an INPUT are: a
-LOAD would take the words that the INPUT waits for.
+Such a memory is then two parts: words of resident commands, loaded once, and a buffer that streamed commands use one
+after the other. Which are resident is chosen so that least is streamed. Commands that run beside an INPUT are: a LOAD
+would take the words that the INPUT waits for.
 """
 
 from __future__ import annotations
@@ -13,10 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge_tr.formats import accelerator as f
-from edge_tr.lower.accel.image import HALF_BITS, Image, finish, packet
+from edge_tr.lower.accel.image import HALF_BITS, Extent, Image, finish, packet
 
 LOAD_OVERHEAD = 8  # cycles of a LOAD besides its beats
-_WEIGHTS_FIELD = next(item for item in f.COMMAND.fields if item.name == "weights")
 
 
 @dataclass(frozen=True)
@@ -35,35 +35,31 @@ class Streamed:
 
 
 def streamed(image: Image) -> Streamed:
-    """The image with as many weights resident as fit; the same image if all do, or if no way is found."""
-    sizes = [_words(extent) for extent in image.extents]
-    kept = _resident(sizes, f.WEIGHT_WORDS.value, _beside_input(image))
-    commands = image.words[f.MEMORY.COMMANDS]
-    if kept is None:
+    """The image with as much resident as fits; the same image if all does, or if no way is found."""
+    pinned = _beside_input(image)
+    stores = [
+        _store(image, f.MEMORY.WEIGHTS, "weights", 2, f.WEIGHT_WORDS.value, pinned),
+        _store(image, f.MEMORY.PARAMETERS, "parameters", 1, f.PARAMETERS.value, pinned),
+    ]
+    if None in stores or not any(store.buffered for store in stores):
         return resident(image)
     moved, parts, index, cycles = Image(), {}, [], []
     moved.words = {memory: list(words) for memory, words in image.words.items()}
-    halves: list[int] = []
-    starts = {}
-    for command in sorted(kept):
-        starts[command] = len(halves) // 2
-        halves += _halves(image, command)
-    buffer = len(halves) // 2
     rewritten: list[int] = []
-    for command, word in enumerate(commands):
-        extra = 0
-        if sizes[command] and command not in kept:
-            words = [low | high << HALF_BITS for low, high in zip(*[iter(_halves(image, command))] * 2)]
-            parts[command] = finish([packet(f.MEMORY.WEIGHTS, buffer, words)])[0]
-            load = {"opcode": f.OPCODE.LOAD}
-            rewritten.append(int.from_bytes(f.COMMAND.pack(**load), "little"))
-            extra = len(parts[command]) + LOAD_OVERHEAD
+    for command, word in enumerate(image.words[f.MEMORY.COMMANDS]):
+        packets = [store.packet(command) for store in stores if command in store.buffered]
+        if packets:
+            parts[command] = finish(packets)[0]
+            rewritten.append(int.from_bytes(f.COMMAND.pack(opcode=f.OPCODE.LOAD), "little"))
+        cycles.append(len(parts[command]) + LOAD_OVERHEAD if packets else 0)
         index.append(len(rewritten))
-        cycles.append(extra)
-        rewritten.append(_moved(word, image.extents[command], starts.get(command, buffer)))
+        for store in stores:
+            word = store.moved(command, word)
+        rewritten.append(word)
     moved.words[f.MEMORY.COMMANDS] = rewritten
-    moved.words[f.MEMORY.WEIGHTS] = halves
-    moved.streamed_words = max((n for command, n in enumerate(sizes) if command not in kept), default=0)
+    for store in stores:
+        moved.words[store.memory] = store.kept
+        moved.buffers[store.memory] = store.buffer
     return Streamed(moved, parts, tuple(index), tuple(cycles))
 
 
@@ -73,44 +69,96 @@ def resident(image: Image) -> Streamed:
     return Streamed(image, {}, tuple(range(commands)), (0,) * commands)
 
 
-def _words(extent: tuple[int, int] | None) -> int:
-    """Whole words that halves [start, end) touch."""
-    return 0 if extent is None else (extent[1] + 1) // 2 - extent[0] // 2
+@dataclass(frozen=True)
+class _Store:
+    """One memory of the result.
+
+    unit      addresses to a word
+    extents   by command: the addresses that it read in the image, [start, end), or None
+    kept      what is loaded once
+    starts    by command whose words are there: the first word
+    buffered  by command whose words come with each inference: all of them
+    buffer    words behind `kept` that are theirs
+    """
+
+    memory: int
+    field: str
+    unit: int
+    extents: Sequence[Extent]
+    kept: list[int]
+    starts: Mapping[int, int]
+    buffered: Mapping[int, list[int]]
+    buffer: int
+
+    @property
+    def _after(self) -> int:
+        return -(-len(self.kept) // self.unit)
+
+    def packet(self, command: int) -> bytes:
+        """Its words for the buffer."""
+        words = self.buffered[command]
+        if self.unit == 2:
+            words = [low | high << HALF_BITS for low, high in zip(words[::2], words[1::2])]
+        return packet(self.memory, self._after, words)
+
+    def moved(self, command: int, word: int) -> int:
+        """The command with its address where its words are now; which part of a word they begin in stays."""
+        extent = self.extents[command]
+        if extent is None:
+            return word
+        at = self.unit * self.starts.get(command, self._after) + extent[0] % self.unit
+        offset, bits = f.COMMAND.offsets[self.field], next(i.bits for i in f.COMMAND.fields if i.name == self.field)
+        return word & ~(((1 << bits) - 1) << offset) | at << offset
 
 
-def _halves(image: Image, command: int) -> list[int]:
-    start, end = image.extents[command]
-    memory = image.words[f.MEMORY.WEIGHTS]
-    first, last = start // 2 * 2, (end + 1) // 2 * 2
-    return memory[first:last] + [0] * (last - max(first, min(last, len(memory))))
+def _store(image: Image, memory: int, field: str, unit: int, capacity: int, pinned: Set[int]) -> _Store | None:
+    """`pinned`: commands whose words must stay. None if that is not possible."""
+    words, extents = image.words[memory], image.extents[memory]
+    if -(-len(words) // unit) <= capacity:
+        places = {command: extent[0] // unit for command, extent in enumerate(extents) if extent}
+        return _Store(memory, field, unit, extents, words, places, {}, 0)
+    aligned = [_aligned(words, extent, unit) for extent in extents]
+    sizes = [len(part) // unit for part in aligned]
+    chosen = _resident(sizes, capacity, {command for command in pinned if sizes[command]})
+    if chosen is None:
+        return None
+    kept: list[int] = []
+    starts = {}
+    for command in sorted(chosen):
+        starts[command] = len(kept) // unit
+        kept += aligned[command]
+    buffered = {command: part for command, part in enumerate(aligned) if part and command not in chosen}
+    buffer = max(map(len, buffered.values()), default=0) // unit
+    return _Store(memory, field, unit, extents, kept, starts, buffered, buffer)
 
 
-def _moved(command: int, extent: tuple[int, int] | None, word: int) -> int:
-    """The command with its weights at another word; which half they begin in stays."""
+def _aligned(words: Sequence[int], extent: Extent, unit: int) -> list[int]:
+    """All words that an extent touches, whole."""
     if extent is None:
-        return command
-    offset, mask = f.COMMAND.offsets["weights"], (1 << _WEIGHTS_FIELD.bits) - 1
-    return command & ~(mask << offset) | (2 * word + extent[0] % 2) << offset
+        return []
+    first, last = extent[0] // unit * unit, -(-extent[1] // unit) * unit
+    part = list(words[first:last])
+    return part + [0] * (last - first - len(part))
 
 
 def _beside_input(image: Image) -> set[int]:
-    """Commands with weights from an INPUT to the last ARRAY that waits for its words."""
+    """Commands from an INPUT to the last ARRAY that waits for its words."""
     found, since = set(), []
     for number, word in enumerate(image.words[f.MEMORY.COMMANDS]):
         command = f.COMMAND.unpack(word.to_bytes(f.COMMAND.size, "little"))
         since = [] if command["opcode"] == f.OPCODE.INPUT else [*since, number]
         if command["opcode"] == f.OPCODE.ARRAY and command["src"]:
             found.update(since)
-    return {number for number in found if image.extents[number] is not None}
+    return found
 
 
 def _resident(sizes: Sequence[int], capacity: int, pinned: Set[int] = frozenset()) -> set[int] | None:
-    """Commands whose words stay on chip, `pinned` among them; None if all do, or too many must.
+    """Commands whose words stay on chip, `pinned` among them; None if too many must.
 
     The buffer is as large as the largest of the others, so each size is tried as that.
     """
     if sum(sizes) <= capacity:
-        return None
+        return {command for command, n in enumerate(sizes) if n}
     best, least = None, sum(sizes) + 1
     by_size = sorted((command for command, n in enumerate(sizes) if n), key=lambda command: -sizes[command])
     for buffer in sorted({n for n in sizes if n}):

@@ -10,10 +10,9 @@ from edge_tr.ir.params import ConvParams, DepthwiseParams, FullyConnectedParams
 from edge_tr.lower.accel.scale import Scale, scale_of
 
 
-def clamp(activation: tuple[int, int], zero_point: int) -> dict[str, int]:
-    """A command's limits: the activation's less the output's zero point."""
-    low, high = activation
-    return {"low": low - zero_point, "high": high - zero_point}
+def results(activation: tuple[int, int], zero_point: int) -> dict[str, int]:
+    """A command's fields: what becomes of scaled sums."""
+    return {"low": activation[0], "high": activation[1], "output_zero_point": zero_point}
 
 
 def reach_of(p: ConvParams | DepthwiseParams | FullyConnectedParams) -> np.ndarray:

@@ -15,7 +15,7 @@ from edge_tr.lower.accel.image import Image
 from edge_tr.lower.accel.layout import Placed
 from edge_tr.lower.accel.stage import Planned
 from edge_tr.lower.accel.steps import HALF_ENTRIES, ROWS, Plan, conv_steps, depthwise_steps, parts
-from edge_tr.lower.accel.sums import check_sums, clamp, scales, wrapped
+from edge_tr.lower.accel.sums import check_sums, results, scales, wrapped
 from edge_tr.lower.accel.terms import Terms, terms_of
 from edge_tr.lower.accel.tiles import Geometry, gather_cycles, needed_words, step_ops, tile_pixels
 
@@ -150,8 +150,8 @@ def emit_windows(
         opcode=f.OPCODE.ARRAY, halves=2 if len(pixels) > 1 else halves_last, halves_last=halves_last,
         double_buffer=w.double, tiles=len(pixels), count=len(w.terms.words), weights=weights, gather=image.gather(ops),
         parameters=parameters, dst=w.y.base + tiles[0], dst_stride=w.y.blocks, zero_point=w.x.zero_point,
-        src=waits[0], src2=waits[1], extent=(weights, weights + len(w.terms.words)),
-        **clamp(w.p.activation, w.p.output_zero_point),
+        src=waits[0], src2=waits[1], extent=(weights, weights + len(w.terms.words)), channels=len(w.p.weights),
+        **results(w.p.activation, w.p.output_zero_point),
     )  # fmt: skip
 
 
