@@ -132,7 +132,8 @@ def run_all(
             file, qualities[name, TUNED] = measured.tuned(workers, lambda _, done, total, unit: steps.show(done))
             steps.tuned += 1
             submit(lambda key, name=name: key[1:] == (name, VARIANTS[2]), file)
-        for _ in as_completed(steps.running):
+        for row in as_completed(steps.running):
+            row.result()
             steps.show()
     outcomes = {key: row.result() for row, key in steps.running.items()}
     return {key: outcomes[key] for key in keys}, qualities
