@@ -113,6 +113,7 @@ def _layer(record: LayerRecord, figures: Figures, all_cycles: int) -> LayerBench
         op=record.op,
         kernel=record.kernel,
         macs=record.macs + record.macs_removed,
+        outputs=record.tensor_bytes,
         flash_bytes=record.flash_bytes,
         share=round(figures.cycles_estimated / all_cycles, 4),
         cycles_planned=record.cycles_estimated,

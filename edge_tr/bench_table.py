@@ -1,18 +1,18 @@
 """Write docs/benchmarks.md: `python -m edge_tr.bench_table`, or `make bench`.
 
-Tunes budgets where there is data, builds every model for every platform, lossless, cut, tuned, and with the
-multiplying kernel, counts all of them in parallel and prints the tables. Tuned points are kept in out/ by what they
-were made of, so a second run finds them. Reasons for distances are written by hand in docs/benchmarks-notes.md, which
-is added at the end.
+Tunes budgets where there is data; meanwhile builds every model for every platform, lossless, cut and with the
+multiplying kernel, then tuned, counts all of them in processes and prints the tables. Tuned points are kept in out/ by
+what they were made of, so a second run finds them. Reasons for distances are written by hand in
+docs/benchmarks-notes.md, which is added at the end.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-import time
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge_tr import bench, boards, compiler
@@ -34,6 +34,7 @@ from edge_tr.report.benchmarks import (
 from edge_tr.report.progress import Progress
 from edge_tr.reproduction import budgets
 from edge_tr.target.count_provenance import commit, compilers, packages
+from edge_tr.tune.search import steps_at_most
 from edge_tr.tune.workers import LocalProcesses
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -53,8 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         facts = _facts(arguments.wait_states)
         _require_models(arguments.shared)
-        files, qualities = find_budgets(arguments.shared, arguments.work, arguments.jobs)
-        outcomes = run_all(arguments.shared, files, arguments.builds, arguments.wait_states, arguments.jobs)
+        folders = Folders(arguments.shared, arguments.builds, arguments.work)
+        outcomes, qualities = run_all(folders, arguments.wait_states, arguments.jobs)
     except EdgeTrError as error:
         print(f"bench_table: {error}", file=sys.stderr)
         return error.exit_code
@@ -73,47 +74,69 @@ def _require_models(shared: Path) -> None:
         )
 
 
-def find_budgets(shared: Path, work: Path, jobs: int) -> tuple[dict[str, Path], dict[tuple[str, str], BudgetQuality]]:
-    """Tuned budget files by model, and what every budget costs; nothing for a model without data."""
-    work.mkdir(parents=True, exist_ok=True)
-    files: dict[str, Path] = {}
-    qualities: dict[tuple[str, str], BudgetQuality] = {}
-    with LocalProcesses(jobs) as workers:
-        for name, (file, _) in MODELS.items():
-            subject = budgets.subject_of(file)
-            if subject is None:
-                continue
-            print(f"budgets of {name}", file=sys.stderr, flush=True)
-            for budget in (LOSSLESS, CUT):
-                qualities[name, budget] = budgets.plain(subject, budget, shared, work)
-            files[name], qualities[name, TUNED] = budgets.tuned(subject, shared, work, workers, Progress())
-    return files, qualities
+@dataclass(frozen=True)
+class Folders:
+    """Of models and data, of builds, and of tuned points."""
+
+    shared: Path
+    builds: Path
+    work: Path
 
 
-def run_all(shared: Path, files: Mapping[str, Path], builds: Path, wait_states: int, jobs: int) -> dict[Key, Outcome]:
-    """Every combination, `files` being tuned budgets; the longest first, so that the last ones do not wait for one."""
+@dataclass
+class Steps:
+    """Rows and tuned points that are done, shown with the time left. All tunings take as many points as one can."""
+
+    rows: int
+    tunings: int
+    running: dict[Future[Outcome], Key] = field(default_factory=dict)
+    tuned: int = 0
+    _show: Progress = field(default_factory=Progress)
+
+    def show(self, points: int = 0) -> None:
+        """`points` of the tuning that is under way."""
+        done = self.tuned * steps_at_most() + points + sum(row.done() for row in self.running)
+        self._show("bench", done, self.rows + self.tunings * steps_at_most(), "step")
+
+
+def run_all(
+    folders: Folders, wait_states: int, jobs: int
+) -> tuple[dict[Key, Outcome], dict[tuple[str, str], BudgetQuality]]:
+    """Every combination, and what budgets cost by model and budget; only models with data are tuned. Searches for
+    budgets wait for one point after the other: rows that need none of them are counted in the meantime."""
+    subjects = {name: budgets.subject_of(file) for name, (file, _) in MODELS.items()}
     keys = [
         (platform, name, variant)
         for variant in VARIANTS
         for platform in PLATFORMS
         for name in MODELS
-        if variant.budget != TUNED or name in files
+        if variant.budget != TUNED or subjects[name]
     ]
-    models = {name: shared / "models" / file for name, (file, _) in MODELS.items()}
-    longest_first = sorted(keys, key=lambda key: (-len(key[2].kernels), -models[key[1]].stat().st_size))
-    outcomes: dict[Key, Outcome] = {}
-    start = time.monotonic()
-    with ProcessPoolExecutor(jobs) as pool:
-        running = {
-            pool.submit(run_one, key, models[key[1]], files.get(key[1]), builds, wait_states): key
-            for key in longest_first
-        }
-        for done in as_completed(running):
-            platform, name, variant = key = running[done]
-            outcomes[key] = done.result()
-            said = f"{len(outcomes)}/{len(keys)} {name} {platform.board} {variant}"
-            print(f"{said} ({time.monotonic() - start:.0f} s)", file=sys.stderr, flush=True)
-    return {key: outcomes[key] for key in keys}
+    qualities: dict[tuple[str, str], BudgetQuality] = {}
+    steps = Steps(len(keys), sum(subject is not None for subject in subjects.values()))
+    folders.work.mkdir(parents=True, exist_ok=True)
+    with ProcessPoolExecutor(jobs) as pool, LocalProcesses(jobs) as workers:
+
+        def submit(wanted: Callable[[Key], bool], tuned: Path | None) -> None:
+            """Rows, those that take longest first, so that the last ones do not wait for one."""
+            for key in sorted(filter(wanted, keys), key=lambda key: -len(key[2].kernels)):
+                file = folders.shared / "models" / MODELS[key[1]][0]
+                steps.running[pool.submit(run_one, key, file, tuned, folders.builds, wait_states)] = key
+
+        submit(lambda key: key[2].budget != TUNED, None)
+        for name, subject in subjects.items():
+            if subject is None:
+                continue
+            measured = budgets.Measured(subject, folders.shared, folders.work)
+            qualities |= {(name, budget): measured.plain(budget) for budget in (LOSSLESS, CUT)}
+            file, qualities[name, TUNED] = measured.tuned(workers, lambda _, done, total, unit: steps.show(done))
+            steps.tuned += 1
+            submit(lambda key, name=name: key[1:] == (name, VARIANTS[2]), file)
+        for row in as_completed(steps.running):
+            row.result()
+            steps.show()
+    outcomes = {key: row.result() for row, key in steps.running.items()}
+    return {key: outcomes[key] for key in keys}, qualities
 
 
 def run_one(key: Key, model: Path, tuned: Path | None, builds: Path, wait_states: int) -> Outcome:

@@ -58,7 +58,7 @@ def _merged(buffers: Sequence[Buffer], first_of: Mapping[str, str]) -> list[Buff
 
 def _plan(buffers: Sequence[Buffer]) -> MemoryPlan:
     steps = range(max((b.last for b in buffers), default=-1) + 1)
-    lower_bound = max((sum(_aligned(b.size) for b in buffers if b.first <= s <= b.last) for s in steps), default=0)
+    lower_bound = max((sum(aligned(b.size) for b in buffers if b.first <= s <= b.last) for s in steps), default=0)
     order = sorted(buffers, key=lambda b: (-b.size, b.first, b.name))
     size, offsets = _place(order)
     swaps = random.Random(len(order))
@@ -78,13 +78,14 @@ def _place(order: Sequence[Buffer]) -> tuple[int, dict[str, int]]:
     """Arena size and offsets when buffers are placed in this order."""
     placed: list[tuple[Buffer, int]] = []
     for buffer in order:
-        alive = [(o, o + _aligned(b.size)) for b, o in placed if b.first <= buffer.last and buffer.first <= b.last]
-        placed.append((buffer, _best_gap(sorted(alive), _aligned(buffer.size))))
-    size = max((offset + _aligned(buffer.size) for buffer, offset in placed), default=0)
+        alive = [(o, o + aligned(b.size)) for b, o in placed if b.first <= buffer.last and buffer.first <= b.last]
+        placed.append((buffer, _best_gap(sorted(alive), aligned(buffer.size))))
+    size = max((offset + aligned(buffer.size) for buffer, offset in placed), default=0)
     return size, {buffer.name: offset for buffer, offset in placed}
 
 
-def _aligned(size: int) -> int:
+def aligned(size: int) -> int:
+    """Bytes that a buffer takes of the arena."""
     return -(-size // ALIGNMENT) * ALIGNMENT
 
 

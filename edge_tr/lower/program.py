@@ -3,46 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from edge_tr.errors import ModelError, UsageError
 from edge_tr.ir.dead import Alive, remove_what_is_always_dead
 from edge_tr.ir.graph import Graph, Op, Tensor
-from edge_tr.ir.params import AddParams, DotParams, Params, RequantizeParams, ReshapeParams, params
+from edge_tr.ir.params import AddParams, DotParams, Params, ReshapeParams, params
+from edge_tr.lower.arena import Layer, buffer_name, buffers, layer_name, lives_of, needed
 from edge_tr.lower.budget import Budget, check_names, check_nested
 from edge_tr.lower.cost import Work
 from edge_tr.lower.dot import DotProduct, candidates
-from edge_tr.lower.kernels import KernelChoice, works_in_place
-from edge_tr.lower.memory import Buffer, MemoryPlan, plan
+from edge_tr.lower.kernels import KernelChoice
+from edge_tr.lower.memory import MemoryPlan, plan
 from edge_tr.lower.select import Selection, pareto, select
-from edge_tr.lower.sums import AddTables, add_tables
+from edge_tr.lower.sums import add_tables
 from edge_tr.tr.reveal import reveal, truncate_data
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One kernel call. Tensors are TFLite indices after aliases (RESHAPE) are resolved; `macs_removed` counts
-    those of the model as given that dead channels took along."""
-
-    name: str
-    op: Op
-    params: Params
-    inputs: tuple[int, ...]
-    output: int
-    output_bytes: int
-    tensor_name: str
-    dot: DotProduct | None
-    shares: AddTables | None
-    macs_removed: int
-
-    @property
-    def kernel_name(self) -> str:
-        """What computes the layer, as reports call it."""
-        if self.dot is not None:
-            return self.dot.kernel.name
-        return "tables" if self.shares is not None else "reference"
 
 
 @dataclass(frozen=True)
@@ -96,16 +73,6 @@ class Program:
     def offset(self, tensor: int) -> int:
         """Arena offset of a tensor, bytes."""
         return self.memory.offsets[buffer_name(tensor)]
-
-
-def layer_name(op: Op) -> str:
-    """How users name a layer: its kind and its operator's index in the file, conv_2d_0."""
-    return f"{op.kind.lower()}_{op.index}"
-
-
-def buffer_name(index: int) -> str:
-    """How the memory plan names a tensor."""
-    return f"tensor {index}"
 
 
 @dataclass(frozen=True)
@@ -177,14 +144,17 @@ def explore(graph: Graph, budget: Budget, choice: KernelChoice, isa: str, below:
 def choose(found: Candidates, objective: str = "speed", limits: Limits | None = None) -> Program:
     """The program with one kernel for each layer, by estimated cost under `limits`."""
     limits, graph = limits or Limits(), found.alive.graph
+    estimates = [[dot.estimate for dot in dots] for dots in found.options.values()]
+    arenas, most = _arenas(found), limits.ram
+    least = max((min(sizes) for sizes in arenas), default=0)
     while True:
-        front = pareto([[dot.estimate for dot in options] for options in found.options.values()])
+        front = pareto(estimates, arenas, most)
         selection = select(front, objective, limits.flash)
         layers, memory = _planned(found, selection)
-        greedy = _largest_scratch(found, selection)
-        if limits.ram is None or memory.size <= limits.ram or greedy is None:
+        taken = max((sizes[i] for sizes, i in zip(arenas, selection.chosen)), default=0)
+        if most is None or memory.size <= limits.ram or taken <= least:
             break
-        found = _without(found, selection, greedy)
+        most = taken - 1  # the plan has gaps
     source, result = graph.tensor(graph.inputs[0]), graph.tensor(graph.outputs[0])
     return Program(
         graph.sha256, found.budget, layers, source, result, found.aliases, found.levels[-1].revealed, found.alive,
@@ -192,28 +162,23 @@ def choose(found: Candidates, objective: str = "speed", limits: Limits | None = 
     )  # fmt: skip
 
 
+def _arenas(found: Candidates) -> list[list[int]]:
+    """What every candidate takes of the arena while its layer runs, bytes; no less than any layer without weights."""
+    layers = tuple(_layer(found, op, next(iter(found.options.get(op.index, ())), None)) for op in found.ops)
+    lives = lives_of(found.alive.graph, layers, found.aliases)
+    others = (needed(lives, step, layer) for step, layer in enumerate(layers) if layer.dot is None)
+    floor = max(others, default=0)
+    return [
+        [max(floor, needed(lives, step, _layer(found, op, dot))) for dot in found.options[op.index]]
+        for step, op in enumerate(found.ops)
+        if op.index in found.options
+    ]
+
+
 def _planned(found: Candidates, selection: Selection) -> tuple[tuple[Layer, ...], MemoryPlan]:
     picked = {index: options[i] for (index, options), i in zip(found.options.items(), selection.chosen)}
     layers = tuple(_layer(found, op, picked.get(op.index)) for op in found.ops)
-    return layers, plan(*_buffers(found.alive.graph, layers, found.aliases))
-
-
-def _largest_scratch(found: Candidates, selection: Selection) -> int | None:
-    """The operator whose kernel takes the most scratch and that has another way."""
-    scratch = {
-        index: options[i].scratch_bytes
-        for (index, options), i in zip(found.options.items(), selection.chosen)
-        if len(options) > 1
-    }
-    return max(scratch, key=lambda index: scratch[index], default=None)
-
-
-def _without(found: Candidates, selection: Selection, index: int) -> Candidates:
-    """All but the chosen kernel of one operator."""
-    options = dict(found.options)
-    chosen = selection.chosen[list(options).index(index)]
-    options[index] = tuple(dot for i, dot in enumerate(options[index]) if i != chosen)
-    return replace(found, options=options)
+    return layers, plan(*buffers(lives_of(found.alive.graph, layers, found.aliases), layers))
 
 
 def revealed_levels(graph: Graph, budgets: Sequence[Budget]) -> tuple[ProgramLevel, ...]:
@@ -263,29 +228,3 @@ def _layer(found: Candidates, op: Op, dot: DotProduct | None) -> Layer:
     removed = 0 if dot is None else Work.of(found.given[op.index], 0).macs - dot.macs
     shares = add_tables(record) if isinstance(record, AddParams) else None
     return Layer(layer_name(op), op, final, inputs, output.index, output.size, output.name, dot, shares, removed)
-
-
-def _buffers(graph: Graph, layers: tuple[Layer, ...], aliases: dict[int, int]) -> tuple[list[Buffer], dict[str, str]]:
-    """Lives of all tensors and scratch areas, in steps of one layer; and outputs that take an input's place."""
-    source, result = (aliases.get(t, t) for t in (graph.inputs[0], graph.outputs[0]))
-    first = {source: 0} | {layer.output: step for step, layer in enumerate(layers)}
-    last = {tensor: step for tensor, step in first.items()}
-    for step, layer in enumerate(layers):
-        last.update({tensor: step for tensor in layer.inputs})
-    last[result] = len(layers) - 1
-    buffers = [Buffer(buffer_name(t), graph.tensor(t).size, first[t], last[t]) for t in first]
-    dots = [(step, layer) for step, layer in enumerate(layers) if layer.dot is not None]
-    buffers += [Buffer(layer.name, layer.dot.scratch_bytes, step, step) for step, layer in dots]
-    taken = {}
-    for step, layer in enumerate(layers):
-        dying = [t for t in layer.inputs if last[t] == step and t != result]
-        dying = [t for t in dying if graph.tensor(t).size == layer.output_bytes]
-        if dying and _works_in_place(layer):
-            taken[buffer_name(layer.output)] = buffer_name(dying[0])
-    return buffers, taken
-
-
-def _works_in_place(layer: Layer) -> bool:
-    if layer.dot is not None:
-        return works_in_place(layer.dot.kernel, layer.dot.params)
-    return isinstance(layer.params, (AddParams, RequantizeParams))  # element by element

@@ -1,7 +1,8 @@
-"""Which kernel for which layer: least cycles that fit the flash, an exact knapsack.
+"""Which kernel for which layer: least cycles that fit the flash, an exact knapsack, in little RAM.
 
 Every layer has a few candidates with cycles and flash. Flash is counted in units of UNIT bytes, rounded
-up, so that the best choice for every limit falls out of one table.
+up, so that the best choice for every limit falls out of one table. RAM is not added up: layers run one after the
+other in one arena, so a size of it allows each layer some of its candidates, and every size has a table of its own.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import numpy as np
 from edge_tr.lower.cost import Estimate
 
 UNIT = 64
+SLACK = 0.01
+"""Of the cycles, what less RAM may cost: estimates are not that exact."""
 OBJECTIVES = ("speed", "balanced", "size")
 
 
@@ -27,22 +30,63 @@ class Selection:
     flash: int
 
 
-def pareto(layers: Sequence[Sequence[Estimate]]) -> list[Selection]:
-    """All choices that no other beats in both, from the smallest to the fastest."""
+def pareto(
+    layers: Sequence[Sequence[Estimate]], arenas: Sequence[Sequence[int]] | None = None, most: int | None = None
+) -> list[Selection]:
+    """All choices that no other beats in both, from the smallest to the fastest.
+
+    arenas  bytes of the arena that a layer takes with each candidate: a choice gives way to one that takes less of it
+            in the same flash and costs at most SLACK more cycles. None: as much as it likes
+    most    of these bytes; with less than the least, the least
+    """
     if not layers:
         return [Selection((), 0, 0)]
+    needs = [np.zeros(len(layer)) for layer in layers] if arenas is None else [np.array(needed) for needed in arenas]
     sizes = [[-(-c.flash // UNIT) for c in layer] for layer in layers]
+    largest, *others = _arenas(needs, most)
+    tables = [_table(layers, sizes, needs, largest)]
+    enough = (1 + SLACK) * tables[0].best
+    best, source = tables[0].best.copy(), np.zeros(len(enough), int)
+    for arena in others:
+        table = _table(layers, sizes, needs, arena)
+        near = np.isfinite(table.best) & (table.best <= enough)
+        if not near.any():
+            break
+        best[near], source[near] = table.best[near], len(tables)
+        tables.append(table)
+    improved = np.flatnonzero(np.isfinite(best) & (best < np.minimum.accumulate([np.inf, *best[:-1]])))
+    return [_trace(layers, sizes, tables[source[limit]].picks, int(limit)) for limit in improved]
+
+
+def _arenas(needs: Sequence[np.ndarray], most: int | None) -> list[float]:
+    """Sizes of the arena that differ in what they allow, the largest first; with the least every layer has a way."""
+    least = max(needed.min() for needed in needs)
+    differ = sorted({size for needed in needs for size in needed if size >= least}, reverse=True)
+    return [size for size in differ if most is None or size <= most] or [least]
+
+
+@dataclass(frozen=True)
+class _Table:
+    """By flash in units, least cycles and the candidate of each layer behind them."""
+
+    best: np.ndarray
+    picks: list[np.ndarray]
+
+
+def _table(
+    layers: Sequence[Sequence[Estimate]], sizes: Sequence[Sequence[int]], needs: Sequence[np.ndarray], arena: float
+) -> _Table:
+    """With the candidates that `arena` bytes allow."""
     width = sum(map(max, sizes)) + 1
-    best = np.zeros(width)
-    picks = []
-    for layer, units in zip(layers, sizes):
+    best, picks = np.zeros(width), []
+    for layer, units, needed in zip(layers, sizes, needs):
         options = np.full((len(layer), width), np.inf)
-        for option, (candidate, size) in enumerate(zip(layer, units)):
-            options[option, size:] = best[: width - size] + candidate.cycles
-        picks.append(options.argmin(axis=0))
+        for option in np.flatnonzero(needed <= arena):
+            size = units[option]
+            options[option, size:] = best[: width - size] + layer[option].cycles
+        picks.append(options.argmin(axis=0).astype(np.uint8))  # there is one of these for each size of the arena
         best = options.min(axis=0)
-    improved = np.flatnonzero(np.isfinite(best) & (best < np.concatenate([[np.inf], best[:-1]])))
-    return [_trace(layers, sizes, picks, int(limit)) for limit in improved]
+    return _Table(best, picks)
 
 
 def _trace(

@@ -11,15 +11,18 @@ from edge_tr.report.summary import memory_bar, table
 @dataclass(frozen=True)
 class LayerBench:
     """One layer; `share` of all cycles, 0 to 1; `cycles_planned` is what the choice of kernels reckoned with;
-    `flash_bytes` are of the layer's own tables and code."""
+    `flash_bytes` are of the layer's own tables and code; `cycles_requantising` of its `outputs`, where that is done by
+    functions of its own, else 0."""
 
     name: str
     op: str
     kernel: str
     macs: int
+    outputs: int
     flash_bytes: int
     instructions: int
     cycles_estimated: int
+    cycles_requantising: int
     share: float
     cycles_planned: int | None
     multiplies: int
@@ -41,6 +44,7 @@ class BenchReport:
     wait_states: int
     instructions: int
     cycles_estimated: int
+    cycles_requantising: int
     multiplies: int
     loads: int
     stores: int

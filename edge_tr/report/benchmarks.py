@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from edge_tr.report.bench import BenchReport
+from edge_tr.report.markdown import markdown_table
+from edge_tr.report.requantisation import requantisation_text
 
 MODELS = {  # MLPerf Tiny v1, int8: name -> (file, what it does)
     "kws": ("kws_ref_model.tflite", "keyword spotting, DS-CNN"),
@@ -84,6 +86,8 @@ SECTIONS = (
         {"TFLM reference kernels, estimated": (681, 1299, 2363, 32)},
     ),
 )
+_OWN = tuple({section.platform: section for section in reversed(SECTIONS)}.values())[::-1]
+"""The table that each platform's kernels are chosen by."""
 ARENA_BARS = dict(zip(MODELS, (22_000, 62_000, 52_000, 2_400)))  # bytes, scratch included
 FLASH_BARS = {  # bytes, Cortex-M0: these builds are held to them as `--flash-limit`
     ("kws", TUNED): 113_000,
@@ -148,7 +152,7 @@ def benchmarks_text(outcomes: Mapping[Key, Outcome], qualities: Qualities, facts
     """The whole file. `facts`: command, commit, tools (one a line), wait_states; `notes` are added at the end."""
     parts = [_HEAD.format(**{**facts, "tools": "\n".join(f"* {tool}" for tool in facts["tools"].splitlines())})]
     parts += [_budgets(qualities), *(_section(section, outcomes, qualities) for section in SECTIONS)]
-    parts += [_sizes(outcomes), _slowest(outcomes)]
+    parts += [_sizes(outcomes), _arenas(outcomes), _requantisation(outcomes), _slowest(outcomes)]
     return "".join([*parts, f"\n{notes}"] if notes else parts)
 
 
@@ -158,7 +162,7 @@ def _budgets(qualities: Qualities) -> str:
     for (name, budget), figures in qualities.items():
         terms = f"{figures.terms_per_mac:.2f}"
         rows.append((name, budget, terms, *_right(figures), f"{figures.samples:,}"))
-    return f"\n## Budgets\n\n{_BUDGETS}\n{_markdown(rows, left=2)}"
+    return f"\n## Budgets\n\n{_BUDGETS}\n{markdown_table(rows, left=2)}"
 
 
 _BUDGETS = """\
@@ -193,7 +197,7 @@ def _section(section: Section, outcomes: Mapping[Key, Outcome], qualities: Quali
             cells = [str(outcome), *[""] * 6] if report is None else list(_cells(report, bar))
             right = _right(qualities.get((name, variant.budget)))
             rows.append((name, _label(section.platform, name, variant), *cells, *right, *known))
-    return f"\n## {section.title}\n\n{section.platform.name}; {source}.\n\n{_markdown(rows, left=2)}"
+    return f"\n## {section.title}\n\n{section.platform.name}; {source}.\n\n{markdown_table(rows, left=2)}"
 
 
 def _label(platform: Platform, name: str, variant: Variant) -> str:
@@ -246,8 +250,29 @@ def _sizes(outcomes: Mapping[Key, Outcome]) -> str:
             )
     return (
         f"\n## Memory\n\nBytes, on {G0B1RE.name}. The arena holds all tensors and scratch. Flash besides the layers "
-        f"is start-up, serial link and runtime.\n\n{_markdown(rows, left=2)}"
+        f"is start-up, serial link and runtime.\n\n{markdown_table(rows, left=2)}"
     )
+
+
+def _arenas(outcomes: Mapping[Key, Outcome]) -> str:
+    """RAM of tensors and scratch on every core."""
+    rows = [("model", "budget", "bar", *(section.core for section in _OWN))]
+    for name in MODELS:
+        for variant in VARIANTS[:3]:
+            reports = [_on(outcomes.get((section.platform, name, variant)), section.core) for section in _OWN]
+            arenas = ["" if report is None else f"{report.arena_bytes:,}" for report in reports]
+            if any(arenas):
+                rows.append((name, str(variant), f"{ARENA_BARS[name]:,}", *arenas))
+    return f"\n## Arena on every core\n\nBytes of all tensors and scratch.\n\n{markdown_table(rows, left=2)}"
+
+
+def _requantisation(outcomes: Mapping[Key, Outcome]) -> str:
+    reports = []
+    for section in SECTIONS:
+        for name in MODELS:
+            report = _on(outcomes.get((section.platform, name, VARIANTS[0])), section.core)
+            reports += [] if report is None else [report]
+    return requantisation_text(reports)
 
 
 def _slowest(outcomes: Mapping[Key, Outcome], most: int = 4) -> str:
@@ -266,15 +291,8 @@ def _slowest(outcomes: Mapping[Key, Outcome], most: int = 4) -> str:
                 rows.append((section.core, name, layer.name, layer.op, layer.kernel, *figures))
     return (
         f"\n## Slowest layers\n\nLossless, the {most} slowest of each model; *planned* is what the choice of kernels "
-        f"reckoned with.\n\n{_markdown(rows, left=5)}"
+        f"reckoned with.\n\n{markdown_table(rows, left=5)}"
     )
 
 
 _SLOWEST_ON = ("cortex-m0plus", "cortex-m3", "cortex-m4", "rv32ec")
-
-
-def _markdown(rows: Iterable[Sequence[str]], left: int) -> str:
-    """A table; the first row is its head, `left` columns are flush left."""
-    head, *body = rows
-    rule = ["---" if column < left else "---:" for column in range(len(head))]
-    return "\n".join(f"| {' | '.join(row)} |" for row in (head, rule, *body)) + "\n"

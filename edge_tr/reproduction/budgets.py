@@ -34,36 +34,38 @@ def subject_of(file: str) -> classifiers.Subject | None:
     return next((subject for subject in classifiers.SUBJECTS if f"{subject.model}.tflite" == file), None)
 
 
-def tuned(
-    subject: classifiers.Subject, shared: Path, work: Path, workers: Workers, progress: Progress
-) -> tuple[Path, BudgetQuality]:
-    """The budget file of `edge-tr tune --target` the smallest board, in the folder `work`, where points are kept."""
-    model, out = classifiers.model_file(subject, shared), classifiers.budget_file(subject, work)
-    graph = parse(read_file(model))
-    calibration, test = classifiers.data_files(subject, graph, shared, work)
-    goal, settings = goal_of(max_terms=subject.goal), Settings(isa=isa_of(boards.load(G0B1RE.board).core))
-    tune(model, calibration, out, goal, settings=settings, workers=workers, progress=progress)
-    cut = parse(read_file(out.with_suffix(".tflite")))
-    x, _ = read_samples(test, graph)
-    weights = {layer.index: layer.record.weights for layer in dot_layers(cut)}
-    return out, _quality(graph, test, weights, run(cut, x).output)
+class Measured:
+    """A model, its calibration data, and test samples with the model's own output; points are kept in `work`."""
 
+    def __init__(self, subject: classifiers.Subject, shared: Path, work: Path) -> None:
+        self._subject, self._work = subject, work
+        self._model = classifiers.model_file(subject, shared)
+        self._graph = parse(read_file(self._model))
+        self._calibration, test = classifiers.data_files(subject, self._graph, shared, work)
+        self._x, self._labels = read_samples(test, self._graph)
+        self._output = run(self._graph, self._x).output
 
-def plain(subject: classifiers.Subject, budget: str, shared: Path, work: Path) -> BudgetQuality:
-    """A budget as `build` takes it, without calibration."""
-    graph = parse(read_file(classifiers.model_file(subject, shared)))
-    test, weights = classifiers.data_files(subject, graph, shared, work)[1], _revealed(graph, budget)
-    x, _ = read_samples(test, graph)
-    return _quality(graph, test, weights, run(graph, x, weights=weights).output)
+    def tuned(self, workers: Workers, progress: Progress) -> tuple[Path, BudgetQuality]:
+        """The budget file of `edge-tr tune --target` the smallest board."""
+        out = classifiers.budget_file(self._subject, self._work)
+        goal, settings = goal_of(max_terms=self._subject.goal), Settings(isa=isa_of(boards.load(G0B1RE.board).core))
+        tune(self._model, self._calibration, out, goal, settings=settings, workers=workers, progress=progress)
+        cut = parse(read_file(out.with_suffix(".tflite")))
+        weights = {layer.index: layer.record.weights for layer in dot_layers(cut)}
+        return out, self._quality(weights, run(cut, self._x).output)
 
+    def plain(self, budget: str) -> BudgetQuality:
+        """A budget as `build` takes it, without calibration."""
+        weights = _revealed(self._graph, budget)
+        return self._quality(weights, run(self._graph, self._x, weights=weights).output)
 
-def _quality(graph: Graph, test: Path, weights: Mapping[int, np.ndarray], output: np.ndarray) -> BudgetQuality:
-    """Of int8 [rows, K] by operator index, with which the test samples' `output` was computed."""
-    x, labels = read_samples(test, graph)
-    right = None if labels is None else accuracy(output, labels)
-    terms = cost(dot_layers(graph), weights, None, {}).terms_per_mac
-    same = quality(run(graph, x).output, output, graph.ops[-1].kind == "SOFTMAX").agreement
-    return BudgetQuality(terms, right, same, len(x))
+    def _quality(self, weights: Mapping[int, np.ndarray], output: np.ndarray) -> BudgetQuality:
+        """Of int8 [rows, K] by operator index, with which the test samples' `output` was computed."""
+        graph = self._graph
+        right = None if self._labels is None else accuracy(output, self._labels)
+        terms = cost(dot_layers(graph), weights, None, {}).terms_per_mac
+        same = quality(self._output, output, graph.ops[-1].kind == "SOFTMAX").agreement
+        return BudgetQuality(terms, right, same, len(self._x))
 
 
 def _revealed(graph: Graph, budget: str) -> dict[int, np.ndarray]:

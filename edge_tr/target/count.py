@@ -7,7 +7,7 @@ cycles more: no prefetch, no cache, data in flash not considered.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -16,14 +16,29 @@ from edge_tr.lower.cores import BRANCHES, LOADS, MULTIPLIES, STORES, Core, Instr
 from edge_tr.target.count_decode import decoder
 from edge_tr.target.count_trace import Layer, Trace, trace, trace_function
 
+REQUANTISING = (
+    "tr_finish_",
+    "tr_output_",
+    "tr_multiply",
+    "tr_doubling_",
+    "tr_rounding_",
+    "tr_clamp",
+    "direct_units",
+    "common_units",
+)
+"""How functions begin that requantise: firmware/src/tr_finish_*.S, tr_output.c and tr_requant.c."""
+LONG_PRODUCTS = {"__aeabi_lmul", "__muldi3", "__mulsi3"}
+"""Of libgcc, called by them. Kernels may call the last one too: counted here all the same."""
+
 
 @dataclass(frozen=True)
 class Figures:
     """Executed instructions, in all and by class (a load multiple is one load, a return by pop a load and
-    a branch), and the estimate of their cycles."""
+    a branch), and the estimate of their cycles, of which `cycles_requantising` in functions that requantise."""
 
     instructions: int
     cycles_estimated: int
+    cycles_requantising: int
     multiplies: int
     loads: int
     stores: int
@@ -57,7 +72,7 @@ def estimate(traced: Trace, core: Core, wait_states: int = 0) -> Count:
         raise UsageError(f"{core.name} does not run {traced.isa} code")
     decode = decoder(traced.isa)
     code = {block: decode(data) for block, data in traced.code.items()}
-    layers = tuple(_figures(layer, code, core, wait_states) for layer in traced.layers)
+    layers = tuple(_figures(layer, code, traced.owners, core, wait_states) for layer in traced.layers)
     return Count(core.name, wait_states, total(layers), layers, tuple(layer.output for layer in traced.layers))
 
 
@@ -68,7 +83,11 @@ def total(figures: Iterable[Figures]) -> Figures:
 
 
 def _figures(
-    layer: Layer, code: dict[tuple[int, int], tuple[Instruction, ...]], core: Core, wait_states: int
+    layer: Layer,
+    code: Mapping[tuple[int, int], tuple[Instruction, ...]],
+    owners: Mapping[tuple[int, int], str],
+    core: Core,
+    wait_states: int,
 ) -> Figures:
     def executed(weight: Callable[[tuple[Instruction, ...]], int]) -> int:
         return sum(times * weight(code[address, size]) for (address, size, _), times in layer.blocks.items())
@@ -76,8 +95,11 @@ def _figures(
     def of(kinds: set) -> int:
         return executed(lambda block: sum(instruction.kind in kinds for instruction in block))
 
-    cycles = 0
+    cycles = requantising = 0
     for (address, size, taken), times in layer.blocks.items():
         words = (address + size + 3) // 4 - address // 4
-        cycles += times * (block_cycles(core, code[address, size], taken) + wait_states * words)
-    return Figures(executed(len), cycles, of(MULTIPLIES), of(LOADS), of(STORES), of(BRANCHES))
+        spent = times * (block_cycles(core, code[address, size], taken) + wait_states * words)
+        cycles += spent
+        owner = owners[address, size]
+        requantising += spent if owner.startswith(REQUANTISING) or owner in LONG_PRODUCTS else 0
+    return Figures(executed(len), cycles, requantising, of(MULTIPLIES), of(LOADS), of(STORES), of(BRANCHES))

@@ -6,6 +6,7 @@ runs here, whether or not an emulator knows the board.
 
 from __future__ import annotations
 
+import bisect
 import ctypes
 import importlib
 import itertools
@@ -31,11 +32,12 @@ class Layer:
 
 @dataclass(frozen=True)
 class Trace:
-    """`code` holds the bytes of every block by (address, bytes)."""
+    """`code` holds the bytes of every block by (address, bytes), `owners` the function that it is of."""
 
     isa: str  # "arm" or "riscv"
     layers: tuple[Layer, ...]
     code: Mapping[tuple[int, int], bytes]
+    owners: Mapping[tuple[int, int], str]
 
 
 def trace(elf: Path, data: bytes, layers: int) -> Trace:
@@ -43,16 +45,21 @@ def trace(elf: Path, data: bytes, layers: int) -> Trace:
     machine = Machine(elf)
     machine.write(machine.call("tr_model_input"), data)
     traced = tuple(_run_layer(machine, layer) for layer in range(layers))
-    blocks = {(address, size) for layer in traced for address, size, _ in layer.blocks}
-    return Trace(machine.isa, traced, {block: machine.read(*block) for block in blocks})
+    return _traced(machine, traced)
 
 
 def trace_function(elf: Path, function: str, argument: int | str = 0) -> Trace:
     """Run one function, as the only "layer"; `argument` may be the name of a symbol."""
     machine = Machine(elf)
     value = machine.symbols[argument] if isinstance(argument, str) else argument
-    blocks = machine.record(function, value)
-    return Trace(machine.isa, (Layer(blocks, b""),), {block[:2]: machine.read(*block[:2]) for block in blocks})
+    return _traced(machine, (Layer(machine.record(function, value), b""),))
+
+
+def _traced(machine: Machine, layers: tuple[Layer, ...]) -> Trace:
+    """The layers with the code that they executed."""
+    blocks = {(address, size) for layer in layers for address, size, _ in layer.blocks}
+    code = {block: machine.read(*block) for block in blocks}
+    return Trace(machine.isa, layers, code, {block: machine.owner(block[0]) for block in blocks})
 
 
 def _run_layer(machine: Machine, layer: int) -> Layer:
@@ -78,8 +85,10 @@ class Machine:
         self._unicorn = require("unicorn")
         file = require("elftools.elf.elffile").ELFFile(elf.open("rb"))
         table = file.get_section_by_name(".symtab")
-        self.symbols = {symbol.name: symbol["st_value"] for symbol in table.iter_symbols()} if table else {}
+        symbols = list(table.iter_symbols()) if table else []
+        self.symbols = {symbol.name: symbol["st_value"] for symbol in symbols}
         self.isa = {"EM_ARM": "arm", "EM_RISCV": "riscv"}.get(file["e_machine"], "")
+        self._functions = sorted((s["st_value"], s.name) for s in symbols if s["st_info"]["type"] == "STT_FUNC")
         if not self.isa or file.elfclass != 32:
             raise UsageError(f"{elf} is no program for Cortex-M or RV32: only those have instructions to count")
         self._engine, self._registers = self._start()
@@ -145,6 +154,11 @@ class Machine:
 
     def read(self, address: int, size: int) -> bytes:
         return bytes(self._engine.mem_read(address, size))
+
+    def owner(self, address: int) -> str:
+        """The function that begins at an address or closest below it; "" without one."""
+        place = bisect.bisect_right(self._functions, (address + 1, chr(0x10FFFF)))  # Thumb's are odd
+        return self._functions[place - 1][1] if place else ""
 
     def call(self, function: str, argument: int = 0) -> int:
         """Run a function to its return; its result."""

@@ -54,18 +54,35 @@ struct tr_output {
 
 int8_t tr_output_exact(const struct tr_output *to, uint32_t channel, int32_t sum);
 
+#if defined(TR_SHIFT_ADD)
+/* The next of at most six digits; leaves the loop with the last. */
+#define TR_DIGIT(scaled, op, sum, shifts)                                                                              \
+    scaled op (sum) << ((shifts) & 31u);                                                                               \
+    shifts >>= 5;                                                                                                      \
+    if ((shifts) == 0u) {                                                                                              \
+        break;                                                                                                         \
+    }
+#define TR_DIGITS(scaled, op, sum, shifts)                                                                             \
+    do {                                                                                                               \
+        TR_DIGIT(scaled, op, sum, shifts)                                                                              \
+        TR_DIGIT(scaled, op, sum, shifts)                                                                              \
+        TR_DIGIT(scaled, op, sum, shifts)                                                                              \
+        TR_DIGIT(scaled, op, sum, shifts)                                                                              \
+        TR_DIGIT(scaled, op, sum, shifts)                                                                              \
+        scaled op (sum) << ((shifts) & 31u);                                                                           \
+    } while (0)
+#endif
+
 /* sum * factor + offset modulo 2^32. */
 static inline uint32_t tr_output_scaled(const struct tr_channel *quick, uint32_t sum)
 {
 #if defined(TR_SHIFT_ADD)
     uint32_t scaled = (uint32_t)quick->offset;
     uint32_t shifts = quick->added;
-    do {
-        scaled += sum << (shifts & 31u);
-        shifts >>= 5;
-    } while (shifts != 0u);
-    for (shifts = quick->taken; shifts != 0u; shifts >>= 5) {
-        scaled -= sum << (shifts & 31u);
+    TR_DIGITS(scaled, +=, sum, shifts);
+    shifts = quick->taken;
+    if (shifts != 0u) {
+        TR_DIGITS(scaled, -=, sum, shifts);
     }
     return scaled;
 #else
@@ -76,9 +93,11 @@ static inline uint32_t tr_output_scaled(const struct tr_channel *quick, uint32_t
 #if defined(__ARM_FEATURE_DSP)
 static inline int8_t tr_output_direct(const struct tr_direct *by, int32_t sum)
 {
-    int32_t high = (int32_t)(((int64_t)(2 * sum + by->bias) * by->multiplier + (INT64_C(1) << 31)) >> 32);
-    int32_t result = (high - (255 << by->shift)) >> by->shift >> 1;
-    return (int8_t)(result < INT8_MIN ? INT8_MIN : result > INT8_MAX ? INT8_MAX : result);
+    int32_t high = 0 - (255 << by->shift); /* compilers know no SMMLAR */
+    __asm__("smmlar %0, %1, %2, %0" : "+r"(high) : "r"(2 * sum + by->bias), "r"(by->multiplier));
+    int32_t result;
+    __asm__("ssat %0, #8, %1, asr #1" : "=r"(result) : "r"(high >> by->shift) : "cc");
+    return (int8_t)result;
 }
 #endif
 

@@ -34,7 +34,8 @@
 
 /* void tr_finish_pixels(to, channels, sums, first, second)
  * r0 constants, r1 sums; r2, r3 spare; r4 offset, r5 near, r6 factor; r7 sum, then q; r8 low, r9 high;
- * r10, r11 outputs; r12 end of constants; to and the first output on the stack */
+ * r10 first output, r11 how far behind it the second lies; r12 end of constants; the minimum, to and the first output on
+ * the stack */
     .section .text.tr_finish_pixels, "ax", %progbits
     .align 2
     .global tr_finish_pixels
@@ -44,8 +45,13 @@ tr_finish_pixels:
     enter
     str r3, [sp, #4]
     mov r10, r3
-    ldr r3, [sp, #44]
-    mov r11, r3
+    ldr r7, [sp, #44]
+    subs r7, r7, r3
+    mov r11, r7
+    movs r7, #MINIMUM
+    ldrsb r7, [r0, r7]
+    sub sp, sp, #4
+    str r7, [sp]
     lsls r3, r1, #2
     adds r3, r3, r1
     lsls r3, r3, #2
@@ -70,48 +76,41 @@ tr_finish_pixels:
     bls .Lexact_\which
     asrs r7, r7, #24
 .Lstore_\which:
-    .if \which
-    mov r3, r11
-    .else
     mov r3, r10
-    .endif
-    strb r7, [r3]
-    adds r3, r3, #1
     .if \which
-    mov r11, r3
-    .else
+    mov r2, r11
+    strb r7, [r3, r2]
+    adds r3, r3, #1
     mov r10, r3
+    .else
+    strb r7, [r3]
     .endif
     .endr
     adds r1, r1, #8
     cmp r0, r12
     bne .Lchannel
+    add sp, sp, #4
     leave
     .irp which, 0, 1
 .Lminimum_\which:
-    ldr r3, [sp]
-    movs r7, #MINIMUM
-    ldrsb r7, [r3, r7]
+    ldr r7, [sp]
     b .Lstore_\which
 .Lmaximum_\which:
-    ldr r3, [sp]
+    ldr r3, [sp, #4]
     movs r7, #MAXIMUM
     ldrsb r7, [r3, r7]
     b .Lstore_\which
 .Lexact_\which:
     mov r3, r12
-    push {r0, r1, r3-r5}
+    push {r0, r1, r3-r6}
     ldr r2, [r1, #4 * \which]
-    ldr r3, [sp, #24]
+    ldr r3, [sp, #32]
     mov r1, r10
     subs r1, r1, r3
-    .if \which
-    subs r1, r1, #1
-    .endif
-    ldr r0, [sp, #20]
+    ldr r0, [sp, #28]
     bl tr_output_exact
     movs r7, r0
-    pop {r0, r1, r3-r5}
+    pop {r0, r1, r3-r6}
     mov r12, r3
     b .Lstore_\which
     .endr
@@ -119,7 +118,8 @@ tr_finish_pixels:
 
 /* void tr_finish_run(to, channel, run)
  * r0 sums, r1 output, r2 factor, r3 offset, r4 sum, then q, r5 spare, r6 output's step, r7 sums' step;
- * r8 low, r9 high, r10 near, r11 end of the row of outputs, r12 run; lr rows left; to and channel on the stack */
+ * r8 low, r9 high, r10 near, r11 end of the row of outputs, r12 run; lr rows left; on the stack a row's bytes of
+ * outputs, the minimum, to and channel */
     .section .text.tr_finish_run, "ax", %progbits
     .align 2
     .global tr_finish_run
@@ -127,9 +127,14 @@ tr_finish_pixels:
     .thumb_func
 tr_finish_run:
     enter
+    sub sp, sp, #8
     mov r12, r2
-    movs r4, #20
-    muls r1, r4, r1
+    movs r5, #MINIMUM
+    ldrsb r5, [r0, r5]
+    str r5, [sp, #4]
+    lsls r4, r1, #2 /* 20 bytes a channel */
+    adds r1, r1, r4
+    lsls r1, r1, #2
     ldr r0, [r0]
     adds r0, r0, r1
     ldmia r0!, {r1, r3-r6}
@@ -140,34 +145,42 @@ tr_finish_run:
     ldr r0, [r2, #RUN_ROWS]
     mov lr, r0
     movs r4, r6
-    ldmia r2!, {r0, r1, r5, r6}
+    ldr r5, [r2, #RUN_COUNT]
+    ldmia r2!, {r0, r1}
     movs r7, r1
-    movs r1, r5
+    ldmia r2!, {r1, r6}
+    muls r5, r6, r5
+    str r5, [sp]
     movs r2, r4
 .Lrow:
-    mov r5, r12
-    ldr r4, [r5, #RUN_COUNT]
-    muls r4, r6, r4
-    adds r4, r4, r1
-    mov r11, r4
+    ldr r5, [sp]
+    adds r5, r5, r1
+    mov r11, r5
 .Lsum:
+    .irp which, 0, 1
     ldr r4, [r0]
     cmp r4, r8
-    blt .Lminimum
+    blt .Llow_\which
     cmp r4, r9
-    bgt .Lmaximum
+    bgt .Lhigh_\which
     muls r4, r2, r4
     adds r4, r4, r3
     lsls r5, r4, #8
     cmp r5, r10
-    bls .Lexact
+    bls .Lnear_\which
     asrs r4, r4, #24
-.Lstore:
+.Ldone_\which:
     strb r4, [r1]
     adds r0, r0, r7
     adds r1, r1, r6
     cmp r1, r11
+    .if \which
     bne .Lsum
+    .else
+    beq .Lnext
+    .endif
+    .endr
+.Lnext:
     mov r5, lr
     subs r5, r5, #1
     beq .Lend
@@ -179,25 +192,25 @@ tr_finish_run:
     adds r1, r1, r4
     b .Lrow
 .Lend:
+    add sp, sp, #8
     leave
-.Lminimum:
-    ldr r5, [sp]
-    movs r4, #MINIMUM
-    ldrsb r4, [r5, r4]
-    b .Lstore
-.Lmaximum:
-    ldr r5, [sp]
+    .irp which, 0, 1
+.Llow_\which:
+    ldr r4, [sp, #4]
+    b .Ldone_\which
+.Lhigh_\which:
+    ldr r5, [sp, #8]
     movs r4, #MAXIMUM
     ldrsb r4, [r5, r4]
-    b .Lstore
-.Lexact:
+    b .Ldone_\which
+.Lnear_\which:
     mov r4, r12
     mov r5, lr
     push {r0-r5}
     sub sp, sp, #4
     ldr r2, [r0]
-    ldr r0, [sp, #28]
-    ldr r1, [sp, #32]
+    ldr r0, [sp, #36]
+    ldr r1, [sp, #40]
     bl tr_output_exact
     add sp, sp, #4
     movs r7, r0
@@ -207,7 +220,8 @@ tr_finish_run:
     movs r4, r7
     mov r5, r12
     ldr r7, [r5, #RUN_SUM_STEP]
-    b .Lstore
+    b .Ldone_\which
+    .endr
     .size tr_finish_run, . - tr_finish_run
 
 #endif

@@ -8,6 +8,7 @@
 #define RUN_COUNT 16
 #define RUN_ROWS 20
 #define RUN_SUM_SKIP 24
+#define RUN_SKIP 28
 
     .syntax unified
     .thumb
@@ -130,9 +131,22 @@ tr_finish_pixels:
 #endif
     .size tr_finish_pixels, . - tr_finish_pixels
 
+/* q of the sum in \sum into r12; \which names its ways out. */
+.macro quick sum, which
+    cmp \sum, r4
+    blt .Lrun_minimum_\which
+    cmp \sum, r5
+    bgt .Lrun_maximum_\which
+    mla r12, \sum, r8, r6
+    cmp r7, r12, lsl #8
+    bhs .Lrun_exact_\which
+    asr r12, r12, #24
+.Lrun_done_\which:
+.endm
+
 /* void tr_finish_run(to, channel, run)
- * r0 spare, r1 sums left, r2 sums, r3 their step; r4-r8 low, high, offset, near, factor; r9 output, r10 its step;
- * r11 sum, r12 q; lr to; channel, run and rows left on the stack */
+ * r1 sums left but one, r2 sums, r3 their step; r4-r8 low, high, offset, near, factor; r9 output, r10 its step;
+ * r11 and r0 sums, r12 q; lr to; channel, run and rows left on the stack */
     .section .text.tr_finish_run, "ax", %progbits
     .align 2
     .global tr_finish_run
@@ -154,48 +168,62 @@ tr_finish_run:
     ldmia r0, {r4-r8}
     ldmia r12, {r2, r3, r9, r10}
     ldr r1, [r12, #RUN_COUNT]
-.Lsum:
+.Lrow:
+    subs r1, r1, #1
+    beq .Lodd
+.Lpair:
+    ldr r11, [r2]
+    ldr r0, [r2, r3]
+    add r2, r2, r3, lsl #1
+    quick r11, first
+    strb r12, [r9]
+    quick r0, second
+    strb r12, [r9, r10]
+    add r9, r9, r10, lsl #1
+    subs r1, r1, #2
+    bhi .Lpair
+    bne .Lnext
+.Lodd:
     ldr r11, [r2]
     add r2, r2, r3
-    cmp r11, r4
-    blt .Lminimum
-    cmp r11, r5
-    bgt .Lmaximum
-    mla r12, r11, r8, r6
-    cmp r7, r12, lsl #8
-    bhs .Lexact
-    asr r12, r12, #24
-.Lstore:
+    quick r11, odd
     strb r12, [r9]
     add r9, r9, r10
-    subs r1, r1, #1
-    bne .Lsum
-    ldrd r12, r0, [sp, #4]
+.Lnext:
+    ldr r12, [sp, #4]
+    ldr r0, [sp, #8]
     subs r0, r0, #1
     beq .Lend
     str r0, [sp, #8]
-    ldrd r0, r1, [r12, #RUN_SUM_SKIP]
-    add r2, r2, r0
-    add r9, r9, r1
+    ldr r0, [r12, #RUN_SUM_SKIP]
+    ldr r11, [r12, #RUN_SKIP]
     ldr r1, [r12, #RUN_COUNT]
-    b .Lsum
+    add r2, r2, r0
+    add r9, r9, r11
+    b .Lrow
 .Lend:
     pop {r1-r11, pc}
-.Lminimum:
+    .irp which, first, second, odd
+.Lrun_minimum_\which:
     ldrsb r12, [lr, #MINIMUM]
-    b .Lstore
-.Lmaximum:
+    b .Lrun_done_\which
+.Lrun_maximum_\which:
     ldrsb r12, [lr, #MAXIMUM]
-    b .Lstore
-.Lexact:
+    b .Lrun_done_\which
+.Lrun_exact_\which:
     push {r0-r3, r11, lr}
+    .ifc \which, second
+    mov r2, r0
+    .else
     mov r2, r11
+    .endif
     ldr r1, [sp, #24]
     mov r0, lr
     bl tr_output_exact
     mov r12, r0
     pop {r0-r3, r11, lr}
-    b .Lstore
+    b .Lrun_done_\which
+    .endr
 
 #if defined(__ARM_FEATURE_DSP)
 

@@ -15,8 +15,8 @@ void tr_finish_units(const struct tr_output *to, uint32_t channel, uint32_t coun
     uint32_t end = channel + count;
 #if defined(__ARM_FEATURE_DSP)
     if (to->direct != 0) {
-        for (; channel < end; channel++, sums += 2) {
-            *output++ = tr_output_direct(to->direct + channel, *sums);
+        for (const struct tr_direct *by = to->direct + channel; channel < end; channel++, sums += 2) {
+            *output++ = tr_output_direct(by++, *sums);
         }
         return;
     }
@@ -28,8 +28,8 @@ void tr_finish_units(const struct tr_output *to, uint32_t channel, uint32_t coun
         }
         return;
     }
-    for (; channel < end; channel++, sums += 2) {
-        *output++ = tr_output_quick(to, to->quick + channel, channel, *sums);
+    for (const struct tr_channel *quick = to->quick + channel; channel < end; channel++, sums += 2) {
+        *output++ = tr_output_quick(to, quick++, channel, *sums);
     }
 }
 

@@ -144,7 +144,15 @@ def test_classes_are_counted_per_instruction(tmp_path: Path) -> None:
     figures = count_function(
         assemble("-mcpu=cortex-m0", {"run": code}, tmp_path), cores.find("cortex-m0"), "run", "data"
     )
-    assert figures == Figures(7, 3 + 2 + 1 + 2 + 1 + 1 + 6, multiplies=1, loads=2, stores=2, branches=2)
+    assert figures == Figures(7, 3 + 2 + 1 + 2 + 1 + 1 + 6, 0, multiplies=1, loads=2, stores=2, branches=2)
+
+
+def test_cycles_of_requantisation_are_those_of_its_functions(tmp_path: Path) -> None:
+    """Two calls of a function of that name, 1 + 3 cycles each, among 3 + (1 + 4) * 2 + 6 others."""
+    codes = {"run": "push {r4, lr}\nnop\nbl tr_finish_run\nnop\nbl tr_finish_run\npop {r4, pc}"}
+    codes["tr_finish_run"] = "nop\nbx lr"
+    figures = count_function(assemble("-mcpu=cortex-m0", codes, tmp_path), cores.find("cortex-m0"), "run")
+    assert (figures.cycles_requantising, figures.cycles_estimated) == (8, 8 + 3 + 2 * (1 + 4) + 6)
 
 
 def test_a_million_rounds_are_counted_one_by_one(tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ from edge_tr.ir.tflite import parse
 from edge_tr.ir.writer import ModelWriter
 from edge_tr.lower.budget import parse as parse_budget
 from edge_tr.lower.kernels import parse_choice
-from edge_tr.lower.program import Program, data_terms, lower
+from edge_tr.lower.program import Limits, Program, _arenas, _planned, choose, data_terms, explore, lower
+from edge_tr.lower.select import SLACK, Selection
 from edge_tr.tr.hese import term_count
 from edge_tr.tr.requant import Rounding
 from tests.firmware.harness_models import Network, lower_with, random_network, samples
@@ -134,3 +135,19 @@ def test_the_graphs_output_is_not_overwritten_by_a_layer_behind_it():
     first, second = program.layers
     assert program.offset(first.output) == program.offset(program.input.index)
     assert program.offset(second.output) != program.offset(first.output)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_layers_need_of_the_arena_is_what_a_plan_cannot_go_below(seed):
+    """With each layer's kernels in turn; and a limit that some choice keeps is kept."""
+    graph = parse(random_network(np.random.default_rng(seed)))
+    found = explore(graph, parse_budget("lossless"), parse_choice([]), "rv32e")
+    arenas, rng = _arenas(found), np.random.default_rng(seed)
+    for _ in range(20):
+        chosen = tuple(int(rng.integers(len(needed))) for needed in arenas)
+        bound = max(needed[i] for needed, i in zip(arenas, chosen))
+        assert _planned(found, Selection(chosen, 0, 0))[1].lower_bound == bound
+    free, least = choose(found), max(min(needed) for needed in arenas)
+    for limit in (least, (least + free.memory.lower_bound) // 2):
+        program = choose(found, "speed", Limits(ram=limit))
+        assert program.memory.lower_bound <= limit and program.cycles_estimated * (1 + SLACK) >= free.cycles_estimated

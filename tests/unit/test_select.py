@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edge_tr.lower.cost import Estimate
-from edge_tr.lower.select import UNIT, pareto, select
+from edge_tr.lower.select import SLACK, UNIT, pareto, select
 
 
 def random_layers(seed: int) -> list[list[Estimate]]:
@@ -52,3 +52,32 @@ def test_objectives_choose_the_ends_and_between():
 
 def test_a_model_without_choices_costs_nothing():
     assert pareto([])[0].chosen == ()
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_little_ram_costs_at_most_the_slack_and_what_it_need_not_take_is_left(seed):
+    """Against every choice: the fastest for each limit of flash and arena, and the least arena that comes near it."""
+    layers, rng = random_layers(seed), np.random.default_rng(seed)
+    near = [[Estimate(10_000 + c.cycles // 8, c.flash) for c in layer] for layer in layers]
+    arenas = [[int(rng.integers(1, 6)) * 100 for _ in layer] for layer in near]
+    choices = list(itertools.product(*(range(len(layer)) for layer in near)))
+
+    def cost(choice):
+        picked = [layer[i] for layer, i in zip(near, choice)]
+        needed = max(arena[i] for arena, i in zip(arenas, choice))
+        return sum(-(-c.flash // UNIT) * UNIT for c in picked), sum(c.cycles for c in picked), needed
+
+    costs = [cost(choice) for choice in choices]
+    for most in (None, 300, 100):
+        room = max(most or 500, min(needed for _, _, needed in costs))
+        allowed = [c for c in costs if c[2] <= room]
+        front = pareto(near, arenas, most)
+        for limit in sorted({flash for flash, _, _ in allowed}):
+            fastest = min(cycles for flash, cycles, _ in allowed if flash <= limit)
+            _, cycles, needed = cost(select(front, "speed", limit).chosen)
+            assert cycles <= (1 + SLACK) * fastest and needed <= room
+        for point in front:
+            flash, cycles, needed = cost(point.chosen)
+            fastest = min(c[1] for c in allowed if c[0] <= flash)
+            enough = [c[2] for c in allowed if c[0] <= flash and c[1] <= (1 + SLACK) * fastest]
+            assert needed == min(enough)

@@ -1,0 +1,104 @@
+"""Layers as kernel calls, and what lies in the arena while each of them runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from edge_tr.ir.graph import Graph, Op
+from edge_tr.ir.params import AddParams, Params, RequantizeParams
+from edge_tr.lower.dot import DotProduct
+from edge_tr.lower.kernels import works_in_place
+from edge_tr.lower.memory import Buffer, aligned
+from edge_tr.lower.sums import AddTables
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One kernel call. Tensors are TFLite indices after aliases (RESHAPE) are resolved; `macs_removed` counts
+    those of the model as given that dead channels took along."""
+
+    name: str
+    op: Op
+    params: Params
+    inputs: tuple[int, ...]
+    output: int
+    output_bytes: int
+    tensor_name: str
+    dot: DotProduct | None
+    shares: AddTables | None
+    macs_removed: int
+
+    @property
+    def kernel_name(self) -> str:
+        """What computes the layer, as reports call it."""
+        if self.dot is not None:
+            return self.dot.kernel.name
+        return "tables" if self.shares is not None else "reference"
+
+
+def layer_name(op: Op) -> str:
+    """How users name a layer: its kind and its operator's index in the file, conv_2d_0."""
+    return f"{op.kind.lower()}_{op.index}"
+
+
+def buffer_name(index: int) -> str:
+    """How the memory plan names a tensor."""
+    return f"tensor {index}"
+
+
+@dataclass(frozen=True)
+class Lives:
+    """Of every tensor its bytes, and the first and last step in which it is needed, one step a layer. `result` is the
+    graph's, which nobody may overwrite."""
+
+    sizes: Mapping[int, int]
+    first: Mapping[int, int]
+    last: Mapping[int, int]
+    result: int
+
+
+def lives_of(graph: Graph, layers: Sequence[Layer], aliases: Mapping[int, int]) -> Lives:
+    """The same with whatever kernels."""
+    source, result = (aliases.get(t, t) for t in (graph.inputs[0], graph.outputs[0]))
+    first = {source: 0} | {layer.output: step for step, layer in enumerate(layers)}
+    last = dict(first)
+    for step, layer in enumerate(layers):
+        last.update({tensor: step for tensor in layer.inputs})
+    last[result] = len(layers) - 1
+    return Lives({t: graph.tensor(t).size for t in {*first, *last}}, first, last, result)
+
+
+def buffers(lives: Lives, layers: Iterable[Layer]) -> tuple[list[Buffer], dict[str, str]]:
+    """All tensors and scratch areas; and outputs that take an input's place."""
+    found = [Buffer(buffer_name(t), lives.sizes[t], lives.first[t], lives.last[t]) for t in lives.first]
+    taken = {}
+    for step, layer in enumerate(layers):
+        if layer.dot is not None:
+            found.append(Buffer(layer.name, layer.dot.scratch_bytes, step, step))
+        if (place := _place(lives, step, layer)) is not None:
+            taken[buffer_name(layer.output)] = buffer_name(place)
+    return found, taken
+
+
+def needed(lives: Lives, step: int, layer: Layer) -> int:
+    """Bytes of the arena while the layer runs: `MemoryPlan.lower_bound` is the most of all layers'."""
+    alive = [t for t in lives.first if lives.first[t] <= step <= lives.last[t]]
+    if _place(lives, step, layer) is not None:
+        alive.remove(layer.output)
+    scratch = 0 if layer.dot is None else layer.dot.scratch_bytes
+    return sum(aligned(lives.sizes[t]) for t in alive) + aligned(scratch)
+
+
+def _place(lives: Lives, step: int, layer: Layer) -> int | None:
+    """The input whose place the output takes: one of its size that nobody needs any more."""
+    if not _works_in_place(layer):
+        return None
+    dying = (t for t in layer.inputs if lives.last[t] == step and t != lives.result)
+    return next((t for t in dying if lives.sizes[t] == layer.output_bytes), None)
+
+
+def _works_in_place(layer: Layer) -> bool:
+    if layer.dot is not None:
+        return works_in_place(layer.dot.kernel, layer.dot.params)
+    return isinstance(layer.params, (AddParams, RequantizeParams))  # element by element
