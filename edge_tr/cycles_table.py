@@ -16,9 +16,9 @@ from pathlib import Path
 
 from edge_tr import compiler
 from edge_tr.errors import EdgeTrError, UsageError
-from edge_tr.target.check import CheckReport, PlannedCost
 from edge_tr.target.cosim import build as build_core
 from edge_tr.target.count_provenance import commit
+from edge_tr.target.outcome import CheckReport, PlannedCost
 
 ROOT = Path(__file__).resolve().parents[1]
 BOARD = "pynq-z2"

@@ -17,6 +17,7 @@ from edge_tr.manifest import BuildFolder, Manifest, OverlayManifest
 from edge_tr.report.html import html_report
 from edge_tr.target import check as device_check
 from edge_tr.target.flash import FlashResult
+from edge_tr.target.outcome import CheckReport, LevelsReport
 
 __all__ = [
     "BuildFolder", "NotFitting", "Progress", "build", "check", "check_levels", "flash", "levels", "no_progress",
@@ -72,7 +73,7 @@ def check(
     layers: bool = False,
     level: int | None = None,
     progress: Progress = no_progress,
-) -> device_check.CheckReport:
+) -> CheckReport:
     """Run samples on the board and compare with golden and the interpreter; writes check.json and report.html.
 
     `level`: which of the build's budgets, 0 the one with the fewest terms; None: that with the most.
@@ -92,11 +93,11 @@ def check_levels(
     limit: int | None = None,
     layers: bool = False,
     progress: Progress = no_progress,
-) -> device_check.LevelsReport:
+) -> LevelsReport:
     """`check` with every budget that the build holds, one after the other, on a board that is not loaded again."""
     folder, manifest = _open(path)
     found = _reports(folder, manifest, port, range(len(manifest.levels)), data, limit, layers, progress)
-    report = device_check.LevelsReport.of(found)
+    report = LevelsReport.of(found)
     _write(folder, manifest, found[-1], report.to_json(), report)
     return report
 
@@ -126,7 +127,7 @@ def _reports(
     limit: int | None,
     layers: bool,
     progress: Progress,
-) -> list[device_check.CheckReport]:
+) -> list[CheckReport]:
     """One of each level in `wanted`, over one connection."""
     graph = tflite.load(folder.model)
     if graph.sha256 != manifest.model_sha256:
@@ -145,9 +146,9 @@ def _reports(
 def _write(
     folder: BuildFolder,
     manifest: Manifest | OverlayManifest,
-    report: device_check.CheckReport,
+    report: CheckReport,
     data: str,
-    levels: device_check.LevelsReport | None = None,
+    levels: LevelsReport | None = None,
 ) -> None:
     """check.json and report.html."""
     with writing_to(folder):

@@ -10,7 +10,7 @@ from edge_tr import __version__
 from edge_tr.manifest import BuildRecord, Manifest
 from edge_tr.report.summary import cost_text, levels_rows, mismatch_text
 from edge_tr.resources import folder
-from edge_tr.target.check import CheckReport, LevelsReport
+from edge_tr.target.outcome import CheckReport, LevelsReport
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from edge_tr.ir.params import params
 from edge_tr.lower.program import layer_name
 from edge_tr.manifest import BuildRecord, Manifest, OverlayManifest
 from edge_tr.overlays import OverlayBoard
-from edge_tr.target.check import CheckReport, LevelsReport, Mismatch, PlannedCost
+from edge_tr.target.outcome import CheckReport, LevelsReport, Mismatch, PlannedCost
 from edge_tr.tr.hese import term_count
 
 _BAR_WIDTH = 20

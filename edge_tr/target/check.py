@@ -8,9 +8,8 @@ agreement) and once on the file with the revealed weights (identity).
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -22,6 +21,7 @@ from edge_tr.ir import tflite
 from edge_tr.manifest import BuildRecord, LevelRecord
 from edge_tr.target.expected import Expected
 from edge_tr.target.link import Hello, Link, identify
+from edge_tr.target.outcome import CheckReport, Cost, LayerCost, Mismatch, PlannedCost, Reference
 from edge_tr.tr.requant import Rounding
 
 Progress = Callable[[str, int, int, str], None]
@@ -62,109 +62,6 @@ class Device:
     timer: Counts | None = None
     cycles: Counts | None = None
     predicts: bool = False
-
-
-@dataclass(frozen=True)
-class Mismatch:
-    """The first element at which device and golden differ. `index` counts in the tensor's bytes."""
-
-    sample: int
-    layer: str
-    tensor: str
-    index: int
-    got: int
-    expected: int
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Mean per inference; None where nothing on the board counts."""
-
-    per_inference: float | None
-    unit: str | None
-    source: str
-
-
-@dataclass(frozen=True)
-class PlannedCost(Cost):
-    """The same of a target whose cycles the build plans: what it predicted, and their rate."""
-
-    predicted: int
-    clock_mhz: float
-
-
-@dataclass(frozen=True)
-class Reference:
-    """The interpreter that answered."""
-
-    runtime: str
-    version: str
-    resolver: str
-    rounding: str
-
-
-@dataclass(frozen=True)
-class LayerCost:
-    """Cost of one layer on the first sample, in the unit of `CheckReport.cost`."""
-
-    name: str
-    op: str
-    cost: float
-
-
-@dataclass(frozen=True)
-class CheckReport:
-    """Outcome of a check with one budget, the `level`th of the build. Accuracies are fractions, None without labels;
-    `agreement` is the fraction of samples on which device and the model as given choose the same class (or, for outputs
-    of one element, the same value)."""
-
-    target: str
-    model: str
-    model_sha256: str
-    budget: str
-    level: int
-    terms_per_mac: float
-    samples: int
-    bit_exact: bool
-    mismatched_samples: int
-    first_mismatch: Mismatch | None
-    accuracy: float | None
-    golden_accuracy: float | None
-    reference_accuracy: float | None
-    agreement: float
-    reference_identical: int
-    layers_compared: int
-    cost: Cost
-    reference: Reference
-    layer_costs: tuple[LayerCost, ...]
-    notes: tuple[str, ...] = ()
-    connection: str = ""
-    confusion: tuple[tuple[int, ...], ...] = field(default=(), repr=False)
-
-    def to_json(self) -> str:
-        return json.dumps(asdict(self), indent=2) + "\n"
-
-
-@dataclass(frozen=True)
-class LevelsReport:
-    """Checks of one image with each of its budgets, from the fewest terms on."""
-
-    target: str
-    model: str
-    model_sha256: str
-    samples: int
-    bit_exact: bool
-    mismatched_samples: int
-    levels: tuple[CheckReport, ...]
-
-    @classmethod
-    def of(cls, levels: Sequence[CheckReport]) -> LevelsReport:
-        """The outcome of all."""
-        first, wrong = levels[0], sum(level.mismatched_samples for level in levels)
-        return cls(first.target, first.model, first.model_sha256, first.samples, not wrong, wrong, tuple(levels))
-
-    def to_json(self) -> str:
-        return json.dumps(asdict(self), indent=2) + "\n"
 
 
 def check(

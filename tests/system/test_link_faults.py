@@ -15,6 +15,7 @@ from edge_tr.manifest import BuildFolder
 from edge_tr.target import check as device_check
 from edge_tr.target.emulator import emulate
 from edge_tr.target.link import Link, Patience
+from edge_tr.target.outcome import CheckReport
 from edge_tr.target.port import open_port
 from tests.system.helpers import DIGITS, DIGITS_DATA, WITH_LOADER, refused, run, succeed
 from tests.system.lossy import Faults, lossy_wire, noise_port
@@ -49,7 +50,7 @@ def board_url(digits: BuildFolder) -> Iterator[str]:
         yield running.url
 
 
-def check_through(url: str, folder: BuildFolder, patience: Patience = QUICK) -> device_check.CheckReport:
+def check_through(url: str, folder: BuildFolder, patience: Patience = QUICK) -> CheckReport:
     models = device_check.Models(folder.model.read_bytes(), (folder.revealed.read_bytes(),))
     arrays = np.load(DIGITS_DATA)
     with open_port(url, 115200) as port:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from edge_tr import __version__
 from edge_tr.manifest import MANIFEST_VERSION, REVEALED, Alternative, LayerRecord, LevelRecord, Manifest
-from edge_tr.target.check import CheckReport, Cost, LayerCost, Mismatch, Reference
+from edge_tr.target.outcome import CheckReport, Cost, LayerCost, Mismatch, Reference
 
 NASTY = "<script>alert('x')</script> & \"co\""
 

@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import pytest
 
 from edge_tr.report.html import html_report
-from edge_tr.target.check import Cost, LayerCost
+from edge_tr.target.outcome import Cost, LayerCost
 from tests.unit.reports import MANIFEST, NASTY, REPORT, WRONG, layer
 
 VOID = {"meta", "link", "br", "img"}

@@ -8,7 +8,7 @@ import pytest
 
 from edge_tr import boards
 from edge_tr.report.summary import boards_text, build_text, check_text, memory_bar, table
-from edge_tr.target.check import Cost
+from edge_tr.target.outcome import Cost
 from tests.unit.reports import MANIFEST, REPORT, WRONG
 
 
