@@ -10,7 +10,7 @@ import pytest
 
 from edge_tr.ir import tflite
 from edge_tr.ir.params import AddParams, DepthwiseParams
-from edge_tr.lower.accel import lower_accel, phases, program
+from edge_tr.lower.accel import lower_accel, lowering, phases
 from edge_tr.lower.accel.layout import Placed, planar
 from edge_tr.lower.accel.phases import with_phases
 from edge_tr.lower.accel.stage import Stage
@@ -52,6 +52,6 @@ def test_a_strided_readers_input_is_sorted_where_it_pays_and_what_an_addition_ti
 def test_sorting_saves_cycles_on_models_with_strides(name: str, shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     graph = tflite.load(shared / "models" / f"{name}.tflite")
     with_sorting = lower_accel(graph, parse("g=8,k=4")).levels[0].cycles
-    monkeypatch.setattr(program, "with_phases", lambda stages, layouts, fixed, cycles: layouts)
+    monkeypatch.setattr(lowering, "with_phases", lambda stages, layouts, fixed, cycles: layouts)
     assert with_sorting < lower_accel(graph, parse("g=8,k=4")).levels[0].cycles
     assert phases.with_phases is with_phases

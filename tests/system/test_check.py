@@ -37,6 +37,7 @@ SPREAD = (
     ("kws_ref_model", "host", 3, "--budget g=8,k=12"),
 )
 DIGITS_WAYS = ("", "--kernel planes --budget g=8,k=12", "--kernel term-pairs --budget g=8,k=12,s=3")
+DIGITS_BOARDS = ("host", "qemu-cortex-m0", "qemu-rv32ec")  # in all those ways: the kernels have tests on every core
 KWS_WAYS = {"lossless": "--kernel int8", "g=8,k=12": "--kernel planes"}
 KWS_DEFAULT = (("mps2-an386", "lossless"), ("netduinoplus2", "g=8,k=12"))  # with the kernels that build chooses
 KWS_LINE = ("mps2-an386", "lossless")  # the README's, on 50 real samples
@@ -78,7 +79,7 @@ def assert_cost(cost: dict, name: str) -> None:
 @pytest.mark.parametrize("budget", ["lossless", "g=8,k=12"])
 @pytest.mark.parametrize("board", [name for name in EMULATED if name != "host"])
 def test_keyword_spotting_is_bit_exact_in_every_layer(board: str, budget: str, shared: Path, tmp_path: Path) -> None:
-    samples = 50 if (board, budget) == KWS_LINE else 3
+    samples = 50 if (board, budget) == KWS_LINE else 1
     options = f"--budget {budget} " + ("" if (board, budget) in KWS_DEFAULT else KWS_WAYS[budget])
     built = build_and_flash(tmp_path / "kws", shared / "models/kws_ref_model.tflite", board, options)
     assert built["budget"] == budget
@@ -87,12 +88,15 @@ def test_keyword_spotting_is_bit_exact_in_every_layer(board: str, budget: str, s
     report = ran.json
     assert_bit_exact(report, board, samples)
     assert report["layers_compared"] == len(built["layers"]) > 10
-    assert report["accuracy"] == report["golden_accuracy"] > 0.6
+    assert report["accuracy"] == report["golden_accuracy"]
+    assert samples == 1 or report["accuracy"] > 0.6
     assert report["budget"] == budget
 
 
-@pytest.mark.parametrize("options", DIGITS_WAYS)
-@pytest.mark.parametrize("board", EMULATED)
+@pytest.mark.parametrize(
+    ("board", "options"),
+    [(board, way) for board in EMULATED for way in DIGITS_WAYS if not way or board in DIGITS_BOARDS],
+)
 def test_digits_are_bit_exact_with_every_kernel(board: str, options: str, tmp_path: Path) -> None:
     built = build_and_flash(tmp_path, DIGITS, board, options)
     kernel = options.partition("--kernel ")[2].partition(" ")[0]

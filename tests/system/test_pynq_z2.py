@@ -141,8 +141,8 @@ def test_a_model_of_which_nothing_fits_is_refused_with_every_reason(
 def test_weights_that_do_not_fit_are_streamed(shared: Path, tmp_path: Path) -> None:
     model = shared / "models" / "mnist_mlp_784_512_512_10_int8.tflite"
     succeed("build", model, "--target", BOARD.name, "-o", tmp_path / "x")
-    report = succeed("check", tmp_path / "x", "--layers", "--limit", "2", "--json").json
-    assert report["bit_exact"] and report["layers_compared"] == 4 and report["reference_identical"] == 2
+    report = succeed("check", tmp_path / "x", "--layers", "--limit", "1", "--json").json
+    assert report["bit_exact"] and report["layers_compared"] == 4 and report["reference_identical"] == 1
     assert abs(report["cost"]["per_inference"] - report["cost"]["predicted"]) <= 0.01 * report["cost"]["predicted"]
 
 
