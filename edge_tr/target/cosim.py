@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,8 @@ from edge_tr.errors import ToolMissingError
 from edge_tr.resources import folder
 
 _WARNINGS = ("-Wall",)
+_SPLIT = 20_000
+"""About the size of a generated C++ file, so that several are compiled at once."""
 
 
 def sources(rtl: Path) -> list[Path]:
@@ -52,12 +55,21 @@ def _compile(verilator: str, compiler: str, files: list[Path], target: Path) -> 
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
         work = Path(scratch)
         _run([verilator, "--cc", *_WARNINGS, "-O3", "--noassert", "--x-assign", "fast", "--x-initial", "fast",
-              "--top-module", "tr_accelerator", "--Mdir", str(work), *map(str, files[:-1])])  # fmt: skip
+              "--output-split", str(_SPLIT), "--top-module", "tr_accelerator", "--Mdir", str(work),
+              *map(str, files[:-1])])  # fmt: skip
         include = _run([verilator, "--getenv", "VERILATOR_ROOT"]).strip() + "/include"
-        objects = sorted(work.glob("Vtr_accelerator*.cpp"))
-        objects += [Path(include, f"{name}.cpp") for name in ("verilated", "verilated_threads")]
-        _run([compiler, "-shared", "-fPIC", "-O2", "-std=c++17", f"-I{include}", f"-I{include}/vltstd", f"-I{work}",
-              "-pthread", "-o", str(work / "out.so"), *map(str, objects), str(files[-1])])  # fmt: skip
+        sources = sorted(work.glob("Vtr_accelerator*.cpp"), key=lambda path: -path.stat().st_size)
+        sources += [Path(include, f"{name}.cpp") for name in ("verilated", "verilated_threads")]
+        # -O2 simulates a fifth faster, and compiles in twice the time.
+        options = ["-fPIC", "-O1", "-std=c++17", f"-I{include}", f"-I{include}/vltstd", f"-I{work}", "-pthread"]
+        objects = [work / f"{path.stem}.o" for path in (*sources, files[-1])]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            commands = [
+                [compiler, "-c", *options, "-o", str(made), str(path)]
+                for made, path in zip(objects, (*sources, files[-1]))
+            ]
+            list(pool.map(_run, commands))
+        _run([compiler, "-shared", "-pthread", "-o", str(work / "out.so"), *map(str, objects)])
         os.replace(work / "out.so", target)
 
 
