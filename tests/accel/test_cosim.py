@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +86,20 @@ def assert_part(core: Core, layer: AccelLayer, part: int, expected: np.ndarray) 
     assert there.any() and np.array_equal(dump(core, layer)[there], expected.ravel()[there]), (layer.name, part)
 
 
+def assert_every_layer(core: Core, program: AccelProgram, x: np.ndarray, expected: Mapping[int, np.ndarray]) -> None:
+    """An inference that is stopped where a layer, or a part of one, is there, and goes on from there."""
+    stops = stops_of(program)
+    infer(core, program, x, stops[0][0])
+    for (stop, layer, part), following in zip(stops, [*stops[1:], None]):
+        assert_part(core, layer, part, expected[layer.tensor])
+        core.write(R.ENTRY, stop)
+        core.write(R.STOP, following[0] if following else f.NO_STOP.value)
+        control(core, C.START)
+        core.run(LIMIT)
+        assert core.read(R.ERROR) == f.ERROR.NONE
+    assert np.array_equal(output(core, program), expected[program.most.layers[-1].tensor].ravel())
+
+
 CASES = [
     *[(name, budget) for name in ("digits_cnn_int8", "kws_ref_model", "mnist_dscnn_int8")
       for budget in ("lossless", "g=8,k=4", "g=8,k=8", "g=8,k=12", "g=8,k=16", "g=8,k=8,s=3")],
@@ -107,9 +122,7 @@ def test_every_layer_equals_golden(library: Path, shared: Path, name: str, budge
         assert core.read(R.PROGRAM) == program.program_crc
         infer(core, program, x)
         assert np.array_equal(output(core, program), expected[program.most.layers[-1].tensor].ravel())
-        for stop, layer, part in stops_of(program):
-            infer(core, program, x, stop)
-            assert_part(core, layer, part, expected[layer.tensor])
+        assert_every_layer(core, program, x, expected)
 
 
 def test_a_run_can_go_on_where_it_was_stopped(library: Path, shared: Path) -> None:
@@ -120,15 +133,7 @@ def test_a_run_can_go_on_where_it_was_stopped(library: Path, shared: Path) -> No
     expected = program.most.alive.of(golden.tensors)
     with Core(library) as core:
         load(core, program)
-        stops = stops_of(program)
-        infer(core, program, x, stops[0][0])
-        for (stop, layer, part), following in zip(stops, [*stops[1:], None]):
-            assert_part(core, layer, part, expected[layer.tensor])
-            core.write(R.ENTRY, stop)
-            core.write(R.STOP, following[0] if following else f.NO_STOP.value)
-            control(core, C.START)
-            core.run(LIMIT)
-        assert core.read(R.ERROR) == f.ERROR.NONE
+        assert_every_layer(core, program, x, expected)
 
 
 @pytest.mark.parametrize(("name", "limit"), [("kws_ref_model", 9000), ("ad01_int8", 9000)])
