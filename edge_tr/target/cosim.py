@@ -60,7 +60,6 @@ def _compile(verilator: str, compiler: str, files: list[Path], target: Path) -> 
         include = _run([verilator, "--getenv", "VERILATOR_ROOT"]).strip() + "/include"
         sources = sorted(work.glob("Vtr_accelerator*.cpp"), key=lambda path: -path.stat().st_size)
         sources += [Path(include, f"{name}.cpp") for name in ("verilated", "verilated_threads")]
-        # -O2 simulates a fifth faster, and compiles in twice the time.
         options = ["-fPIC", "-O1", "-std=c++17", f"-I{include}", f"-I{include}/vltstd", f"-I{work}", "-pthread"]
         objects = [work / f"{path.stem}.o" for path in (*sources, files[-1])]
         with ThreadPoolExecutor(os.cpu_count()) as pool:

@@ -88,8 +88,7 @@ def test_keyword_spotting_is_bit_exact_in_every_layer(board: str, budget: str, s
     report = ran.json
     assert_bit_exact(report, board, samples)
     assert report["layers_compared"] == len(built["layers"]) > 10
-    assert report["accuracy"] == report["golden_accuracy"]
-    assert samples == 1 or report["accuracy"] > 0.6
+    assert report["accuracy"] == report["golden_accuracy"] > 0.6
     assert report["budget"] == budget
 
 
