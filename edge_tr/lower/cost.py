@@ -41,7 +41,7 @@ class Estimate:
 class Work:
     """Sizes that costs are made of: output positions, rows of weights, weights a row, terms in all,
     patches gathered (one a position, in a depthwise layer one a position and input channel), whether
-    `lower.direct` requantises, and else whether one set of constants does."""
+    `lower.direct` requantises, and whether one set of constants does."""
 
     positions: int
     rows: int
@@ -59,9 +59,8 @@ class Work:
     @property
     def channel_bytes(self) -> int:
         """Flash of what requantisation reads."""
-        if self.common:
-            return 4 * self.rows + CHANNEL_BYTES
-        return self.rows * (direct.BYTES if self.direct else CHANNEL_BYTES)
+        each = direct.BYTES if self.direct else CHANNEL_BYTES
+        return 4 * self.rows + each if self.common else self.rows * each
 
     def requantising(self, cost: Costs) -> float:
         """Cycles of requantising all activations."""

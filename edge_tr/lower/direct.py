@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge_tr.ir.params import DotParams
+from edge_tr.lower.quick import has_one_scale
 
 BYTES = 12
 """struct tr_direct."""
@@ -31,6 +32,7 @@ class Direct:
     bias: np.ndarray  # twice what a sum lacks
     multiplier: np.ndarray
     shift: np.ndarray
+    common: bool = False  # `multiplier` and `shift` [1] serve all channels: fully connected layers with one scale
 
 
 def direct(params: DotParams, bias: np.ndarray) -> Direct | None:
@@ -42,12 +44,15 @@ def direct(params: DotParams, bias: np.ndarray) -> Direct | None:
     whole = tuple(params.activation) == (-128, 127) and params.output_zero_point == -128
     if not whole or not bounded or shift.min(initial=0) < 0 or shift.max(initial=0) > MAX_SHIFT:
         return None
-    return Direct(*(values.astype(np.int32) for values in (2 * bias, params.requant.multiplier, shift)))
+    common = has_one_scale(params)
+    factors = (values[: 1 if common else None] for values in (params.requant.multiplier, shift))
+    return Direct(*(values.astype(np.int32) for values in (2 * bias, *factors)), common)
 
 
 def apply(constants: Direct, sums: np.ndarray, channel: int) -> np.ndarray:
     """int64 results of int64 sums: the assembly's mirror."""
     doubled = 2 * sums + int(constants.bias[channel])
-    high = (doubled * int(constants.multiplier[channel]) + (1 << 31)) >> 32
-    shift = int(constants.shift[channel])
+    of = 0 if constants.common else channel
+    high = (doubled * int(constants.multiplier[of]) + (1 << 31)) >> 32
+    shift = int(constants.shift[of])
     return np.clip((high + (ROUNDING << shift)) >> shift >> 1, -128, 127)

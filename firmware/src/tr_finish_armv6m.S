@@ -2,8 +2,10 @@
  * tr_run. */
 #if defined(__ARM_ARCH_6M__)
 
+#define BIAS 4
 #define MINIMUM 18
 #define MAXIMUM 19
+#define COMMON 24
 #define RUN_SUM_STEP 4
 #define RUN_COUNT 16
 #define RUN_ROWS 20
@@ -223,5 +225,119 @@ tr_finish_run:
     b .Ldone_\which
     .endr
     .size tr_finish_run, . - tr_finish_run
+
+/* void tr_finish_units(to, channel, count, sums, output): layers with common constants, four outputs a round
+ * r0 biases, r1 sums, r2 and lr outputs and their end; r3 sum, then q; r4 spare; r12 high, r5 offset, r6 near,
+ * r7 factor; to and minimum on the stack */
+    .section .text.tr_finish_units, "ax", %progbits
+    .align 2
+    .global tr_finish_units
+    .type tr_finish_units, %function
+    .thumb_func
+tr_finish_units:
+    push {r0-r2, r4-r7, lr}
+    ldr r4, [sp, #32]
+    ldrb r5, [r0, #COMMON]
+    cmp r5, #0
+    bne .Lunits
+    str r4, [sp]
+    bl tr_finish_others
+    pop {r0-r2, r4-r7, pc}
+.Lunits: /* r4 output */
+    adds r5, r4, r2
+    mov lr, r5
+    movs r5, #MINIMUM
+    ldrsb r5, [r0, r5]
+    str r5, [sp, #4]
+    rsbs r5, r2, #0 /* of the first round so many less */
+    movs r6, #3
+    ands r5, r6
+    subs r2, r4, r5
+    ldr r6, [r0, #BIAS]
+    lsls r1, r1, #2
+    adds r6, r6, r1
+    lsls r7, r5, #2
+    subs r6, r6, r7
+    adds r7, r7, r7
+    subs r1, r3, r7
+    ldr r3, [r0]
+    movs r0, r6
+    lsls r5, r5, #31
+    ldmia r3, {r3-r7}
+    mov r12, r4
+    bcs .Lhalf
+    bne .Lunit_1
+    b .Lunit_0
+.Lhalf:
+    bne .Lunit_3
+    b .Lunit_2
+.Lround:
+    adds r0, r0, #16
+    adds r1, r1, #32
+    .irp which, 0, 1, 2, 3
+.Lunit_\which:
+    ldr r3, [r1, #8 * \which]
+    ldr r4, [r0, #4 * \which]
+    adds r3, r3, r4
+    bmi .Lunit_minimum_\which
+    cmp r3, r12
+    bgt .Lunit_maximum_\which
+    muls r3, r7, r3
+    adds r3, r3, r5
+    lsls r4, r3, #8
+    cmp r4, r6
+    bls .Lunit_exact_\which
+    asrs r3, r3, #24
+.Lunit_store_\which:
+    strb r3, [r2, #\which]
+    .endr
+    adds r2, r2, #4
+    cmp r2, lr
+    bne .Lround
+    pop {r0-r2, r4-r7, pc}
+    .irp which, 0, 1, 2, 3
+.Lunit_minimum_\which:
+    ldr r3, [sp, #4]
+    b .Lunit_store_\which
+.Lunit_maximum_\which:
+    ldr r4, [sp]
+    movs r3, #MAXIMUM
+    ldrsb r3, [r4, r3]
+    b .Lunit_store_\which
+.Lunit_exact_\which:
+    movs r4, #\which
+    .if \which < 3
+    b .Lunit_exact
+    .endif
+    .endr
+.Lunit_exact: /* of output r4 of the round; then those that are left anew */
+    mov r3, lr
+    adds r2, r2, r4
+    subs r5, r3, r2
+    lsls r3, r4, #2
+    adds r0, r0, r3
+    movs r4, r2
+    lsls r3, r3, #1
+    adds r6, r1, r3
+    ldr r3, [sp]
+    ldr r1, [r3, #BIAS]
+    subs r0, r0, r1
+    lsrs r7, r0, #2
+    movs r0, r3
+    movs r1, r7
+    ldr r2, [r6]
+    bl tr_output_exact
+    strb r0, [r4]
+    subs r2, r5, #1
+    beq 1f
+    ldr r0, [sp]
+    adds r1, r7, #1
+    adds r6, r6, #8
+    movs r3, r6
+    adds r4, r4, #1
+    b .Lunits
+1:
+    pop {r0-r2, r4-r7, pc}
+    .size tr_finish_units, . - tr_finish_units
 
 #endif

@@ -2,9 +2,11 @@
  * tr_run. */
 #if defined(__ARM_ARCH_7M__) || defined(__ARM_ARCH_7EM__)
 
+#define BIAS 4
 #define MINIMUM 18
 #define MAXIMUM 19
 #define DIRECT 20
+#define COMMON 24
 #define RUN_COUNT 16
 #define RUN_ROWS 20
 #define RUN_SUM_SKIP 24
@@ -270,5 +272,141 @@ tr_finish_run:
 
 #endif
     .size tr_finish_run, . - tr_finish_run
+
+/* Four outputs a round; of the first round so many less as \spare says. */
+.macro first_round spare, name
+    and \spare, \spare, #3
+    sub r2, r9, \spare
+    sub r0, r0, \spare, lsl #2
+    sub r1, r1, \spare, lsl #3
+    lsls \spare, \spare, #31
+    bcs 1f
+    bne .L\name\()_1
+    b .L\name\()_0
+1:
+    bne .L\name\()_3
+    b .L\name\()_2
+.endm
+
+/* void tr_finish_units(to, channel, count, sums, output): layers with common constants
+ * r0 biases, r1 sums, r2 and r3 outputs and their end; r4-r7 high, offset, near, factor; r8 minimum; r12 sum, lr q;
+ * to on the stack */
+    .section .text.tr_finish_units, "ax", %progbits
+    .align 2
+    .global tr_finish_units
+    .type tr_finish_units, %function
+    .thumb_func
+tr_finish_units:
+    ldrb r12, [r0, #COMMON]
+    cmp r12, #0
+    beq tr_finish_others
+    push {r0, r4-r9, lr}
+    ldr r9, [sp, #32]
+#if defined(__ARM_FEATURE_DSP)
+    ldr lr, [r0, #DIRECT]
+    cmp lr, #0
+    bne .Ldirect_units
+#endif
+.Lunits: /* r9 output */
+    ldr lr, [r0]
+    ldr r12, [r0, #BIAS]
+    ldrsb r8, [r0, #MINIMUM]
+    add r0, r12, r1, lsl #2
+    mov r1, r3
+    ldmia lr, {r3-r7}
+    add r3, r9, r2
+    rsb r12, r2, #0
+    first_round r12, unit
+.Lround:
+    adds r0, r0, #16
+    adds r1, r1, #32
+    .irp which, 0, 1, 2, 3
+.Lunit_\which:
+    ldr r12, [r1, #8 * \which]
+    ldr lr, [r0, #4 * \which]
+    adds r12, r12, lr
+    bmi .Lunit_minimum_\which
+    cmp r12, r4
+    bgt .Lunit_maximum_\which
+    mla lr, r12, r7, r5
+    cmp r6, lr, lsl #8
+    bhs .Lunit_exact_\which
+    asr lr, lr, #24
+.Lunit_store_\which:
+    strb lr, [r2, #\which]
+.Lunit_done_\which:
+    .endr
+    adds r2, r2, #4
+    cmp r2, r3
+    bne .Lround
+    pop {r0, r4-r9, pc}
+    .irp which, 0, 1, 2, 3
+.Lunit_minimum_\which:
+    strb r8, [r2, #\which]
+    b .Lunit_done_\which
+.Lunit_maximum_\which:
+    ldr lr, [sp]
+    ldrsb lr, [lr, #MAXIMUM]
+    b .Lunit_store_\which
+.Lunit_exact_\which:
+    movs r4, #\which
+    .if \which < 3
+    b .Lunit_exact
+    .endif
+    .endr
+.Lunit_exact: /* of output r4 of the round; then those that are left anew */
+    ldr r12, [sp]
+    add r9, r2, r4
+    add r0, r0, r4, lsl #2
+    add r4, r1, r4, lsl #3
+    ldr r1, [r12, #BIAS]
+    sub r5, r3, r9
+    subs r0, r0, r1
+    lsrs r6, r0, #2
+    mov r0, r12
+    mov r1, r6
+    ldr r2, [r4], #8
+    bl tr_output_exact
+    strb r0, [r9], #1
+    ldr r0, [sp]
+    adds r1, r6, #1
+    mov r3, r4
+    subs r2, r5, #1
+    bne .Lunits
+    pop {r0, r4-r9, pc}
+
+#if defined(__ARM_FEATURE_DSP)
+
+/* r0 biases, r1 sums, r2 and r3 outputs and their end; r4 multiplier, r5 shift, r6 what is added; r7 sum, r8 bias */
+.Ldirect_units:
+    ldrd r4, r5, [lr, #4]
+    ldr r8, [r0, #BIAS]
+    mvn r6, #254
+    lsl r6, r6, r5
+    add r0, r8, r1, lsl #2
+    mov r1, r3
+    add r3, r9, r2
+    rsb r12, r2, #0
+    first_round r12, direct_unit
+.Ldirect_round:
+    adds r0, r0, #16
+    adds r1, r1, #32
+    .irp which, 0, 1, 2, 3
+.Ldirect_unit_\which:
+    ldr r7, [r1, #8 * \which]
+    ldr r8, [r0, #4 * \which]
+    add r7, r8, r7, lsl #1
+    smmlar r7, r7, r4, r6
+    asrs r7, r7, r5
+    ssat r7, #8, r7, asr #1
+    strb r7, [r2, #\which]
+    .endr
+    adds r2, r2, #4
+    cmp r2, r3
+    bne .Ldirect_round
+    pop {r0, r4-r9, pc}
+
+#endif
+    .size tr_finish_units, . - tr_finish_units
 
 #endif
