@@ -141,7 +141,7 @@ static inline int8_t tr_output(const struct tr_output *to, uint32_t channel, int
 /* `count` channels (> 0) from `channel` on of one pixel: `sums` [count][2], of which the first are read. */
 void tr_finish_units(const struct tr_output *to, uint32_t channel, uint32_t count, const int32_t *sums, int8_t *output);
 
-/* The same, portably: what assembly leaves. */
+/* The same of layers without common constants: what the assembly leaves to C. */
 void tr_finish_others(const struct tr_output *to, uint32_t channel, uint32_t count, const int32_t *sums,
                       int8_t *output);
 
