@@ -33,8 +33,9 @@ struct tr_channel {
 #define TR_CHANNEL(low, high, factor, offset, near, added, taken) {low, high, offset, near, factor}
 #endif
 
-/* Armv7E-M, an activation of all int8 above a zero point of -128: with h the rounded high word of
- * (2 * sum + bias) * multiplier the result is (h - (255 << shift)) >> shift >> 1, clamped to int8. */
+/* Armv7E-M, an activation of all int8: with h the rounded high word of (2 * sum + bias) * multiplier, one less where
+ * 2 * sum + bias < 0, the result is (h + ((2 * zero_point + 1) << shift)) >> shift >> 1, clamped to int8. Above a zero
+ * point of -128 the one less makes no difference. */
 struct tr_direct {
     int32_t bias, multiplier, shift;
 };
@@ -92,10 +93,12 @@ static inline uint32_t tr_output_scaled(const struct tr_channel *quick, uint32_t
 }
 
 #if defined(__ARM_FEATURE_DSP)
-static inline int8_t tr_output_direct(const struct tr_direct *by, int32_t sum)
+static inline int8_t tr_output_direct(const struct tr_direct *by, int32_t zero_point, int32_t sum)
 {
-    int32_t high = 0 - (255 << by->shift); /* compilers know no SMMLAR */
-    __asm__("smmlar %0, %1, %2, %0" : "+r"(high) : "r"(2 * sum + by->bias), "r"(by->multiplier));
+    int32_t doubled = 2 * sum + by->bias;
+    int32_t high = (2 * zero_point + 1) * (1 << by->shift) + (doubled >> 31);
+    /* compilers know no SMMLAR */
+    __asm__("smmlar %0, %1, %2, %0" : "+r"(high) : "r"(doubled), "r"(by->multiplier));
     int32_t result;
     __asm__("ssat %0, #8, %1, asr #1" : "=r"(result) : "r"(high >> by->shift) : "cc");
     return (int8_t)result;
@@ -125,7 +128,7 @@ static inline int8_t tr_output(const struct tr_output *to, uint32_t channel, int
     if (to->direct != 0) {
         struct tr_direct by = to->direct[to->common ? 0u : channel];
         by.bias = to->common ? to->bias[channel] : by.bias;
-        return tr_output_direct(&by, sum);
+        return tr_output_direct(&by, to->zero_point, sum);
     }
 #endif
     if (to->common) {
@@ -140,10 +143,6 @@ static inline int8_t tr_output(const struct tr_output *to, uint32_t channel, int
 
 /* `count` channels (> 0) from `channel` on of one pixel: `sums` [count][2], of which the first are read. */
 void tr_finish_units(const struct tr_output *to, uint32_t channel, uint32_t count, const int32_t *sums, int8_t *output);
-
-/* The same of layers without common constants: what the assembly leaves to C. */
-void tr_finish_others(const struct tr_output *to, uint32_t channel, uint32_t count, const int32_t *sums,
-                      int8_t *output);
 
 /* All channels of two pixels: `sums` [channels][2]. */
 void tr_finish_pixels(const struct tr_output *to, uint32_t channels, const int32_t *sums, int8_t *first,

@@ -226,9 +226,76 @@ tr_finish_run:
     .endr
     .size tr_finish_run, . - tr_finish_run
 
-/* void tr_finish_units(to, channel, count, sums, output): layers with common constants, four outputs a round
- * r0 biases, r1 sums, r2 and lr outputs and their end; r3 sum, then q; r4 spare; r12 high, r5 offset, r6 near,
- * r7 factor; to and minimum on the stack */
+/* Into the round \name at the output whose number C and not Z say. */
+.macro first_round name
+    bcs 1f
+    bne 2f
+    b .L\name\()_0
+2:
+    b .L\name\()_1
+1:
+    bne 2f
+    b .L\name\()_2
+2:
+    b .L\name\()_3
+.endm
+
+/* The rounds \name, `common` or `each`. */
+.macro rounds name
+.L\name:
+    .ifc \name, common
+    adds r0, r0, #16
+    .endif
+    adds r1, r1, #32
+    .irp which, 0, 1, 2, 3
+.L\name\()_\which:
+    .ifc \name, each
+    ldmia r0!, {r3-r7}
+    mov r12, r3
+    ldr r3, [r1, #8 * \which]
+    cmp r3, r12
+    blt .L\name\()_minimum_\which
+    cmp r3, r4
+    .else
+    ldr r3, [r1, #8 * \which]
+    ldr r4, [r0, #4 * \which]
+    adds r3, r3, r4
+    bmi .L\name\()_minimum_\which
+    cmp r3, r12
+    .endif
+    bgt .L\name\()_maximum_\which
+    muls r3, r7, r3
+    adds r3, r3, r5
+    lsls r4, r3, #8
+    cmp r4, r6
+    bls .L\name\()_exact_\which
+    asrs r3, r3, #24
+.L\name\()_store_\which:
+    strb r3, [r2, #\which]
+    .endr
+    adds r2, r2, #4
+    cmp r2, lr
+    bne .L\name
+    pop {r0-r2, r4-r7, pc}
+    .irp which, 0, 1, 2, 3
+.L\name\()_minimum_\which:
+    ldr r3, [sp, #8]
+    b .L\name\()_store_\which
+.L\name\()_maximum_\which:
+    ldr r4, [sp]
+    movs r3, #MAXIMUM
+    ldrsb r3, [r4, r3]
+    b .L\name\()_store_\which
+.L\name\()_exact_\which:
+    movs r4, #\which
+    b .Lunit_exact
+    .endr
+.endm
+
+/* void tr_finish_units(to, channel, count, sums, output): four outputs a round
+ * r0 biases of common constants, or constants; r1 sums, r2 and lr outputs and their end; r3 sum, then q; r4 spare;
+ * r12 high, or low and r4 high; r5 offset, r6 near, r7 factor; to, the end of the channels and the minimum on the
+ * stack */
     .section .text.tr_finish_units, "ax", %progbits
     .align 2
     .global tr_finish_units
@@ -237,95 +304,55 @@ tr_finish_run:
 tr_finish_units:
     push {r0-r2, r4-r7, lr}
     ldr r4, [sp, #32]
-    ldrb r5, [r0, #COMMON]
-    cmp r5, #0
-    bne .Lunits
-    str r4, [sp]
-    bl tr_finish_others
-    pop {r0-r2, r4-r7, pc}
 .Lunits: /* r4 output */
+    adds r5, r1, r2
+    str r5, [sp, #4]
     adds r5, r4, r2
     mov lr, r5
     movs r5, #MINIMUM
     ldrsb r5, [r0, r5]
-    str r5, [sp, #4]
+    str r5, [sp, #8]
     rsbs r5, r2, #0 /* of the first round so many less */
     movs r6, #3
     ands r5, r6
     subs r2, r4, r5
+    lsls r4, r5, #3
+    subs r3, r3, r4
+    ldr r7, [r0]
+    ldrb r4, [r0, #COMMON]
+    cmp r4, #0
+    beq .Lunits_each
     ldr r6, [r0, #BIAS]
+    subs r1, r1, r5
     lsls r1, r1, #2
-    adds r6, r6, r1
-    lsls r7, r5, #2
-    subs r6, r6, r7
-    adds r7, r7, r7
-    subs r1, r3, r7
-    ldr r3, [r0]
-    movs r0, r6
+    adds r0, r6, r1
+    movs r1, r3
     lsls r5, r5, #31
-    ldmia r3, {r3-r7}
+    ldmia r7, {r3-r7}
     mov r12, r4
-    bcs .Lhalf
-    bne .Lunit_1
-    b .Lunit_0
-.Lhalf:
-    bne .Lunit_3
-    b .Lunit_2
-.Lround:
-    adds r0, r0, #16
-    adds r1, r1, #32
-    .irp which, 0, 1, 2, 3
-.Lunit_\which:
-    ldr r3, [r1, #8 * \which]
-    ldr r4, [r0, #4 * \which]
-    adds r3, r3, r4
-    bmi .Lunit_minimum_\which
-    cmp r3, r12
-    bgt .Lunit_maximum_\which
-    muls r3, r7, r3
-    adds r3, r3, r5
-    lsls r4, r3, #8
-    cmp r4, r6
-    bls .Lunit_exact_\which
-    asrs r3, r3, #24
-.Lunit_store_\which:
-    strb r3, [r2, #\which]
-    .endr
-    adds r2, r2, #4
-    cmp r2, lr
-    bne .Lround
-    pop {r0-r2, r4-r7, pc}
-    .irp which, 0, 1, 2, 3
-.Lunit_minimum_\which:
-    ldr r3, [sp, #4]
-    b .Lunit_store_\which
-.Lunit_maximum_\which:
-    ldr r4, [sp]
-    movs r3, #MAXIMUM
-    ldrsb r3, [r4, r3]
-    b .Lunit_store_\which
-.Lunit_exact_\which:
-    movs r4, #\which
-    .if \which < 3
-    b .Lunit_exact
-    .endif
-    .endr
+    first_round common
+.Lunits_each:
+    lsls r4, r1, #2 /* 20 bytes a channel */
+    adds r4, r4, r1
+    lsls r4, r4, #2
+    adds r0, r7, r4
+    movs r1, r3
+    lsls r5, r5, #31
+    first_round each
+    rounds common
+    rounds each
 .Lunit_exact: /* of output r4 of the round; then those that are left anew */
-    mov r3, lr
     adds r2, r2, r4
+    lsls r4, r4, #3
+    adds r6, r1, r4
+    mov r3, lr
     subs r5, r3, r2
-    lsls r3, r4, #2
-    adds r0, r0, r3
+    ldr r7, [sp, #4]
+    subs r7, r7, r5
     movs r4, r2
-    lsls r3, r3, #1
-    adds r6, r1, r3
-    ldr r3, [sp]
-    ldr r1, [r3, #BIAS]
-    subs r0, r0, r1
-    lsrs r7, r0, #2
-    movs r0, r3
     movs r1, r7
     ldr r2, [r6]
+    ldr r0, [sp]
     bl tr_output_exact
     strb r0, [r4]
     subs r2, r5, #1

@@ -3,6 +3,7 @@
 #if defined(__ARM_ARCH_7M__) || defined(__ARM_ARCH_7EM__)
 
 #define BIAS 4
+#define ZERO_POINT 16
 #define MINIMUM 18
 #define MAXIMUM 19
 #define DIRECT 20
@@ -88,34 +89,55 @@ tr_finish_pixels:
 
 #if defined(__ARM_FEATURE_DSP)
 
-/* Two sums of one channel, requantised; r5 bias, r6 multiplier, r7 shift, r4 -255, r10 spare. */
-.macro direct a, b
-    lsl r10, r4, r7
+/* Two sums of one channel, requantised; r5 bias, r6 multiplier, r7 shift, r10 spare; \centre what is added: above a zero
+ * point of -128 as it is, else (\signed) one less below zero. */
+.macro direct a, b, centre, signed
     add \a, r5, \a, lsl #1
     add \b, r5, \b, lsl #1
+    .if \signed
+    add r10, \centre, \a, asr #31
     smmlar \a, \a, r6, r10
+    add r10, \centre, \b, asr #31
     smmlar \b, \b, r6, r10
+    .else
+    smmlar \a, \a, r6, \centre
+    smmlar \b, \b, r6, \centre
+    .endif
     asr \a, \a, r7
     asr \b, \b, r7
     ssat \a, #8, \a, asr #1
     ssat \b, #8, \b, asr #1
 .endm
 
-.macro channel
+/* 2 * zero point + 1 of the layer at r0 to \to, and to which of the two the flags: above -128. */
+.macro twice_zero_point to
+    ldrsh \to, [r0, #ZERO_POINT]
+    add \to, \to, \to
+    add \to, \to, #1
+    cmn \to, #255
+.endm
+
+.macro channel signed
     ldmia lr!, {r5-r7}
     ldrd r8, r9, [r2], #8
-    direct r8, r9
+    lsl r11, r4, r7
+    direct r8, r9, r11, \signed
     strb r8, [r3], #1
     strb r9, [r12], #1
 .endm
 
 /* lr constants, r1 channels left, r2 sums, r3 and r12 outputs; r8, r9 sums */
 .Ldirect_pixels:
-    mvn r4, #254
+    twice_zero_point r4
+    bgt .Lsigned_pixels
+    .irp signed, 0, 1
+    .if \signed
+.Lsigned_pixels:
+    .endif
     ands r0, r1, #3
     beq 2f
 1:
-    channel
+    channel \signed
     subs r0, r0, #1
     bne 1b
 2:
@@ -123,12 +145,13 @@ tr_finish_pixels:
     beq 4f
 3:
     .rept 4
-    channel
+    channel \signed
     .endr
     subs r1, r1, #1
     bne 3b
 4:
     pop {r1, r4-r11, pc}
+    .endr
 
 #endif
     .size tr_finish_pixels, . - tr_finish_pixels
@@ -229,15 +252,21 @@ tr_finish_run:
 
 #if defined(__ARM_FEATURE_DSP)
 
-/* lr run, r0 rows left, r1 sums left, r2 sums, r3 their step, r11 output, r12 its step; r8, r9 sums */
+/* lr run, r0 rows left, r1 sums left, r2 sums, r3 their step, r4 what is added, r11 output, r12 its step; r8, r9 sums */
 .Ldirect_run:
+    twice_zero_point r4
     add r1, r1, r1, lsl #1
     add r0, lr, r1, lsl #2
     mov lr, r2
     ldmia r0, {r5-r7}
     ldr r0, [lr, #RUN_ROWS]
     ldmia lr, {r2, r3, r11, r12}
-    mvn r4, #254
+    lsl r4, r4, r7
+    bgt .Lsigned_run
+    .irp signed, 0, 1
+    .if \signed
+.Lsigned_run:
+    .endif
 1:
     ldr r1, [lr, #RUN_COUNT]
     lsrs r1, r1, #1
@@ -246,7 +275,7 @@ tr_finish_run:
     ldr r8, [r2]
     ldr r9, [r2, r3]
     add r2, r2, r3, lsl #1
-    direct r8, r9
+    direct r8, r9, r4, \signed
     strb r8, [r11]
     strb r9, [r11, r12]
     add r11, r11, r12, lsl #1
@@ -259,7 +288,7 @@ tr_finish_run:
     ldr r8, [r2]
     add r2, r2, r3
     mov r9, r8
-    direct r8, r9
+    direct r8, r9, r4, \signed
     strb r8, [r11]
     add r11, r11, r12
 4:
@@ -269,17 +298,14 @@ tr_finish_run:
     add r2, r2, r8
     add r11, r11, r9
     b 1b
+    .endr
 
 #endif
     .size tr_finish_run, . - tr_finish_run
 
-/* Four outputs a round; of the first round so many less as \spare says. */
-.macro first_round spare, name
-    and \spare, \spare, #3
-    sub r2, r9, \spare
-    sub r0, r0, \spare, lsl #2
-    sub r1, r1, \spare, lsl #3
-    lsls \spare, \spare, #31
+/* Into the round \name at the output that r12, outputs less, says; what needs the layer at r0 is done. */
+.macro first_round name
+    lsls r12, r12, #31
     bcs 1f
     bne .L\name\()_1
     b .L\name\()_0
@@ -288,82 +314,114 @@ tr_finish_run:
     b .L\name\()_2
 .endm
 
-/* void tr_finish_units(to, channel, count, sums, output): layers with common constants
- * r0 biases, r1 sums, r2 and r3 outputs and their end; r4-r7 high, offset, near, factor; r8 minimum; r12 sum, lr q;
- * to on the stack */
+.macro next_round name
+    adds r1, r1, #4
+    cmp r1, r2
+    bne .L\name
+    pop {r0-r2, r4-r9, pc}
+.endm
+
+/* One output; \name: `common` or `each`. */
+.macro unit name, which
+.L\name\()_\which:
+    .ifc \name, each
+    ldmia r0!, {r4-r8}
+    ldr r12, [r3, #8 * \which]
+    cmp r12, r4
+    blt .L\name\()_minimum_\which
+    .else
+    ldr r12, [r3, #8 * \which]
+    ldr lr, [r0, #4 * \which]
+    adds r12, r12, lr
+    bmi .L\name\()_minimum_\which
+    .endif
+    cmp r12, r5
+    bgt .L\name\()_maximum_\which
+    mla lr, r12, r8, r6
+    cmp r7, lr, lsl #8
+    bhs .L\name\()_exact_\which
+    asr lr, lr, #24
+.L\name\()_store_\which:
+    strb lr, [r1, #\which]
+.L\name\()_done_\which:
+.endm
+
+.macro ways_out name, which
+.L\name\()_minimum_\which:
+    strb r9, [r1, #\which]
+    b .L\name\()_done_\which
+.L\name\()_maximum_\which:
+    ldr lr, [sp]
+    ldrsb lr, [lr, #MAXIMUM]
+    b .L\name\()_store_\which
+.L\name\()_exact_\which:
+    movs r4, #\which
+    b .Lunit_exact
+.endm
+
+/* void tr_finish_units(to, channel, count, sums, output): four outputs a round
+ * r0 biases of common constants, or constants; r1 and r2 outputs and their end; r3 sums; r4-r8 low, high, offset, near,
+ * factor; r9 minimum; r12 sum, lr q; to, channel and count on the stack */
     .section .text.tr_finish_units, "ax", %progbits
     .align 2
     .global tr_finish_units
     .type tr_finish_units, %function
     .thumb_func
 tr_finish_units:
-    ldrb r12, [r0, #COMMON]
-    cmp r12, #0
-    beq tr_finish_others
-    push {r0, r4-r9, lr}
-    ldr r9, [sp, #32]
+    push {r0-r2, r4-r9, lr}
+    ldr r9, [sp, #40]
+.Lunits: /* r9 output */
+    rsb r12, r2, #0
+    and r12, r12, #3 /* of the first round so many less */
+    add r2, r9, r2
+    sub r3, r3, r12, lsl #3
+    ldrb r4, [r0, #COMMON]
+    ldr lr, [r0]
 #if defined(__ARM_FEATURE_DSP)
-    ldr lr, [r0, #DIRECT]
-    cmp lr, #0
+    ldr r7, [r0, #DIRECT]
+    cmp r7, #0
     bne .Ldirect_units
 #endif
-.Lunits: /* r9 output */
-    ldr lr, [r0]
-    ldr r12, [r0, #BIAS]
-    ldrsb r8, [r0, #MINIMUM]
-    add r0, r12, r1, lsl #2
-    mov r1, r3
-    ldmia lr, {r3-r7}
-    add r3, r9, r2
-    rsb r12, r2, #0
-    first_round r12, unit
-.Lround:
+    cmp r4, #0
+    beq .Lunits_each
+    ldr r4, [r0, #BIAS]
+    sub r5, r1, r12
+    sub r1, r9, r12
+    ldrsb r9, [r0, #MINIMUM]
+    add r0, r4, r5, lsl #2
+    ldmia lr, {r4-r8}
+    first_round common
+.Lcommon:
     adds r0, r0, #16
-    adds r1, r1, #32
+    adds r3, r3, #32
     .irp which, 0, 1, 2, 3
-.Lunit_\which:
-    ldr r12, [r1, #8 * \which]
-    ldr lr, [r0, #4 * \which]
-    adds r12, r12, lr
-    bmi .Lunit_minimum_\which
-    cmp r12, r4
-    bgt .Lunit_maximum_\which
-    mla lr, r12, r7, r5
-    cmp r6, lr, lsl #8
-    bhs .Lunit_exact_\which
-    asr lr, lr, #24
-.Lunit_store_\which:
-    strb lr, [r2, #\which]
-.Lunit_done_\which:
+    unit common, \which
     .endr
-    adds r2, r2, #4
-    cmp r2, r3
-    bne .Lround
-    pop {r0, r4-r9, pc}
+    next_round common
+.Lunits_each:
+    add r4, r1, r1, lsl #2
+    sub r1, r9, r12
+    ldrsb r9, [r0, #MINIMUM]
+    add r0, lr, r4, lsl #2
+    first_round each
+.Leach:
+    adds r3, r3, #32
     .irp which, 0, 1, 2, 3
-.Lunit_minimum_\which:
-    strb r8, [r2, #\which]
-    b .Lunit_done_\which
-.Lunit_maximum_\which:
-    ldr lr, [sp]
-    ldrsb lr, [lr, #MAXIMUM]
-    b .Lunit_store_\which
-.Lunit_exact_\which:
-    movs r4, #\which
-    .if \which < 3
-    b .Lunit_exact
-    .endif
+    unit each, \which
+    .endr
+    next_round each
+    .irp which, 0, 1, 2, 3
+    ways_out common, \which
+    ways_out each, \which
     .endr
 .Lunit_exact: /* of output r4 of the round; then those that are left anew */
-    ldr r12, [sp]
-    add r9, r2, r4
-    add r0, r0, r4, lsl #2
-    add r4, r1, r4, lsl #3
-    ldr r1, [r12, #BIAS]
-    sub r5, r3, r9
-    subs r0, r0, r1
-    lsrs r6, r0, #2
-    mov r0, r12
+    add r9, r1, r4
+    add r4, r3, r4, lsl #3
+    sub r5, r2, r9
+    ldrd r6, r7, [sp, #4]
+    add r6, r6, r7
+    subs r6, r6, r5
+    ldr r0, [sp]
     mov r1, r6
     ldr r2, [r4], #8
     bl tr_output_exact
@@ -373,38 +431,58 @@ tr_finish_units:
     mov r3, r4
     subs r2, r5, #1
     bne .Lunits
-    pop {r0, r4-r9, pc}
+    pop {r0-r2, r4-r9, pc}
 
 #if defined(__ARM_FEATURE_DSP)
 
-/* r0 biases, r1 sums, r2 and r3 outputs and their end; r4 multiplier, r5 shift, r6 what is added; r7 sum, r8 bias */
+/* One output by r4 bias, r5 multiplier, r6 shift; r7 what is added, r8 before the shift; r12 sum, lr spare. */
+.macro direct_unit name, which
+.L\name\()_\which:
+    .ifc \name, direct_each
+    ldmia r0!, {r4-r6}
+    ldr r12, [r3, #8 * \which]
+    lsl r7, r8, r6
+    .else
+    ldr r12, [r3, #8 * \which]
+    ldr r4, [r0, #4 * \which]
+    .endif
+    add r12, r4, r12, lsl #1
+    add lr, r7, r12, asr #31
+    smmlar r12, r12, r5, lr
+    asr r12, r12, r6
+    ssat r12, #8, r12, asr #1
+    strb r12, [r1, #\which]
+.endm
+
 .Ldirect_units:
-    ldrd r4, r5, [lr, #4]
-    ldr r8, [r0, #BIAS]
-    mvn r6, #254
-    lsl r6, r6, r5
-    add r0, r8, r1, lsl #2
-    mov r1, r3
-    add r3, r9, r2
-    rsb r12, r2, #0
-    first_round r12, direct_unit
-.Ldirect_round:
+    twice_zero_point r8
+    cmp r4, #0
+    beq .Ldirect_units_each
+    ldrd r5, r6, [r7, #4]
+    ldr r4, [r0, #BIAS]
+    lsl r7, r8, r6
+    sub r1, r1, r12
+    add r0, r4, r1, lsl #2
+    sub r1, r9, r12
+    first_round direct_common
+.Ldirect_common:
     adds r0, r0, #16
-    adds r1, r1, #32
+    adds r3, r3, #32
     .irp which, 0, 1, 2, 3
-.Ldirect_unit_\which:
-    ldr r7, [r1, #8 * \which]
-    ldr r8, [r0, #4 * \which]
-    add r7, r8, r7, lsl #1
-    smmlar r7, r7, r4, r6
-    asrs r7, r7, r5
-    ssat r7, #8, r7, asr #1
-    strb r7, [r2, #\which]
+    direct_unit direct_common, \which
     .endr
-    adds r2, r2, #4
-    cmp r2, r3
-    bne .Ldirect_round
-    pop {r0, r4-r9, pc}
+    next_round direct_common
+.Ldirect_units_each:
+    add r1, r1, r1, lsl #1
+    add r0, r7, r1, lsl #2
+    sub r1, r9, r12
+    first_round direct_each
+.Ldirect_each:
+    adds r3, r3, #32
+    .irp which, 0, 1, 2, 3
+    direct_unit direct_each, \which
+    .endr
+    next_round direct_each
 
 #endif
     .size tr_finish_units, . - tr_finish_units

@@ -13,26 +13,7 @@ int8_t tr_output_exact(const struct tr_output *to, uint32_t channel, int32_t sum
     return tr_clamp(tr_wrapping_add(scaled, to->zero_point), to->minimum, to->maximum);
 }
 
-#if defined(__arm__) || defined(__riscv)
-
-void tr_finish_others(const struct tr_output *to, uint32_t channel, uint32_t count, const int32_t *sums, int8_t *output)
-{
-    uint32_t end = channel + count;
-#if defined(__ARM_FEATURE_DSP)
-    if (to->direct != 0) {
-        for (const struct tr_direct *by = to->direct + channel; channel < end; channel++, sums += 2) {
-            *output++ = tr_output_direct(by++, *sums);
-        }
-        return;
-    }
-#endif
-    for (const struct tr_channel *quick = to->quick + channel; channel < end; channel++, sums += 2) {
-        *output++ = tr_output_quick(to, quick, channel, *sums, *sums, quick->low);
-        quick++;
-    }
-}
-
-#else
+#if !defined(__arm__) && !defined(__riscv)
 
 /* What tr_finish_*.S do, portably. */
 
