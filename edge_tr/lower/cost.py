@@ -21,8 +21,8 @@ from edge_tr.lower.twins import Twins
 CHANNEL_BYTES = 20 + 4 + 4 + 1  # four more without multiplication
 """struct tr_channel, bias, multiplier, shift."""
 DUAL_PAIR, DUAL_ROW, DUAL_PLANE = 48, 45, 100
-"""Cycles of two outputs of depthwise 3x3 windows by dual multiply-accumulates, requantised by `lower.direct`; of a row
-of them and its gathering; and of a plane."""
+"""Cycles of two outputs of depthwise 3x3 windows by dual multiply-accumulates, requantised by `lower.direct` above a
+zero point of -128; of a row of them and its gathering; and of a plane."""
 LEVEL_ROW = 60
 """Cycles of adding one level's sums of eight pixels to those below."""
 DIRECT_OUTPUT = 11
@@ -206,7 +206,7 @@ def estimate_dual(work: Work, params: DepthwiseParams, table_bytes: int, isa: st
     cost = COSTS[isa]
     height, width, channels = params.input_shape
     rows, columns, _ = params.output_shape
-    if work.direct:
+    if work.direct and direct.is_unsigned(params):
         run = channels * (rows * ((columns + 1) // 2 * DUAL_PAIR + DUAL_ROW) + DUAL_PLANE)
     else:
         run = work.macs * 2 * cost.mac + work.requantising(cost)

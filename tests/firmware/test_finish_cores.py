@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_tr.ir.params import FullyConnectedParams, Requant
+from edge_tr.ir.params import FullyConnectedParams
 from edge_tr.lower.direct import Direct, direct
 from edge_tr.lower.machines import DIRECT
 from edge_tr.lower.quick import Quick, apply, common, digit_words, quick
 from edge_tr.target.count_trace import Machine
 from tests.firmware.harness_build import FIRMWARE, HERE, command, compile_c, run_c
 from tests.firmware.harness_cores import LINKER_SCRIPT, TARGETS
-from tests.unit.test_quick import exact, layer
+from tests.unit.test_quick import exact, layer, one_scale
 
 CHANNELS, DEPTH = 47, 100
 COUNTS = (1, 2, 3, 4, 5, 7, 16, 47)
@@ -43,16 +43,11 @@ def records() -> list[FullyConnectedParams]:
         rng = np.random.default_rng(number)
         record = layer(rng, shift, zero, activation, CHANNELS)
         record = replace(record, depth=DEPTH, weights=np.full((CHANNELS, DEPTH), 127, np.int8))
-        if one:
-            record = replace(record, requant=Requant(*(np.repeat(each[:1], CHANNELS) for each in _of(record))))
+        record = one_scale(record) if one else record
         if name == "hostile":
             record.bias[::5] = rng.choice([INT32.min, INT32.max], len(record.bias[::5]))
         found.append(record)
     return found
-
-
-def _of(record: FullyConnectedParams) -> tuple[np.ndarray, ...]:
-    return record.requant.multiplier, record.requant.shift, record.requant.real
 
 
 def constants(record: FullyConnectedParams, isa: str) -> Quick | Direct:
