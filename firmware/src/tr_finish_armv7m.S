@@ -129,15 +129,11 @@ tr_finish_pixels:
 /* lr constants, r1 channels left, r2 sums, r3 and r12 outputs; r8, r9 sums */
 .Ldirect_pixels:
     twice_zero_point r4
-    bgt .Lsigned_pixels
-    .irp signed, 0, 1
-    .if \signed
-.Lsigned_pixels:
-    .endif
+    bgt 5f
     ands r0, r1, #3
     beq 2f
 1:
-    channel \signed
+    channel 0
     subs r0, r0, #1
     bne 1b
 2:
@@ -145,13 +141,17 @@ tr_finish_pixels:
     beq 4f
 3:
     .rept 4
-    channel \signed
+    channel 0
     .endr
     subs r1, r1, #1
     bne 3b
 4:
     pop {r1, r4-r11, pc}
-    .endr
+5:
+    channel 1
+    subs r1, r1, #1
+    bne 5b
+    pop {r1, r4-r11, pc}
 
 #endif
     .size tr_finish_pixels, . - tr_finish_pixels
@@ -303,7 +303,7 @@ tr_finish_run:
 #endif
     .size tr_finish_run, . - tr_finish_run
 
-/* Into the round \name at the output that r12, outputs less, says; what needs the layer at r0 is done. */
+/* Into the round \name, of four outputs, at the first one: r12 less. */
 .macro first_round name
     lsls r12, r12, #31
     bcs 1f
@@ -314,27 +314,17 @@ tr_finish_run:
     b .L\name\()_2
 .endm
 
-.macro next_round name
-    adds r1, r1, #4
-    cmp r1, r2
-    bne .L\name
-    pop {r0-r2, r4-r9, pc}
+/* To output \which of the round from r1 on, or to the `next`. */
+.macro store value, which
+    .ifc \which, next
+    strb \value, [r1], #1
+    .else
+    strb \value, [r1, #\which]
+    .endif
 .endm
 
-/* One output; \name: `common` or `each`. */
-.macro unit name, which
-.L\name\()_\which:
-    .ifc \name, each
-    ldmia r0!, {r4-r8}
-    ldr r12, [r3, #8 * \which]
-    cmp r12, r4
-    blt .L\name\()_minimum_\which
-    .else
-    ldr r12, [r3, #8 * \which]
-    ldr lr, [r0, #4 * \which]
-    adds r12, r12, lr
-    bmi .L\name\()_minimum_\which
-    .endif
+/* The sum in r12 to q and the output. */
+.macro quick_unit name, which
     cmp r12, r5
     bgt .L\name\()_maximum_\which
     mla lr, r12, r8, r6
@@ -342,24 +332,29 @@ tr_finish_run:
     bhs .L\name\()_exact_\which
     asr lr, lr, #24
 .L\name\()_store_\which:
-    strb lr, [r1, #\which]
+    store lr, \which
 .L\name\()_done_\which:
 .endm
 
 .macro ways_out name, which
 .L\name\()_minimum_\which:
-    strb r9, [r1, #\which]
+    store r9, \which
     b .L\name\()_done_\which
 .L\name\()_maximum_\which:
     ldr lr, [sp]
     ldrsb lr, [lr, #MAXIMUM]
     b .L\name\()_store_\which
 .L\name\()_exact_\which:
+    .ifc \which, next
+    subs r3, r3, #8
+    movs r4, #0
+    .else
     movs r4, #\which
+    .endif
     b .Lunit_exact
 .endm
 
-/* void tr_finish_units(to, channel, count, sums, output): four outputs a round
+/* void tr_finish_units(to, channel, count, sums, output): by common constants four outputs a round
  * r0 biases of common constants, or constants; r1 and r2 outputs and their end; r3 sums; r4-r8 low, high, offset, near,
  * factor; r9 minimum; r12 sum, lr q; to, channel and count on the stack */
     .section .text.tr_finish_units, "ax", %progbits
@@ -374,7 +369,6 @@ tr_finish_units:
     rsb r12, r2, #0
     and r12, r12, #3 /* of the first round so many less */
     add r2, r9, r2
-    sub r3, r3, r12, lsl #3
     ldrb r4, [r0, #COMMON]
     ldr lr, [r0]
 #if defined(__ARM_FEATURE_DSP)
@@ -387,33 +381,44 @@ tr_finish_units:
     ldr r4, [r0, #BIAS]
     sub r5, r1, r12
     sub r1, r9, r12
+    sub r3, r3, r12, lsl #3
     ldrsb r9, [r0, #MINIMUM]
     add r0, r4, r5, lsl #2
     ldmia lr, {r4-r8}
     first_round common
-.Lcommon:
+.Lround:
     adds r0, r0, #16
     adds r3, r3, #32
     .irp which, 0, 1, 2, 3
-    unit common, \which
+.Lcommon_\which:
+    ldr r12, [r3, #8 * \which]
+    ldr lr, [r0, #4 * \which]
+    adds r12, r12, lr
+    bmi .Lcommon_minimum_\which
+    quick_unit common, \which
     .endr
-    next_round common
+    adds r1, r1, #4
+    cmp r1, r2
+    bne .Lround
+    pop {r0-r2, r4-r9, pc}
 .Lunits_each:
     add r4, r1, r1, lsl #2
-    sub r1, r9, r12
+    mov r1, r9
     ldrsb r9, [r0, #MINIMUM]
     add r0, lr, r4, lsl #2
-    first_round each
-.Leach:
-    adds r3, r3, #32
-    .irp which, 0, 1, 2, 3
-    unit each, \which
-    .endr
-    next_round each
+1:
+    ldmia r0!, {r4-r8}
+    ldr r12, [r3], #8
+    cmp r12, r4
+    blt .Leach_minimum_next
+    quick_unit each, next
+    cmp r1, r2
+    bne 1b
+    pop {r0-r2, r4-r9, pc}
     .irp which, 0, 1, 2, 3
     ways_out common, \which
-    ways_out each, \which
     .endr
+    ways_out each, next
 .Lunit_exact: /* of output r4 of the round; then those that are left anew */
     add r9, r1, r4
     add r4, r3, r4, lsl #3
@@ -435,23 +440,21 @@ tr_finish_units:
 
 #if defined(__ARM_FEATURE_DSP)
 
-/* One output by r4 bias, r5 multiplier, r6 shift; r7 what is added, r8 before the shift; r12 sum, lr spare. */
-.macro direct_unit name, which
-.L\name\()_\which:
-    .ifc \name, direct_each
-    ldmia r0!, {r4-r6}
-    ldr r12, [r3, #8 * \which]
-    lsl r7, r8, r6
-    .else
-    ldr r12, [r3, #8 * \which]
-    ldr r4, [r0, #4 * \which]
-    .endif
+/* The sum in r12 to output \which; r4 bias, r5 multiplier, r6 shift; r7 what is added; lr spare. */
+.macro direct_unit which
     add r12, r4, r12, lsl #1
     add lr, r7, r12, asr #31
     smmlar r12, r12, r5, lr
     asr r12, r12, r6
     ssat r12, #8, r12, asr #1
-    strb r12, [r1, #\which]
+    store r12, \which
+.endm
+
+.macro direct_each
+    ldmia r0!, {r4-r6}
+    ldr r12, [r3], #8
+    lsl r7, r8, r6
+    direct_unit next
 .endm
 
 .Ldirect_units:
@@ -462,27 +465,39 @@ tr_finish_units:
     ldr r4, [r0, #BIAS]
     lsl r7, r8, r6
     sub r1, r1, r12
+    sub r3, r3, r12, lsl #3
     add r0, r4, r1, lsl #2
     sub r1, r9, r12
-    first_round direct_common
-.Ldirect_common:
+    first_round direct
+.Ldirect_round:
     adds r0, r0, #16
     adds r3, r3, #32
     .irp which, 0, 1, 2, 3
-    direct_unit direct_common, \which
+.Ldirect_\which:
+    ldr r12, [r3, #8 * \which]
+    ldr r4, [r0, #4 * \which]
+    direct_unit \which
     .endr
-    next_round direct_common
+    adds r1, r1, #4
+    cmp r1, r2
+    bne .Ldirect_round
+    pop {r0-r2, r4-r9, pc}
 .Ldirect_units_each:
     add r1, r1, r1, lsl #1
     add r0, r7, r1, lsl #2
-    sub r1, r9, r12
-    first_round direct_each
-.Ldirect_each:
-    adds r3, r3, #32
-    .irp which, 0, 1, 2, 3
-    direct_unit direct_each, \which
-    .endr
-    next_round direct_each
+    mov r1, r9
+    lsls r12, r12, #31
+    beq 1f
+    direct_each
+    cmp r1, r2
+    beq 2f
+1:
+    direct_each
+    direct_each
+    cmp r1, r2
+    bne 1b
+2:
+    pop {r0-r2, r4-r9, pc}
 
 #endif
     .size tr_finish_units, . - tr_finish_units
