@@ -29,6 +29,7 @@ tr_finish_pixels:
     ldr r12, [sp, #40]
 #if defined(__ARM_FEATURE_DSP)
     ldr lr, [r0, #DIRECT]
+    ldrsh r4, [r0, #ZERO_POINT]
     cmp lr, #0
     bne .Ldirect_pixels
 #endif
@@ -109,14 +110,6 @@ tr_finish_pixels:
     ssat \b, #8, \b, asr #1
 .endm
 
-/* 2 * zero point + 1 of the layer at r0 to \to, and to which of the two the flags: above -128. */
-.macro twice_zero_point to
-    ldrsh \to, [r0, #ZERO_POINT]
-    add \to, \to, \to
-    add \to, \to, #1
-    cmn \to, #255
-.endm
-
 .macro channel signed
     ldmia lr!, {r5-r7}
     ldrd r8, r9, [r2], #8
@@ -126,10 +119,11 @@ tr_finish_pixels:
     strb r9, [r12], #1
 .endm
 
-/* lr constants, r1 channels left, r2 sums, r3 and r12 outputs; r8, r9 sums */
+/* lr constants, r1 channels left, r2 sums, r3 and r12 outputs; r4 zero point, then 2 * it + 1; r8, r9 sums */
 .Ldirect_pixels:
-    twice_zero_point r4
-    bgt 5f
+    cmn r4, #128
+    bne 5f
+    mvn r4, #254
     ands r0, r1, #3
     beq 2f
 1:
@@ -148,9 +142,12 @@ tr_finish_pixels:
 4:
     pop {r1, r4-r11, pc}
 5:
+    add r4, r4, r4
+    add r4, r4, #1
+6:
     channel 1
     subs r1, r1, #1
-    bne 5b
+    bne 6b
     pop {r1, r4-r11, pc}
 
 #endif
@@ -182,6 +179,7 @@ tr_finish_run:
     push {r1-r11, lr}
 #if defined(__ARM_FEATURE_DSP)
     ldr lr, [r0, #DIRECT]
+    ldrsh r4, [r0, #ZERO_POINT]
     cmp lr, #0
     bne .Ldirect_run
 #endif
@@ -253,8 +251,10 @@ tr_finish_run:
 #if defined(__ARM_FEATURE_DSP)
 
 /* lr run, r0 rows left, r1 sums left, r2 sums, r3 their step, r4 what is added, r11 output, r12 its step; r8, r9 sums */
-.Ldirect_run:
-    twice_zero_point r4
+.Ldirect_run: /* r4 zero point */
+    cmn r4, #128
+    add r4, r4, r4
+    add r4, r4, #1
     add r1, r1, r1, lsl #1
     add r0, lr, r1, lsl #2
     mov lr, r2
@@ -262,7 +262,7 @@ tr_finish_run:
     ldr r0, [lr, #RUN_ROWS]
     ldmia lr, {r2, r3, r11, r12}
     lsl r4, r4, r7
-    bgt .Lsigned_run
+    bne .Lsigned_run
     .irp signed, 0, 1
     .if \signed
 .Lsigned_run:
@@ -458,8 +458,10 @@ tr_finish_units:
 .endm
 
 .Ldirect_units:
-    twice_zero_point r8
+    ldrsh r8, [r0, #ZERO_POINT]
     cmp r4, #0
+    add r8, r8, r8
+    add r8, r8, #1
     beq .Ldirect_units_each
     ldrd r5, r6, [r7, #4]
     ldr r4, [r0, #BIAS]
