@@ -93,11 +93,11 @@ class LayerCode:
         return [_channel(*(int(value) for value in row)) for row in zip(*columns)]
 
     def direct_rows(self) -> list[str]:
-        """Initialisers of struct tr_direct."""
+        """Initialisers of struct tr_direct; the one of all channels has no bias."""
         direct = self.layer.dot.requant
         if not isinstance(direct, Direct):
             return []
-        rows = zip(direct.bias, direct.multiplier, direct.shift)
+        rows = zip([0] if direct.common else direct.bias, direct.multiplier, direct.shift)
         return [f"{{{', '.join(integer(int(value)) for value in row)}}}" for row in rows]
 
 
@@ -157,11 +157,14 @@ def _constants(layer: Layer) -> tuple[tuple[str, str, np.ndarray], ...]:
         return (("int32_t", f"{layer.name}_exponential", softmax_exponentials(layer.params)),)
     if layer.shares is not None:
         return tuple(("int32_t", f"{layer.name}_{n}", getattr(layer.shares, n)) for n in ("first", "second"))
-    if layer.dot is None or isinstance(layer.dot.requant, Direct):
+    if layer.dot is None:
         return ()
-    requant, channels = layer.params.requant, 1 if layer.dot.requant.common else None
+    way = layer.dot.requant
+    if isinstance(way, Direct):
+        return (("int32_t", f"{layer.name}_bias", way.bias),) if way.common else ()
+    requant, channels = layer.params.requant, 1 if way.common else None
     return (
-        ("int32_t", f"{layer.name}_bias", _wrapped(layer.dot.bias)),
+        ("int32_t", f"{layer.name}_bias", _wrapped(way.addends(layer.dot.bias))),
         ("int32_t", f"{layer.name}_multiplier", requant.multiplier[:channels]),
         ("int8_t", f"{layer.name}_shift", requant.shift[:channels]),
     )
@@ -281,10 +284,12 @@ def _affine(params: MeanParams | RequantizeParams) -> Initialisers:
 def _output(layer: Layer) -> str:
     params, name = layer.params, layer.name
     low, high = params.activation
-    direct = isinstance(layer.dot.requant, Direct)
-    needed = ("direct",) if direct else ("quick", "bias", "multiplier", "shift")
+    common = layer.dot.requant.common
+    needed = ("quick", "bias", "multiplier", "shift")
+    if isinstance(layer.dot.requant, Direct):
+        needed = ("direct", "bias") if common else ("direct",)
     arrays = ", ".join(f".{array} = {name}_{array}" for array in needed)
-    arrays += ", .common = true" if not direct and layer.dot.requant.common else ""
+    arrays += ", .common = true" if common else ""
     return f"{{{arrays}, .zero_point = {params.output_zero_point}, .minimum = {low}, .maximum = {high}}}"
 
 

@@ -21,8 +21,8 @@ from edge_tr.lower.twins import Twins
 CHANNEL_BYTES = 20 + 4 + 4 + 1  # four more without multiplication
 """struct tr_channel, bias, multiplier, shift."""
 DUAL_PAIR, DUAL_ROW, DUAL_PLANE = 48, 45, 100
-"""Cycles of two outputs of depthwise 3x3 windows by dual multiply-accumulates, requantised by `lower.direct`; of a row
-of them and its gathering; and of a plane."""
+"""Cycles of two outputs of depthwise 3x3 windows by dual multiply-accumulates, requantised by `lower.direct` above a
+zero point of -128; of a row of them and its gathering; and of a plane."""
 LEVEL_ROW = 60
 """Cycles of adding one level's sums of eight pixels to those below."""
 DIRECT_OUTPUT = 11
@@ -41,7 +41,7 @@ class Estimate:
 class Work:
     """Sizes that costs are made of: output positions, rows of weights, weights a row, terms in all,
     patches gathered (one a position, in a depthwise layer one a position and input channel), whether
-    `lower.direct` requantises, and else whether one set of constants does."""
+    `lower.direct` requantises, and whether one set of constants does."""
 
     positions: int
     rows: int
@@ -59,9 +59,8 @@ class Work:
     @property
     def channel_bytes(self) -> int:
         """Flash of what requantisation reads."""
-        if self.common:
-            return 4 * self.rows + CHANNEL_BYTES
-        return self.rows * (direct.BYTES if self.direct else CHANNEL_BYTES)
+        each = direct.BYTES if self.direct else CHANNEL_BYTES
+        return 4 * self.rows + each if self.common else self.rows * each
 
     def requantising(self, cost: Costs) -> float:
         """Cycles of requantising all activations."""
@@ -207,7 +206,7 @@ def estimate_dual(work: Work, params: DepthwiseParams, table_bytes: int, isa: st
     cost = COSTS[isa]
     height, width, channels = params.input_shape
     rows, columns, _ = params.output_shape
-    if work.direct:
+    if work.direct and direct.is_unsigned(params):
         run = channels * (rows * ((columns + 1) // 2 * DUAL_PAIR + DUAL_ROW) + DUAL_PLANE)
     else:
         run = work.macs * 2 * cost.mac + work.requantising(cost)

@@ -129,7 +129,7 @@ def _dialled(kernel: LevelsKernel, params: DotParams, setting: TrSetting, isa: s
     lists = encode_levels([layer.weights for layer in layers], names_of(params), _largest(kernel, params, cut))
     body = term_table.encode(levels_table(lists, setting, params.weights.shape[1]))
     scratch = kernel.scratch_bytes(params, cut)
-    levels, flags = [], (one_product is not None, isinstance(requant, Quick) and requant.common)
+    levels, flags = [], (one_product is not None, requant.common)
     for number, (layer, of, lack) in enumerate(zip(layers, settings, biases), 1):
         work = Work.of(layer, int(term_count(layer.weights).sum()), *flags)
         packed = scratch // 4 * (1 if isinstance(params, DepthwiseParams) else -(-work.positions // PIXELS))
@@ -160,9 +160,7 @@ def _with_kernel(kernel: Kernel, params: DotParams, revealed: Revealed, setting:
         bias = bias - INPUT_OFFSET * revealed.values.sum(axis=1, dtype=np.int64)
     one_product = direct(params, bias) if isa in DIRECT else None
     requant = one_product or common(params, bias) or quick(params, bias)
-    work = Work.of(
-        params, int(revealed.counts.sum()), one_product is not None, isinstance(requant, Quick) and requant.common
-    )
+    work = Work.of(params, int(revealed.counts.sum()), one_product is not None, requant.common)
     body: bytes | Code
     if isinstance(kernel, CodeKernel):
         body = generate(params, revealed, cut, isa)

@@ -31,12 +31,15 @@ SHIFTS = 6
 
 @dataclass(frozen=True)
 class Quick:
-    """Constants per channel, int32 [channels] but for `near`, uint32. `sum` is a dot product without bias; where
-    `common`, one channel's constants serve all of the layer and `sum` is a dot product with its bias.
+    """Constants per channel, int32 [channels] but for `near`, uint32. `sum` is a dot product without bias.
 
     sum < low gives the activation's minimum, sum > high its maximum; else with
     q = sum * factor + offset (modulo 2^32) the result is q >> FRACTION, unless
     (q << (32 - FRACTION)) <= near (unsigned): then the exact routine decides.
+
+    Where `common`, one channel's constants serve all of the layer. Its sums are counted from `low` on: in place of
+    `sum` above stands sum + addend (`addends`), which is below zero where the result is the minimum; `high` and
+    `offset` are for that.
     """
 
     low: np.ndarray
@@ -46,17 +49,37 @@ class Quick:
     near: np.ndarray
     common: bool = False
 
+    def addends(self, bias: np.ndarray) -> np.ndarray:
+        """int64 [channels], what is kept in place of `bias` (what sums lack): for sums counted from `low` on."""
+        return bias - int(self.low[0]) if self.common else bias
+
+
+def has_one_scale(params: DotParams) -> bool:
+    """Whether this is a fully connected layer whose channels all have the same scale."""
+    factors = set(zip(params.requant.multiplier.tolist(), params.requant.shift.tolist()))
+    return isinstance(params, FullyConnectedParams) and len(factors) == 1
+
 
 def common(params: DotParams, bias: np.ndarray) -> Quick | None:
     """One set of constants for all channels of a fully connected layer with one scale; else None."""
     requant = params.requant
-    same = len(set(zip(requant.multiplier.tolist(), requant.shift.tolist()))) == 1
-    if not isinstance(params, FullyConnectedParams) or not same or _may_wrap(params, bias).any():
+    if not has_one_scale(params) or _may_wrap(params, bias).any():
         return None
     first = Requant(requant.multiplier[:1], requant.shift[:1], requant.real[:1])
     none = np.zeros(1, np.int64)
     one = replace(params, units=1, weights=np.ones((1, 1), np.int8), bias=none.astype(np.int32), requant=first)
-    return replace(quick(one, none), common=True)
+    return _from_low(quick(one, none), int(_reach(params).max()))
+
+
+def _from_low(live: Quick, reach: int) -> Quick | None:
+    """One channel's constants for sums counted from its `low` on, within `reach` of zero; None where these may leave
+    int32, or where all sums go to the exact routine."""
+    low, high = max(int(live.low[0]), -reach - 1), min(int(live.high[0]), reach)
+    if live.near[0] == ALWAYS_NEAR or max(reach, high) - low >= 1 << 31:
+        return None
+    offset = (live.offset + low * live.factor.astype(np.int64)) & 0xFFFFFFFF
+    bounds = {name: np.array([value], np.int32) for name, value in (("low", low), ("high", high - low))}
+    return replace(live, **bounds, offset=_as_int32(offset), common=True)
 
 
 def quick(params: DotParams, bias: np.ndarray) -> Quick:
@@ -108,8 +131,12 @@ def _few_digits(factors: np.ndarray) -> np.ndarray:
 
 def _may_wrap(params: DotParams, bias: np.ndarray) -> np.ndarray:
     """bool [channels]: sums of damaged or hostile models that leave int32, where the reference wraps."""
-    reach = np.abs(params.weights.astype(np.int64)).sum(axis=1) * 256 + np.abs(params.bias.astype(np.int64))
-    return (reach >= 1 << 31) | (np.abs(bias) >= 1 << 31)
+    return (_reach(params) >= 1 << 31) | (np.abs(bias) >= 1 << 31)
+
+
+def _reach(params: DotParams) -> np.ndarray:
+    """int64 [channels]: no sum with its bias is larger, nor any part of one."""
+    return np.abs(params.weights.astype(np.int64)).sum(axis=1) * 256 + np.abs(params.bias.astype(np.int64))
 
 
 def _exact_only(live: Quick, channels: np.ndarray) -> Quick:
@@ -133,13 +160,14 @@ def _with_constants(params: DotParams, live: Quick) -> Quick:
         low=np.where(dead, np.iinfo(np.int32).min, live.low).astype(np.int32),
         high=np.where(dead, np.iinfo(np.int32).max, live.high).astype(np.int32),
         factor=factor.astype(np.int32),
-        offset=(offset & 0xFFFFFFFF).astype(np.uint32).view(np.int32),
+        offset=_as_int32(offset & 0xFFFFFFFF),
         near=np.where(dead, 0, live.near).astype(np.uint32),
     )
 
 
 def apply(constants: Quick, sums: np.ndarray, channel: int) -> tuple[np.ndarray, np.ndarray]:
-    """(result if inside [low, high], bool: the exact routine decides) of int64 sums: the C code's mirror."""
+    """(result if inside [low, high], bool: the exact routine decides) of int64 sums, where `common` of sums and their
+    addends: the C code's mirror."""
     q = (sums * int(constants.factor[channel]) + int(constants.offset[channel])) & 0xFFFFFFFF
     near = ((q << (32 - FRACTION)) & 0xFFFFFFFF) <= int(constants.near[channel])
     return (q - ((q & 0x80000000) << 1)) >> FRACTION, near
@@ -165,6 +193,11 @@ def _first_reaching(params: DotParams, result: int) -> np.ndarray:
         reached = np.where(enough, middle, reached)
         below = np.where(enough, below, middle)
     return reached
+
+
+def _as_int32(values: np.ndarray) -> np.ndarray:
+    """The same 32 bits."""
+    return values.astype(np.uint32).view(np.int32)
 
 
 def _int32(values: np.ndarray) -> np.ndarray:

@@ -23,8 +23,6 @@ REQUANTISING = (
     "tr_doubling_",
     "tr_rounding_",
     "tr_clamp",
-    "direct_units",
-    "common_units",
 )
 """How functions begin that requantise: firmware/src/tr_finish_*.S, tr_output.c and tr_requant.c."""
 LONG_PRODUCTS = {"__aeabi_lmul", "__muldi3", "__mulsi3"}

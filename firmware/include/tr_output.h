@@ -14,7 +14,8 @@
 
 /* Below `low` the sum gives the activation's minimum, above `high` its maximum. Between them
  * q = sum * factor + offset modulo 2^32 holds the result in its top eight bits, unless the other
- * 24 are at most `near`: then the exact routine decides. */
+ * 24 are at most `near`: then the exact routine decides. A layer's common constants are for sums counted from `low` on:
+ * below zero one gives the minimum, above `high` the maximum. */
 struct tr_channel {
     int32_t low, high;
     int32_t offset;
@@ -32,15 +33,16 @@ struct tr_channel {
 #define TR_CHANNEL(low, high, factor, offset, near, added, taken) {low, high, offset, near, factor}
 #endif
 
-/* Armv7E-M, an activation of all int8 above a zero point of -128: with h the rounded high word of
- * (2 * sum + bias) * multiplier the result is (h - (255 << shift)) >> shift >> 1, clamped to int8. */
+/* Armv7E-M, an activation of all int8: with h the rounded high word of (2 * sum + bias) * multiplier, one less where
+ * 2 * sum + bias < 0, the result is (h + ((2 * zero_point + 1) << shift)) >> shift >> 1, clamped to int8. Above a zero
+ * point of -128 the one less makes no difference. */
 struct tr_direct {
     int32_t bias, multiplier, shift;
 };
 
-/* One layer's requantisation: by `direct`, or if that is null by the others, of which `common` layers
- * hold one for all channels, `bias` excepted, for sums that it is added to. `bias` [channels] is what a sum lacks; the exact result is
- * (sum + bias) * multiplier * 2^(shift - 31) + zero_point, clamped. */
+/* One layer's requantisation: by `direct`, or if that is null by the others. `bias` [channels] is what a sum lacks; the
+ * exact result is (sum + bias) * multiplier * 2^(shift - 31) + zero_point, clamped. `common`, fully connected layers
+ * only: of each one for all channels, `bias` excepted, which holds that of `direct`, or else is less by quick->low. */
 struct tr_output {
     const struct tr_channel *quick;
     const int32_t *bias;
@@ -49,7 +51,7 @@ struct tr_output {
     int16_t zero_point;
     int8_t minimum, maximum;
     const struct tr_direct *direct;
-    bool common; /* not read by tr_finish_pixels and tr_finish_run: fully connected layers only */
+    bool common; /* not read by tr_finish_pixels and tr_finish_run */
 };
 
 int8_t tr_output_exact(const struct tr_output *to, uint32_t channel, int32_t sum);
@@ -91,56 +93,58 @@ static inline uint32_t tr_output_scaled(const struct tr_channel *quick, uint32_t
 }
 
 #if defined(__ARM_FEATURE_DSP)
-static inline int8_t tr_output_direct(const struct tr_direct *by, int32_t sum)
+static inline int8_t tr_output_direct(const struct tr_direct *by, int32_t zero_point, int32_t sum)
 {
-    int32_t high = 0 - (255 << by->shift); /* compilers know no SMMLAR */
-    __asm__("smmlar %0, %1, %2, %0" : "+r"(high) : "r"(2 * sum + by->bias), "r"(by->multiplier));
+    int32_t doubled = 2 * sum + by->bias;
+    int32_t high = (2 * zero_point + 1) * (1 << by->shift) + (doubled >> 31);
+    /* compilers know no SMMLAR */
+    __asm__("smmlar %0, %1, %2, %0" : "+r"(high) : "r"(doubled), "r"(by->multiplier));
     int32_t result;
     __asm__("ssat %0, #8, %1, asr #1" : "=r"(result) : "r"(high >> by->shift) : "cc");
     return (int8_t)result;
 }
 #endif
 
-/* By one channel's constants, or a layer's; `sum` goes to tr_output_exact as it is. */
+/* `counted`: the sum as `low` and `quick` take it. */
 static inline int8_t tr_output_quick(const struct tr_output *to, const struct tr_channel *quick, uint32_t channel,
-                                     int32_t sum)
+                                     int32_t sum, int32_t counted, int32_t low)
 {
-    if (sum < quick->low) {
+    if (counted < low) {
         return to->minimum;
     }
-    if (sum > quick->high) {
+    if (counted > quick->high) {
         return to->maximum;
     }
-    uint32_t q = tr_output_scaled(quick, (uint32_t)sum);
+    uint32_t q = tr_output_scaled(quick, (uint32_t)counted);
     if (q << 8 <= quick->near) {
         return tr_output_exact(to, channel, sum);
     }
     return (int8_t)(q >> 24);
 }
 
-/* sum + bias, modulo 2^32. */
-static inline int32_t tr_output_biased(const struct tr_output *to, uint32_t channel, int32_t sum)
-{
-    return (int32_t)((uint32_t)sum + (uint32_t)to->bias[channel]);
-}
-
 static inline int8_t tr_output(const struct tr_output *to, uint32_t channel, int32_t sum)
 {
 #if defined(__ARM_FEATURE_DSP)
     if (to->direct != 0) {
-        return tr_output_direct(to->direct + channel, sum);
+        struct tr_direct by = to->direct[to->common ? 0u : channel];
+        by.bias = to->common ? to->bias[channel] : by.bias;
+        return tr_output_direct(&by, to->zero_point, sum);
     }
 #endif
     if (to->common) {
-        return tr_output_quick(to, to->quick, channel, tr_output_biased(to, channel, sum));
+        int32_t counted = (int32_t)((uint32_t)sum + (uint32_t)to->bias[channel]);
+        return tr_output_quick(to, to->quick, channel, sum, counted, 0);
     }
-    return tr_output_quick(to, to->quick + channel, channel, sum);
+    const struct tr_channel *quick = to->quick + channel;
+    return tr_output_quick(to, quick, channel, sum, sum, quick->low);
 }
 
-/* `count` channels from `channel` on of one pixel: `sums` [count][2], of which the first are read. */
+/* Many sums; in assembly where there is a file for the core. */
+
+/* `count` channels (> 0) from `channel` on of one pixel: `sums` [count][2], of which the first are read. */
 void tr_finish_units(const struct tr_output *to, uint32_t channel, uint32_t count, const int32_t *sums, int8_t *output);
 
-/* All channels of two pixels: `sums` [channels][2]. In assembly where there is a file for the core, as the next. */
+/* All channels of two pixels: `sums` [channels][2]. */
 void tr_finish_pixels(const struct tr_output *to, uint32_t channels, const int32_t *sums, int8_t *first,
                       int8_t *second);
 

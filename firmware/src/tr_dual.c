@@ -95,7 +95,7 @@ static void run_plane(const struct tr_tiles *layer, uint32_t channel, const int8
 {
 #if defined(__ARM_FEATURE_DSP)
     const struct tr_pixels *pixels = &layer->pixels;
-    if (layer->to.direct != 0) {
+    if (layer->to.direct != 0 && layer->to.zero_point == -128) {
         struct tr_direct by = layer->to.direct[channel];
         uint32_t stride = pixels->window.stride_x;
         uint32_t pairs = pixels->output.width / 2u;

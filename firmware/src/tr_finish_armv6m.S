@@ -2,8 +2,10 @@
  * tr_run. */
 #if defined(__ARM_ARCH_6M__)
 
+#define BIAS 4
 #define MINIMUM 18
 #define MAXIMUM 19
+#define COMMON 24
 #define RUN_SUM_STEP 4
 #define RUN_COUNT 16
 #define RUN_ROWS 20
@@ -223,5 +225,141 @@ tr_finish_run:
     b .Ldone_\which
     .endr
     .size tr_finish_run, . - tr_finish_run
+
+/* The sum in r3 to q; \which output of the round from r2 on; \name: labels. */
+.macro quick_unit name, which
+    bgt .L\name\()_maximum_\which
+    muls r3, r7, r3
+    adds r3, r3, r5
+    lsls r4, r3, #8
+    cmp r4, r6
+    bls .L\name\()_exact_\which
+    asrs r3, r3, #24
+.L\name\()_store_\which:
+    strb r3, [r2, #\which]
+.endm
+
+.macro ways_out name, which
+.L\name\()_minimum_\which:
+    ldr r3, [sp, #8]
+    b .L\name\()_store_\which
+.L\name\()_maximum_\which:
+    ldr r4, [sp]
+    movs r3, #MAXIMUM
+    ldrsb r3, [r4, r3]
+    b .L\name\()_store_\which
+.L\name\()_exact_\which:
+    movs r4, #\which
+    b .Lunit_exact
+.endm
+
+/* void tr_finish_units(to, channel, count, sums, output): by common constants four outputs a round
+ * r0 biases of common constants, or constants; r1 sums, r2 and lr outputs and their end; r3 sum, then q; r4 spare;
+ * r12 high, or low and r4 high; r5 offset, r6 near, r7 factor; to, the end of the channels and the minimum on the
+ * stack */
+    .section .text.tr_finish_units, "ax", %progbits
+    .align 2
+    .global tr_finish_units
+    .type tr_finish_units, %function
+    .thumb_func
+tr_finish_units:
+    push {r0-r2, r4-r7, lr}
+    ldr r4, [sp, #32]
+.Lunits: /* r4 output */
+    adds r5, r1, r2
+    str r5, [sp, #4]
+    adds r5, r4, r2
+    mov lr, r5
+    movs r5, #MINIMUM
+    ldrsb r5, [r0, r5]
+    str r5, [sp, #8]
+    ldr r7, [r0]
+    ldrb r5, [r0, #COMMON]
+    cmp r5, #0
+    beq .Lunits_each
+    rsbs r5, r2, #0 /* of the first round so many less */
+    movs r6, #3
+    ands r5, r6
+    ldr r6, [r0, #BIAS]
+    subs r2, r4, r5
+    lsls r4, r5, #3
+    subs r3, r3, r4
+    subs r1, r1, r5
+    lsls r1, r1, #2
+    adds r0, r6, r1
+    movs r1, r3
+    lsls r5, r5, #31
+    ldmia r7, {r3-r7}
+    mov r12, r4
+    bcs 1f
+    bne .Lcommon_1
+    b .Lcommon_0
+1:
+    bne .Lcommon_3
+    b .Lcommon_2
+.Lround:
+    adds r0, r0, #16
+    adds r1, r1, #32
+    .irp which, 0, 1, 2, 3
+.Lcommon_\which:
+    ldr r3, [r1, #8 * \which]
+    ldr r4, [r0, #4 * \which]
+    adds r3, r3, r4
+    bmi .Lcommon_minimum_\which
+    cmp r3, r12
+    quick_unit common, \which
+    .endr
+    adds r2, r2, #4
+    cmp r2, lr
+    bne .Lround
+    pop {r0-r2, r4-r7, pc}
+    .irp which, 0, 1, 2, 3
+    ways_out common, \which
+    .endr
+.Lunits_each:
+    lsls r5, r1, #2 /* 20 bytes a channel */
+    adds r5, r5, r1
+    lsls r5, r5, #2
+    adds r0, r7, r5
+    movs r1, r3
+    movs r2, r4
+1:
+    ldmia r0!, {r3-r7}
+    mov r12, r3
+    ldr r3, [r1]
+    cmp r3, r12
+    blt .Leach_minimum_0
+    cmp r3, r4
+    quick_unit each, 0
+    adds r1, r1, #8
+    adds r2, r2, #1
+    cmp r2, lr
+    bne 1b
+.Lunits_end:
+    pop {r0-r2, r4-r7, pc}
+    ways_out each, 0
+.Lunit_exact: /* of output r4 of the round; then those that are left anew */
+    adds r2, r2, r4
+    lsls r4, r4, #3
+    adds r6, r1, r4
+    mov r3, lr
+    subs r5, r3, r2
+    ldr r7, [sp, #4]
+    subs r7, r7, r5
+    movs r4, r2
+    movs r1, r7
+    ldr r2, [r6]
+    ldr r0, [sp]
+    bl tr_output_exact
+    strb r0, [r4]
+    subs r2, r5, #1
+    beq .Lunits_end
+    ldr r0, [sp]
+    adds r1, r7, #1
+    adds r6, r6, #8
+    movs r3, r6
+    adds r4, r4, #1
+    b .Lunits
+    .size tr_finish_units, . - tr_finish_units
 
 #endif

@@ -2,9 +2,12 @@
  * tr_run. */
 #if defined(__ARM_ARCH_7M__) || defined(__ARM_ARCH_7EM__)
 
+#define BIAS 4
+#define ZERO_POINT 16
 #define MINIMUM 18
 #define MAXIMUM 19
 #define DIRECT 20
+#define COMMON 24
 #define RUN_COUNT 16
 #define RUN_ROWS 20
 #define RUN_SUM_SKIP 24
@@ -26,6 +29,7 @@ tr_finish_pixels:
     ldr r12, [sp, #40]
 #if defined(__ARM_FEATURE_DSP)
     ldr lr, [r0, #DIRECT]
+    ldrsh r4, [r0, #ZERO_POINT]
     cmp lr, #0
     bne .Ldirect_pixels
 #endif
@@ -86,34 +90,44 @@ tr_finish_pixels:
 
 #if defined(__ARM_FEATURE_DSP)
 
-/* Two sums of one channel, requantised; r5 bias, r6 multiplier, r7 shift, r4 -255, r10 spare. */
-.macro direct a, b
-    lsl r10, r4, r7
+/* Two sums of one channel, requantised; r5 bias, r6 multiplier, r7 shift, r10 spare; \centre what is added: above a zero
+ * point of -128 as it is, else (\signed) one less below zero. */
+.macro direct a, b, centre, signed
     add \a, r5, \a, lsl #1
     add \b, r5, \b, lsl #1
+    .if \signed
+    add r10, \centre, \a, asr #31
     smmlar \a, \a, r6, r10
+    add r10, \centre, \b, asr #31
     smmlar \b, \b, r6, r10
+    .else
+    smmlar \a, \a, r6, \centre
+    smmlar \b, \b, r6, \centre
+    .endif
     asr \a, \a, r7
     asr \b, \b, r7
     ssat \a, #8, \a, asr #1
     ssat \b, #8, \b, asr #1
 .endm
 
-.macro channel
+.macro channel signed
     ldmia lr!, {r5-r7}
     ldrd r8, r9, [r2], #8
-    direct r8, r9
+    lsl r11, r4, r7
+    direct r8, r9, r11, \signed
     strb r8, [r3], #1
     strb r9, [r12], #1
 .endm
 
-/* lr constants, r1 channels left, r2 sums, r3 and r12 outputs; r8, r9 sums */
+/* lr constants, r1 channels left, r2 sums, r3 and r12 outputs; r4 zero point, then 2 * it + 1; r8, r9 sums */
 .Ldirect_pixels:
+    cmn r4, #128
+    bne 5f
     mvn r4, #254
     ands r0, r1, #3
     beq 2f
 1:
-    channel
+    channel 0
     subs r0, r0, #1
     bne 1b
 2:
@@ -121,11 +135,19 @@ tr_finish_pixels:
     beq 4f
 3:
     .rept 4
-    channel
+    channel 0
     .endr
     subs r1, r1, #1
     bne 3b
 4:
+    pop {r1, r4-r11, pc}
+5:
+    add r4, r4, r4
+    add r4, r4, #1
+6:
+    channel 1
+    subs r1, r1, #1
+    bne 6b
     pop {r1, r4-r11, pc}
 
 #endif
@@ -157,6 +179,7 @@ tr_finish_run:
     push {r1-r11, lr}
 #if defined(__ARM_FEATURE_DSP)
     ldr lr, [r0, #DIRECT]
+    ldrsh r4, [r0, #ZERO_POINT]
     cmp lr, #0
     bne .Ldirect_run
 #endif
@@ -227,15 +250,23 @@ tr_finish_run:
 
 #if defined(__ARM_FEATURE_DSP)
 
-/* lr run, r0 rows left, r1 sums left, r2 sums, r3 their step, r11 output, r12 its step; r8, r9 sums */
-.Ldirect_run:
+/* lr run, r0 rows left, r1 sums left, r2 sums, r3 their step, r4 what is added, r11 output, r12 its step; r8, r9 sums */
+.Ldirect_run: /* r4 zero point */
+    cmn r4, #128
+    add r4, r4, r4
+    add r4, r4, #1
     add r1, r1, r1, lsl #1
     add r0, lr, r1, lsl #2
     mov lr, r2
     ldmia r0, {r5-r7}
     ldr r0, [lr, #RUN_ROWS]
     ldmia lr, {r2, r3, r11, r12}
-    mvn r4, #254
+    lsl r4, r4, r7
+    bne .Lsigned_run
+    .irp signed, 0, 1
+    .if \signed
+.Lsigned_run:
+    .endif
 1:
     ldr r1, [lr, #RUN_COUNT]
     lsrs r1, r1, #1
@@ -244,7 +275,7 @@ tr_finish_run:
     ldr r8, [r2]
     ldr r9, [r2, r3]
     add r2, r2, r3, lsl #1
-    direct r8, r9
+    direct r8, r9, r4, \signed
     strb r8, [r11]
     strb r9, [r11, r12]
     add r11, r11, r12, lsl #1
@@ -257,7 +288,7 @@ tr_finish_run:
     ldr r8, [r2]
     add r2, r2, r3
     mov r9, r8
-    direct r8, r9
+    direct r8, r9, r4, \signed
     strb r8, [r11]
     add r11, r11, r12
 4:
@@ -267,8 +298,210 @@ tr_finish_run:
     add r2, r2, r8
     add r11, r11, r9
     b 1b
+    .endr
 
 #endif
     .size tr_finish_run, . - tr_finish_run
+
+/* Into the round \name, of four outputs, at the first one: r12 less. */
+.macro first_round name
+    lsls r12, r12, #31
+    bcs 1f
+    bne .L\name\()_1
+    b .L\name\()_0
+1:
+    bne .L\name\()_3
+    b .L\name\()_2
+.endm
+
+/* To output \which of the round from r1 on, or to the `next`. */
+.macro store value, which
+    .ifc \which, next
+    strb \value, [r1], #1
+    .else
+    strb \value, [r1, #\which]
+    .endif
+.endm
+
+/* The sum in r12 to q and the output. */
+.macro quick_unit name, which
+    cmp r12, r5
+    bgt .L\name\()_maximum_\which
+    mla lr, r12, r8, r6
+    cmp r7, lr, lsl #8
+    bhs .L\name\()_exact_\which
+    asr lr, lr, #24
+.L\name\()_store_\which:
+    store lr, \which
+.L\name\()_done_\which:
+.endm
+
+.macro ways_out name, which
+.L\name\()_minimum_\which:
+    store r9, \which
+    b .L\name\()_done_\which
+.L\name\()_maximum_\which:
+    ldr lr, [sp]
+    ldrsb lr, [lr, #MAXIMUM]
+    b .L\name\()_store_\which
+.L\name\()_exact_\which:
+    .ifc \which, next
+    subs r3, r3, #8
+    movs r4, #0
+    .else
+    movs r4, #\which
+    .endif
+    b .Lunit_exact
+.endm
+
+/* void tr_finish_units(to, channel, count, sums, output): by common constants four outputs a round
+ * r0 biases of common constants, or constants; r1 and r2 outputs and their end; r3 sums; r4-r8 low, high, offset, near,
+ * factor; r9 minimum; r12 sum, lr q; to, channel and count on the stack */
+    .section .text.tr_finish_units, "ax", %progbits
+    .align 2
+    .global tr_finish_units
+    .type tr_finish_units, %function
+    .thumb_func
+tr_finish_units:
+    push {r0-r2, r4-r9, lr}
+    ldr r9, [sp, #40]
+.Lunits: /* r9 output */
+    rsb r12, r2, #0
+    and r12, r12, #3 /* of the first round so many less */
+    add r2, r9, r2
+    ldrb r4, [r0, #COMMON]
+    ldr lr, [r0]
+#if defined(__ARM_FEATURE_DSP)
+    ldr r7, [r0, #DIRECT]
+    cmp r7, #0
+    bne .Ldirect_units
+#endif
+    cmp r4, #0
+    beq .Lunits_each
+    ldr r4, [r0, #BIAS]
+    sub r5, r1, r12
+    sub r1, r9, r12
+    sub r3, r3, r12, lsl #3
+    ldrsb r9, [r0, #MINIMUM]
+    add r0, r4, r5, lsl #2
+    ldmia lr, {r4-r8}
+    first_round common
+.Lround:
+    adds r0, r0, #16
+    adds r3, r3, #32
+    .irp which, 0, 1, 2, 3
+.Lcommon_\which:
+    ldr r12, [r3, #8 * \which]
+    ldr lr, [r0, #4 * \which]
+    adds r12, r12, lr
+    bmi .Lcommon_minimum_\which
+    quick_unit common, \which
+    .endr
+    adds r1, r1, #4
+    cmp r1, r2
+    bne .Lround
+    pop {r0-r2, r4-r9, pc}
+.Lunits_each:
+    add r4, r1, r1, lsl #2
+    mov r1, r9
+    ldrsb r9, [r0, #MINIMUM]
+    add r0, lr, r4, lsl #2
+1:
+    ldmia r0!, {r4-r8}
+    ldr r12, [r3], #8
+    cmp r12, r4
+    blt .Leach_minimum_next
+    quick_unit each, next
+    cmp r1, r2
+    bne 1b
+    pop {r0-r2, r4-r9, pc}
+    .irp which, 0, 1, 2, 3
+    ways_out common, \which
+    .endr
+    ways_out each, next
+.Lunit_exact: /* of output r4 of the round; then those that are left anew */
+    add r9, r1, r4
+    add r4, r3, r4, lsl #3
+    sub r5, r2, r9
+    ldrd r6, r7, [sp, #4]
+    add r6, r6, r7
+    subs r6, r6, r5
+    ldr r0, [sp]
+    mov r1, r6
+    ldr r2, [r4], #8
+    bl tr_output_exact
+    strb r0, [r9], #1
+    ldr r0, [sp]
+    adds r1, r6, #1
+    mov r3, r4
+    subs r2, r5, #1
+    bne .Lunits
+    pop {r0-r2, r4-r9, pc}
+
+#if defined(__ARM_FEATURE_DSP)
+
+/* The sum in r12 to output \which; r4 bias, r5 multiplier, r6 shift; r7 what is added; lr spare. */
+.macro direct_unit which
+    add r12, r4, r12, lsl #1
+    add lr, r7, r12, asr #31
+    smmlar r12, r12, r5, lr
+    asr r12, r12, r6
+    ssat r12, #8, r12, asr #1
+    store r12, \which
+.endm
+
+.macro direct_each
+    ldmia r0!, {r4-r6}
+    ldr r12, [r3], #8
+    lsl r7, r8, r6
+    direct_unit next
+.endm
+
+.Ldirect_units:
+    ldrsh r8, [r0, #ZERO_POINT]
+    cmp r4, #0
+    add r8, r8, r8
+    add r8, r8, #1
+    beq .Ldirect_units_each
+    ldrd r5, r6, [r7, #4]
+    ldr r4, [r0, #BIAS]
+    lsl r7, r8, r6
+    sub r1, r1, r12
+    sub r3, r3, r12, lsl #3
+    add r0, r4, r1, lsl #2
+    sub r1, r9, r12
+    first_round direct
+.Ldirect_round:
+    adds r0, r0, #16
+    adds r3, r3, #32
+    .irp which, 0, 1, 2, 3
+.Ldirect_\which:
+    ldr r12, [r3, #8 * \which]
+    ldr r4, [r0, #4 * \which]
+    direct_unit \which
+    .endr
+    adds r1, r1, #4
+    cmp r1, r2
+    bne .Ldirect_round
+    pop {r0-r2, r4-r9, pc}
+.Ldirect_units_each:
+    add r1, r1, r1, lsl #1
+    add r0, r7, r1, lsl #2
+    mov r1, r9
+    lsls r12, r12, #31
+    beq 1f
+    direct_each
+    cmp r1, r2
+    beq 2f
+1:
+    direct_each
+    direct_each
+    cmp r1, r2
+    bne 1b
+2:
+    pop {r0-r2, r4-r9, pc}
+
+#endif
+    .size tr_finish_units, . - tr_finish_units
 
 #endif

@@ -2,8 +2,10 @@
  * shifted sums. Offsets are those of struct tr_output, tr_channel and tr_run. */
 #if defined(__riscv)
 
+#define BIAS 4
 #define MINIMUM 18
 #define MAXIMUM 19
+#define COMMON 24
 #define RUN_COUNT 16
 #define RUN_ROWS 20
 #define RUN_SUM_SKIP 24
@@ -214,5 +216,160 @@ tr_finish_run:
     lw t2, 32(sp)
     j .Lstore
     .size tr_finish_run, . - tr_finish_run
+
+#define UNITS_TO 12
+#define UNITS_END 16
+#define UNITS_MINIMUM 20
+#define UNITS_CHANNELS 24
+
+/* void tr_finish_units(to, channel, count, sums, output): layers with common constants two outputs a round
+ * a0 biases, a3 sums, a4 output; a1 sum, a5 q, t0, t1 spare; a2 high, s0 offset, s1 near, ra factor, or what is added
+ * and t2 taken; others: a0 constants, s0 end of the outputs; to, the ends of the outputs and of the channels and the
+ * minimum on the stack */
+    .section .text.tr_finish_units, "ax", @progbits
+    .align 2
+    .global tr_finish_units
+    .type tr_finish_units, @function
+tr_finish_units:
+    addi sp, sp, -32
+    sw ra, 0(sp)
+    sw s0, 4(sp)
+    sw s1, 8(sp)
+    sw a0, UNITS_TO(sp)
+.Lunits:
+    lb t2, MINIMUM(a0)
+    lw t0, 0(a0)
+    add t1, a1, a2
+    sw t2, UNITS_MINIMUM(sp)
+    sw t1, UNITS_CHANNELS(sp)
+    add s0, a4, a2
+    sw s0, UNITS_END(sp)
+    lbu t2, COMMON(a0)
+    lw t1, BIAS(a0)
+    beqz t2, .Lunits_each
+    slli a1, a1, 2
+    add a0, t1, a1
+    andi a1, a2, 1
+    lw a2, HIGH(t0)
+    lw s0, OFFSET(t0)
+    lw s1, NEAR(t0)
+#if defined(__riscv_mul)
+    lw ra, FACTOR(t0)
+#else
+    lw ra, ADDED(t0)
+    lw t2, TAKEN(t0)
+#endif
+    beqz a1, .Lunit_0
+    addi a0, a0, -4
+    addi a3, a3, -8
+    addi a4, a4, -1
+    j .Lunit_1
+.Lround:
+    addi a0, a0, 8
+    addi a3, a3, 16
+    .irp which, 0, 1
+.Lunit_\which:
+    lw a1, 8 * \which(a3)
+    lw t0, 4 * \which(a0)
+    add a1, a1, t0
+    bltz a1, .Lunit_minimum_\which
+    bgt a1, a2, .Lunit_maximum_\which
+#if defined(__riscv_mul)
+    mul a5, a1, ra
+    add a5, a5, s0
+#else
+    sll t1, a1, ra
+    add a5, s0, t1
+    srli t0, ra, 5
+    beqz t0, 8f
+    shifted add, a5, a1, t0, t1
+8:
+    beqz t2, 8f
+    mv t0, t2
+    shifted sub, a5, a1, t0, t1
+8:
+#endif
+    slli t1, a5, 8
+    bleu t1, s1, .Lunit_exact_\which
+    srai a5, a5, 24
+.Lunit_store_\which:
+    sb a5, \which(a4)
+    .endr
+    lw t0, UNITS_END(sp)
+    addi a4, a4, 2
+    bne a4, t0, .Lround
+.Lunits_end:
+    lw ra, 0(sp)
+    lw s0, 4(sp)
+    lw s1, 8(sp)
+    addi sp, sp, 32
+    ret
+.Lunits_each:
+    slli t1, a1, 4
+    add a0, t0, t1
+#if CHANNEL_BYTES == 24
+    slli t1, a1, 3
+#else
+    slli t1, a1, 2
+#endif
+    add a0, a0, t1
+.Leach:
+    lw a1, 0(a3)
+    lw t0, LOW(a0)
+    lw t1, HIGH(a0)
+    blt a1, t0, .Leach_minimum
+    bgt a1, t1, .Leach_maximum
+    scale a5, a1, a0, t0, t1
+    lw t0, NEAR(a0)
+    slli t1, a5, 8
+    bleu t1, t0, .Lunit_exact_0
+    srai a5, a5, 24
+.Leach_store:
+    sb a5, 0(a4)
+    addi a0, a0, CHANNEL_BYTES
+    addi a3, a3, 8
+    addi a4, a4, 1
+    bne a4, s0, .Leach
+    j .Lunits_end
+.Leach_minimum:
+    lw a5, UNITS_MINIMUM(sp)
+    j .Leach_store
+.Leach_maximum:
+    lw a5, UNITS_TO(sp)
+    lb a5, MAXIMUM(a5)
+    j .Leach_store
+    .irp which, 0, 1
+.Lunit_minimum_\which:
+    lw a5, UNITS_MINIMUM(sp)
+    j .Lunit_store_\which
+.Lunit_maximum_\which:
+    lw a5, UNITS_TO(sp)
+    lb a5, MAXIMUM(a5)
+    j .Lunit_store_\which
+    .endr
+.Lunit_exact_1:
+    addi a3, a3, 8
+    addi a4, a4, 1
+.Lunit_exact_0: /* and then those that are left anew */
+    mv s1, a4
+    addi s0, a3, 8
+    lw a2, 0(a3)
+    lw t0, UNITS_END(sp)
+    lw a1, UNITS_CHANNELS(sp)
+    sub t0, t0, a4
+    sub a1, a1, t0
+    lw a0, UNITS_TO(sp)
+    call tr_output_exact
+    sb a0, 0(s1)
+    addi a4, s1, 1
+    lw t0, UNITS_END(sp)
+    lw a1, UNITS_CHANNELS(sp)
+    sub a2, t0, a4
+    sub a1, a1, a2
+    lw a0, UNITS_TO(sp)
+    mv a3, s0
+    bnez a2, .Lunits
+    j .Lunits_end
+    .size tr_finish_units, . - tr_finish_units
 
 #endif

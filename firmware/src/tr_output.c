@@ -4,38 +4,25 @@
 
 int8_t tr_output_exact(const struct tr_output *to, uint32_t channel, int32_t sum)
 {
-    int32_t biased = to->common ? sum : tr_wrapping_add(sum, to->bias[channel]);
-    uint32_t of = to->common ? 0u : channel;
-    int32_t scaled = tr_multiply(biased, to->multiplier[of], to->shift[of]);
-    return tr_clamp(tr_wrapping_add(scaled, to->zero_point), to->minimum, to->maximum);
-}
-
-void tr_finish_units(const struct tr_output *to, uint32_t channel, uint32_t count, const int32_t *sums, int8_t *output)
-{
-    uint32_t end = channel + count;
-#if defined(__ARM_FEATURE_DSP)
-    if (to->direct != 0) {
-        for (const struct tr_direct *by = to->direct + channel; channel < end; channel++, sums += 2) {
-            *output++ = tr_output_direct(by++, *sums);
-        }
-        return;
-    }
-#endif
+    int32_t biased = tr_wrapping_add(sum, to->bias[channel]);
     if (to->common) {
-        const struct tr_channel quick = *to->quick;
-        for (; channel < end; channel++, sums += 2) {
-            *output++ = tr_output_quick(to, &quick, channel, tr_output_biased(to, channel, *sums));
-        }
-        return;
+        biased = tr_wrapping_add(biased, to->quick->low);
+        channel = 0u;
     }
-    for (const struct tr_channel *quick = to->quick + channel; channel < end; channel++, sums += 2) {
-        *output++ = tr_output_quick(to, quick++, channel, *sums);
-    }
+    int32_t scaled = tr_multiply(biased, to->multiplier[channel], to->shift[channel]);
+    return tr_clamp(tr_wrapping_add(scaled, to->zero_point), to->minimum, to->maximum);
 }
 
 #if !defined(__arm__) && !defined(__riscv)
 
 /* What tr_finish_*.S do, portably. */
+
+void tr_finish_units(const struct tr_output *to, uint32_t channel, uint32_t count, const int32_t *sums, int8_t *output)
+{
+    for (uint32_t end = channel + count; channel < end; channel++, sums += 2) {
+        *output++ = tr_output(to, channel, *sums);
+    }
+}
 
 void tr_finish_pixels(const struct tr_output *to, uint32_t channels, const int32_t *sums, int8_t *first,
                       int8_t *second)

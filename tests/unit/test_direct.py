@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edge_tr.ir.params import params
+from edge_tr.ir.params import Requant, params
 from edge_tr.ir.tflite import parse
-from edge_tr.lower.direct import apply, direct
+from edge_tr.lower.direct import apply, direct, is_unsigned
 from tests.unit.test_quick import exact, layer
 
 WHOLE = (-128, 127)
@@ -27,14 +27,29 @@ def assert_equals_the_reference(record, bias: np.ndarray, channel: int, limit: i
 @pytest.mark.parametrize("shift", range(-1, -24, -1))
 def test_every_sum_of_seeded_layers(shift):
     rng = np.random.default_rng(-shift)
-    record = layer(rng, shift, -128, WHOLE, channels=6)
-    record.requant.multiplier[:3] = 1 << 30, (1 << 31) - 1, (1 << 30) + 1
-    for channel in range(6):
-        assert_equals_the_reference(record, record.bias.astype(np.int64), channel, 1 << 20)
+    for zero_point in (-128, -127, -1, 0, 41, 127):
+        record = layer(rng, shift, zero_point, WHOLE, channels=4)
+        record.requant.multiplier[:3] = 1 << 30, (1 << 31) - 1, (1 << 30) + 1
+        for channel in range(4):
+            assert_equals_the_reference(record, record.bias.astype(np.int64), channel, 1 << 18)
+
+
+@pytest.mark.parametrize("shift", range(-1, -24, -1))
+def test_the_sign_makes_no_difference_above_a_zero_point_of_minus_128(shift):
+    """What loops over pixels leave out."""
+    record = layer(np.random.default_rng(-shift), shift, -128, WHOLE)
+    record.requant.multiplier[0] = 1 << 30
+    assert is_unsigned(record)
+    constants = direct(record, record.bias.astype(np.int64))
+    for channel in range(4):
+        sums = np.concatenate([np.arange(-3000, 3000) - record.bias[channel], np.arange(-(1 << 20), 1 << 20, 77)])
+        high = ((2 * sums + int(constants.bias[channel])) * int(constants.multiplier[channel]) + (1 << 31)) >> 32
+        plain = (high - (255 << int(constants.shift[channel]))) >> int(constants.shift[channel]) >> 1
+        assert np.array_equal(np.clip(plain, -128, 127), exact(record, sums, int(record.bias[channel]), channel))
 
 
 @pytest.mark.parametrize("name", ["kws_ref_model", "vww_96_int8", "pretrainedResnet_quant", "ad01_int8"])
-def test_the_models_layers_behind_a_relu(name, shared):
+def test_the_models_layers_with_the_whole_range(name, shared):
     graph = parse((shared / "models" / f"{name}.tflite").read_bytes())
     tried = 0
     for op in graph.ops:
@@ -54,8 +69,19 @@ def test_layers_that_need_more_are_left_to_the_other_way():
     record = layer(np.random.default_rng(0), -7, -128, WHOLE)
     bias = record.bias.astype(np.int64)
     assert direct(record, bias) is not None
-    assert direct(replace(record, output_zero_point=-127), bias) is None
+    assert direct(replace(record, output_zero_point=-127), bias) is not None
+    assert direct(replace(record, activation=(-127, 127)), bias) is None
     assert direct(replace(record, activation=(-128, 100)), bias) is None
     assert direct(record, bias + (1 << 29)) is None
     assert direct(layer(np.random.default_rng(0), 0, -128, WHOLE), bias) is None
     assert direct(layer(np.random.default_rng(0), -24, -128, WHOLE), bias) is None
+
+
+def test_one_scale_is_held_once():
+    record = layer(np.random.default_rng(0), -7, 5, WHOLE)
+    record = replace(record, requant=Requant(*(np.repeat(each[:1], 4) for each in vars(record.requant).values())))
+    constants = direct(record, record.bias.astype(np.int64))
+    assert constants.common
+    assert (len(constants.bias), len(constants.multiplier), len(constants.shift)) == (4, 1, 1)
+    for channel in range(4):
+        assert_equals_the_reference(record, record.bias.astype(np.int64), channel, 1 << 16)

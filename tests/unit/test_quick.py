@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from edge_tr.ir.params import FullyConnectedParams, Requant, params
 from edge_tr.ir.tflite import parse
-from edge_tr.lower.quick import ALWAYS_NEAR, _few_digits, apply, digit_words, quick
+from edge_tr.lower.quick import ALWAYS_NEAR, _few_digits, apply, common, digit_words, quick
 from edge_tr.tr.requant import multiply_by_quantized_multiplier
 
 INT32 = np.iinfo(np.int32)
@@ -74,6 +76,42 @@ def test_the_models_rarely_need_the_exact_routine(name, shared):
         live = np.flatnonzero(record.weights.any(axis=1))
         shares += [assert_equals_the_reference(record, bias, int(c), 1 << 17) for c in live[:: max(1, len(live) // 4)]]
     assert np.mean(shares) < 0.01
+
+
+def one_scale(record: FullyConnectedParams) -> FullyConnectedParams:
+    """With the first channel's scale in all."""
+    count = len(record.bias)
+    return replace(record, requant=Requant(*(np.repeat(each[:1], count) for each in vars(record.requant).values())))
+
+
+@pytest.mark.parametrize("zero_point", [-128, -3, 127])
+@pytest.mark.parametrize("shift", [-1, -2, -5, -9, -11])
+def test_one_scale_serves_every_sum_counted_from_the_lowest(shift, zero_point):
+    """Every sum that a channel can reach: nothing leaves int32, and the sign says which end of the range is passed."""
+    rng = np.random.default_rng([-shift, zero_point + 128])
+    for activation in ((-128, 127), (max(-128, zero_point - 9), min(127, zero_point + 60))):
+        record = one_scale(layer(rng, shift, zero_point, activation))
+        bias = record.bias.astype(np.int64)
+        constants = common(record, bias)
+        addends = constants.addends(bias)
+        for channel in range(4):
+            reach = int(np.abs(record.weights[channel].astype(np.int64)).sum()) * 256
+            sums = np.arange(-reach, reach + 1, dtype=np.int64)
+            above = sums + addends[channel]
+            assert INT32.min <= above.min()
+            assert above.max() <= INT32.max
+            result, near = apply(constants, above, 0)
+            result = np.where(above > constants.high[0], activation[1], result)
+            result = np.where(above < 0, activation[0], result)
+            decided = ~near | (above < 0) | (above > constants.high[0])
+            assert np.array_equal(result[decided], exact(record, sums, bias[channel], channel)[decided])
+
+
+def test_one_scale_does_not_serve_what_is_left_to_the_exact_routine():
+    for shift, bias in ((1, 0), (-9, INT32.max), (-9, INT32.min)):
+        record = one_scale(layer(np.random.default_rng(0), shift, 0, (-128, 127)))
+        record.bias[1] = bias
+        assert common(record, record.bias.astype(np.int64)) is None
 
 
 def test_a_scale_of_one_half_or_more_is_left_to_the_exact_routine():
