@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edge_tr.ir.params import DepthwiseParams, DotParams, FullyConnectedParams
+from edge_tr.formats.term_table import LAYOUT
+from edge_tr.ir.params import ConvParams, DepthwiseParams, DotParams, FullyConnectedParams
 from edge_tr.lower import direct
 from edge_tr.lower.generated import Code, plane_shape
 from edge_tr.lower.lists import PIXELS, Lists
@@ -23,6 +24,10 @@ CHANNEL_BYTES = 20 + 4 + 4 + 1  # four more without multiplication
 DUAL_PAIR, DUAL_ROW, DUAL_PLANE = 48, 45, 100
 """Cycles of two outputs of depthwise 3x3 windows by dual multiply-accumulates, requantised by `lower.direct`; of a row
 of them and its gathering; and of a plane."""
+JOINT_PAIR, APART_PAIR, DUAL_BLOCK = 16.6, 19.6, 46
+"""Cycles of two elements of two pixels by four rows, layouts FOURS_JOINT and FOURS_APART; of four rows besides."""
+SPREAD_PAIR, SPREAD_ROW, DUAL_TILE = 10, 30, 120
+"""Cycles of making words of two elements of two pixels; of a row of two windows, and of two pixels besides."""
 LEVEL_ROW = 60
 """Cycles of adding one level's sums of eight pixels to those below."""
 DIRECT_OUTPUT = 11
@@ -182,6 +187,16 @@ def estimate_fours(work: Work, params: DotParams, table_bytes: int, isa: str) ->
         tiles = (work.positions + 1) // 2
         run = tiles * (blocks * (depth * cost.four_pairs + cost.row) + 2 * depth * cost.gather)
     return Estimate(round(run + work.requantising(cost)), table_bytes + work.channel_bytes)
+
+
+def estimate_dual_fours(work: Work, params: ConvParams, layout: int, table_bytes: int, isa: str) -> Estimate:
+    """A convolution of four rows and two pixels at a time by dual multiply-accumulates."""
+    height = params.kernel[0]
+    pairs = 2 * height * -(-work.depth // height // 4)
+    pair = JOINT_PAIR if layout == LAYOUT.FOURS_JOINT else APART_PAIR
+    tile = -(-work.rows // 4) * (DUAL_BLOCK + pairs * pair) + pairs * SPREAD_PAIR + height * SPREAD_ROW + DUAL_TILE
+    run = (work.positions + 1) // 2 * tile
+    return Estimate(round(run + work.requantising(COSTS[isa])), table_bytes + work.channel_bytes)
 
 
 def estimate_twins(work: Work, twins: Twins, table_bytes: int, isa: str) -> Estimate:

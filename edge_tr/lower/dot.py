@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from edge_tr.formats import term_table
+from edge_tr.formats.term_table import LAYOUT
 from edge_tr.ir.params import ConvParams, DepthwiseParams, DotParams
 from edge_tr.lower.budget import TrSetting
 from edge_tr.lower.cost import (
@@ -15,6 +16,7 @@ from edge_tr.lower.cost import (
     Work,
     estimate_code,
     estimate_dual,
+    estimate_dual_fours,
     estimate_fours,
     estimate_levels,
     estimate_lists,
@@ -42,7 +44,15 @@ from edge_tr.lower.lists import PIXELS, encode_lists
 from edge_tr.lower.machines import DIRECT
 from edge_tr.lower.quick import Quick, common, quick
 from edge_tr.lower.subsets import INPUT_OFFSET, encode_subsets
-from edge_tr.lower.tables import fours_table, int8_table, levels_table, list_table, subsets_table, twins_table
+from edge_tr.lower.tables import (
+    dual_fours_table,
+    fours_table,
+    int8_table,
+    levels_table,
+    list_table,
+    subsets_table,
+    twins_table,
+)
 from edge_tr.lower.twins import encode_twins
 from edge_tr.tr.hese import term_count
 from edge_tr.tr.reveal import Revealed, reveal, truncate_data
@@ -174,8 +184,15 @@ def _with_kernel(kernel: Kernel, params: DotParams, revealed: Revealed, setting:
         scratch = 2 * PIXELS * work.depth if pixels else 0
         estimate = estimate_lists(work, lists, len(body), isa, pixels)
     elif isinstance(kernel, FoursKernel):
-        body, scratch = term_table.encode(fours_table(revealed, setting)), kernel.scratch_bytes(params)
-        estimate = estimate_fours(work, params, len(body), isa)
+        layout = kernel.layout(params, cut, isa)
+        if layout == LAYOUT.FOURS:
+            body = term_table.encode(fours_table(revealed, setting))
+            estimate = estimate_fours(work, params, len(body), isa)
+        else:
+            run = work.depth // params.kernel[0]
+            body = term_table.encode(dual_fours_table(revealed, setting, layout, run))
+            estimate = estimate_dual_fours(work, params, layout, len(body), isa)
+        scratch = kernel.scratch_bytes(params, layout)
     elif isinstance(kernel, TwinsKernel):
         twins = encode_twins(revealed.values)
         body, scratch = term_table.encode(twins_table(twins, setting, work.depth)), 8 * len(twins.order)

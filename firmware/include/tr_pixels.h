@@ -20,7 +20,7 @@ struct tr_pixels {
     struct tr_shape input, output;
     struct tr_window window;
     struct tr_strides strides;
-    int16_t padding;           /* what lies outside the image, as words hold it */
+    int8_t outside;            /* the activation that lies outside the image */
     const int16_t *data_terms; /* [256]: x + 128 -> what words hold; null: x itself */
 };
 

@@ -30,7 +30,7 @@ static int32_t *pack_one(const int8_t *x, uint32_t shift, uint32_t padding, uint
 int32_t *tr_gather_rare(const struct tr_pixels *pixels, const int8_t *first, const int8_t *second, uint32_t apart,
                         uint32_t count, int32_t *words, uint32_t step)
 {
-    int32_t low = pixels->padding, high = pixels->padding;
+    int32_t low = tr_held(pixels, pixels->outside), high = low;
     if (first == 0 && second == 0) {
         for (; count > 0u; count--, words += step) {
             *words = tr_packed(low, high);
