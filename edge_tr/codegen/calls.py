@@ -319,6 +319,7 @@ def _strides(params: DotParams) -> str:
                 "line": params.depth,
                 "run": params.depth,
                 "end": 1,
+                "rows": 1,
             }
         )
     (_, width, channels), (_, columns, _) = params.input_shape, params.output_shape
@@ -333,6 +334,7 @@ def _strides(params: DotParams) -> str:
         "line": line,
         "run": params.kernel[1] * channels,
         "end": columns * params.stride[1] - params.pad[1],
+        "rows": (params.kernel[0] - 1) * params.dilation[0] + 1,
     }
     return _strides_text(numbers)
 

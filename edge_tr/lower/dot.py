@@ -182,7 +182,7 @@ def _with_kernel(kernel: Kernel, params: DotParams, revealed: Revealed, setting:
         lists = encode_lists(revealed.term_arrays(), work.rows, largest_held(cut) if pixels else None)
         body = term_table.encode(list_table(lists, setting, work.depth))
         scratch = 2 * PIXELS * work.depth if pixels else 0
-        estimate = estimate_lists(work, lists, len(body), isa, pixels)
+        estimate = estimate_lists(work, params, lists, len(body), isa)
     elif isinstance(kernel, FoursKernel):
         layout = kernel.layout(params, cut, isa)
         if layout == LAYOUT.FOURS:
