@@ -196,7 +196,8 @@ def estimate_fours(work: Work, params: DotParams, table_bytes: int, isa: str) ->
         run += outputs * cost.row / 2
     else:
         tiles = (work.positions + 1) // 2
-        run = tiles * (blocks * (depth * cost.four_pairs + cost.row) + 2 * depth * cost.gather)
+        gathering = 2 * (work.depth * cost.gather + _runs(params) * cost.run)
+        run = tiles * (blocks * (depth * cost.four_pairs + cost.row) + gathering)
     return Estimate(round(run + work.requantising(cost)), table_bytes + work.channel_bytes)
 
 
@@ -270,13 +271,17 @@ def estimate_code(work: Work, params: DotParams, code: Code) -> Estimate:
 
 
 def _packing(work: Work, params: DotParams, cost: Costs) -> float:
-    """Cycles of the words of two windows. Where a row of them is partly outside, each of its taps is a run."""
+    """Cycles of the words of two windows."""
     if isinstance(params, FullyConnectedParams):
         return work.depth * cost.pack + cost.run
+    return work.depth * cost.pack + _runs(params) * cost.run
+
+
+def _runs(params: ConvParams) -> float:
+    """Runs of a window on average, those at the border in terms of those inside."""
     height, width = params.kernel
     inside = _inside(params, 1)
-    runs = height * (inside + (1 - inside) * BORDER_TAP * width)
-    return work.depth * cost.pack + runs * cost.run
+    return height * (inside + (1 - inside) * BORDER_TAP * width)
 
 
 def _inside(params: ConvParams, axis: int) -> float:
