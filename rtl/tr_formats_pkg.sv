@@ -15,6 +15,8 @@ package tr_formats_pkg;
   localparam int TableLayoutInt8 = 2;  // Plain int8 weights, for the multiply baseline.
   localparam int TableLayoutLists = 3;  // Bytes: runs of element numbers, exponent after exponent, each behind a ListRun.
   localparam int TableLayoutFours = 4;  // int8 weights of four rows, two elements: 0.0 1.0 0.1 1.1 2.0 3.0 2.1 3.1 (row.element).
+  localparam int TableLayoutFoursApart = 7;  // As FOURS, but window rows rounded up to four elements, of these 0 2, then 1 3.
+  localparam int TableLayoutFoursJoint = 8;  // As FOURS_APART, but two rows' weights one halfword, first + 256 * second.
   localparam int TableLayoutTwins = 5;  // Bytes: the order of elements, then weights + 128 in blocks of four rows, four elements.
   localparam int TableLayoutSubsets = 6;  // Bytes: by SUBSET_ROWS rows, then two SUBSET_ELEMENTS elements, then row: bit planes.
   localparam int TableHeaderBits = 256;  // Before every weight table.

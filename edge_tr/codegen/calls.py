@@ -9,6 +9,7 @@ from functools import singledispatch
 import numpy as np
 
 from edge_tr.codegen.text import integer
+from edge_tr.formats.term_table import LAYOUT, layout_of
 from edge_tr.golden.layers import softmax_exponentials
 from edge_tr.ir.params import (
     AddParams,
@@ -307,8 +308,8 @@ def _table_dot(layer: Layer) -> Initialisers:
 def _pixels(layer: Layer, shapes: Initialisers) -> str:
     """struct tr_pixels."""
     lookup_name, _ = _lookup(layer)
-    padding = "0" if lookup_name else integer(layer.params.input_zero_point)
-    fields = shapes | {"strides": _strides(layer.params), "padding": padding, "data_terms": lookup_name or "0"}
+    outside = integer(layer.params.input_zero_point)
+    fields = shapes | {"strides": _strides(layer.params), "outside": outside, "data_terms": lookup_name or "0"}
     return f"{{{', '.join(f'.{name} = {value}' for name, value in fields.items())}}}"
 
 
@@ -323,6 +324,7 @@ def _strides(params: DotParams) -> str:
                 "line": params.depth,
                 "run": params.depth,
                 "end": 1,
+                "rows": 1,
             }
         )
     (_, width, channels), (_, columns, _) = params.input_shape, params.output_shape
@@ -337,6 +339,7 @@ def _strides(params: DotParams) -> str:
         "line": line,
         "run": params.kernel[1] * channels,
         "end": columns * params.stride[1] - params.pad[1],
+        "rows": (params.kernel[0] - 1) * params.dilation[0] + 1,
     }
     return _strides_text(numbers)
 
@@ -354,11 +357,19 @@ def _convolution(layer: Layer, function: str, shapes: Initialisers, window: str)
     if isinstance(kernel, (ListKernel, FoursKernel, TwinsKernel, SubsetsKernel, DualKernel)):
         fields = {"pixels": _pixels(layer, shapes), "table": f"{layer.name}_table", "to": _output(layer)}
         rows = isinstance(layer.params, FullyConnectedParams)
-        return "tr_tiles", f"{'tr_fully_connected' if rows else function}_{kernel.name}", fields
+        return "tr_tiles", f"{'tr_fully_connected' if rows else function}_{_routine(layer)}", fields
     sweeps = isinstance(layer.params, DepthwiseParams)
     code = {"planes": f"{layer.name}_planes"} if sweeps else {"code": f"tr_{layer.name}_code"}
     fields = {"pixels": _pixels(layer, shapes), **code, "to": _output(layer)}
     return "tr_pairs", f"{function}_pairs", fields
+
+
+_ROUTINES = {LAYOUT.FOURS_APART: "apart", LAYOUT.FOURS_JOINT: "joint"}
+
+
+def _routine(layer: Layer) -> str:
+    """What the kernel's function is called: by the layout, where it has several."""
+    return _ROUTINES.get(layout_of(layer.dot.body), layer.dot.kernel.name)
 
 
 def _levels_function(layer: Layer, function: str) -> str:

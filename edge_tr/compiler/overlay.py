@@ -48,9 +48,9 @@ from edge_tr.target.virtual_board import command
 from edge_tr.tr.hese import term_count
 
 BAUD = 115200
+"""Of a serial port that agent.py --serial answers on."""
 _PATIENCE = Patience(reply_seconds=60.0)
 """With a simulation on this computer: nothing is lost on the way, and a busy computer simulates slowly."""
-"""Of a serial port that agent.py --serial answers on."""
 START_SECONDS = 300.0
 """Until the simulated board listens: it has loaded the program by then, and a simulated cycle takes microseconds."""
 VALIDATION = "validation.npz"

@@ -28,6 +28,8 @@ LAYOUT = Enumeration(
         Constant("INT8", 2, "Plain int8 weights, for the multiply baseline."),
         Constant("LISTS", 3, "Bytes: runs of element numbers, exponent after exponent, each behind a ListRun."),
         Constant("FOURS", 4, "int8 weights of four rows, two elements: 0.0 1.0 0.1 1.1 2.0 3.0 2.1 3.1 (row.element)."),
+        Constant("FOURS_APART", 7, "As FOURS, but window rows rounded up to four elements, of these 0 2, then 1 3."),
+        Constant("FOURS_JOINT", 8, "As FOURS_APART, but two rows' weights one halfword, first + 256 * second."),
         Constant("TWINS", 5, "Bytes: the order of elements, then weights + 128 in blocks of four rows, four elements."),
         Constant("SUBSETS", 6, "Bytes: by SUBSET_ROWS rows, then two SUBSET_ELEMENTS elements, then row: bit planes."),
     ),
@@ -109,6 +111,8 @@ _WORD_DTYPE = {
     LAYOUT.INT8: "<i1",
     LAYOUT.LISTS: "<u1",
     LAYOUT.FOURS: "<i1",
+    LAYOUT.FOURS_APART: "<i1",
+    LAYOUT.FOURS_JOINT: "<i1",
     LAYOUT.TWINS: "<u1",
     LAYOUT.SUBSETS: "<u1",
 }
@@ -153,6 +157,11 @@ def encode(table: Table) -> bytes:
         payload_bytes=len(payload),
     )[:-4]
     return header + zlib.crc32(payload, zlib.crc32(header)).to_bytes(4, "little") + payload
+
+
+def layout_of(data: bytes) -> int:
+    """A TableLayout, of an encoded table."""
+    return TABLE_HEADER.unpack(data)["layout"]
 
 
 def decode(data: bytes) -> Table:

@@ -142,11 +142,15 @@ def _setting(values: Mapping[str, object], base: TrSetting, where: str) -> TrSet
     return replace(base, **{_KEYS[key]: value for key, value in values.items()})
 
 
-def check_nested(budgets: Sequence[Budget], layers: Sequence[str]) -> None:
-    """UsageError unless each budget keeps, in every layer, terms of the same groups and activations as the next one
-    and no more of them, and in some layer fewer."""
+def check_budgets(budgets: Sequence[Budget], layers: Sequence[str]) -> None:
+    """UsageError unless they name layers that the model has, and each budget keeps, in every layer, terms of the same
+    groups and activations as the next one and no more of them, and in some layer fewer."""
     if len(budgets) > MAX_LEVELS:
         raise UsageError(f"{len(budgets)} budgets: one build holds {MAX_LEVELS} at most")
+    for budget in budgets:
+        unknown = sorted(set(budget.layers) - set(layers))
+        if unknown:
+            raise UsageError(f"the budget names {', '.join(unknown)}; this model has {', '.join(layers)}")
     for fewer, more in pairwise(budgets):
         if fewer.tuned != more.tuned:
             raise UsageError(f"budgets {fewer} and {more} are of different tuned weights: one build holds one set")
@@ -166,10 +170,3 @@ def _holds(more: TrSetting, fewer: TrSetting) -> bool:
     if more.terms is None or more == fewer:
         return True
     return fewer.terms is not None and fewer.group == more.group and fewer.terms <= more.terms
-
-
-def check_names(budget: Budget, layers: list[str]) -> None:
-    """UsageError if the budget names a layer that the model does not have."""
-    unknown = sorted(set(budget.layers) - set(layers))
-    if unknown:
-        raise UsageError(f"the budget names {', '.join(unknown)}; this model has {', '.join(layers)}")

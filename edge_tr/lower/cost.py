@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edge_tr.ir.params import DepthwiseParams, DotParams, FullyConnectedParams
+import numpy as np
+
+from edge_tr.formats.term_table import LAYOUT
+from edge_tr.ir.params import ConvParams, DepthwiseParams, DotParams, FullyConnectedParams
 from edge_tr.lower import direct
 from edge_tr.lower.generated import Code, plane_shape
 from edge_tr.lower.lists import PIXELS, Lists
@@ -23,6 +26,14 @@ CHANNEL_BYTES = 20 + 4 + 4 + 1  # four more without multiplication
 DUAL_PAIR, DUAL_ROW, DUAL_PLANE = 48, 45, 100
 """Cycles of two outputs of depthwise 3x3 windows by dual multiply-accumulates, requantised by `lower.direct` above a
 zero point of -128; of a row of them and its gathering; and of a plane."""
+JOINT_PAIR, APART_PAIR, DUAL_BLOCK = 16.6, 19.6, 46
+"""Cycles of two elements of two pixels by four rows, layouts FOURS_JOINT and FOURS_APART; of four rows besides."""
+SPREAD_PAIR, SPREAD_ROW, DUAL_TILE = 10, 30, 120
+"""Cycles of making words of two elements of two pixels; of a row of two windows, and of two pixels besides."""
+COPIED_RUN, COPIED_BYTE = 25, 2
+"""Cycles of copying a run of a window, and a byte of it."""
+BORDER_TAP, PLANE_ROW = 1.6, 1.5
+"""Of the cycles of a run: a tap of two windows at the border, and a row of a depthwise layer's plane."""
 LEVEL_ROW = 60
 """Cycles of adding one level's sums of eight pixels to those below."""
 DIRECT_OUTPUT = 11
@@ -84,6 +95,7 @@ class Costs:
     output: float  # requantise and store one activation
     gather: float  # one element of a patch
     pack: float  # one word of two pixels
+    run: float  # one run of such words, a row of two windows inside the image
     shift: float  # one element of a pre-shifted plane
     row: float  # a row's loop and call
     plane_term: float
@@ -108,18 +120,22 @@ class Costs:
 
 
 COSTS = {
-    "c": Costs(8, 5, 4, 2, 10, 1, 12, 30, 1, 4, 8, 24, 8, 6, 12, 24, 2, 600, 12, 6, 10, 4, 4, 30),
+    "c": Costs(8, 5, 4, 20, 2, 10, 1, 12, 30, 1, 4, 8, 24, 8, 6, 12, 24, 2, 600, 12, 6, 10, 4, 4, 30),
     "armv6-m": Costs(
-        30, 16, 15, 8, 45, 7.5, 90, 150, 8.8, 20, 40, 54, 18, 15.2, 60, 75, 5.2, 1310, 18, 13, 60, 2.1, 2, 22
+        24, 16, 10.5, 70, 8, 45, 7.5, 90, 150, 8.8, 20, 40, 54, 18, 15.2, 60, 75, 5.2, 1310, 18, 13, 150, 2.1, 2, 22
     ),
     "armv6-m-mul32": Costs(
-        61, 16, 15, 8, 45, 7.5, 90, 150, 39.8, 144, 288, 302, 18, 15.2, 60, 75, 5.2, 1310, 18, 13, 60, 2.1, 2, 22
+        47, 16, 10.5, 70, 8, 45, 7.5, 90, 150, 39.8, 144, 288, 302, 18, 15.2, 60, 75, 5.2, 1310, 18, 13, 150, 2.1, 2, 22
     ),  # multiplication in 32 cycles
-    "armv7-m": Costs(20, 11, 9, 5, 30, 6, 60, 90, 5, 15.3, 32.4, 46, 14, 14.5, 50, 55, 5.6, 1310, 20, 15, 40, 4, 4, 26),
-    "armv7e-m": Costs(20, 11, 9, 5, 30, 6, 60, 90, 5, 6.2, 9.8, 38, 14, 14.5, 50, 55, 5.6, 1310, 20, 15, 40, 4, 4, 26),
-    "rv32": Costs(32, 14, 13, 7, 40, 8, 65, 110, 9, 24, 48, 70, 30, 17, 65, 65, 6, 1680, 19, 15, 50, 4, 2.5, 30),
+    "armv7-m": Costs(
+        18, 11, 8, 65, 5, 30, 6, 60, 90, 5, 15.3, 32.4, 46, 14, 14.5, 50, 55, 5.6, 1310, 20, 15, 110, 4, 4, 26
+    ),
+    "armv7e-m": Costs(
+        20, 11, 8, 65, 5, 30, 6, 60, 90, 5, 6.2, 9.8, 38, 14, 14.5, 50, 55, 5.6, 1310, 20, 15, 110, 4, 4, 26
+    ),
+    "rv32": Costs(32, 14, 11.5, 55, 7, 40, 8, 65, 110, 9, 24, 48, 70, 30, 17, 65, 65, 6, 1680, 19, 15, 140, 4, 2.5, 30),
     "rv32e": Costs(
-        42, 14, 13, 7, 40, 8, 65, 110, 46, 560, 1120, 1200, 30, 17, 65, 65, 6, 1680, 19, 15, 50, 4, 2.5, 30
+        42, 14, 11.5, 55, 7, 40, 8, 65, 110, 46, 560, 1120, 1200, 30, 17, 65, 65, 6, 1680, 19, 15, 140, 4, 2.5, 30
     ),  # multiplications are calls
 }
 
@@ -138,13 +154,13 @@ def estimate_table(work: Work, kernel: str, table_bytes: int, planes: int, isa: 
     return Estimate(round(cycles), table_bytes + work.channel_bytes)
 
 
-def estimate_lists(work: Work, lists: Lists, table_bytes: int, isa: str, pixels: bool) -> Estimate:
-    """A layer of byte lists, read for eight `pixels` at once or for one row of bytes."""
+def estimate_lists(work: Work, params: DotParams, lists: Lists, table_bytes: int, isa: str) -> Estimate:
+    """A layer of byte lists, in convolutions read for eight pixels at once, else for one row of bytes."""
     cost = COSTS[isa]
-    if pixels:
+    if isinstance(params, ConvParams):
         tiles = -(-work.positions // PIXELS)
         reading = lists.terms * cost.list_term + lists.runs * cost.list_run + lists.flushes * cost.list_flush
-        run = tiles * (reading + PIXELS // 2 * work.depth * cost.pack + work.rows * cost.row)
+        run = tiles * (reading + PIXELS // 2 * _packing(work, params, cost) + work.rows * cost.row)
     else:
         run = work.positions * (lists.terms * cost.byte_term + lists.runs * cost.list_run + work.rows * cost.row)
     return Estimate(round(run + work.requantising(cost)), table_bytes + work.channel_bytes)
@@ -179,8 +195,28 @@ def estimate_fours(work: Work, params: DotParams, table_bytes: int, isa: str) ->
         run += outputs * cost.row / 2
     else:
         tiles = (work.positions + 1) // 2
-        run = tiles * (blocks * (depth * cost.four_pairs + cost.row) + 2 * depth * cost.gather)
+        gathering = 2 * (work.depth * cost.gather + _runs(params) * cost.run)
+        run = tiles * (blocks * (depth * cost.four_pairs + cost.row) + gathering)
     return Estimate(round(run + work.requantising(cost)), table_bytes + work.channel_bytes)
+
+
+def estimate_dual_fours(work: Work, params: ConvParams, layout: int, table_bytes: int, isa: str) -> Estimate:
+    """A convolution of four rows and two pixels at a time by dual multiply-accumulates."""
+    height = params.kernel[0]
+    pairs = 2 * height * -(-work.depth // height // 4)
+    pair = JOINT_PAIR if layout == LAYOUT.FOURS_JOINT else APART_PAIR
+    tile = -(-work.rows // 4) * (DUAL_BLOCK + pairs * pair) + pairs * SPREAD_PAIR + height * SPREAD_ROW + DUAL_TILE
+    run = (work.positions + 1) // 2 * tile + work.positions * _copying(work, params)
+    return Estimate(round(run + work.requantising(COSTS[isa])), table_bytes + work.channel_bytes)
+
+
+def _copying(work: Work, params: ConvParams) -> float:
+    """Cycles of copying windows that are partly outside: rows of them, or taps, shared out among all windows."""
+    height, width = params.kernel
+    down, across = (_inside(params, axis) for axis in (0, 1))
+    runs = height * (across * (1 - down) + (1 - across) * width)
+    copied = 1 - across * down
+    return runs * COPIED_RUN + copied * work.depth * COPIED_BYTE
 
 
 def estimate_twins(work: Work, twins: Twins, table_bytes: int, isa: str) -> Estimate:
@@ -223,15 +259,36 @@ def estimate_code(work: Work, params: DotParams, code: Code) -> Estimate:
         height, width, _ = params.output_shape
         windows = (height + 1) // 2 * width
         rows, pitch = plane_shape(params)
-        packed = rows * pitch * len(programs)
         run = windows * (body + 6 * len(programs)) + cost.call * len(programs)
+        run += len(programs) * rows * (pitch * cost.pack + PLANE_ROW * cost.run)
     else:
         pairs = (work.positions + 1) // 2
-        packed = pairs * work.depth
-        run = pairs * (body + cost.call)
+        run = pairs * (body + cost.call + _packing(work, params, cost))
     flash = sum(_bytes(op, cost) for op in operations) + 16 * len(programs)
-    cycles = run + packed * cost.pack + work.requantising(cost)
+    cycles = run + work.requantising(cost)
     return Estimate(round(cycles), round(flash) + work.channel_bytes)
+
+
+def _packing(work: Work, params: DotParams, cost: Costs) -> float:
+    """Cycles of the words of two windows."""
+    if isinstance(params, FullyConnectedParams):
+        return work.depth * cost.pack + cost.run
+    return work.depth * cost.pack + _runs(params) * cost.run
+
+
+def _runs(params: ConvParams) -> float:
+    """Runs of a window on average, those at the border in terms of those inside."""
+    height, width = params.kernel
+    inside = _inside(params, 1)
+    return height * (inside + (1 - inside) * BORDER_TAP * width)
+
+
+def _inside(params: ConvParams, axis: int) -> float:
+    """Which part of the windows is inside the image along one axis, 0 or 1; dilated ones across are not runs."""
+    reach = (params.kernel[axis] - 1) * params.dilation[axis] + 1
+    corners = np.arange(params.output_shape[axis]) * params.stride[axis] - params.pad[axis]
+    inside = (corners >= 0) & (corners + reach <= params.input_shape[axis])
+    return float(inside.mean()) if axis == 0 or params.dilation[axis] == 1 else 0.0
 
 
 def _bytes(op: object, cost: Costs) -> float:

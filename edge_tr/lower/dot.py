@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import singledispatch
 
 import numpy as np
 
 from edge_tr.formats import term_table
+from edge_tr.formats.term_table import LAYOUT
 from edge_tr.ir.params import ConvParams, DepthwiseParams, DotParams
 from edge_tr.lower.budget import TrSetting
 from edge_tr.lower.cost import (
@@ -15,6 +17,7 @@ from edge_tr.lower.cost import (
     Work,
     estimate_code,
     estimate_dual,
+    estimate_dual_fours,
     estimate_fours,
     estimate_levels,
     estimate_lists,
@@ -42,7 +45,15 @@ from edge_tr.lower.lists import PIXELS, encode_lists
 from edge_tr.lower.machines import DIRECT
 from edge_tr.lower.quick import Quick, common, quick
 from edge_tr.lower.subsets import INPUT_OFFSET, encode_subsets
-from edge_tr.lower.tables import fours_table, int8_table, levels_table, list_table, subsets_table, twins_table
+from edge_tr.lower.tables import (
+    dual_fours_table,
+    fours_table,
+    int8_table,
+    levels_table,
+    list_table,
+    subsets_table,
+    twins_table,
+)
 from edge_tr.lower.twins import encode_twins
 from edge_tr.tr.hese import term_count
 from edge_tr.tr.reveal import Revealed, reveal, truncate_data
@@ -160,45 +171,96 @@ def _with_kernel(kernel: Kernel, params: DotParams, revealed: Revealed, setting:
         bias = bias - INPUT_OFFSET * revealed.values.sum(axis=1, dtype=np.int64)
     one_product = direct(params, bias) if isa in DIRECT else None
     requant = one_product or common(params, bias) or quick(params, bias)
-    work = Work.of(params, int(revealed.counts.sum()), one_product is not None, requant.common)
-    body: bytes | Code
-    if isinstance(kernel, CodeKernel):
-        body = generate(params, revealed, cut, isa)
-        scratch, estimate = body.scratch_bytes, estimate_code(work, params, body)
-    elif isinstance(kernel, ListKernel):
-        pixels = isinstance(params, ConvParams)
-        lists = encode_lists(revealed.term_arrays(), work.rows, largest_held(cut) if pixels else None)
-        body = term_table.encode(list_table(lists, setting, work.depth))
-        scratch = 2 * PIXELS * work.depth if pixels else 0
-        estimate = estimate_lists(work, lists, len(body), isa, pixels)
-    elif isinstance(kernel, FoursKernel):
-        body, scratch = term_table.encode(fours_table(revealed, setting)), kernel.scratch_bytes(params)
-        estimate = estimate_fours(work, params, len(body), isa)
-    elif isinstance(kernel, TwinsKernel):
-        twins = encode_twins(revealed.values)
-        body, scratch = term_table.encode(twins_table(twins, setting, work.depth)), 8 * len(twins.order)
-        estimate = estimate_twins(work, twins, len(body), isa)
-    elif isinstance(kernel, SubsetsKernel):
-        subsets = encode_subsets(revealed.values)
-        body, scratch = term_table.encode(subsets_table(subsets, setting, work.depth)), kernel.scratch_bytes(params)
-        estimate = estimate_subsets(work, subsets, len(body), isa)
-    elif isinstance(kernel, DualKernel):
-        body, scratch = term_table.encode(int8_table(revealed, setting)), kernel.scratch_bytes(params)
-        estimate = estimate_dual(work, params, len(body), isa)
-    else:
-        table = kernel.table(revealed, setting)
-        body, scratch = term_table.encode(table), kernel.scratch_bytes(table.depth, table.planes)
-        estimate = estimate_table(work, kernel.name, len(body), table.planes, isa)
+    flags = one_product is not None, requant.common
+    task = Task(params, revealed, setting, Work.of(params, int(revealed.counts.sum()), *flags), isa)
+    made = _made(kernel, task)
     return DotProduct(
-        params=params,
-        setting=setting,
-        kernel=kernel,
-        body=body,
-        bias=bias,
-        requant=requant,
-        macs=work.macs,
-        terms=work.terms,
-        data_terms=_data_terms(setting),
-        scratch_bytes=scratch,
-        estimate=estimate,
-    )
+        params, setting, kernel, made.body, bias, requant, task.work.macs, task.work.terms, _data_terms(setting),
+        made.scratch_bytes, made.estimate,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Task:
+    """One layer's dot products to be computed: its integers, which hold the revealed weights, and their terms."""
+
+    params: DotParams
+    revealed: Revealed
+    setting: TrSetting
+    work: Work
+    isa: str
+
+    @property
+    def cut(self) -> bool:
+        """Whether activations are truncated to s terms."""
+        return self.setting.data_terms is not None
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a kernel computes them with: the encoded weight table or the generated code, scratch in bytes, and costs."""
+
+    body: bytes | Code
+    scratch_bytes: int
+    estimate: Estimate
+
+
+@singledispatch
+def _made(kernel: Kernel, task: Task) -> Made:
+    raise TypeError(f"no kernel {kernel}")
+
+
+@_made.register
+def _(kernel: CodeKernel, task: Task) -> Made:
+    code = generate(task.params, task.revealed, task.cut, task.isa)
+    return Made(code, code.scratch_bytes, estimate_code(task.work, task.params, code))
+
+
+@_made.register
+def _(kernel: ListKernel, task: Task) -> Made:
+    pixels = isinstance(task.params, ConvParams)
+    lists = encode_lists(task.revealed.term_arrays(), task.work.rows, largest_held(task.cut) if pixels else None)
+    body = term_table.encode(list_table(lists, task.setting, task.work.depth))
+    scratch = 2 * PIXELS * task.work.depth if pixels else 0
+    return Made(body, scratch, estimate_lists(task.work, task.params, lists, len(body), task.isa))
+
+
+@_made.register
+def _(kernel: FoursKernel, task: Task) -> Made:
+    layout = kernel.layout(task.params, task.cut, task.isa)
+    scratch = kernel.scratch_bytes(task.params, layout)
+    if layout == LAYOUT.FOURS:
+        body = term_table.encode(fours_table(task.revealed, task.setting))
+        return Made(body, scratch, estimate_fours(task.work, task.params, len(body), task.isa))
+    run = task.work.depth // task.params.kernel[0]
+    body = term_table.encode(dual_fours_table(task.revealed, task.setting, layout, run))
+    return Made(body, scratch, estimate_dual_fours(task.work, task.params, layout, len(body), task.isa))
+
+
+@_made.register
+def _(kernel: TwinsKernel, task: Task) -> Made:
+    twins = encode_twins(task.revealed.values)
+    body = term_table.encode(twins_table(twins, task.setting, task.work.depth))
+    return Made(body, 8 * len(twins.order), estimate_twins(task.work, twins, len(body), task.isa))
+
+
+@_made.register
+def _(kernel: SubsetsKernel, task: Task) -> Made:
+    subsets = encode_subsets(task.revealed.values)
+    body = term_table.encode(subsets_table(subsets, task.setting, task.work.depth))
+    estimate = estimate_subsets(task.work, subsets, len(body), task.isa)
+    return Made(body, kernel.scratch_bytes(task.params), estimate)
+
+
+@_made.register
+def _(kernel: DualKernel, task: Task) -> Made:
+    body = term_table.encode(int8_table(task.revealed, task.setting))
+    return Made(body, kernel.scratch_bytes(task.params), estimate_dual(task.work, task.params, len(body), task.isa))
+
+
+@_made.register
+def _(kernel: TableKernel, task: Task) -> Made:
+    table = kernel.table(task.revealed, task.setting)
+    body = term_table.encode(table)
+    estimate = estimate_table(task.work, kernel.name, len(body), table.planes, task.isa)
+    return Made(body, kernel.scratch_bytes(table.depth, table.planes), estimate)

@@ -12,14 +12,15 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from edge_tr.errors import UsageError
-from edge_tr.formats.term_table import Table
+from edge_tr.formats.term_table import LAYOUT, Table
 from edge_tr.ir.params import ConvParams, DepthwiseParams, DotParams, FullyConnectedParams
 from edge_tr.lower import generated
 from edge_tr.lower.budget import TrSetting
 from edge_tr.lower.levels import Strips, names_of
 from edge_tr.lower.lists import MAX_LIST_DEPTH, PIXELS
+from edge_tr.lower.machines import DUAL
 from edge_tr.lower.subsets import ROWS, TABLE_BYTES
-from edge_tr.lower.tables import MAX_PLANE_OFFSETS, int8_table, plane_count, plane_table, term_table
+from edge_tr.lower.tables import MAX_PLANE_OFFSETS, can_be_joint, int8_table, plane_count, plane_table, term_table
 from edge_tr.lower.twins import MAX_DEPTH as MAX_TWINS_DEPTH
 from edge_tr.tr.reveal import Revealed
 
@@ -76,11 +77,23 @@ class FoursKernel:
         return not isinstance(params, DepthwiseParams)
 
     @staticmethod
-    def scratch_bytes(params: DotParams) -> int:
-        """Two pixels and their sums; of a fully connected layer one row."""
+    def layout(params: DotParams, cut: bool, isa: str) -> int:
+        """How the weights lie in the table. `cut`: activations are truncated to s terms."""
+        if isa not in DUAL or not isinstance(params, ConvParams):
+            return LAYOUT.FOURS
+        return LAYOUT.FOURS_JOINT if can_be_joint(params.weights, cut) else LAYOUT.FOURS_APART
+
+    @staticmethod
+    def scratch_bytes(params: DotParams, layout: int) -> int:
+        """Two pixels, their sums, and with dual multiplications their windows; of a fully connected layer one row."""
         rows, depth = params.weights.shape
-        pairs = -(-depth // 2)
-        return 8 * pairs + 32 * -(-rows // 4) if isinstance(params, ConvParams) else 4 * pairs
+        if not isinstance(params, ConvParams):
+            return 4 * -(-depth // 2)
+        sums = 32 * -(-rows // 4)
+        if layout == LAYOUT.FOURS:
+            return 8 * -(-depth // 2) + sums
+        words = params.kernel[0] * -(-depth // params.kernel[0] // 4)
+        return words * (16 if _reads_whole_words(params) else 24) + sums
 
 
 @dataclass(frozen=True)
@@ -150,6 +163,13 @@ class LevelsKernel:
             strips = Strips.of(params)
             return 2 * PIXELS * strips.height * strips.width
         return 2 * PIXELS * params.weights.shape[1] if isinstance(params, ConvParams) or cut else 0
+
+
+def _reads_whole_words(params: ConvParams) -> bool:
+    """Whether every window is one pixel of the input, a multiple of four bytes."""
+    last = [(size - 1) * step for size, step in zip(params.output_shape, params.stride)]
+    inside = params.pad == (0, 0) and all(at < size for at, size in zip(last, params.input_shape))
+    return params.kernel == (1, 1) and inside and params.input_shape[2] % 4 == 0
 
 
 Kernel = TableKernel | CodeKernel | ListKernel | FoursKernel | TwinsKernel | SubsetsKernel | DualKernel | LevelsKernel

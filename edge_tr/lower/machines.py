@@ -36,6 +36,9 @@ MACHINES["rv32e"] = MACHINES["rv32"]  # the same code; costs differ, since it ca
 DIRECT = {"armv7e-m"}
 """Instruction sets with SMMLAR: requantisation by `lower.direct` where a layer allows it."""
 
+DUAL = {"armv7e-m"}
+"""Instruction sets with dual 16-bit multiply-accumulates."""
+
 ISA_OF_CORE = {
     "host": "c",
     "cortex-m0": "armv6-m",

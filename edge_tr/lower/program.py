@@ -12,7 +12,7 @@ from edge_tr.ir.dead import Alive, remove_what_is_always_dead
 from edge_tr.ir.graph import Graph, Op, Tensor
 from edge_tr.ir.params import AddParams, DotParams, Params, ReshapeParams, params
 from edge_tr.lower.arena import Layer, buffer_name, buffers, layer_name, lives_of, needed
-from edge_tr.lower.budget import Budget, check_names, check_nested
+from edge_tr.lower.budget import Budget, check_budgets
 from edge_tr.lower.cost import Work
 from edge_tr.lower.dot import DotProduct, candidates
 from edge_tr.lower.kernels import KernelChoice
@@ -189,16 +189,19 @@ def revealed_levels(graph: Graph, budgets: Sequence[Budget]) -> tuple[ProgramLev
     for budget in budgets:
         settings = {i: budget.of(name) for i, name in dots.items()}
         revealed.append({i: reveal(given[i].weights, s.group, s.terms).values for i, s in settings.items()})
-    limits = {i: limit for i, name in dots.items() if (limit := budgets[-1].of(name).data_terms) is not None}
-    cut = {i: truncate_data(limit) for i, limit in limits.items()}
-    alive = remove_what_is_always_dead(graph, revealed, cut)
+    alive = remove_what_is_always_dead(graph, revealed, truncations(graph, budgets[-1]))
     return tuple(ProgramLevel(*level) for level in zip(budgets, revealed, alive))
 
 
+def truncations(graph: Graph, budget: Budget) -> dict[int, np.ndarray]:
+    """int16 [511] by operator index, of every layer whose activations the budget cuts to s terms."""
+    dots = (op for op in graph.ops if isinstance(params(graph, op), DotParams))
+    limits = {op.index: budget.of(layer_name(op)).data_terms for op in dots}
+    return {index: truncate_data(limit) for index, limit in limits.items() if limit is not None}
+
+
 def _check_names(budgets: Sequence[Budget], choice: KernelChoice, layers: list[str]) -> None:
-    for budget in budgets:
-        check_names(budget, layers)
-    check_nested(budgets, layers)
+    check_budgets(budgets, layers)
     unknown = sorted(set(choice.layers) - set(layers))
     if unknown:
         raise UsageError(f"--kernel names {', '.join(unknown)}; this model has {', '.join(layers)}")

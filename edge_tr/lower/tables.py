@@ -108,13 +108,38 @@ def subsets_table(subsets: Subsets, setting: TrSetting, depth: int) -> Table:
 def fours_table(revealed: Revealed, setting: TrSetting) -> Table:
     """Layout FOURS: rows rounded up to four and elements to two, with zeros."""
     rows, depth = revealed.values.shape
-    blocks, pairs = -(-rows // 4), -(-depth // 2)
-    values = np.zeros((4 * blocks, 2 * pairs), np.int8)
+    values = np.zeros((-(-rows // 4) * 4, -(-depth // 2) * 2), np.int8)
     values[:rows, :depth] = revealed.values
+    return _by_fours(values, LAYOUT.FOURS, revealed, setting)
+
+
+def dual_fours_table(revealed: Revealed, setting: TrSetting, layout: int, run: int) -> Table:
+    """Layout FOURS_APART or FOURS_JOINT: rows rounded up to four, and a window's rows of `run` elements, with zeros."""
+    rows, depth = revealed.values.shape
+    values = np.zeros((-(-rows // 4) * 4, depth // run, -(-run // 4) * 4), np.int8)
+    values[:rows, :, :run] = revealed.values.reshape(rows, -1, run)
+    values = values.reshape(-1, 4)[:, [0, 2, 1, 3]].reshape(len(values), -1)
+    if layout == LAYOUT.FOURS_JOINT:
+        values[1::2] -= values[::2] < 0  # carried from the low byte
+    return _by_fours(values, layout, revealed, setting)
+
+
+def _by_fours(values: np.ndarray, layout: int, revealed: Revealed, setting: TrSetting) -> Table:
+    """The weights four rows at a time, two elements at a time."""
+    rows, depth = revealed.values.shape
+    blocks, pairs = len(values) // 4, values.shape[1] // 2
     words = values.reshape(blocks, 2, 2, pairs, 2).transpose(0, 3, 1, 4, 2)  # block, pair, two rows, element, row
     starts = np.minimum(np.arange(rows + 1) // 4, blocks) * 8 * pairs
     starts[-1] = words.size
-    return _table(LAYOUT.FOURS, setting, depth, 0, starts, words.ravel())
+    return _table(layout, setting, depth, 0, starts, words.ravel())
+
+
+def can_be_joint(values: np.ndarray, cut: bool) -> bool:
+    """Whether layout FOURS_JOINT can hold the weights [rows, depth]: halfwords must not overflow, and a second row's
+    sums must have 24 bits. `cut`: activations are truncated and may be +-256."""
+    first, second = values[: len(values) // 2 * 2 : 2], values[1::2]
+    reach = np.abs(second.astype(np.int64)).sum(axis=1) * (256 if cut else 128)
+    return not ((first < 0) & (second == -128)).any() and bool((reach < 1 << 23).all())
 
 
 def _table(layout: int, setting: TrSetting, depth: int, planes: int, starts: np.ndarray, words: np.ndarray) -> Table:

@@ -58,6 +58,8 @@ enum tr_table_layout {
     TR_TABLE_LAYOUT_INT8 = 2, /* Plain int8 weights, for the multiply baseline. */
     TR_TABLE_LAYOUT_LISTS = 3, /* Bytes: runs of element numbers, exponent after exponent, each behind a ListRun. */
     TR_TABLE_LAYOUT_FOURS = 4, /* int8 weights of four rows, two elements: 0.0 1.0 0.1 1.1 2.0 3.0 2.1 3.1 (row.element). */
+    TR_TABLE_LAYOUT_FOURS_APART = 7, /* As FOURS, but window rows rounded up to four elements, of these 0 2, then 1 3. */
+    TR_TABLE_LAYOUT_FOURS_JOINT = 8, /* As FOURS_APART, but two rows' weights one halfword, first + 256 * second. */
     TR_TABLE_LAYOUT_TWINS = 5, /* Bytes: the order of elements, then weights + 128 in blocks of four rows, four elements. */
     TR_TABLE_LAYOUT_SUBSETS = 6, /* Bytes: by SUBSET_ROWS rows, then two SUBSET_ELEMENTS elements, then row: bit planes. */
 };

@@ -1,5 +1,5 @@
-/* Layers by multiplication, four rows of weights at a time (layout FOURS), so that they share loads of activations;
- * on Armv7E-M two pixels as well, by dual multiply-accumulates. */
+/* Layers by multiplication, four rows of weights at a time (layout FOURS), so that they share loads of activations.
+ * Convolutions on Armv7E-M: tr_joint.h. */
 #ifndef TR_FOURS_H
 #define TR_FOURS_H
 
@@ -14,8 +14,5 @@ void tr_fully_connected_fours(const struct tr_tiles *layer, const int8_t *input,
 /* Sums of four rows and one pixel to sums[0], [2], [4], [6]; `x` [pairs] holds two activations a word. In assembly
  * where there is a file for the core. */
 void tr_fours_pixel(const int8_t *weights, const int16_t *x, uint32_t pairs, int32_t *sums);
-
-/* Sums [4][2] of four rows and two pixels; `x` [pairs][2], two activations of one pixel a word. Armv7E-M only. */
-void tr_fours_pixels(const int8_t *weights, const int16_t *x, uint32_t pairs, int32_t *sums);
 
 #endif

@@ -12,6 +12,7 @@ struct tr_strides {
     uint32_t line;        /* from one row of the input to the next */
     uint32_t run;         /* of a row of a dense window */
     uint32_t end;         /* columns, not bytes: the corner behind the last one of a row */
+    uint32_t rows;        /* rows: of the input that a window reaches over */
 };
 
 /* Where words come from. x is the activation as it is, the zero point being part of the bias, or
@@ -20,7 +21,7 @@ struct tr_pixels {
     struct tr_shape input, output;
     struct tr_window window;
     struct tr_strides strides;
-    int16_t padding;           /* what lies outside the image, as words hold it */
+    int8_t outside;            /* the activation that lies outside the image */
     const int16_t *data_terms; /* [256]: x + 128 -> what words hold; null: x itself */
 };
 
@@ -79,9 +80,31 @@ static inline int32_t *tr_gather_run(const struct tr_pixels *pixels, const int8_
                  : tr_gather_rare(pixels, first, second, apart, count, words, step);
 }
 
+/* Two windows inside the image whose rows are runs, from their first activations on. */
+void tr_gather_inside(const struct tr_pixels *pixels, const int8_t *first, const int8_t *second, int32_t *words,
+                      uint32_t step);
+
+/* Any two windows. */
+void tr_gather_border(const struct tr_pixels *pixels, const int8_t *input, struct tr_corner first,
+                      struct tr_corner second, int32_t *words, uint32_t step);
+
+/* Whether all of a window is inside the image, its rows runs of activations. */
+static inline bool tr_is_inside(const struct tr_pixels *pixels, struct tr_corner corner)
+{
+    uint32_t height = pixels->input.height;
+    return tr_is_run(pixels, corner.x) && corner.y < height && pixels->strides.rows <= height - corner.y;
+}
+
 /* The windows of two output pixels in the order of the weights: (y, x, channel). */
-void tr_gather(const struct tr_pixels *pixels, const int8_t *input, struct tr_corner first, struct tr_corner second,
-               int32_t *words, uint32_t step);
+static inline void tr_gather(const struct tr_pixels *pixels, const int8_t *input, struct tr_corner first,
+                             struct tr_corner second, int32_t *words, uint32_t step)
+{
+    if (pixels->data_terms == 0 && tr_is_inside(pixels, first) && tr_is_inside(pixels, second)) {
+        tr_gather_inside(pixels, input + first.at, input + second.at, words, step);
+    } else {
+        tr_gather_border(pixels, input, first, second, words, step);
+    }
+}
 
 /* The corner of the first output pixel, and of the one behind another. */
 static inline struct tr_corner tr_first_corner(const struct tr_pixels *pixels)

@@ -127,8 +127,9 @@ void tr_depthwise_conv_2d_dual(const struct tr_tiles *layer, const int8_t *input
     uint32_t channels = pixels->output.channels;
     uint32_t plane = rows_of(pixels) * pitch_of(pixels);
     int16_t *planes = (int16_t *)scratch;
+    int16_t outside = (int16_t)tr_held(pixels, pixels->outside);
     for (uint32_t i = 0u; i < 2u * plane; i++) { /* what lies outside the image stays */
-        planes[i] = pixels->padding;
+        planes[i] = outside;
     }
     for (uint32_t left = channels; left > 0u; left -= left > 1u ? 2u : 1u) {
         uint32_t channel = channels - (left > 1u ? left : 2u); /* a last odd one together with its neighbour again */

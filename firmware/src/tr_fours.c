@@ -1,11 +1,5 @@
 #include "tr_fours.h"
 
-#if defined(__ARM_FEATURE_DSP)
-#define TOGETHER 1 /* two pixels beside each other */
-#else
-#define TOGETHER 0
-#endif
-
 #define UNITS 16u /* that are requantised together; a multiple of four */
 
 #if !defined(__arm__)
@@ -27,43 +21,37 @@ void tr_fours_pixel(const int8_t *weights, const int16_t *x, uint32_t pairs, int
 
 #endif
 
-/* One pixel's window as int16: element n at [(n / 2) * pair + n % 2]. */
+/* One pixel's window as int16. */
 __attribute__((noinline)) static void gather(const struct tr_pixels *pixels, const int8_t *input,
-                                             struct tr_corner corner, int16_t *patch, uint32_t pair)
+                                             struct tr_corner corner, int16_t *patch)
 {
     const struct tr_window *window = &pixels->window;
     bool dense = tr_is_run(pixels, corner.x);
     uint32_t columns = dense ? 1u : window->width;
     uint32_t run = dense ? pixels->strides.run : pixels->input.channels;
-    uint32_t jump = 1u; /* from an even element on; pair - 1 from an odd one */
     for (uint32_t rows = window->height; rows > 0u; rows--) {
         struct tr_corner tap = corner;
         for (uint32_t left = columns; left > 0u; left--) {
             const int8_t *from = tr_channels_at(pixels, input, tap.y, tap.x, tap.at);
             tap.x += window->dilation_x;
             tap.at += pixels->strides.column;
-            if (from != 0 && pixels->data_terms == 0) {
-                const int8_t *end = from + run;
-                if (jump == 1u) {
-                    for (; end - from >= 4; from += 4) {
-                        patch[0] = from[0];
-                        patch[1] = from[1];
-                        patch[pair] = from[2];
-                        patch[pair + 1u] = from[3];
-                        patch += 2u * pair;
-                    }
-                }
-                for (; from < end; from++) {
-                    *patch = *from;
-                    patch += jump;
-                    jump = pair - jump;
+            const int16_t *end = patch + run;
+            if (from == 0) {
+                while (patch < end) {
+                    *patch++ = (int16_t)tr_held(pixels, pixels->outside);
                 }
                 continue;
             }
-            for (uint32_t i = 0u; i < run; i++) {
-                *patch = (int16_t)(from != 0 ? tr_held(pixels, from[i]) : pixels->padding);
-                patch += jump;
-                jump = pair - jump;
+            if (pixels->data_terms == 0) {
+                for (; end - patch >= 4; patch += 4, from += 4) {
+                    patch[0] = from[0];
+                    patch[1] = from[1];
+                    patch[2] = from[2];
+                    patch[3] = from[3];
+                }
+            }
+            while (patch < end) {
+                *patch++ = (int16_t)tr_held(pixels, *from++);
             }
         }
         corner.y += window->dilation_y;
@@ -76,12 +64,8 @@ static void multiply(const struct tr_table *table, const int16_t *x, uint32_t pa
 {
     const int8_t *weights = table->words;
     for (uint32_t row = 0u; row < table->rows; row += 4u) {
-#if TOGETHER
-        tr_fours_pixels(weights, x, pairs, sums);
-#else
         tr_fours_pixel(weights, x, pairs, sums);
         tr_fours_pixel(weights, x + 2u * pairs, pairs, sums + 1);
-#endif
         weights += 8u * pairs;
         sums += 8;
     }
@@ -99,8 +83,8 @@ void tr_conv_2d_fours(const struct tr_tiles *layer, const int8_t *input, int8_t 
     for (uint32_t left = pixels->output.height * pixels->output.width; left > 0u;) {
         bool both = left > 1u; /* a last odd pixel is computed twice */
         struct tr_corner second = both ? tr_next_corner(pixels, corner) : corner;
-        gather(pixels, input, corner, patch, TOGETHER ? 4u : 2u);
-        gather(pixels, input, second, patch + (TOGETHER ? 2u : 2u * pairs), TOGETHER ? 4u : 2u);
+        gather(pixels, input, corner, patch);
+        gather(pixels, input, second, patch + 2u * pairs);
         multiply(&table, patch, pairs, sums);
         tr_finish_pixels(&layer->to, channels, sums, output, both ? output + channels : output);
         output += 2u * channels;

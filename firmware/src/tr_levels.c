@@ -82,9 +82,9 @@ static void gather_row(const struct tr_pixels *pixels, const int8_t *low, const 
     uint32_t at = 0u - pixels->window.pad_left; /* below zero as a large number */
     for (uint32_t x = 0u; x < width; x++, at++) {
         bool inside = at < pixels->input.width;
-        int32_t first = inside && low != 0 ? tr_held(pixels, low[at * step]) : pixels->padding;
-        int32_t second = inside && high != 0 ? tr_held(pixels, high[at * step]) : pixels->padding;
-        *words = tr_packed(first, second);
+        int8_t first = inside && low != 0 ? low[at * step] : pixels->outside;
+        int8_t second = inside && high != 0 ? high[at * step] : pixels->outside;
+        *words = tr_packed(tr_held(pixels, first), tr_held(pixels, second));
         words += WORDS;
     }
 }

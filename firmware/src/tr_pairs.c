@@ -72,7 +72,8 @@ static int32_t *fill_words(int32_t *words, int32_t value, uint32_t count)
 __attribute__((noinline)) static void gather_plane(const struct tr_pixels *pixels, const struct plane *plane,
                                                    const int8_t *input, int32_t *words)
 {
-    int32_t outside = tr_packed(pixels->padding, pixels->padding);
+    int32_t held = tr_held(pixels, pixels->outside);
+    int32_t outside = tr_packed(held, held);
     uint32_t line = pixels->strides.line;
     struct tr_corner low = plane->low, high = plane->high;
     for (uint32_t rows = plane->height; rows > 0u; rows--) {

@@ -30,7 +30,7 @@ static int32_t *pack_one(const int8_t *x, uint32_t shift, uint32_t padding, uint
 int32_t *tr_gather_rare(const struct tr_pixels *pixels, const int8_t *first, const int8_t *second, uint32_t apart,
                         uint32_t count, int32_t *words, uint32_t step)
 {
-    int32_t low = pixels->padding, high = pixels->padding;
+    int32_t low = tr_held(pixels, pixels->outside), high = low;
     if (first == 0 && second == 0) {
         for (; count > 0u; count--, words += step) {
             *words = tr_packed(low, high);
@@ -59,8 +59,18 @@ int32_t *tr_gather_rare(const struct tr_pixels *pixels, const int8_t *first, con
     return words;
 }
 
-void tr_gather(const struct tr_pixels *pixels, const int8_t *input, struct tr_corner first, struct tr_corner second,
-               int32_t *words, uint32_t step)
+void tr_gather_inside(const struct tr_pixels *pixels, const int8_t *first, const int8_t *second, int32_t *words,
+                      uint32_t step)
+{
+    for (uint32_t rows = pixels->window.height; rows > 0u; rows--) {
+        words = tr_pack(first, second, 1u, pixels->strides.run, words, step);
+        first += pixels->strides.row;
+        second += pixels->strides.row;
+    }
+}
+
+void tr_gather_border(const struct tr_pixels *pixels, const int8_t *input, struct tr_corner first,
+                      struct tr_corner second, int32_t *words, uint32_t step)
 {
     const struct tr_window *window = &pixels->window;
     bool dense = tr_is_run(pixels, first.x) && tr_is_run(pixels, second.x);

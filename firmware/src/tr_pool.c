@@ -3,6 +3,10 @@
 #include "tr_kernels.h"
 #include "tr_requant.h"
 
+#if defined(__ARM_FEATURE_DSP)
+#include <arm_acle.h>
+#endif
+
 /* The part of a window that lies inside the input, rows [top, bottom) and columns [left, right). */
 struct extent {
     uint32_t top, bottom, left, right;
@@ -36,6 +40,10 @@ static struct part part_of(const struct tr_pool *layer, const struct extent *e, 
     uint32_t step = layer->input.channels;
     struct part part = {e->bottom - e->top, e->right - e->left, step, layer->input.width * step,
                         input + (e->top * layer->input.width + e->left) * step};
+    if (part.columns == layer->input.width) { /* whole rows are one */
+        part.columns *= part.rows;
+        part.rows = 1u;
+    }
     return part;
 }
 
@@ -45,24 +53,22 @@ static int32_t sum_of(const struct part *part, const int8_t *row)
     uint32_t step = part->step;
     for (uint32_t rows = part->rows; rows > 0u; rows--, row += part->line) {
         const int8_t *x = row;
-        for (uint32_t left = part->columns; left > 0u; left--, x += step) {
+        uint32_t left = part->columns;
+        for (; left >= 4u; left -= 4u) {
+            sum += *x;
+            x += step;
+            sum += *x;
+            x += step;
+            sum += *x;
+            x += step;
+            sum += *x;
+            x += step;
+        }
+        for (; left > 0u; left--, x += step) {
             sum += *x;
         }
     }
     return sum;
-}
-
-static int32_t maximum_of(const struct part *part, const int8_t *row)
-{
-    int32_t maximum = INT8_MIN;
-    uint32_t step = part->step;
-    for (uint32_t rows = part->rows; rows > 0u; rows--, row += part->line) {
-        const int8_t *x = row;
-        for (uint32_t left = part->columns; left > 0u; left--, x += step) {
-            maximum = *x > maximum ? *x : maximum;
-        }
-    }
-    return maximum;
 }
 
 void tr_average_pool_2d(const struct tr_pool *layer, const int8_t *input, int8_t *output)
@@ -81,15 +87,61 @@ void tr_average_pool_2d(const struct tr_pool *layer, const int8_t *input, int8_t
     }
 }
 
+/* The larger one of each two activations. */
+static void raise(const int8_t *x, uint32_t count, int8_t *y)
+{
+#if defined(__ARM_FEATURE_DSP)
+    for (; count >= 4u; count -= 4u, x += 4, y += 4) {
+        int8x4_t four, highest;
+        __builtin_memcpy(&four, x, sizeof four);
+        __builtin_memcpy(&highest, y, sizeof highest);
+        __ssub8(four, highest);
+        uint8x4_t larger = __sel((uint8x4_t)four, (uint8x4_t)highest);
+        __builtin_memcpy(y, &larger, sizeof larger);
+    }
+#endif
+    for (; count > 0u; count--, x++, y++) {
+        if (*x > *y) {
+            *y = *x;
+        }
+    }
+}
+
+static void fill(int8_t value, uint32_t count, int8_t *y)
+{
+    for (; count > 0u; count--) {
+        *y++ = value;
+    }
+}
+
+static void lower(int8_t maximum, uint32_t count, int8_t *y)
+{
+    for (; count > 0u; count--, y++) {
+        if (*y > maximum) {
+            *y = maximum;
+        }
+    }
+}
+
 void tr_max_pool_2d(const struct tr_pool *layer, const int8_t *input, int8_t *output)
 {
+    uint32_t channels = layer->input.channels;
     for (uint32_t y = 0u; y < layer->output.height; y++) {
         for (uint32_t x = 0u; x < layer->output.width; x++) {
             struct extent e = extent_at(layer, y, x);
             struct part part = part_of(layer, &e, input);
-            for (uint32_t c = 0u; c < layer->input.channels; c++) {
-                *output++ = tr_clamp(maximum_of(&part, part.first + c), layer->minimum, layer->maximum);
+            fill(layer->minimum, channels, output);
+            for (; part.rows > 0u; part.rows--, part.first += part.line) {
+                const int8_t *from = part.first;
+                for (uint32_t left = part.columns; left > 0u; left--, from += channels) {
+                    raise(from, channels, output);
+                }
             }
+            output += channels;
         }
+    }
+    if (layer->maximum < INT8_MAX) {
+        uint32_t size = layer->output.height * layer->output.width * channels;
+        lower(layer->maximum, size, output - size);
     }
 }

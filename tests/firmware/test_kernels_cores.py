@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from edge_tr.formats.term_table import LAYOUT, layout_of
 from edge_tr.ir.graph import Graph
 from edge_tr.ir.tflite import parse
 from edge_tr.ir.writer import ModelWriter
@@ -29,10 +30,13 @@ def runtimes(tmp_path_factory):
 class Extreme(Network):
     """Rows of the largest weights there are between ordinary ones, so that lanes and sums reach their ends."""
 
+    first_rows = (-128, 127, 85, 0)
+    least = -128
+
     def _dot(self, kind: str, weights: tuple[int, ...], axis: int, shape: tuple[int, ...], **options) -> None:
-        values = np.clip(self.rng.normal(0, 45, weights), -128, 127).astype(np.int8)
+        values = np.clip(self.rng.normal(0, 45, weights), self.least, 127).astype(np.int8)
         rows = np.moveaxis(values, axis, 0)
-        for row, value in enumerate((-128, 127, 85, 0)):
+        for row, value in enumerate(self.first_rows):
             if row + 1 < len(rows):
                 rows[row] = value
         scale = self.rng.uniform(0.005, 0.02, weights[axis]).astype(np.float32)
@@ -175,6 +179,53 @@ def test_depthwise_windows_over_rows_of_every_kind(width, budget, tmp_path, runt
     rng = np.random.default_rng([4, width])
     graph = rectified_network(rng, width)
     assert_core_equals_golden(graph, "cortex-m4", ("dual", budget), samples(graph, rng, 3), tmp_path, runtimes)
+
+
+class Joint(Rectified):
+    """Weights that two rows of one halfword can hold."""
+
+    least = -127
+
+
+class Apart(Rectified):
+    """Second rows of -128 beside negative weights."""
+
+    first_rows = (-128, -128, 127, 85)
+
+
+DUAL_LAYOUTS = {Joint: LAYOUT.FOURS_JOINT, Apart: LAYOUT.FOURS_APART}
+
+
+def convolutions(net: Network) -> Graph:
+    """Windows whose rows are whole words and others, beside and on the border; strides; odd numbers of pixels."""
+    net.conv(6, (3, 3), (1, 1), "RELU")
+    net.conv(8, (1, 1), (1, 1), "RELU")
+    net.conv(5, (2, 3), (2, 1), "NONE")
+    net.conv(9, (1, 1), (1, 1), "RELU6")
+    net.conv(4, (1, 2), (1, 1), "RELU")
+    return parse(net.finish())
+
+
+@pytest.mark.parametrize("budget", ["lossless", "g=8,k=30,s=3"])
+@pytest.mark.parametrize("shape", [(5, 7, 1), (6, 3, 3), (3, 5, 4)], ids=str)
+@pytest.mark.parametrize("network", DUAL_LAYOUTS, ids=["joint", "apart"])
+def test_dual_multiplications_of_rows_in_one_halfword_and_apart(network, shape, budget, tmp_path, runtimes):
+    rng = np.random.default_rng([9, *shape])
+    graph = convolutions(network(rng, shape))
+    layers = lower_with(graph, "fours", budget, "armv7e-m").layers
+    assert DUAL_LAYOUTS[network] in {layout_of(layer.dot.body) for layer in layers if layer.dot is not None}
+    assert_core_equals_golden(graph, "cortex-m4", ("fours", budget), samples(graph, rng, 3), tmp_path, runtimes)
+
+
+def test_sums_of_a_second_row_that_take_all_their_bits(tmp_path, runtimes):
+    """516 weights of 127 by -128 are 512 above the least number of 24 bits."""
+    rng = np.random.default_rng(10)
+    net = Joint(rng, (1, 3, 516))
+    net.conv(5, (1, 1), (1, 1), "NONE")
+    graph = parse(net.finish())
+    [layer] = lower_with(graph, "fours", "lossless", "armv7e-m").layers
+    assert layout_of(layer.dot.body) == LAYOUT.FOURS_JOINT
+    assert_core_equals_golden(graph, "cortex-m4", ("fours", "lossless"), samples(graph, rng, 3), tmp_path, runtimes)
 
 
 def test_cortex_m4_requantises_by_one_product_where_it_can():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edge_tr.errors import UsageError
-from edge_tr.lower.budget import Budget, TrSetting, check_names, parse, read
+from edge_tr.lower.budget import Budget, TrSetting, check_budgets, parse, read
 
 
 @pytest.mark.parametrize(
@@ -135,6 +135,6 @@ def test_a_missing_file_or_a_folder_is_refused(tmp_path):
 def test_layers_that_the_model_does_not_have_are_named():
     budget = Budget(layers={"conv_2d_9": TrSetting(8, 1), "conv_2d_0": TrSetting(8, 1), "add_1": TrSetting()})
     with pytest.raises(UsageError, match="names add_1, conv_2d_9; this model has conv_2d_0, conv_2d_4"):
-        check_names(budget, ["conv_2d_0", "conv_2d_4"])
-    check_names(budget, ["conv_2d_0", "conv_2d_9", "add_1"])
+        check_budgets([budget], ["conv_2d_0", "conv_2d_4"])
+    check_budgets([budget], ["conv_2d_0", "conv_2d_9", "add_1"])
     assert budget.of("conv_2d_9").terms == 1

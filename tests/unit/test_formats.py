@@ -130,6 +130,7 @@ def test_members_of_an_enumeration_have_names_and_numbers():
 def any_tables(draw) -> Table:
     layout = draw(st.sampled_from([m.value for m in LAYOUT.members]))
     limits = {LAYOUT.INT8: (-128, 127), LAYOUT.FOURS: (-128, 127), LAYOUT.LISTS: (0, 255)}
+    limits |= {LAYOUT.FOURS_APART: (-128, 127), LAYOUT.FOURS_JOINT: (-128, 127)}
     limits |= {LAYOUT.TWINS: (0, 255), LAYOUT.SUBSETS: (0, 255)}
     low, high = limits.get(layout, (0, 0xFFFF))
     rows = draw(st.lists(st.lists(st.integers(low, high), max_size=9), min_size=1, max_size=6))

@@ -13,7 +13,7 @@ from edge_tr.golden.run import run
 from edge_tr.ir.dead import remove_dead_channels, remove_what_is_always_dead
 from edge_tr.ir.params import params
 from edge_tr.ir.tflite import parse
-from edge_tr.lower.budget import Budget, TrSetting, check_nested
+from edge_tr.lower.budget import Budget, TrSetting, check_budgets
 from edge_tr.lower.budget import parse as parse_budget
 from edge_tr.lower.kernels import KernelChoice
 from edge_tr.lower.levels import LevelLists, Strips, differences, encode_levels, envelope
@@ -160,10 +160,10 @@ def test_alone_a_set_of_weights_loses_what_it_lost_before():
 
 
 def test_budgets_nest_with_the_same_groups_and_more_terms():
-    check_nested([parse_budget(text) for text in ("g=8,k=4", "g=8,k=8", "lossless")], ["a", "b"])
-    check_nested([parse_budget("g=4,k=2,s=3"), parse_budget("s=3")], ["a"])
+    check_budgets([parse_budget(text) for text in ("g=8,k=4", "g=8,k=8", "lossless")], ["a", "b"])
+    check_budgets([parse_budget("g=4,k=2,s=3"), parse_budget("s=3")], ["a"])
     first = Budget(TrSetting(8, 4), {"a": TrSetting(16, 2)})
-    check_nested([first, Budget(TrSetting(8, 4), {"a": TrSetting(16, 3)}), Budget()], ["a", "b"])
+    check_budgets([first, Budget(TrSetting(8, 4), {"a": TrSetting(16, 3)}), Budget()], ["a", "b"])
 
 
 @pytest.mark.parametrize(
@@ -173,14 +173,14 @@ def test_budgets_nest_with_the_same_groups_and_more_terms():
 )  # fmt: skip
 def test_others_are_refused_with_the_layer_and_what_to_do(texts):
     with pytest.raises(UsageError, match=r"not nested: layer a has .*from the fewest terms on"):
-        check_nested([parse_budget(text) for text in texts], ["a"])
+        check_budgets([parse_budget(text) for text in texts], ["a"])
 
 
 def test_the_same_budget_twice_is_refused():
     with pytest.raises(UsageError, match="two budgets are the same: g=8,k=4"):
-        check_nested([parse_budget("k=4"), parse_budget("g=8,k=4")], ["a"])
+        check_budgets([parse_budget("k=4"), parse_budget("g=8,k=4")], ["a"])
 
 
 def test_more_budgets_than_the_link_can_name_are_refused():
     with pytest.raises(UsageError, match="300 budgets: one build holds 255 at most"):
-        check_nested([parse_budget(f"k={k}") for k in range(1, 301)], ["a"])
+        check_budgets([parse_budget(f"k={k}") for k in range(1, 301)], ["a"])

@@ -23,9 +23,8 @@ from edge_tr.lower.accel.program import AccelProgram
 from edge_tr.lower.accel.room import TooLarge, room_for
 from edge_tr.lower.accel.stage import Stage
 from edge_tr.lower.accel.stream import resident, streamed
-from edge_tr.lower.budget import Budget, check_names, check_nested
-from edge_tr.lower.program import ProgramLevel, layer_name, revealed_levels
-from edge_tr.tr.reveal import truncate_data
+from edge_tr.lower.budget import Budget, check_budgets
+from edge_tr.lower.program import ProgramLevel, layer_name, revealed_levels, truncations
 
 
 def lower_accel(graph: Graph, budget: Budget, below: Sequence[Budget] = ()) -> AccelProgram:
@@ -37,12 +36,8 @@ def lower_accel(graph: Graph, budget: Budget, below: Sequence[Budget] = ()) -> A
     """
     budgets = (*below, budget)
     names = [layer_name(op) for op in graph.ops if isinstance(params(graph, op), DotParams)]
-    for one in budgets:
-        check_names(one, names)
-    check_nested(budgets, names)
-    limits = {op.index: budget.of(name) for op in graph.ops if (name := layer_name(op)) in names}
-    cut = {i: truncate_data(s.data_terms) for i, s in limits.items() if s.data_terms is not None}
-    planner = _Planner(revealed_levels(graph, budgets), cut)
+    check_budgets(budgets, names)
+    planner = _Planner(revealed_levels(graph, budgets), truncations(graph, budget))
     while True:
         try:
             return planner.program()

@@ -1,0 +1,113 @@
+/* tr_joint.h: all rows by two pixels. */
+#if defined(__ARM_FEATURE_DSP)
+
+#define WORDS 0
+#define END 4
+#define SUMS 8
+#define BLOCKS 12
+#define ENTRY 16
+#define SIZE 20
+#define TOGETHER 8
+
+    .syntax unified
+    .thumb
+
+/* A pair of activations of both pixels by four rows; r2 and r12 the pixels, r3 and lr weights of two rows each. */
+.macro pair_joint
+    ldrd r2, r12, [r1], #8
+    ldrd r3, lr, [r0], #8
+    smlad r6, r3, r2, r6
+    smlad r7, r3, r12, r7
+    smlad r10, lr, r2, r10
+    smlad r11, lr, r12, r11
+    sxtb16 r3, r3
+    sxtb16 lr, lr
+    smlad r4, r3, r2, r4
+    smlad r5, r3, r12, r5
+    smlad r8, lr, r2, r8
+    smlad r9, lr, r12, r9
+.endm
+
+.macro rows_apart a0, a1, b0, b1
+    ldr r3, [r0], #4
+    sxtb16 lr, r3
+    smlad \a0, lr, r2, \a0
+    smlad \a1, lr, r12, \a1
+    sxtb16 r3, r3, ror #8
+    smlad \b0, r3, r2, \b0
+    smlad \b1, r3, r12, \b1
+.endm
+
+.macro pair_apart
+    ldrd r2, r12, [r1], #8
+    rows_apart r4, r5, r6, r7
+    rows_apart r8, r9, r10, r11
+.endm
+
+/* What a pair leaves of the second row of two: first + 256 * second. */
+.macro part_joint first, second
+    sub \second, \second, \first
+    asr \second, \second, #8
+.endm
+
+.macro part_apart first, second
+.endm
+
+/* void tr_multiply_KIND(weights, words, end, sums, blocks)
+ * r0 weights, r1 words, r4-r11 sums, the rest on the stack. The loop takes TOGETHER pairs of BYTES of code and is
+ * entered so that the last round ends with them. */
+.macro multiply kind, bytes
+    .section .text.tr_multiply_\kind, "ax", %progbits
+    .align 2
+    .global tr_multiply_\kind
+    .type tr_multiply_\kind, %function
+    .thumb_func
+tr_multiply_\kind:
+    push {r4-r11, lr}
+    ldr r4, [sp, #36]
+    subs r5, r1, r2
+    ubfx r5, r5, #3, #3
+    movs r6, #\bytes
+    adr r7, 2f
+    mla r5, r5, r6, r7
+    adds r5, r5, #1
+    push {r1, r2, r3, r4, r5}
+1:
+    .irp sum, r4, r5, r6, r7, r8, r9, r10, r11
+    mov \sum, #0
+    .endr
+    ldr r2, [sp, #ENTRY]
+    bx r2
+    .align 2
+2:
+    .rept TOGETHER
+    pair_\kind
+    .endr
+3:
+    .if 3b - 2b - TOGETHER * \bytes
+    .error "a pair of activations takes other bytes of code"
+    .endif
+    ldr r2, [sp, #END]
+    cmp r1, r2
+    bne 2b
+    part_\kind r4, r6
+    part_\kind r5, r7
+    part_\kind r8, r10
+    part_\kind r9, r11
+    ldr r2, [sp, #SUMS]
+    stmia r2!, {r4-r11}
+    str r2, [sp, #SUMS]
+    ldr r1, [sp, #WORDS]
+    ldr r2, [sp, #BLOCKS]
+    subs r2, r2, #1
+    str r2, [sp, #BLOCKS]
+    bne 1b
+    add sp, sp, #SIZE
+    pop {r4-r11, pc}
+    .size tr_multiply_\kind, . - tr_multiply_\kind
+.endm
+
+    multiply joint, 48
+    multiply apart, 60
+
+#endif
