@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from edge_tr.target import toolchain
+from tests.object_cache import ObjectCache
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -17,6 +21,21 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no folder of shared models at {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def all_folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that holds those of all tests, whichever worker runs them; workers share files in it."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session", autouse=True)
+def objects_compiled_once(all_folders: Path) -> Iterator[None]:
+    """Builds in the tests' processes share their objects, see `object_cache`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(toolchain, "_run", ObjectCache(all_folders / "objects"))
+        yield
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
