@@ -8,9 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from edge_tr.target import toolchain
-from tests.object_cache import ObjectCache
-
 PROJECT = Path(__file__).resolve().parent.parent
 
 
@@ -33,6 +30,9 @@ def all_folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session", autouse=True)
 def objects_compiled_once(all_folders: Path) -> Iterator[None]:
     """Builds in the tests' processes share their objects, see `object_cache`."""
+    from edge_tr.target import toolchain
+    from tests.object_cache import ObjectCache
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(toolchain, "_run", ObjectCache(all_folders / "objects"))
         yield
