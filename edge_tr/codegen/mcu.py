@@ -6,6 +6,7 @@ no absolute paths.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -92,7 +93,9 @@ def _lookups(layers: list[LayerCode]) -> dict[str, np.ndarray]:
     return {layer.lookup_name: layer.lookup for layer in layers if layer.lookup is not None}
 
 
-def _render(template: str, context: Mapping[str, object]) -> bytes:
+@functools.cache
+def _environment() -> jinja2.Environment:
+    """Keeps the templates that it has read."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(folder("codegen_templates")),
         undefined=jinja2.StrictUndefined,
@@ -101,4 +104,8 @@ def _render(template: str, context: Mapping[str, object]) -> bytes:
         keep_trailing_newline=True,
     )
     environment.filters |= {"hex": hex, "comment": text.comment, "float_literal": text.float_literal}
-    return environment.get_template(template).render(context).encode()
+    return environment
+
+
+def _render(template: str, context: Mapping[str, object]) -> bytes:
+    return _environment().get_template(template).render(context).encode()

@@ -33,7 +33,7 @@ from edge_tr.target.check import Counts, Device
 from edge_tr.target.emulator import emulate
 from edge_tr.target.flash import FlashResult
 from edge_tr.target.flash import flash as flash_image
-from edge_tr.target.link import Link
+from edge_tr.target.link import EMULATED, Link
 from edge_tr.target.port import open_port
 from edge_tr.target.toolchain import Linked, OverflowingLink, compile_and_link
 
@@ -289,7 +289,7 @@ def connect(board: Board, folder: BuildFolder, port: str | None) -> Iterator[Dev
     with emulate(board, folder.state, loader_elf=loader) as running:
         try:
             with open_port(running.url, board.link.baud, board.link.parity) as serial_port:
-                yield _device(board, Link(serial_port))
+                yield _device(board, Link(serial_port, EMULATED))
         except DeviceError as error:
             raise running.explain(str(error)) from error
 

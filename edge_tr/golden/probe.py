@@ -6,8 +6,10 @@ value of 1 gives 1, 0, 0 and of -2 gives -1, 0, -1 (DOUBLE, SINGLE, FLOAT).
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
@@ -40,10 +42,14 @@ class ReferenceInfo:
 
 
 def reference_info(runtime: Runtime | None = None) -> ReferenceInfo:
-    """Probe the interpreter that `Oracle` uses."""
-    runtime = runtime or find_runtime()
+    """Probe the interpreter that `Oracle` uses, each once in a process."""
+    return _probed(runtime or find_runtime())
+
+
+@functools.cache
+def _probed(runtime: Runtime) -> ReferenceInfo:
     rounding = {kind: probe(kind, runtime) for kind in PROBED_KINDS}
-    return ReferenceInfo(runtime.name, runtime.version, RESOLVER, rounding)
+    return ReferenceInfo(runtime.name, runtime.version, RESOLVER, MappingProxyType(rounding))
 
 
 def probe(kind: str, runtime: Runtime) -> Rounding:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import jinja2
@@ -22,9 +23,8 @@ class Bar:
     share: float
 
 
-def html_report(manifest: BuildRecord, report: CheckReport, levels: LevelsReport | None = None) -> str:
-    """report.html; the same inputs give the same bytes. `levels`: of a build with several budgets, all of them, of
-    which `report` is the one with the most terms."""
+@functools.cache
+def _template() -> jinja2.Template:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(folder("codegen_templates")),
         undefined=jinja2.StrictUndefined,
@@ -32,7 +32,13 @@ def html_report(manifest: BuildRecord, report: CheckReport, levels: LevelsReport
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("report/report.html.j2").render(
+    return environment.get_template("report/report.html.j2")
+
+
+def html_report(manifest: BuildRecord, report: CheckReport, levels: LevelsReport | None = None) -> str:
+    """report.html; the same inputs give the same bytes. `levels`: of a build with several budgets, all of them, of
+    which `report` is the one with the most terms."""
+    return _template().render(
         version=__version__,
         manifest=manifest,
         report=report,

@@ -47,6 +47,12 @@ class Patience:
     infer_seconds: float = 900.0
 
 
+EMULATED = Patience(tries=60)
+"""For a board that this computer emulates: what makes its replies late are other programs, not the wire."""
+LOADER_TRIES = 2
+"""Requests to which a loader says no before it is believed to be one: it has no image, and waiting gives it none."""
+
+
 class Link:
     """Frames over an open pyserial port. All methods raise DeviceError with cause and remedy."""
 
@@ -121,11 +127,13 @@ class Link:
         self._sequence = (self._sequence + 1) & 0xFFFF
         wire = frames.encode(Frame(command, self._sequence, sample, payload=payload))
         try:
-            for _ in range(tries or self._patience.tries):
+            for tried in range(1, (tries or self._patience.tries) + 1):
                 self._port.write(wire)
                 reply = self._reply_to(command)
                 if reply is not None:
                     return self._payload(command, reply)
+                if tried >= LOADER_TRIES and self._loader_answers():
+                    break
         except (OSError, serial.SerialException) as error:
             raise DeviceError(f"lost the connection to the board: {error}; check the cable and run again") from error
         raise DeviceError(self._silence())
@@ -173,8 +181,11 @@ class Link:
         names = COMMAND.name_of(command), STATUS.name_of(reply.status)
         raise DeviceError("the board refused {} with {}: reset it and run again".format(*names))
 
+    def _loader_answers(self) -> bool:
+        return set(self._noise) == {LOADER_NACK}
+
     def _silence(self) -> str:
-        if self._noise and set(self._noise) == {LOADER_NACK}:
+        if self._loader_answers():
             return "the board is in its loader and has no good image: run edge-tr flash"
         if self._noise:
             return "the board sends bytes that are no frames: check the port, its speed, and what is flashed"

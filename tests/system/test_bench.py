@@ -16,6 +16,7 @@ from edge_tr.ir import tflite
 from edge_tr.lower import cores
 from edge_tr.manifest import BuildFolder
 from edge_tr.target.count_trace import Machine
+from tests.system.helpers import place
 
 COUNTING = [name for name in boards.names() if boards.load(name).instructions_per_tick]
 FREESTANDING = [name for name in boards.names() if boards.load(name).toolchain.freestanding]
@@ -38,7 +39,7 @@ def test_every_layer_takes_the_instructions_that_the_board_counts(board: str, bu
     """Up to one constant for all layers, the calls between two readings of the board's counter: exactly where
     a tick is an instruction, elsewhere to the tick at either end."""
     folder = built(board)
-    compiler.flash(folder)
+    place(folder, board)
     measured = [layer.cost for layer in compiler.check(folder, limit=1).layer_costs]
     counted = [layer.instructions for layer in bench.bench(folder).layers]
     overhead = np.array(measured) - np.array(counted)

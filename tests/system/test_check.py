@@ -8,7 +8,20 @@ from pathlib import Path
 import pytest
 
 from edge_tr import boards
-from tests.system.helpers import ALL_BOARDS, DIGITS, DIGITS_DATA, EMULATED, refused, run, run_process, succeed
+from edge_tr.manifest import BuildFolder
+from tests.system.helpers import (
+    ALL_BOARDS,
+    DIGITS,
+    DIGITS_DATA,
+    EMULATED,
+    WITH_LOADER,
+    place,
+    placed,
+    refused,
+    run,
+    run_process,
+    succeed,
+)
 
 BUILD_KEYS = {
     *("model_sha256", "target", "budget", "flash_bytes", "flash_limit", "ram_bytes", "ram_limit", "fits", "layers")
@@ -36,6 +49,7 @@ SPREAD = (
     ("mnist_dscnn_int8", "qemu-rv32imc", 1, ""),
     ("kws_ref_model", "host", 3, "--budget g=8,k=12"),
 )
+TRANSFERRED = ("micro_speech_quantized", "hello_world_int8", "mnist_lenet5_int8")  # the others' images are placed
 DIGITS_WAYS = ("", "--kernel planes --budget g=8,k=12", "--kernel term-pairs --budget g=8,k=12,s=3")
 DIGITS_BOARDS = ("host", "qemu-cortex-m0", "qemu-rv32ec")  # in all those ways: the kernels have tests on every core
 KWS_WAYS = {"lossless": "--kernel int8", "g=8,k=12": "--kernel planes"}
@@ -43,13 +57,18 @@ KWS_DEFAULT = (("mps2-an386", "lossless"), ("netduinoplus2", "g=8,k=12"))  # wit
 KWS_LINE = ("mps2-an386", "lossless")  # the README's, on 50 real samples
 
 
-def build_and_flash(folder: Path, model: Path, board: str, options: str = "") -> dict:
-    """`build --json`, after `flash`."""
+def build_and_flash(folder: Path, model: Path, board: str, options: str = "", transfer: bool = True) -> dict:
+    """`build --json`, after `flash`; without a `transfer` the image is placed."""
     built = succeed("build", model, "--target", board, "-o", folder, "--json", "-q", *options.split())
     assert built.json["fits"] and built.json["target"] == board
+    if not transfer:
+        place(folder, board)
+        return built.json
     flashed = succeed("flash", folder, "--json", "-q")
     assert flashed.json["target"] == board
     assert flashed.json["verified"] == (boards.load(board).loader is not None)
+    if board in WITH_LOADER:
+        assert placed(folder, board) == BuildFolder(folder).image.read_bytes()
     return built.json
 
 
@@ -81,7 +100,8 @@ def assert_cost(cost: dict, name: str) -> None:
 def test_keyword_spotting_is_bit_exact_in_every_layer(board: str, budget: str, shared: Path, tmp_path: Path) -> None:
     samples = 50 if (board, budget) == KWS_LINE else 1
     options = f"--budget {budget} " + ("" if (board, budget) in KWS_DEFAULT else KWS_WAYS[budget])
-    built = build_and_flash(tmp_path / "kws", shared / "models/kws_ref_model.tflite", board, options)
+    model = shared / "models/kws_ref_model.tflite"
+    built = build_and_flash(tmp_path / "kws", model, board, options, transfer=(board, budget) in KWS_DEFAULT)
     assert built["budget"] == budget
     data = shared / "data/kws_test_750.npz"
     ran = succeed("check", tmp_path / "kws", "--data", data, "--limit", samples, "--layers", "--json", "-q")
@@ -97,7 +117,7 @@ def test_keyword_spotting_is_bit_exact_in_every_layer(board: str, budget: str, s
     [(board, way) for board in EMULATED for way in DIGITS_WAYS if not way or board in DIGITS_BOARDS],
 )
 def test_digits_are_bit_exact_with_every_kernel(board: str, options: str, tmp_path: Path) -> None:
-    built = build_and_flash(tmp_path, DIGITS, board, options)
+    built = build_and_flash(tmp_path, DIGITS, board, options, transfer=not options)
     kernel = options.partition("--kernel ")[2].partition(" ")[0]
     assert all(layer["kernel"] == kernel for layer in built["layers"] if layer["weights"] and kernel)
     report = succeed("check", tmp_path, "--data", DIGITS_DATA, "--limit", 3, "--layers", "--json", "-q").json
@@ -109,7 +129,7 @@ def test_digits_are_bit_exact_with_every_kernel(board: str, options: str, tmp_pa
 def test_every_model_is_bit_exact_somewhere(
     model: str, board: str, samples: int, options: str, shared: Path, tmp_path: Path
 ) -> None:
-    build_and_flash(tmp_path, shared / f"models/{model}.tflite", board, options)
+    build_and_flash(tmp_path, shared / f"models/{model}.tflite", board, options, transfer=model in TRANSFERRED)
     report = succeed("check", tmp_path, "--limit", samples, "--layers", "--json", "-q").json
     assert_bit_exact(report, board, samples)
     assert report["accuracy"] is None and report["golden_accuracy"] is None

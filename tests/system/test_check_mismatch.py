@@ -11,7 +11,7 @@ from edge_tr.golden.run import run as run_golden
 from edge_tr.ir import tflite
 from edge_tr.manifest import BuildFolder
 from tests.system.damage import damage_weight
-from tests.system.helpers import DIGITS, DIGITS_DATA, refused, run, succeed
+from tests.system.helpers import DIGITS, DIGITS_DATA, place, refused, run, succeed
 
 BOARDS = ("host", "mps2-an386", "qemu-rv32imc")
 
@@ -27,7 +27,7 @@ def test_one_wrong_weight_is_named_by_layer_tensor_and_element(board: str, op: s
     folder, built = build(tmp_path, board)
     record = [layer for layer in built["layers"] if layer["op"] == op][-1]
     damaged = damage_weight(folder, record["index"], row=5, column=17, mend_table=True)
-    succeed("flash", tmp_path)
+    place(tmp_path, board)
     ran = run("check", tmp_path, "--data", DIGITS_DATA, "--limit", 3, "--layers", "--json")
     refused(ran, 7, "of 3 samples differ from golden")
     report = ran.json
@@ -82,7 +82,7 @@ def test_only_layers_show_an_error_that_the_output_hides(tmp_path: Path) -> None
 def test_a_damaged_weight_table_is_refused_before_the_first_answer(board: str, tmp_path: Path) -> None:
     folder, built = build(tmp_path, board)
     damage_weight(folder, built["layers"][0]["index"], row=0, column=0, mend_table=False)
-    succeed("flash", tmp_path)
+    place(tmp_path, board)
     ran = run("check", tmp_path, "--data", DIGITS_DATA, "--limit", 1, "--json")
     refused(ran, 6, "a weight table in the board's flash is damaged", "edge-tr flash")
     assert ran.out == ""

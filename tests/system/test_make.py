@@ -34,7 +34,8 @@ def run_suite(folder: Path, text: str, *options: str, **environment: str) -> sub
     (folder / "test_suite.py").write_text(text)
     (folder / "pytest.ini").write_text("[pytest]\n")
     clean = {key: value for key, value in os.environ.items() if key != "EDGE_TR_NO_SKIPS" and "PYTEST" not in key}
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options, str(folder)]
+    clean |= {"PYTHONPATH": str(PROJECT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # others take a second to load
+    command = [sys.executable, "-m", "pytest", "-p", "xdist.plugin", "-p", "no:cacheprovider", *options, str(folder)]
     return subprocess.run(command, cwd=folder, env=clean | environment, capture_output=True, text=True)
 
 

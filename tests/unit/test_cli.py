@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import signal
@@ -21,9 +22,12 @@ COMMANDS = ("inspect", "build", "flash", "check", "bench", "tune", "boards", "de
 
 
 def start(*arguments: object, **options) -> subprocess.Popen:
-    """The command as a process under way."""
+    """The command as a process under way, which heeds Ctrl-C even if the tests run in the background and do not."""
     command = [sys.executable, "-m", "edge_tr.cli", *map(str, arguments)]
-    return subprocess.Popen(command, env=PROCESS_ENVIRONMENT, stderr=subprocess.PIPE, text=True, **options)
+    heed = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    return subprocess.Popen(
+        command, env=PROCESS_ENVIRONMENT, stderr=subprocess.PIPE, text=True, preexec_fn=heed, **options
+    )
 
 
 @pytest.fixture(scope="module")

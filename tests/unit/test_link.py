@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+from types import SimpleNamespace
+
 import pytest
 
+from edge_tr import boards
+from edge_tr.compiler import mcu
 from edge_tr.errors import DeviceError
 from edge_tr.formats import frames
 from edge_tr.formats.frames import COMMAND, MAX_PAYLOAD, REPLY_BIT, STATUS, Frame
-from edge_tr.target.link import LOADER_NACK, Link, Patience
+from edge_tr.manifest import BuildFolder
+from edge_tr.target import link as link_module
+from edge_tr.target.link import EMULATED, LOADER_NACK, LOADER_TRIES, Link, Patience
 
 SHORT = Patience(reply_seconds=0.05, tries=4, infer_seconds=0.5)
 
@@ -121,18 +128,67 @@ def test_a_refusal_is_told_with_its_remedy(status: int, version: int, words: str
 
 
 @pytest.mark.parametrize(
-    ("answer", "words"),
+    ("answer", "tries", "words"),
     [
-        (b"", "no answer from the board: check the port and the cable, and that edge-tr flash was run"),
-        (bytes([LOADER_NACK]) * 20, "the board is in its loader and has no good image: run edge-tr flash"),
-        (b"name%\r\n\0m-ready\0", "the board sends bytes that are no frames: check the port, its speed"),
+        (b"", SHORT.tries, "no answer from the board: check the port and the cable, and that edge-tr flash was run"),
+        (
+            bytes([LOADER_NACK]) * 20,
+            LOADER_TRIES,
+            "the board is in its loader and has no good image: run edge-tr flash",
+        ),
+        (b"name%\r\n\0m-ready\0", SHORT.tries, "the board sends bytes that are no frames: check the port, its speed"),
     ],
 )
-def test_what_never_answers_is_told_apart(answer: bytes, words: str) -> None:
+def test_what_never_answers_is_told_apart(answer: bytes, tries: int, words: str) -> None:
     port = FakePort(lambda *_: answer)
     with pytest.raises(DeviceError, match=words):
         Link(port, SHORT).hello()
-    assert len(port.requests) == SHORT.tries
+    assert len(port.requests) == tries
+
+
+def test_a_board_that_answers_after_a_loader_has_said_no_once_is_believed() -> None:
+    port = FakePort(lambda request, number: bytes([LOADER_NACK]) if number == 1 else reply(request))
+    Link(port, SHORT).reset()
+    assert len(port.requests) == 2
+
+
+class LatePort(FakePort):
+    """A board that is busy for a while, on a clock that only moves while the port is read."""
+
+    def __init__(self, busy: float) -> None:
+        self.now = 0.0
+        super().__init__(lambda request, _: b"" if self.now < busy else reply(request))
+
+    def read(self, count: int) -> bytes:
+        self.now += 0.01
+        return super().read(count)
+
+
+def after(busy: float, monkeypatch: pytest.MonkeyPatch, *patience: Patience) -> LatePort:
+    """The port after a request to a board that is busy for so many seconds."""
+    port = LatePort(busy)
+    monkeypatch.setattr(link_module, "time", SimpleNamespace(monotonic=lambda: port.now))
+    Link(port, *patience).reset()
+    return port
+
+
+def test_a_serial_link_is_given_eight_seconds_and_an_emulator_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert len(after(6.5, monkeypatch).requests) == 8
+    assert len(after(58.5, monkeypatch, EMULATED).requests) == 60
+    for busy, patience in ((8.5, Patience()), (61.0, EMULATED)):
+        with pytest.raises(DeviceError, match="no answer from the board"):
+            after(busy, monkeypatch, patience)
+
+
+@pytest.mark.parametrize(("port", "patience"), [("socket://somewhere", Patience()), (None, EMULATED)])
+def test_only_a_board_that_runs_here_is_an_emulators(
+    port: str | None, patience: Patience, tmp_path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = contextlib.nullcontext(SimpleNamespace(url="socket://here"))
+    monkeypatch.setattr(mcu, "emulate", lambda *_, **__: there)
+    monkeypatch.setattr(mcu, "open_port", lambda *_: contextlib.nullcontext())
+    with mcu.connect(boards.load("host"), BuildFolder(tmp_path), port) as device:
+        assert device.link._patience == patience
 
 
 def test_an_inference_is_waited_for_longer_than_an_answer() -> None:
