@@ -75,7 +75,9 @@ tr_lanes:
     flush r8, r10, r11
     flush r9, r12, lr
     cmp r7, #0
-    bge 1b
+    blt 4f
+    b 1b
+4:
     ldr r3, [sp, #16]
     mov r4, r10
     mov r5, r11

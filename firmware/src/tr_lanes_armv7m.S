@@ -31,29 +31,28 @@
 .endm
 
 /* void tr_lanes(runs, words, sums)
- * r2 where units begin, r6 and r7 lanes, r8-r11 sums, lr a run's header; sums on the stack */
+ * r6 and r7 lanes, r8-r11 sums, lr a run's header */
     .section .text.tr_lanes, "ax", %progbits
     .align 2
     .global tr_lanes
     .type tr_lanes, %function
     .thumb_func
 tr_lanes:
-    push {r2, r4-r11, lr}
+    push {r4-r11, lr}
     movs r6, #0
     movs r7, #0
     mov r8, r6
     mov r9, r6
     mov r10, r6
     mov r11, r6
-    adr r2, 2f
-    adds r2, r2, #1
+    .align 2
 1:
     ldr lr, [r0], #4
     uxtb r12, lr
     add r12, r12, r12, lsl #2
-    add r12, r2, r12, lsl #3
-    bx r12
-    .align 2
+    lsl r12, r12, #3
+    add pc, r12
+    nop
 2:
     .rept UNITS
     unit
@@ -66,9 +65,8 @@ tr_lanes:
     flush r7, r10, r11
     cmp lr, #0
     bge 1b
-    ldr r2, [sp]
     stmia r2, {r8-r11}
-    pop {r2, r4-r11, pc}
+    pop {r4-r11, pc}
     .size tr_lanes, . - tr_lanes
 
 #endif
