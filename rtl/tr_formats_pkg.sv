@@ -10,6 +10,7 @@ package tr_formats_pkg;
   localparam int ListBlock = 256;  // Layout LISTS: elements of the reduction axis that one byte can tell apart.
   localparam int SubsetElements = 8;  // Layout SUBSETS: elements whose bits of one plane are one byte.
   localparam int SubsetRows = 128;  // Layout SUBSETS: rows that share a table of sums.
+  localparam int LaneUnits = 8;  // Layout LANES: most units of a run.
   localparam int TableLayoutTerms = 0;  // 16-bit TermWords, group after group, largest term of a group first.
   localparam int TableLayoutPlanes = 1;  // 16-bit offsets into pre-shifted activations, highest exponent first.
   localparam int TableLayoutInt8 = 2;  // Plain int8 weights, for the multiply baseline.
@@ -18,6 +19,7 @@ package tr_formats_pkg;
   localparam int TableLayoutFoursApart = 7;  // As FOURS, but window rows rounded up to four elements, of these 0 2, then 1 3.
   localparam int TableLayoutFoursJoint = 8;  // As FOURS_APART, but two rows' weights one halfword, first + 256 * second.
   localparam int TableLayoutTwins = 5;  // Bytes: the order of elements, then weights + 128 in blocks of four rows, four elements.
+  localparam int TableLayoutLanes = 9;  // Bytes: rows two by two, runs of units of two elements, 0.0 1.0 0.1 1.1 (row.element).
   localparam int TableLayoutSubsets = 6;  // Bytes: by SUBSET_ROWS rows, then two SUBSET_ELEMENTS elements, then row: bit planes.
   localparam int TableHeaderBits = 256;  // Before every weight table.
   localparam int TableHeaderMagicLsb = 0;
@@ -76,6 +78,13 @@ package tr_formats_pkg;
   localparam int ListRunShiftBits = 3;  // With flush: by how many bits the sums are shifted left after that.
   localparam int ListRunLastLsb = 31;
   localparam int ListRunLastBits = 1;  // 1 on the last run of a row.
+  localparam int LaneRunBits = 32;  // Layout LANES: before the units of a run, after which lanes of 16 bits are taken apart.
+  localparam int LaneRunSkipLsb = 0;
+  localparam int LaneRunSkipBits = 8;  // LANE_UNITS - units.
+  localparam int LaneRunReservedLsb = 8;
+  localparam int LaneRunReservedBits = 23;  // Zero.
+  localparam int LaneRunLastLsb = 31;
+  localparam int LaneRunLastBits = 1;  // 1 on the last run of two rows.
 
   // ---- Firmware image ----
   localparam int ImageMagic = 32'h4d495254;  // First word of the header, 'TRIM'.

@@ -29,6 +29,7 @@ from edge_tr.lower.generated import Code, Function
 from edge_tr.lower.kernels import (
     DualKernel,
     FoursKernel,
+    LanesKernel,
     LevelsKernel,
     ListKernel,
     SubsetsKernel,
@@ -354,7 +355,7 @@ def _convolution(layer: Layer, function: str, shapes: Initialisers, window: str)
         return "tr_convolution", function, shapes | _table_dot(layer)
     if isinstance(kernel, LevelsKernel):
         return "tr_levels", _levels_function(layer, function), _levels(layer, shapes)
-    if isinstance(kernel, (ListKernel, FoursKernel, TwinsKernel, SubsetsKernel, DualKernel)):
+    if isinstance(kernel, (ListKernel, FoursKernel, TwinsKernel, LanesKernel, SubsetsKernel, DualKernel)):
         fields = {"pixels": _pixels(layer, shapes), "table": f"{layer.name}_table", "to": _output(layer)}
         rows = isinstance(layer.params, FullyConnectedParams)
         return "tr_tiles", f"{'tr_fully_connected' if rows else function}_{_routine(layer)}", fields

@@ -31,6 +31,7 @@ LAYOUT = Enumeration(
         Constant("FOURS_APART", 7, "As FOURS, but window rows rounded up to four elements, of these 0 2, then 1 3."),
         Constant("FOURS_JOINT", 8, "As FOURS_APART, but two rows' weights one halfword, first + 256 * second."),
         Constant("TWINS", 5, "Bytes: the order of elements, then weights + 128 in blocks of four rows, four elements."),
+        Constant("LANES", 9, "Bytes: rows two by two, runs of units of two elements, 0.0 1.0 0.1 1.1 (row.element)."),
         Constant("SUBSETS", 6, "Bytes: by SUBSET_ROWS rows, then two SUBSET_ELEMENTS elements, then row: bit planes."),
     ),
 )
@@ -63,6 +64,17 @@ LIST_BLOCK = Constant("LIST_BLOCK", 256, "Layout LISTS: elements of the reductio
 
 SUBSET_ELEMENTS = Constant("SUBSET_ELEMENTS", 8, "Layout SUBSETS: elements whose bits of one plane are one byte.")
 SUBSET_ROWS = Constant("SUBSET_ROWS", 128, "Layout SUBSETS: rows that share a table of sums.")
+
+LANE_UNITS = Constant("LANE_UNITS", 8, "Layout LANES: most units of a run.")
+LANE_RUN = Record(
+    "LaneRun",
+    "Layout LANES: before the units of a run, after which lanes of 16 bits are taken apart.",
+    (
+        Field("skip", 8, "LANE_UNITS - units."),
+        Field("reserved", 23, "Zero."),
+        Field("last", 1, "1 on the last run of two rows."),
+    ),
+)
 
 LIST_RUN = Record(
     "ListRun",
@@ -100,9 +112,9 @@ TABLE_HEADER = Record(
 FORMAT = Format(
     "Weight tables",
     __doc__ or "",
-    (TABLE_MAGIC, TABLE_VERSION, NO_TERM, MAX_GROUP, LIST_BLOCK, SUBSET_ELEMENTS, SUBSET_ROWS),
+    (TABLE_MAGIC, TABLE_VERSION, NO_TERM, MAX_GROUP, LIST_BLOCK, SUBSET_ELEMENTS, SUBSET_ROWS, LANE_UNITS),
     (LAYOUT,),
-    (TABLE_HEADER, TERM_WORD, PLANE_ROW, PLANE_OFFSET, LIST_RUN),
+    (TABLE_HEADER, TERM_WORD, PLANE_ROW, PLANE_OFFSET, LIST_RUN, LANE_RUN),
 )
 
 _WORD_DTYPE = {
@@ -115,6 +127,7 @@ _WORD_DTYPE = {
     LAYOUT.FOURS_JOINT: "<i1",
     LAYOUT.TWINS: "<u1",
     LAYOUT.SUBSETS: "<u1",
+    LAYOUT.LANES: "<u1",
 }
 
 

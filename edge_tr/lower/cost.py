@@ -15,6 +15,7 @@ from edge_tr.formats.term_table import LAYOUT
 from edge_tr.ir.params import ConvParams, DepthwiseParams, DotParams, FullyConnectedParams
 from edge_tr.lower import direct
 from edge_tr.lower.generated import Code, plane_shape
+from edge_tr.lower.lanes import Lanes
 from edge_tr.lower.lists import PIXELS, Lists
 from edge_tr.lower.machines import MACHINES
 from edge_tr.lower.straightline import Flush, Load
@@ -106,6 +107,8 @@ class Costs:
     four_pairs: float  # fours: four rows by one element of two pixels
     twin_unit: float  # twins: four rows by four elements
     twin_flush: float  # of four rows
+    lane_unit: float  # lanes: two rows by two elements of two pixels
+    lane_run: float
     list_term: float  # one term of a list, for eight pixels
     list_run: float
     list_flush: float  # of eight pixels
@@ -119,25 +122,37 @@ class Costs:
     flush_bytes: float
 
 
-COSTS = {
-    "c": Costs(8, 5, 4, 20, 2, 10, 1, 12, 30, 1, 4, 8, 24, 8, 6, 12, 24, 2, 600, 12, 6, 10, 4, 4, 30),
-    "armv6-m": Costs(
-        24, 16, 10.5, 70, 8, 45, 7.5, 90, 150, 8.8, 20, 40, 54, 18, 15.2, 60, 75, 5.2, 1310, 18, 13, 150, 2.1, 2, 22
-    ),
-    "armv6-m-mul32": Costs(
-        47, 16, 10.5, 70, 8, 45, 7.5, 90, 150, 39.8, 144, 288, 302, 18, 15.2, 60, 75, 5.2, 1310, 18, 13, 150, 2.1, 2, 22
-    ),  # multiplication in 32 cycles
-    "armv7-m": Costs(
-        18, 11, 8, 65, 5, 30, 6, 60, 90, 5, 15.3, 32.4, 46, 14, 14.5, 50, 55, 5.6, 1310, 20, 15, 110, 4, 4, 26
-    ),
-    "armv7e-m": Costs(
-        20, 11, 8, 65, 5, 30, 6, 60, 90, 5, 6.2, 9.8, 38, 14, 14.5, 50, 55, 5.6, 1310, 20, 15, 110, 4, 4, 26
-    ),
-    "rv32": Costs(32, 14, 11.5, 55, 7, 40, 8, 65, 110, 9, 24, 48, 70, 30, 17, 65, 65, 6, 1680, 19, 15, 140, 4, 2.5, 30),
-    "rv32e": Costs(
-        42, 14, 11.5, 55, 7, 40, 8, 65, 110, 46, 560, 1120, 1200, 30, 17, 65, 65, 6, 1680, 19, 15, 140, 4, 2.5, 30
-    ),  # multiplications are calls
+_ISAS = ("c", "armv6-m", "armv6-m-mul32", "armv7-m", "armv7e-m", "rv32", "rv32e")
+_COSTS = {  # armv6-m-mul32 multiplies in 32 cycles; on rv32e multiplications are calls
+    "output": (8, 24, 47, 18, 20, 32, 42),
+    "gather": (5, 16, 16, 11, 11, 14, 14),
+    "pack": (4, 10.5, 10.5, 8, 8, 11.5, 11.5),
+    "run": (20, 70, 70, 65, 65, 55, 55),
+    "shift": (2, 8, 8, 5, 5, 7, 7),
+    "row": (10, 45, 45, 30, 30, 40, 40),
+    "plane_term": (1, 7.5, 7.5, 6, 6, 8, 8),
+    "pair_term": (12, 90, 90, 60, 60, 65, 65),
+    "encode": (30, 150, 150, 90, 90, 110, 110),
+    "mac": (1, 8.8, 39.8, 5, 5, 9, 46),
+    "four_macs": (4, 20, 144, 15.3, 6.2, 24, 560),
+    "four_pairs": (8, 40, 288, 32.4, 9.8, 48, 1120),
+    "twin_unit": (24, 54, 302, 46, 38, 70, 1200),
+    "twin_flush": (8, 18, 18, 14, 14, 30, 30),
+    "lane_unit": (14, 19, 143, 17, 13, 30, 560),
+    "lane_run": (10, 24, 24, 22, 22, 40, 40),
+    "list_term": (6, 15.2, 15.2, 14.5, 14.5, 17, 17),
+    "list_run": (12, 60, 60, 50, 50, 65, 65),
+    "list_flush": (24, 75, 75, 55, 55, 65, 65),
+    "byte_term": (2, 5.2, 5.2, 5.6, 5.6, 6, 6),
+    "subset_table": (600, 1310, 1310, 1310, 1310, 1680, 1680),
+    "subset_row": (12, 18, 18, 20, 20, 19, 19),
+    "subset_plane": (6, 13, 13, 15, 15, 15, 15),
+    "call": (10, 150, 150, 110, 110, 140, 140),
+    "load_bytes": (4, 2.1, 2.1, 4, 4, 4, 4),
+    "add_bytes": (4, 2, 2, 4, 4, 2.5, 2.5),
+    "flush_bytes": (30, 22, 22, 26, 26, 30, 30),
 }
+COSTS = {isa: Costs(**{name: row[at] for name, row in _COSTS.items()}) for at, isa in enumerate(_ISAS)}
 
 
 def estimate_table(work: Work, kernel: str, table_bytes: int, planes: int, isa: str) -> Estimate:
@@ -217,6 +232,14 @@ def _copying(work: Work, params: ConvParams) -> float:
     runs = height * (across * (1 - down) + (1 - across) * width)
     copied = 1 - across * down
     return runs * COPIED_RUN + copied * work.depth * COPIED_BYTE
+
+
+def estimate_lanes(work: Work, params: ConvParams, lanes: Lanes, table_bytes: int, isa: str) -> Estimate:
+    """A convolution of two rows by two pixels a word."""
+    cost = COSTS[isa]
+    reading = lanes.units * cost.lane_unit + lanes.runs * cost.lane_run + work.rows * cost.row
+    run = (work.positions + 1) // 2 * (reading + _packing(work, params, cost) + cost.call)
+    return Estimate(round(run + work.requantising(cost)), table_bytes + work.channel_bytes)
 
 
 def estimate_twins(work: Work, twins: Twins, table_bytes: int, isa: str) -> Estimate:

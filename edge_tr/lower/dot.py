@@ -19,6 +19,7 @@ from edge_tr.lower.cost import (
     estimate_dual,
     estimate_dual_fours,
     estimate_fours,
+    estimate_lanes,
     estimate_levels,
     estimate_lists,
     estimate_subsets,
@@ -33,6 +34,7 @@ from edge_tr.lower.kernels import (
     FoursKernel,
     Kernel,
     KernelChoice,
+    LanesKernel,
     LevelsKernel,
     ListKernel,
     SubsetsKernel,
@@ -40,6 +42,7 @@ from edge_tr.lower.kernels import (
     TwinsKernel,
     allowed,
 )
+from edge_tr.lower.lanes import encode_lanes
 from edge_tr.lower.levels import encode_levels, envelope, names_of
 from edge_tr.lower.lists import PIXELS, encode_lists
 from edge_tr.lower.machines import DIRECT
@@ -49,6 +52,7 @@ from edge_tr.lower.tables import (
     dual_fours_table,
     fours_table,
     int8_table,
+    lanes_table,
     levels_table,
     list_table,
     subsets_table,
@@ -242,6 +246,14 @@ def _(kernel: TwinsKernel, task: Task) -> Made:
     twins = encode_twins(task.revealed.values)
     body = term_table.encode(twins_table(twins, task.setting, task.work.depth))
     return Made(body, 8 * len(twins.order), estimate_twins(task.work, twins, len(body), task.isa))
+
+
+@_made.register
+def _(kernel: LanesKernel, task: Task) -> Made:
+    lanes = encode_lanes(task.revealed.values, largest_held(task.cut))
+    body = term_table.encode(lanes_table(lanes, task.setting, task.work.depth))
+    estimate = estimate_lanes(task.work, task.params, lanes, len(body), task.isa)
+    return Made(body, kernel.scratch_bytes(task.params), estimate)
 
 
 @_made.register

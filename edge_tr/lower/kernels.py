@@ -14,7 +14,7 @@ import numpy as np
 from edge_tr.errors import UsageError
 from edge_tr.formats.term_table import LAYOUT, Table
 from edge_tr.ir.params import ConvParams, DepthwiseParams, DotParams, FullyConnectedParams
-from edge_tr.lower import generated
+from edge_tr.lower import generated, lanes
 from edge_tr.lower.budget import TrSetting
 from edge_tr.lower.levels import Strips, names_of
 from edge_tr.lower.lists import MAX_LIST_DEPTH, PIXELS
@@ -109,6 +109,24 @@ class TwinsKernel:
 
 
 @dataclass(frozen=True)
+class LanesKernel:
+    """int8 weights of two rows, in convolutions, multiplied with two pixels a word."""
+
+    name: str
+    doc: str
+
+    def takes(self, params: DotParams, revealed: Revealed, setting: TrSetting) -> bool:
+        largest = generated.largest_held(setting.data_terms is not None)
+        return isinstance(params, ConvParams) and lanes.fits(revealed.values, largest)
+
+    @staticmethod
+    def scratch_bytes(params: ConvParams) -> int:
+        """Words of two pixels and their sums."""
+        rows, depth = params.weights.shape
+        return 4 * (depth + depth % 2) + 8 * (rows + rows % 2)
+
+
+@dataclass(frozen=True)
 class SubsetsKernel:
     """Bit planes of weights as names of sums of activations, in fully connected layers."""
 
@@ -172,7 +190,17 @@ def _reads_whole_words(params: ConvParams) -> bool:
     return params.kernel == (1, 1) and inside and params.input_shape[2] % 4 == 0
 
 
-Kernel = TableKernel | CodeKernel | ListKernel | FoursKernel | TwinsKernel | SubsetsKernel | DualKernel | LevelsKernel
+Kernel = (
+    TableKernel
+    | CodeKernel
+    | ListKernel
+    | FoursKernel
+    | TwinsKernel
+    | LanesKernel
+    | SubsetsKernel
+    | DualKernel
+    | LevelsKernel
+)
 DIALLED = (LevelsKernel,)
 """Kernels that compute with any of a build's budgets; the others hold one."""
 
@@ -204,6 +232,7 @@ KERNELS: tuple[Kernel, ...] = (
     ),
     FoursKernel("fours", "int8 multiplication, four rows at a time"),
     TwinsKernel("twins", "int8 multiplication, two rows in one factor"),
+    LanesKernel("lanes", "int8 multiplication, two rows by two pixels a word"),
     SubsetsKernel("subsets", "bit planes of weights that name sums of eight activations"),
     DualKernel("dual", "int8 multiplication of depthwise windows, two channels' planes at a time"),
     LevelsKernel("levels", "byte lists of nested budgets, for builds with several of them and only for those"),

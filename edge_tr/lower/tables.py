@@ -10,6 +10,7 @@ import numpy as np
 
 from edge_tr.formats.term_table import LAYOUT, NO_TERM, PLANE_OFFSET, PLANE_ROW, TERM_WORD, Table
 from edge_tr.lower.budget import TrSetting
+from edge_tr.lower.lanes import Lanes
 from edge_tr.lower.levels import LevelLists
 from edge_tr.lower.lists import Lists
 from edge_tr.lower.subsets import Subsets
@@ -98,6 +99,11 @@ def levels_table(lists: LevelLists, setting: TrSetting, depth: int) -> Table:
 def twins_table(twins: Twins, setting: TrSetting, depth: int) -> Table:
     """Layout TWINS."""
     return _table(LAYOUT.TWINS, setting, depth, 0, twins.starts, twins.words)
+
+
+def lanes_table(lanes: Lanes, setting: TrSetting, depth: int) -> Table:
+    """Layout LANES."""
+    return _table(LAYOUT.LANES, setting, depth, 0, lanes.starts, lanes.words)
 
 
 def subsets_table(subsets: Subsets, setting: TrSetting, depth: int) -> Table:

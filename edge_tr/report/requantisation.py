@@ -18,8 +18,8 @@ TARGETS = {  # cycles an output
 }
 _TEXT = """\
 Estimated cycles an output of the lossless builds, calls and loops of the requantisation included, over all layers in
-which functions of its own requantise (kernels `pairs`, `lists`, `fours`, `twins`, `subsets`; not `dual` on Cortex-M4,
-which does it between its dual multiplications).
+which functions of its own requantise (all kernels but the plain loops, and `dual` on Cortex-M4, which does it between
+its dual multiplications).
 """
 
 

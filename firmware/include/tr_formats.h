@@ -51,6 +51,9 @@ static inline void tr_store_u64(uint8_t *p, uint64_t v)
 /* Layout SUBSETS: rows that share a table of sums. */
 #define TR_SUBSET_ROWS 128u
 
+/* Layout LANES: most units of a run. */
+#define TR_LANE_UNITS 8u
+
 /* What the payload's words are. */
 enum tr_table_layout {
     TR_TABLE_LAYOUT_TERMS = 0, /* 16-bit TermWords, group after group, largest term of a group first. */
@@ -61,6 +64,7 @@ enum tr_table_layout {
     TR_TABLE_LAYOUT_FOURS_APART = 7, /* As FOURS, but window rows rounded up to four elements, of these 0 2, then 1 3. */
     TR_TABLE_LAYOUT_FOURS_JOINT = 8, /* As FOURS_APART, but two rows' weights one halfword, first + 256 * second. */
     TR_TABLE_LAYOUT_TWINS = 5, /* Bytes: the order of elements, then weights + 128 in blocks of four rows, four elements. */
+    TR_TABLE_LAYOUT_LANES = 9, /* Bytes: rows two by two, runs of units of two elements, 0.0 1.0 0.1 1.1 (row.element). */
     TR_TABLE_LAYOUT_SUBSETS = 6, /* Bytes: by SUBSET_ROWS rows, then two SUBSET_ELEMENTS elements, then row: bit planes. */
 };
 
@@ -174,6 +178,17 @@ static inline uint32_t tr_list_run_shift(uint32_t word) { return word >> TR_LIST
 #define TR_LIST_RUN_LAST_LSB 31u
 #define TR_LIST_RUN_LAST_MASK 0x1u
 static inline uint32_t tr_list_run_last(uint32_t word) { return word >> TR_LIST_RUN_LAST_LSB & TR_LIST_RUN_LAST_MASK; }
+
+/* Layout LANES: before the units of a run, after which lanes of 16 bits are taken apart. */
+#define TR_LANE_RUN_SIZE 4u
+/* LANE_UNITS - units. */
+#define TR_LANE_RUN_SKIP_LSB 0u
+#define TR_LANE_RUN_SKIP_MASK 0xffu
+static inline uint32_t tr_lane_run_skip(uint32_t word) { return word >> TR_LANE_RUN_SKIP_LSB & TR_LANE_RUN_SKIP_MASK; }
+/* 1 on the last run of two rows. */
+#define TR_LANE_RUN_LAST_LSB 31u
+#define TR_LANE_RUN_LAST_MASK 0x1u
+static inline uint32_t tr_lane_run_last(uint32_t word) { return word >> TR_LANE_RUN_LAST_LSB & TR_LANE_RUN_LAST_MASK; }
 
 /* ---- Firmware image ---- */
 

@@ -68,17 +68,16 @@ tr_multiply_\kind:
     subs r5, r1, r2
     ubfx r5, r5, #3, #3
     movs r6, #\bytes
-    adr r7, 2f
-    mla r5, r5, r6, r7
-    adds r5, r5, #1
+    muls r5, r6, r5
     push {r1, r2, r3, r4, r5}
+    .align 2
 1:
     .irp sum, r4, r5, r6, r7, r8, r9, r10, r11
     mov \sum, #0
     .endr
-    ldr r2, [sp, #ENTRY]
-    bx r2
-    .align 2
+    ldr.w r2, [sp, #ENTRY]
+    add pc, r2
+    nop
 2:
     .rept TOGETHER
     pair_\kind

@@ -13,7 +13,7 @@ from edge_tr.lower.budget import parse as parse_budget
 from edge_tr.lower.kernels import parse_choice
 from edge_tr.lower.program import Program, data_terms, lower
 
-KERNELS = ("pairs", "lists", "planes", "term-pairs", "fours", "twins", "subsets", "dual", "int8")
+KERNELS = ("pairs", "lists", "planes", "term-pairs", "fours", "twins", "lanes", "subsets", "dual", "int8")
 BUDGETS = ("lossless", "g=8,k=4", "g=3,k=2,s=1", "g=16,k=12,s=2")
 WAYS = tuple(itertools.product(KERNELS, BUDGETS))
 

@@ -193,6 +193,12 @@ class Apart(Rectified):
     first_rows = (-128, -128, 127, 85)
 
 
+class Lanes(Joint):
+    """The largest weights of which two by -128 fit a lane of 16 bits."""
+
+    first_rows = (-127, 127, 85, 0)
+
+
 DUAL_LAYOUTS = {Joint: LAYOUT.FOURS_JOINT, Apart: LAYOUT.FOURS_APART}
 
 
@@ -215,6 +221,16 @@ def test_dual_multiplications_of_rows_in_one_halfword_and_apart(network, shape, 
     layers = lower_with(graph, "fours", budget, "armv7e-m").layers
     assert DUAL_LAYOUTS[network] in {layout_of(layer.dot.body) for layer in layers if layer.dot is not None}
     assert_core_equals_golden(graph, "cortex-m4", ("fours", budget), samples(graph, rng, 3), tmp_path, runtimes)
+
+
+@pytest.mark.parametrize("shape", [(5, 7, 1), (6, 3, 3)], ids=str)
+@pytest.mark.parametrize("core", TARGETS)
+def test_two_pixels_a_word(core, shape, tmp_path, runtimes):
+    rng = np.random.default_rng([11, *shape])
+    graph = convolutions(Lanes(rng, shape))
+    layers = lower_with(graph, "lanes", "lossless", TARGETS[core].isa).layers
+    assert {layer.kernel_name for layer in layers} == {"lanes"}
+    assert_core_equals_golden(graph, core, ("lanes", "lossless"), samples(graph, rng, 3), tmp_path, runtimes)
 
 
 def test_sums_of_a_second_row_that_take_all_their_bits(tmp_path, runtimes):

@@ -60,7 +60,7 @@ def test_a_kernel_for_all_layers_leaves_out_those_that_it_does_not_take():
 
 
 def test_a_kernel_for_one_layer_that_does_not_take_it_is_refused_with_those_that_do():
-    others = "lists or planes or term-pairs or fours or int8"
+    others = "lists or planes or term-pairs or fours or lanes or int8"
     with pytest.raises(UsageError, match=f"pairs does not take layer conv_2d_0; use {others}"):
         names_allowed(["int8", "conv_2d_0=pairs"], "conv_2d_0", conv_of(1))
 
@@ -88,7 +88,7 @@ def test_the_last_word_counts():
         ("plane", "did you mean planes?"),
         ("term_pairs", "did you mean term-pairs?"),
         ("conv_2d_0=int", "did you mean int8?"),
-        ("xyzzy", "Known: pairs, lists, planes, term-pairs, fours, twins, subsets, dual, levels, int8"),
+        ("xyzzy", "Known: pairs, lists, planes, term-pairs, fours, twins, lanes, subsets, dual, levels, int8"),
         ("", "no kernel is called ''"),
         ("conv_2d_0=", "no kernel is called ''"),
         ("INT8", "Known:"),
