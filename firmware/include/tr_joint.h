@@ -17,7 +17,7 @@ void tr_conv_2d_apart(const struct tr_tiles *layer, const int8_t *input, int8_t 
 
 /* Sums [4 * blocks][2] of all rows and two pixels. `words` to `end`: for each pair of activations a word of the first
  * pixel and one of the second; at least one pair. */
-void tr_multiply_joint(const int8_t *weights, const int32_t *words, const int32_t *end, int32_t *sums, uint32_t blocks);
-void tr_multiply_apart(const int8_t *weights, const int32_t *words, const int32_t *end, int32_t *sums, uint32_t blocks);
+void tr_rows_joint(const int8_t *weights, const int32_t *words, const int32_t *end, int32_t *sums, uint32_t blocks);
+void tr_rows_apart(const int8_t *weights, const int32_t *words, const int32_t *end, int32_t *sums, uint32_t blocks);
 
 #endif

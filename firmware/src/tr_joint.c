@@ -155,12 +155,12 @@ static void convolve(const struct tr_tiles *layer, const int8_t *input, int8_t *
 
 void tr_conv_2d_joint(const struct tr_tiles *layer, const int8_t *input, int8_t *output, int32_t *scratch)
 {
-    convolve(layer, input, output, scratch, tr_multiply_joint);
+    convolve(layer, input, output, scratch, tr_rows_joint);
 }
 
 void tr_conv_2d_apart(const struct tr_tiles *layer, const int8_t *input, int8_t *output, int32_t *scratch)
 {
-    convolve(layer, input, output, scratch, tr_multiply_apart);
+    convolve(layer, input, output, scratch, tr_rows_apart);
 }
 
 #endif

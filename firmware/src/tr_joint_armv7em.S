@@ -53,16 +53,16 @@
 .macro part_apart first, second
 .endm
 
-/* void tr_multiply_KIND(weights, words, end, sums, blocks)
+/* void tr_rows_KIND(weights, words, end, sums, blocks)
  * r0 weights, r1 words, r4-r11 sums, the rest on the stack. The loop takes TOGETHER pairs of BYTES of code and is
  * entered so that the last round ends with them. */
 .macro multiply kind, bytes
-    .section .text.tr_multiply_\kind, "ax", %progbits
+    .section .text.tr_rows_\kind, "ax", %progbits
     .align 2
-    .global tr_multiply_\kind
-    .type tr_multiply_\kind, %function
+    .global tr_rows_\kind
+    .type tr_rows_\kind, %function
     .thumb_func
-tr_multiply_\kind:
+tr_rows_\kind:
     push {r4-r11, lr}
     ldr r4, [sp, #36]
     subs r5, r1, r2
@@ -103,7 +103,7 @@ tr_multiply_\kind:
     bne 1b
     add sp, sp, #SIZE
     pop {r4-r11, pc}
-    .size tr_multiply_\kind, . - tr_multiply_\kind
+    .size tr_rows_\kind, . - tr_rows_\kind
 .endm
 
     multiply joint, 48
