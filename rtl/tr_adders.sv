@@ -3,6 +3,37 @@
 // carry chain, multiplexers, and DSP48E1 with their operation modes. SYNTHESIS selects the mapped form; that both are
 // equal is proven in tests/rtl/test_static.py for all inputs, and tried for DSP slices in tests/accel/test_mapped.py.
 
+`ifdef SYNTHESIS
+// A chain of carries: where a bit does not propagate the carry, its `generated` is the next one. `carry` are those out of
+// the bits.
+module tr_carry #(
+    parameter int BITS = 8
+) (
+    input  wire            first,
+    input  wire [BITS-1:0] propagate,
+    input  wire [BITS-1:0] generated,
+    output wire [BITS-1:0] total,
+    output wire [BITS-1:0] carry
+);
+  localparam int Chains = (BITS + 3) / 4;
+  localparam int N = 4 * Chains;
+  wire [Chains-1:0] start;
+  wire [N-1:0] s, di, o;
+  wire [N:0] co;
+  assign start = Chains'(first);
+  assign s = N'(propagate);
+  assign di = N'(generated);
+  assign co[0] = 1'b0;
+  for (genvar i = 0; i < Chains; i++) begin : g_chain
+    CARRY4 four (
+        .CI(co[4*i]), .CYINIT(start[i]), .DI(di[4*i+:4]), .S(s[4*i+:4]), .O(o[4*i+:4]),
+        .CO(co[4*i+1+:4]));
+  end
+  assign total = o[BITS-1:0];
+  assign carry = co[BITS:1];
+endmodule
+`endif
+
 // a and b, each as is, complemented or zero, as a PairCode says; one bit more comes out than goes in.
 module tr_pair_add #(
     parameter int BITS = 8
@@ -13,7 +44,7 @@ module tr_pair_add #(
     output logic signed [  BITS:0] sum
 );
 `ifdef SYNTHESIS
-  localparam int Chains = (BITS + 4) / 4;
+  localparam int N = BITS + 1;
   function automatic logic [63:0] table_of();
     logic first, second;
     logic [63:0] bits;
@@ -34,25 +65,13 @@ module tr_pair_add #(
     end
     return bits;
   endfunction
-  wire [4*Chains-1:0] propagate, generated, total;
-  wire [4*Chains:0] carry;
-  assign carry[0] = 1'b0;
-  for (genvar i = 0; i < 4 * Chains; i++) begin : g_bit
-    if (i <= BITS) begin : g_used
-      LUT6_2 #(.INIT(table_of())) lut (
-          .I0(a[i<BITS?i:BITS-1]), .I1(b[i<BITS?i:BITS-1]), .I2(code[0]), .I3(code[1]), .I4(code[2]), .I5(1'b1),
-          .O6(propagate[i]), .O5(generated[i]));
-    end else begin : g_rest
-      assign propagate[i] = 1'b0;
-      assign generated[i] = 1'b0;
-    end
+  wire [N-1:0] propagate, generated;
+  for (genvar i = 0; i < N; i++) begin : g_bit
+    LUT6_2 #(.INIT(table_of())) lut (
+        .I0(a[i<BITS?i:BITS-1]), .I1(b[i<BITS?i:BITS-1]), .I2(code[0]), .I3(code[1]), .I4(code[2]), .I5(1'b1),
+        .O6(propagate[i]), .O5(generated[i]));
   end
-  for (genvar i = 0; i < Chains; i++) begin : g_carry
-    CARRY4 chain (
-        .CI(carry[4*i]), .CYINIT(1'b0), .DI(generated[4*i+:4]), .S(propagate[4*i+:4]), .O(total[4*i+:4]),
-        .CO(carry[4*i+1+:4]));
-  end
-  assign sum = total[BITS:0];
+  tr_carry #(.BITS(N)) chain (.first(1'b0), .propagate, .generated, .total(sum), .carry());
 `else
   localparam int N = BITS + 1;
   logic signed [BITS:0] first, second;
@@ -83,7 +102,6 @@ module tr_add3 #(
     output logic signed [BITS-1:0] sum
 );
 `ifdef SYNTHESIS
-  localparam int Chains = (BITS + 3) / 4;
   function automatic logic [63:0] table_of();
     logic [63:0] bits;
     logic c;
@@ -95,28 +113,16 @@ module tr_add3 #(
     end
     return bits;
   endfunction
-  wire [4*Chains-1:0] propagate, generated, total;
-  wire [4*Chains:0] carry;
-  assign carry[0] = 1'b0;
+  wire [BITS-1:0] propagate;
   wire [BITS:0] majority;
   assign majority[0] = 1'b0;
-  for (genvar i = 0; i < 4 * Chains; i++) begin : g_bit
-    if (i < BITS) begin : g_used
-      LUT6_2 #(.INIT(table_of())) lut (
-          .I0(a[i]), .I1(b[i]), .I2(c[i]), .I3(majority[i]), .I4(invert), .I5(1'b1),
-          .O6(propagate[i]), .O5(majority[i+1]));
-      assign generated[i] = majority[i];
-    end else begin : g_rest
-      assign propagate[i] = 1'b0;
-      assign generated[i] = 1'b0;
-    end
+  for (genvar i = 0; i < BITS; i++) begin : g_bit
+    LUT6_2 #(.INIT(table_of())) lut (
+        .I0(a[i]), .I1(b[i]), .I2(c[i]), .I3(majority[i]), .I4(invert), .I5(1'b1),
+        .O6(propagate[i]), .O5(majority[i+1]));
   end
-  for (genvar i = 0; i < Chains; i++) begin : g_carry
-    CARRY4 chain (
-        .CI(carry[4*i]), .CYINIT(1'b0), .DI(generated[4*i+:4]), .S(propagate[4*i+:4]), .O(total[4*i+:4]),
-        .CO(carry[4*i+1+:4]));
-  end
-  assign sum = total[BITS-1:0];
+  tr_carry #(.BITS(BITS)) chain (
+      .first(1'b0), .propagate, .generated(majority[BITS-1:0]), .total(sum), .carry());
 `else
   assign sum = a + b + (invert ? ~c : c);
 `endif
@@ -372,7 +378,6 @@ module tr_add_either #(
     output logic [BITS-1:0] sum
 );
 `ifdef SYNTHESIS
-  localparam int Chains = (BITS + 3) / 4;
   function automatic logic [63:0] table_of();
     logic [63:0] bits;
     bits = '0;
@@ -382,24 +387,12 @@ module tr_add_either #(
     end
     return bits;
   endfunction
-  wire [4*Chains-1:0] propagate, generated, total;
-  wire [4*Chains:0] carry;
-  assign carry[0] = 1'b0;
-  for (genvar i = 0; i < 4 * Chains; i++) begin : g_bit
-    if (i < BITS) begin : g_used
-      LUT6_2 #(.INIT(table_of())) lut (
-          .I0(a[i]), .I1(b[i]), .I2(c[i]), .I3(use_c), .I4(d[i]), .I5(1'b1), .O6(propagate[i]), .O5(generated[i]));
-    end else begin : g_rest
-      assign propagate[i] = 1'b0;
-      assign generated[i] = 1'b0;
-    end
+  wire [BITS-1:0] propagate, generated;
+  for (genvar i = 0; i < BITS; i++) begin : g_bit
+    LUT6_2 #(.INIT(table_of())) lut (
+        .I0(a[i]), .I1(b[i]), .I2(c[i]), .I3(use_c), .I4(d[i]), .I5(1'b1), .O6(propagate[i]), .O5(generated[i]));
   end
-  for (genvar i = 0; i < Chains; i++) begin : g_carry
-    CARRY4 chain (
-        .CI(carry[4*i]), .CYINIT(1'b0), .DI(generated[4*i+:4]), .S(propagate[4*i+:4]), .O(total[4*i+:4]),
-        .CO(carry[4*i+1+:4]));
-  end
-  assign sum = total[BITS-1:0];
+  tr_carry #(.BITS(BITS)) chain (.first(1'b0), .propagate, .generated, .total(sum), .carry());
 `else
   assign sum = (a | b) + ((use_c ? c : '0) | d);
 `endif
@@ -423,8 +416,7 @@ module tr_scaled (
     return bits;
   endfunction
   wire [9:0] chosen;  // of the first four shifts: the bit below the result, then its nine
-  wire [11:0] propagate, generated, added;
-  wire [12:0] carry;
+  wire [9:0] propagate, generated;
   wire rounding;
   for (genvar i = 0; i < 10; i++) begin : g_choice
     LUT6 #(.INIT(64'hff00f0f0ccccaaaa)) lut (
@@ -433,25 +425,14 @@ module tr_scaled (
   end
   LUT6 #(.INIT(table_of())) lut_rounding (
       .I0(chosen[0]), .I1(total[16]), .I2(shift[2]), .I3(1'b0), .I4(1'b0), .I5(1'b0), .O(rounding));
-  for (genvar i = 0; i < 12; i++) begin : g_bit
+  for (genvar i = 0; i < 10; i++) begin : g_bit
     localparam int From = i < 9 ? i + 1 : 9;  // sign extension
-    if (i < 10) begin : g_used
-      assign generated[i] = zero_point[i<8?i:7];
-      LUT6 #(.INIT(table_of())) lut (
-          .I0(chosen[From]), .I1(total[16+From]), .I2(shift[2]), .I3(generated[i]), .I4(1'b0), .I5(1'b0),
-          .O(propagate[i]));
-    end else begin : g_rest
-      assign propagate[i] = 1'b0;
-      assign generated[i] = 1'b0;
-    end
+    assign generated[i] = zero_point[i<8?i:7];
+    LUT6 #(.INIT(table_of())) lut (
+        .I0(chosen[From]), .I1(total[16+From]), .I2(shift[2]), .I3(generated[i]), .I4(1'b0), .I5(1'b0),
+        .O(propagate[i]));
   end
-  assign carry[0] = 1'b0;
-  for (genvar i = 0; i < 3; i++) begin : g_carry
-    CARRY4 chain (
-        .CI(carry[4*i]), .CYINIT(i == 0 ? rounding : 1'b0), .DI(generated[4*i+:4]), .S(propagate[4*i+:4]),
-        .O(added[4*i+:4]), .CO(carry[4*i+1+:4]));
-  end
-  assign sum = added[9:0];
+  tr_carry #(.BITS(10)) chain (.first(rounding), .propagate, .generated, .total(sum), .carry());
 `else
   logic [9:0] shifted;
   assign shifted = 10'(total >> (shift[2] ? 5'd16 : {1'b0, shift[1:0], 2'b0}));
@@ -475,7 +456,6 @@ module tr_greater #(
 );
 `ifdef SYNTHESIS
   localparam int Pairs = BITS / 2;
-  localparam int Chains = (Pairs + 3) / 4;
   function automatic logic [63:0] table_of(input logic top);
     logic [63:0] bits;
     bits = '0;
@@ -485,24 +465,13 @@ module tr_greater #(
     end
     return bits;
   endfunction
-  wire [4*Chains-1:0] equal, beyond, unused;
-  wire [4*Chains:0] ends;
-  assign ends[0] = 1'b0;
-  for (genvar i = 0; i < 4 * Chains; i++) begin : g_pair
-    if (i < Pairs) begin : g_used
-      LUT6_2 #(.INIT(table_of(i == Pairs - 1))) lut (
-          .I0(a[2*i]), .I1(a[2*i+1]), .I2(b[2*i]), .I3(b[2*i+1]), .I4(1'b0), .I5(1'b1), .O6(equal[i]), .O5(beyond[i]));
-    end else begin : g_rest
-      assign equal[i] = 1'b0;
-      assign beyond[i] = 1'b0;
-    end
+  wire [Pairs-1:0] equal, beyond, ends;
+  for (genvar i = 0; i < Pairs; i++) begin : g_pair
+    LUT6_2 #(.INIT(table_of(i == Pairs - 1))) lut (
+        .I0(a[2*i]), .I1(a[2*i+1]), .I2(b[2*i]), .I3(b[2*i+1]), .I4(1'b0), .I5(1'b1), .O6(equal[i]), .O5(beyond[i]));
   end
-  for (genvar i = 0; i < Chains; i++) begin : g_carry
-    CARRY4 chain (
-        .CI(ends[4*i]), .CYINIT(1'b0), .DI(beyond[4*i+:4]), .S(equal[4*i+:4]), .O(unused[4*i+:4]),
-        .CO(ends[4*i+1+:4]));
-  end
-  assign greater = ends[Pairs];
+  tr_carry #(.BITS(Pairs)) chain (.first(1'b0), .propagate(equal), .generated(beyond), .total(), .carry(ends));
+  assign greater = ends[Pairs-1];
 `else
   assign greater = $signed(a) > $signed(b);
 `endif
@@ -534,9 +503,9 @@ module tr_clamp (
     return bits;
   endfunction
   for (genvar k = 0; k < 2; k++) begin : g_side
-    wire [7:0] equal, beyond, limit, ends, unused;
+    wire [4:0] equal, beyond, ends;
+    wire [7:0] limit;
     assign limit = k == 0 ? high : low;
-    assign {equal[7:5], beyond[7:5]} = '0;
     for (genvar i = 0; i < 4; i++) begin : g_pair
       LUT6_2 #(.INIT(table_of(k == 1, 1'b0))) lut (
           .I0(value[2*i]), .I1(value[2*i+1]), .I2(limit[2*i]), .I3(limit[2*i+1]), .I4(1'b0), .I5(1'b1),
@@ -545,8 +514,7 @@ module tr_clamp (
     LUT6_2 #(.INIT(table_of(k == 1, 1'b1))) lut_top (
         .I0(value[8]), .I1(value[9]), .I2(limit[7]), .I3(overflow), .I4(negative), .I5(1'b1), .O6(equal[4]),
         .O5(beyond[4]));
-    CARRY4 first (.CI(1'b0), .CYINIT(1'b0), .DI(beyond[3:0]), .S(equal[3:0]), .O(unused[3:0]), .CO(ends[3:0]));
-    CARRY4 second (.CI(ends[3]), .CYINIT(1'b0), .DI(beyond[7:4]), .S(equal[7:4]), .O(unused[7:4]), .CO(ends[7:4]));
+    tr_carry #(.BITS(5)) chain (.first(1'b0), .propagate(equal), .generated(beyond), .total(), .carry(ends));
     if (k == 0) begin : g_above
       assign above = ends[4];
     end else begin : g_below
