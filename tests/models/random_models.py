@@ -17,10 +17,11 @@ MOST_UNITS = 90  # of a fully connected layer
 class RandomModel(Network):
     """Grows by one random layer after the other that suits what is there."""
 
+    computes = False  # not with RESHAPE alone
+
     def __init__(self, rng: np.random.Generator) -> None:
         shape = tuple(int(v) for v in rng.integers((1, 1, 1), (20, 20, 9)))
         super().__init__(rng, shape if rng.random() < 0.8 else (int(rng.integers(1, 200)),))
-        self.computes = False
 
     def _move(self, kind: str, *arguments: object, **options: object) -> None:
         super()._move(kind, *arguments, **options)
