@@ -27,14 +27,8 @@ from edge_tr.ir.params import (
 from edge_tr.lower.direct import Direct
 from edge_tr.lower.generated import Code, Function
 from edge_tr.lower.kernels import (
-    DualKernel,
-    FoursKernel,
-    LanesKernel,
     LevelsKernel,
-    ListKernel,
-    SubsetsKernel,
     TableKernel,
-    TwinsKernel,
 )
 from edge_tr.lower.program import Layer, Program
 from edge_tr.lower.quick import Quick, digit_words
@@ -355,7 +349,7 @@ def _convolution(layer: Layer, function: str, shapes: Initialisers, window: str)
         return "tr_convolution", function, shapes | _table_dot(layer)
     if isinstance(kernel, LevelsKernel):
         return "tr_levels", _levels_function(layer, function), _levels(layer, shapes)
-    if isinstance(kernel, (ListKernel, FoursKernel, TwinsKernel, LanesKernel, SubsetsKernel, DualKernel)):
+    if isinstance(layer.dot.body, bytes):
         fields = {"pixels": _pixels(layer, shapes), "table": f"{layer.name}_table", "to": _output(layer)}
         rows = isinstance(layer.params, FullyConnectedParams)
         return "tr_tiles", f"{'tr_fully_connected' if rows else function}_{_routine(layer)}", fields

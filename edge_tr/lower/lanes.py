@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge_tr.formats.term_table import LANE_RUN, LANE_UNITS
+from edge_tr.lower.straightline import LANE_MAX
 
 UNIT = 2
-LANE_MAX = (1 << 15) - 1
 
 
 @dataclass(frozen=True)
@@ -36,18 +36,18 @@ def fits(weights: np.ndarray, largest: int) -> bool:
 
 def encode_lanes(weights: np.ndarray, largest: int) -> Lanes:
     """Of int8 weights [rows, depth] that fit; the largest activation as a magnitude."""
-    parts, starts, runs = [], [], 0
+    encoded, starts, runs = bytearray(), [], 0
     units = _units(weights)
     for pair in units:
-        starts += [sum(map(len, parts))] * 2
+        starts += [len(encoded)] * 2
         octets = pair.transpose(1, 2, 0).astype(np.int8)  # unit, element, row
         bounds = _bounds(np.abs(pair).sum(axis=2), LANE_MAX // largest)
         runs += len(bounds)
         for first, end in bounds:
             header = LANE_RUN.pack(skip=LANE_UNITS.value - (end - first), last=int(end == len(octets)))
-            parts.append(header + octets[first:end].tobytes())
-    starts = [*starts[: len(weights)], sum(map(len, parts))]
-    return Lanes(np.array(starts), np.frombuffer(b"".join(parts), np.uint8), units.shape[0] * units.shape[2], runs)
+            encoded += header + octets[first:end].tobytes()
+    starts = np.array([*starts[: len(weights)], len(encoded)])
+    return Lanes(starts, np.frombuffer(bytes(encoded), np.uint8), units.shape[0] * units.shape[2], runs)
 
 
 def _units(weights: np.ndarray) -> np.ndarray:

@@ -17,7 +17,9 @@ from itertools import pairwise
 
 import numpy as np
 
-LANE_WEIGHTS = ((1 << 15) - 1) // 128
+from edge_tr.lower.straightline import LANE_MAX
+
+LANE_WEIGHTS = LANE_MAX // 128
 """The largest sum of |weight| that a lane takes."""
 UNIT = 4
 FLAGS = 32
