@@ -1,6 +1,7 @@
 """The kernel table: every way the firmware can compute a dot product.
 
-A new kernel is one row here, one C file, and its layout in `tables.py` (or `lists.py`, or a generator).
+A new kernel is one row here, one function in `dot.py`, one C file, and its layout in `tables.py` or a module of its own
+(or a generator).
 """
 
 from __future__ import annotations
