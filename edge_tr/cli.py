@@ -112,7 +112,7 @@ def _build(arguments: argparse.Namespace) -> int:
 
 
 def _flash(arguments: argparse.Namespace) -> int:
-    result = compiler.flash(arguments.build, arguments.port, _progress(arguments), trust=arguments.trust)
+    result = compiler.flash(arguments.build, arguments.port, _progress(arguments), arguments.trust)
     _print(arguments, asdict(result), f"{result.image_bytes:,} bytes, {result.method}")
     return 0
 

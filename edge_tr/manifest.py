@@ -261,16 +261,16 @@ class BuildFolder:
     def digest(self) -> str:
         """SHA-256 of the names and contents of all that `flash` and `check` read or run, bitstreams excepted."""
         digest = hashlib.sha256()
-        for path in sorted(self._used()):
+        for path in sorted(filter(Path.is_file, self._used())):
             digest.update(f"{path.relative_to(self.path)}\0".encode("utf-8", "surrogateescape"))
             digest.update(_sha256(path))
         return digest.hexdigest()
 
     def _used(self) -> Iterator[Path]:
         """The files of `digest`; other files in the package could be imported."""
-        yield from (path for path in (self.manifest_file, self.model, self.image, self.loader) if path.is_file())
+        yield from (self.manifest_file, self.model, self.image, self.loader)
         yield from self.path.glob("revealed*.tflite")
-        yield from (p for p in self.package.rglob("*") if p.is_file() and p.suffix not in (".bit", ".hwh"))
+        yield from (path for path in self.package.rglob("*") if path.suffix not in (".bit", ".hwh"))
 
     def read(self) -> Manifest | OverlayManifest:
         """The manifest; UsageError when this is no finished build of this version."""

@@ -59,7 +59,7 @@ def build(
     return overlay.build(model, target, out, budgets=budgets, progress=progress)
 
 
-def flash(path: Path, port: str | None = None, progress: Progress = no_progress, *, trust: bool = False) -> FlashResult:
+def flash(path: Path, port: str | None = None, progress: Progress = no_progress, trust: bool = False) -> FlashResult:
     """Put a build onto its board: through `port`, or into the memory of the emulated board.
 
     `trust`: run what the build brings, though it is not this user's own, see `trust.require`.

@@ -17,6 +17,8 @@ from typing import IO, BinaryIO
 
 import numpy as np
 
+from edge_tr.files.reading import brief
+
 MAX_BYTES = 1 << 31
 """Of one array, unpacked."""
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # those that numpy writes
@@ -106,11 +108,13 @@ def _stored(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Stored:
 
 def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
     version = np.lib.format.read_magic(file)
-    if version == (1, 0):
-        return np.lib.format.read_array_header_1_0(file)
-    if version == (2, 0):
-        return np.lib.format.read_array_header_2_0(file)
-    raise ValueError(f"its .npy format {version[0]}.{version[1]} is for names of fields: save plain arrays")
+    read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}.get(version)
+    if read is None:
+        raise ValueError(f"its .npy format {version[0]}.{version[1]} is for names of fields: save plain arrays")
+    try:
+        return read(file)
+    except Exception as error:  # the header is Python: it fails as its tokenizer, its parser or numpy.dtype do
+        raise ValueError(f"its header is damaged: {brief(str(error))}") from error
 
 
 def _fill(data: np.ndarray, file: IO[bytes]) -> None:

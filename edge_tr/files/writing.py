@@ -14,9 +14,9 @@ from edge_tr.errors import UsageError
 
 SURROUNDINGS = frozenset({
     errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP,
-    errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE,
+    errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.EISDIR, errno.ENOTDIR,
 })  # fmt: skip
-"""Errors that say something of the computer and nothing of this program."""
+"""Errors that say something of the computer and its files, and nothing of this program."""
 
 
 @contextlib.contextmanager
