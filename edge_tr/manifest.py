@@ -270,7 +270,8 @@ class BuildFolder:
         """The files of `digest`; other files in the package could be imported."""
         yield from (self.manifest_file, self.model, self.image, self.loader)
         yield from self.path.glob("revealed*.tflite")
-        yield from (path for path in self.package.rglob("*") if path.suffix not in (".bit", ".hwh"))
+        package = (path for path in self.package.rglob("*") if "__pycache__" not in path.parts)
+        yield from (path for path in package if path.suffix not in (".bit", ".hwh"))
 
     def read(self) -> Manifest | OverlayManifest:
         """The manifest; UsageError when this is no finished build of this version."""

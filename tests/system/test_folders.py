@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_tr import boards
+from edge_tr import boards, overlays
 from edge_tr.bench import trace_build
 from edge_tr.errors import UsageError
 from edge_tr.files import known
@@ -324,3 +324,22 @@ def test_kernels_are_refused_with_several_budgets(tmp_path: Path) -> None:
     assert "no kernels take less flash" not in built.out
     assert "several budgets have one kernel" in built.out
     assert BuildFolder(tmp_path / "out").read().levels[1].budget == "lossless"
+
+
+# --- the accelerator's package ------------------------------------------------------------------
+
+
+@pytest.mark.long
+def test_a_received_package_needs_trust_and_nothing_beside_it_is_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    succeed("build", DIGITS, "--target", overlays.names()[0], "-o", tmp_path / "out")
+    for name in ("json", "numpy", "edge_tr"):
+        (tmp_path / "out" / f"{name}.py").write_text("raise SystemExit('imported from the build folder')\n")
+    monkeypatch.chdir(tmp_path / "out")
+    check = ("check", tmp_path / "out", "--limit", 1)
+    succeed(*check)
+    agent = tmp_path / "out" / "edge_tr_pynq" / "agent.py"
+    agent.write_text(agent.read_text() + "\n# mine\n")
+    refused(run(*check), 2, f"would run its Python package {agent.parent}", "--trust")
+    succeed(*check, "--trust")
