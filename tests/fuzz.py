@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from edge_tr.accel import lower_accel
 from edge_tr.errors import DoesNotFitError, EdgeTrError, ModelError
 from edge_tr.formats import frames
 from edge_tr.formats.frames import COMMAND, Frame
@@ -25,8 +26,7 @@ from edge_tr.golden.run import run
 from edge_tr.ir.graph import Graph
 from edge_tr.ir.rewrite import rewrite_weights
 from edge_tr.ir.tflite import parse
-from edge_tr.lower.accel import lower_accel
-from edge_tr.lower.budget import parse as parse_budget
+from edge_tr.prepared.budget import parse as parse_budget
 from tests.accel.simulated_board import SimulatedBoard, compare
 from tests.firmware import harness_build, harness_cores
 from tests.firmware.harness_models import KERNELS, expected_bytes, lower_with, samples

@@ -20,11 +20,12 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # Low to high; a room imports from lower floors only. Rooms on one floor do not know each other.
 FLOORS = (
     {"errors", "resources"},
-    {"formats", "tr", "manifest"},
+    {"formats", "tr", "manifest", "memory_plan"},
     {"boards", "overlays"},  # their one step up from formats and tr: a board's id is a field of the image header
     {"ir"},
     {"golden"},
-    {"lower"},
+    {"prepared"},
+    {"lower", "accel"},
     {"tune", "training"},
     {"codegen"},
     {"target"},

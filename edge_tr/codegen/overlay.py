@@ -20,10 +20,10 @@ import jinja2
 import numpy as np
 
 from edge_tr import __version__, overlays
+from edge_tr.accel import AccelProgram, HostLayer, Level, Segment
 from edge_tr.formats.accelerator import ACCEL_VERSION
 from edge_tr.ir.graph import Tensor
 from edge_tr.ir.params import Params, Requant
-from edge_tr.lower.accel import AccelProgram, HostLayer, Level, Segment
 from edge_tr.overlays import OverlayBoard
 from edge_tr.resources import folder
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from edge_tr import __version__, overlays
+from edge_tr.accel import AccelLayer, AccelProgram, HostLayer, Level, lower_accel
 from edge_tr.codegen import overlay as codegen
 from edge_tr.compiler.common import (
     Progress,
@@ -25,10 +26,9 @@ from edge_tr.compiler.common import (
 )
 from edge_tr.errors import DeviceError
 from edge_tr.golden.run import run
+from edge_tr.ir.graph import layer_name
 from edge_tr.ir.params import DotParams, Params, params
-from edge_tr.lower.accel import AccelLayer, AccelProgram, HostLayer, Level, lower_accel
 from edge_tr.lower.cost import Work
-from edge_tr.lower.program import layer_name
 from edge_tr.manifest import (
     MANIFEST_VERSION,
     BuildFolder,

@@ -60,6 +60,11 @@ class Op:
     version: int = 1
 
 
+def layer_name(op: Op) -> str:
+    """How users name a layer: its kind and its operator's index in the file, conv_2d_0."""
+    return f"{op.kind.lower()}_{op.index}"
+
+
 @dataclass(frozen=True)
 class Graph:
     """A validated model: operators in execution order, tensors by TFLite index."""

@@ -9,8 +9,8 @@ from edge_tr.ir.graph import Graph, Op
 from edge_tr.ir.params import AddParams, Params, RequantizeParams
 from edge_tr.lower.dot import DotProduct
 from edge_tr.lower.kernels import works_in_place
-from edge_tr.lower.memory import Buffer, aligned
 from edge_tr.lower.sums import AddTables
+from edge_tr.memory_plan import Buffer, aligned
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,6 @@ class Layer:
         if self.dot is not None:
             return self.dot.kernel.name
         return "tables" if self.shares is not None else "reference"
-
-
-def layer_name(op: Op) -> str:
-    """How users name a layer: its kind and its operator's index in the file, conv_2d_0."""
-    return f"{op.kind.lower()}_{op.index}"
 
 
 def buffer_name(index: int) -> str:

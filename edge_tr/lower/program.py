@@ -8,28 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge_tr.errors import ModelError, UsageError
-from edge_tr.ir.dead import Alive, remove_what_is_always_dead
-from edge_tr.ir.graph import Graph, Op, Tensor
+from edge_tr.ir.graph import Graph, Op, Tensor, layer_name
 from edge_tr.ir.params import AddParams, DotParams, Params, ReshapeParams, params
-from edge_tr.lower.arena import Layer, buffer_name, buffers, layer_name, lives_of, needed
-from edge_tr.lower.budget import Budget, check_budgets
+from edge_tr.lower.arena import Layer, buffer_name, buffers, lives_of, needed
 from edge_tr.lower.cost import Work
 from edge_tr.lower.dot import DotProduct, candidates
 from edge_tr.lower.kernels import KernelChoice
-from edge_tr.lower.memory import MemoryPlan, plan
 from edge_tr.lower.select import Selection, pareto, select
 from edge_tr.lower.sums import add_tables
-from edge_tr.tr.reveal import reveal, truncate_data
-
-
-@dataclass(frozen=True)
-class ProgramLevel:
-    """One of the budgets that a program can be dialled to: its weights in the whole model by operator index, and what
-    is left of that model without the channels that are dead at every level."""
-
-    budget: Budget
-    revealed: Mapping[int, np.ndarray]
-    alive: Alive
+from edge_tr.memory_plan import MemoryPlan, plan
+from edge_tr.prepared.budget import Budget, check_budgets
+from edge_tr.prepared.dead import Alive
+from edge_tr.prepared.revealed import ProgramLevel, revealed_levels
 
 
 @dataclass(frozen=True)
@@ -179,25 +169,6 @@ def _planned(found: Candidates, selection: Selection) -> tuple[tuple[Layer, ...]
     picked = {index: options[i] for (index, options), i in zip(found.options.items(), selection.chosen)}
     layers = tuple(_layer(found, op, picked.get(op.index)) for op in found.ops)
     return layers, plan(*buffers(lives_of(found.alive.graph, layers, found.aliases), layers))
-
-
-def revealed_levels(graph: Graph, budgets: Sequence[Budget]) -> tuple[ProgramLevel, ...]:
-    """The model with each of several nested budgets: terms revealed, without the channels that are dead with all."""
-    given = {op.index: params(graph, op) for op in graph.ops}
-    dots = {op.index: layer_name(op) for op in graph.ops if isinstance(given[op.index], DotParams)}
-    revealed = []
-    for budget in budgets:
-        settings = {i: budget.of(name) for i, name in dots.items()}
-        revealed.append({i: reveal(given[i].weights, s.group, s.terms).values for i, s in settings.items()})
-    alive = remove_what_is_always_dead(graph, revealed, truncations(graph, budgets[-1]))
-    return tuple(ProgramLevel(*level) for level in zip(budgets, revealed, alive))
-
-
-def truncations(graph: Graph, budget: Budget) -> dict[int, np.ndarray]:
-    """int16 [511] by operator index, of every layer whose activations the budget cuts to s terms."""
-    dots = (op for op in graph.ops if isinstance(params(graph, op), DotParams))
-    limits = {op.index: budget.of(layer_name(op)).data_terms for op in dots}
-    return {index: truncate_data(limit) for index, limit in limits.items() if limit is not None}
 
 
 def _check_names(budgets: Sequence[Budget], choice: KernelChoice, layers: list[str]) -> None:

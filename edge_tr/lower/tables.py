@@ -9,12 +9,12 @@ from __future__ import annotations
 import numpy as np
 
 from edge_tr.formats.term_table import LAYOUT, NO_TERM, PLANE_OFFSET, PLANE_ROW, TERM_WORD, Table
-from edge_tr.lower.budget import TrSetting
 from edge_tr.lower.lanes import Lanes
 from edge_tr.lower.levels import LevelLists
 from edge_tr.lower.lists import Lists
 from edge_tr.lower.subsets import Subsets
 from edge_tr.lower.twins import Twins
+from edge_tr.prepared.budget import TrSetting
 from edge_tr.tr.reveal import Revealed, TermArrays
 
 MAX_PLANE_OFFSETS = 1 << PLANE_OFFSET.bits

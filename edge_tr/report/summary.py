@@ -7,9 +7,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from edge_tr.boards import Board
-from edge_tr.ir.graph import Graph, Op, Tensor
+from edge_tr.ir.graph import Graph, Op, Tensor, layer_name
 from edge_tr.ir.params import params
-from edge_tr.lower.program import layer_name
 from edge_tr.manifest import BuildRecord, Manifest, OverlayManifest
 from edge_tr.overlays import OverlayBoard
 from edge_tr.target.outcome import CheckReport, LevelsReport, Mismatch, PlannedCost

@@ -9,10 +9,10 @@ from functools import cached_property
 import numpy as np
 
 from edge_tr.golden.run import run
-from edge_tr.ir.dead import Alive, remove_what_is_always_dead
 from edge_tr.ir.graph import Graph
 from edge_tr.ir.params import DOT_KINDS, dot_weights
 from edge_tr.manifest import BuildRecord
+from edge_tr.prepared.dead import Alive, remove_what_is_always_dead
 from edge_tr.tr.requant import Rounding
 from edge_tr.tr.reveal import truncate_data
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge_tr.ir.graph import Graph
+from edge_tr.ir.graph import Graph, layer_name
 from edge_tr.ir.params import DotParams, FullyConnectedParams, params
-from edge_tr.lower.budget import Budget
 from edge_tr.lower.kernels import parse_choice
-from edge_tr.lower.program import layer_name, lower
+from edge_tr.lower.program import lower
+from edge_tr.prepared.budget import Budget
 from edge_tr.tr.hese import term_count
 from edge_tr.tune.descent import MAX_TERMS
 

@@ -10,8 +10,8 @@ import pytest
 
 from edge_tr.formats import term_table
 from edge_tr.formats.term_table import TABLE_HEADER
-from edge_tr.lower.budget import TrSetting
 from edge_tr.lower.kernels import KERNELS, TableKernel
+from edge_tr.prepared.budget import TrSetting
 from edge_tr.tr.reveal import reveal, truncate_data
 from tests.firmware.harness_build import HERE, compile_c, compile_runtime, run_c
 

@@ -16,7 +16,7 @@ from edge_tr.golden.probe import reference_info
 from edge_tr.golden.run import run
 from edge_tr.ir.params import DOT_KINDS, params
 from edge_tr.ir.tflite import parse
-from edge_tr.lower import budget
+from edge_tr.prepared import budget
 from edge_tr.tr.hese import term_count
 from edge_tr.tune.descent import group_sums, terms_of
 from edge_tr.tune.moments import mean_patch

@@ -7,12 +7,12 @@ import pytest
 
 from edge_tr.golden.run import run
 from edge_tr.ir import tflite
-from edge_tr.ir.dead import Alive, remove_dead_channels, reordered, tied
 from edge_tr.ir.graph import Graph
 from edge_tr.ir.params import params
-from edge_tr.ir.ranges import channel_ranges
 from edge_tr.ir.writer import ModelWriter
-from edge_tr.lower.budget import parse as parse_budget
+from edge_tr.prepared.budget import parse as parse_budget
+from edge_tr.prepared.dead import Alive, remove_dead_channels, reordered, tied
+from edge_tr.prepared.ranges import channel_ranges
 from edge_tr.tr.reveal import truncate_data
 from tests.firmware.harness_models import Network, lower_with, random_network, samples
 

@@ -12,8 +12,8 @@ from edge_tr.errors import UsageError
 from edge_tr.ir.params import DotParams, params
 from edge_tr.ir.tflite import parse
 from edge_tr.ir.writer import ModelWriter
-from edge_tr.lower.budget import TrSetting
 from edge_tr.lower.kernels import KERNELS, KernelChoice, TableKernel, allowed, parse_choice
+from edge_tr.prepared.budget import TrSetting
 from edge_tr.tr.reveal import reveal
 
 FIRMWARE = Path(__file__).resolve().parents[2] / "firmware"

@@ -10,15 +10,15 @@ import pytest
 
 from edge_tr.errors import UsageError
 from edge_tr.golden.run import run
-from edge_tr.ir.dead import remove_dead_channels, remove_what_is_always_dead
 from edge_tr.ir.params import params
 from edge_tr.ir.tflite import parse
-from edge_tr.lower.budget import Budget, TrSetting, check_budgets
-from edge_tr.lower.budget import parse as parse_budget
 from edge_tr.lower.kernels import KernelChoice
 from edge_tr.lower.levels import LevelLists, Strips, differences, encode_levels, envelope
 from edge_tr.lower.lists import Lists, interpret_lists
 from edge_tr.lower.program import lower
+from edge_tr.prepared.budget import Budget, TrSetting, check_budgets
+from edge_tr.prepared.budget import parse as parse_budget
+from edge_tr.prepared.dead import remove_dead_channels, remove_what_is_always_dead
 from edge_tr.tr.reveal import reveal
 from tests.firmware.harness_models import random_network, samples
 from tests.models.random_ops import build

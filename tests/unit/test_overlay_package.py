@@ -14,11 +14,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from edge_tr import demo, overlays, resources
+from edge_tr.accel import AccelProgram, lower_accel
 from edge_tr.codegen import overlay
 from edge_tr.errors import UsageError
 from edge_tr.ir import tflite
-from edge_tr.lower.accel import AccelProgram, lower_accel
-from edge_tr.lower.budget import parse
+from edge_tr.prepared.budget import parse
 
 PACKAGE = resources.folder("codegen_templates") / "fpga" / overlay.PACKAGE
 

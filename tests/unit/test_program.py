@@ -11,10 +11,10 @@ from edge_tr.golden.run import run
 from edge_tr.ir.graph import Graph
 from edge_tr.ir.tflite import parse
 from edge_tr.ir.writer import ModelWriter
-from edge_tr.lower.budget import parse as parse_budget
 from edge_tr.lower.kernels import parse_choice
 from edge_tr.lower.program import Limits, Program, _arenas, _planned, choose, data_terms, explore, lower
 from edge_tr.lower.select import SLACK, Selection
+from edge_tr.prepared.budget import parse as parse_budget
 from edge_tr.tr.hese import term_count
 from edge_tr.tr.requant import Rounding
 from tests.firmware.harness_models import Network, lower_with, random_network, samples

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from edge_tr.errors import UsageError
 from edge_tr.formats import term_table
 from edge_tr.formats.term_table import LAYOUT
-from edge_tr.lower.budget import TrSetting
 from edge_tr.lower.kernels import KERNELS, KernelChoice, TableKernel, allowed, parse_choice
 from edge_tr.lower.tables import can_be_joint, dual_fours_table, fours_table, int8_table, plane_count, plane_table
 from edge_tr.lower.tables import term_table as terms_table
+from edge_tr.prepared.budget import TrSetting
 from edge_tr.tr.hese import encode
 from edge_tr.tr.reveal import Revealed, reveal, truncate_data
 

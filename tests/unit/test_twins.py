@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from edge_tr.formats import term_table
-from edge_tr.lower.budget import TrSetting
 from edge_tr.lower.tables import twins_table
 from edge_tr.lower.twins import FLAGS, LANE_WEIGHTS, UNIT, encode_twins, interpret_twins
+from edge_tr.prepared.budget import TrSetting
 
 SHAPES = [(1, 1), (4, 4), (7, 64), (5, 300), (3, 129), (9, 255), (2, 130)]
 

@@ -128,7 +128,7 @@ class Level:
 @dataclass(frozen=True)
 class Program:
     """A model for the accelerator, with each of its budgets from the fewest terms on; arrays as in
-    edge_tr.lower.accel.AccelProgram."""
+    edge_tr.accel.AccelProgram."""
 
     model: str
     model_sha256: str

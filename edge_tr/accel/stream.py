@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edge_tr.accel.image import HALF_BITS, Extent, Image, finish, packet
 from edge_tr.formats import accelerator as f
-from edge_tr.lower.accel.image import HALF_BITS, Extent, Image, finish, packet
 
 LOAD_OVERHEAD = 8  # cycles of a LOAD besides its beats
 

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edge_tr.accel.engines import hwc, output_layout, refusal, zero_point
+from edge_tr.accel.layout import Placed, planar, vector
+from edge_tr.accel.stage import Stage, Turn
 from edge_tr.errors import DoesNotFitError, ModelError
 from edge_tr.formats import accelerator as f
 from edge_tr.ir.graph import Graph, Op
@@ -26,10 +29,7 @@ from edge_tr.ir.params import (
     ReshapeParams,
     params,
 )
-from edge_tr.ir.ranges import activations
-from edge_tr.lower.accel.engines import hwc, output_layout, refusal, zero_point
-from edge_tr.lower.accel.layout import Placed, planar, vector
-from edge_tr.lower.accel.stage import Stage, Turn
+from edge_tr.prepared.ranges import activations
 
 
 @dataclass(frozen=True)

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edge_tr.accel.arrival import arrival_of
+from edge_tr.accel.assign import Assignment
+from edge_tr.accel.bands import LONGEST, Banded, banded
+from edge_tr.accel.layout import Placed
+from edge_tr.accel.room import Room, room_for
+from edge_tr.accel.stage import Stage
+from edge_tr.accel.windows import Windows, choose_windows
 from edge_tr.errors import DoesNotFitError
+from edge_tr.ir.graph import layer_name
 from edge_tr.ir.params import ConvParams, DepthwiseParams
-from edge_tr.lower.accel.arrival import arrival_of
-from edge_tr.lower.accel.assign import Assignment
-from edge_tr.lower.accel.bands import LONGEST, Banded, banded
-from edge_tr.lower.accel.layout import Placed
-from edge_tr.lower.accel.room import Room, room_for
-from edge_tr.lower.accel.stage import Stage
-from edge_tr.lower.accel.windows import Windows, choose_windows
-from edge_tr.lower.program import layer_name
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from edge_tr.accel.gather import Cut
+from edge_tr.accel.scale import Scale, parameter
 from edge_tr.formats import accelerator as f
-from edge_tr.lower.accel.gather import Cut
-from edge_tr.lower.accel.scale import Scale, parameter
 
 HALF_BITS = f.TERM_WORD_BITS.value
 _BEATS = {

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from edge_tr.ir.dead import tied
+from edge_tr.accel.steps import HALF_ENTRIES, conv_steps, places_of
+from edge_tr.accel.words import rows_of
 from edge_tr.ir.graph import Graph
 from edge_tr.ir.params import ConvParams, params
-from edge_tr.lower.accel.steps import HALF_ENTRIES, conv_steps, places_of
-from edge_tr.lower.accel.words import rows_of
+from edge_tr.prepared.dead import tied
 
 
 def by_length(graph: Graph) -> dict[int, np.ndarray]:

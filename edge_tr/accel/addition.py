@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from edge_tr.accel.cycles import DRAIN, TABLE_WORD
+from edge_tr.accel.image import Image
+from edge_tr.accel.layout import COLUMNS, Placed
+from edge_tr.accel.stage import Planned
 from edge_tr.formats import accelerator as f
 from edge_tr.golden.layers import INT8_VALUES, apply, requant
 from edge_tr.ir.params import AddParams
-from edge_tr.lower.accel.cycles import DRAIN, TABLE_WORD
-from edge_tr.lower.accel.image import Image
-from edge_tr.lower.accel.layout import COLUMNS, Placed
-from edge_tr.lower.accel.stage import Planned
 from edge_tr.tr.requant import Rounding
 
 PAIRS = COLUMNS // 8  # of table values in a dense word

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edge_tr.accel.assign import Assignment
+from edge_tr.accel.layout import COLUMNS
 from edge_tr.errors import DoesNotFitError
 from edge_tr.formats import accelerator as f
-from edge_tr.lower.accel.assign import Assignment
-from edge_tr.lower.accel.layout import COLUMNS
-from edge_tr.lower.memory import Buffer, plan
+from edge_tr.memory_plan import Buffer, plan
 
 
 class TooLarge(DoesNotFitError):

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edge_tr.accel.steps import ROWS, Part, Plan, places_of
+from edge_tr.accel.words import Row, group_words, rows_of
 from edge_tr.ir.params import ConvParams, DepthwiseParams
-from edge_tr.lower.accel.steps import ROWS, Part, Plan, places_of
-from edge_tr.lower.accel.words import Row, group_words, rows_of
 
 
 @dataclass(frozen=True)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
+from edge_tr.accel.cycles import DRAIN
+from edge_tr.accel.gather import COLUMNS, IDLE, PADDING, cover
+from edge_tr.accel.image import Image
+from edge_tr.accel.layout import Placed
+from edge_tr.accel.scale import average, scale_of
+from edge_tr.accel.stage import Planned
+from edge_tr.accel.sums import results
+from edge_tr.accel.tiles import Geometry, needs_of, tile_pixels
 from edge_tr.errors import DoesNotFitError
 from edge_tr.formats import accelerator as f
 from edge_tr.ir.params import MeanParams, PoolParams
-from edge_tr.lower.accel.cycles import DRAIN
-from edge_tr.lower.accel.gather import COLUMNS, IDLE, PADDING, cover
-from edge_tr.lower.accel.image import Image
-from edge_tr.lower.accel.layout import Placed
-from edge_tr.lower.accel.scale import average, scale_of
-from edge_tr.lower.accel.stage import Planned
-from edge_tr.lower.accel.sums import results
-from edge_tr.lower.accel.tiles import Geometry, needs_of, tile_pixels
 
 
 def sum_layer(image: Image, p: PoolParams | MeanParams, x: Placed, y: Placed, name: str) -> Planned:

@@ -7,26 +7,26 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from edge_tr.accel.addition import TABLE_LOAD, TABLE_READS, add_layer, load_tables
+from edge_tr.accel.arrival import BEATS, Arrival, arrival_of
+from edge_tr.accel.assign import Assignment
+from edge_tr.accel.chain import Chain
+from edge_tr.accel.cycles import TABLE_WORD
+from edge_tr.accel.engines import Cut, Effort, Tables, cut_data, emit, tables_of
+from edge_tr.accel.image import Image
+from edge_tr.accel.layout import COLUMNS, Placed
+from edge_tr.accel.program import AccelLayer, HostLayer, Level, ProgramTurn, Segment, Send
+from edge_tr.accel.room import Room
+from edge_tr.accel.stage import Planned, Stage, Turn
+from edge_tr.accel.stream import Streamed
+from edge_tr.accel.traffic import traffic_of
+from edge_tr.accel.windows import emit_windows, window_parameters
 from edge_tr.formats import accelerator as f
-from edge_tr.ir.dead import Alive
+from edge_tr.ir.graph import layer_name
 from edge_tr.ir.params import AddParams, ConvParams, DepthwiseParams, params
-from edge_tr.ir.ranges import activations
-from edge_tr.lower.accel.addition import TABLE_LOAD, TABLE_READS, add_layer, load_tables
-from edge_tr.lower.accel.arrival import BEATS, Arrival, arrival_of
-from edge_tr.lower.accel.assign import Assignment
-from edge_tr.lower.accel.chain import Chain
-from edge_tr.lower.accel.cycles import TABLE_WORD
-from edge_tr.lower.accel.engines import Cut, Effort, Tables, cut_data, emit, tables_of
-from edge_tr.lower.accel.image import Image
-from edge_tr.lower.accel.layout import COLUMNS, Placed
-from edge_tr.lower.accel.program import AccelLayer, HostLayer, Level, ProgramTurn, Segment, Send
-from edge_tr.lower.accel.room import Room
-from edge_tr.lower.accel.stage import Planned, Stage, Turn
-from edge_tr.lower.accel.stream import Streamed
-from edge_tr.lower.accel.traffic import traffic_of
-from edge_tr.lower.accel.windows import emit_windows, window_parameters
-from edge_tr.lower.budget import Budget
-from edge_tr.lower.program import layer_name
+from edge_tr.prepared.budget import Budget
+from edge_tr.prepared.dead import Alive
+from edge_tr.prepared.ranges import activations
 
 INPUT_COMMAND = 7  # cycles besides its beats
 SEGMENT_END = 14 + 4  # of OUTPUT and END besides the former's beats

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge_tr.lower.accel.layout import COLUMNS, Placed
+from edge_tr.accel.layout import COLUMNS, Placed
 
 BEATS = COLUMNS // 8  # of a word
 QUEUE = 4  # words that have come and wait to be written

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from edge_tr.accel.arrival import BEATS, Arrival, Stream, arrival_of, pace, paced
+from edge_tr.accel.cycles import Load, array_cycles
+from edge_tr.accel.layout import COLUMNS
+from edge_tr.accel.tiles import needs_of
+from edge_tr.accel.windows import Windows
 from edge_tr.formats import accelerator as f
-from edge_tr.lower.accel.arrival import BEATS, Arrival, Stream, arrival_of, pace, paced
-from edge_tr.lower.accel.cycles import Load, array_cycles
-from edge_tr.lower.accel.layout import COLUMNS
-from edge_tr.lower.accel.tiles import needs_of
-from edge_tr.lower.accel.windows import Windows
 
 LONGEST = 4
 """Layers of a chain."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edge_tr.lower.accel.arrival import Stream
-from edge_tr.lower.accel.layout import COLUMNS
+from edge_tr.accel.arrival import Stream
+from edge_tr.accel.layout import COLUMNS
 
 GATHER_LATENCY, ARRAY_LATENCY = 8, 17
 LEAVING = 16  # from a group's last word to the first write of its results

@@ -7,9 +7,17 @@ from enum import Enum
 
 import numpy as np
 
+from edge_tr.accel.addition import add_layer, add_tables
+from edge_tr.accel.arrival import Arrival
+from edge_tr.accel.dense import dense_layer
+from edge_tr.accel.image import Image
+from edge_tr.accel.layout import Placed, alike, planar, vector
+from edge_tr.accel.pools import maximum_layer, sum_layer
+from edge_tr.accel.stage import Planned, Stage
+from edge_tr.accel.windows import PARTIAL_CHANNELS, window_layer
 from edge_tr.errors import DoesNotFitError, EdgeTrError, ModelError
 from edge_tr.formats import accelerator as f
-from edge_tr.ir.graph import Graph, Tensor
+from edge_tr.ir.graph import Graph, Tensor, layer_name
 from edge_tr.ir.params import (
     AddParams,
     ConvParams,
@@ -19,15 +27,6 @@ from edge_tr.ir.params import (
     Params,
     PoolParams,
 )
-from edge_tr.lower.accel.addition import add_layer, add_tables
-from edge_tr.lower.accel.arrival import Arrival
-from edge_tr.lower.accel.dense import dense_layer
-from edge_tr.lower.accel.image import Image
-from edge_tr.lower.accel.layout import Placed, alike, planar, vector
-from edge_tr.lower.accel.pools import maximum_layer, sum_layer
-from edge_tr.lower.accel.stage import Planned, Stage
-from edge_tr.lower.accel.windows import PARTIAL_CHANNELS, window_layer
-from edge_tr.lower.program import layer_name
 
 
 class Effort(Enum):

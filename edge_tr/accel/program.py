@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge_tr.ir.dead import Alive
+from edge_tr.accel.layout import COLUMNS
+from edge_tr.accel.traffic import Traffic
 from edge_tr.ir.params import Params
-from edge_tr.lower.accel.layout import COLUMNS
-from edge_tr.lower.accel.traffic import Traffic
-from edge_tr.lower.budget import Budget
+from edge_tr.prepared.budget import Budget
+from edge_tr.prepared.dead import Alive
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from edge_tr.accel.layout import Placed, planar
+from edge_tr.accel.stage import Stage
 from edge_tr.ir.params import AddParams, ConvParams, DepthwiseParams
-from edge_tr.lower.accel.layout import Placed, planar
-from edge_tr.lower.accel.stage import Stage
 
 Cycles = Callable[[Stage, Placed, Placed], int]
 """cycles(stage, x, y): predicted, of a layer that reads x and writes y."""

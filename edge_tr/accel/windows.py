@@ -6,18 +6,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from edge_tr.accel.arrival import Arrival, Stream, pace, paced
+from edge_tr.accel.cycles import DRAIN, Load, array_cycles
+from edge_tr.accel.image import Image
+from edge_tr.accel.layout import Placed
+from edge_tr.accel.stage import Planned
+from edge_tr.accel.steps import HALF_ENTRIES, ROWS, Plan, conv_steps, depthwise_steps, parts
+from edge_tr.accel.sums import check_sums, results, scales, wrapped
+from edge_tr.accel.terms import Terms, terms_of
+from edge_tr.accel.tiles import Geometry, gather_cycles, needed_words, step_ops, tile_pixels
 from edge_tr.errors import DoesNotFitError
 from edge_tr.formats import accelerator as f
 from edge_tr.ir.params import ConvParams, DepthwiseParams
-from edge_tr.lower.accel.arrival import Arrival, Stream, pace, paced
-from edge_tr.lower.accel.cycles import DRAIN, Load, array_cycles
-from edge_tr.lower.accel.image import Image
-from edge_tr.lower.accel.layout import Placed
-from edge_tr.lower.accel.stage import Planned
-from edge_tr.lower.accel.steps import HALF_ENTRIES, ROWS, Plan, conv_steps, depthwise_steps, parts
-from edge_tr.lower.accel.sums import check_sums, results, scales, wrapped
-from edge_tr.lower.accel.terms import Terms, terms_of
-from edge_tr.lower.accel.tiles import Geometry, gather_cycles, needed_words, step_ops, tile_pixels
 
 HALF = f.OUTPUTS.value  # columns that leave in a cycle
 PARTIAL_CHANNELS = f.PARTIAL_WORDS.value // 2

@@ -1,7 +1,7 @@
 """Dead channels are taken out of a graph: what cannot change an answer is neither stored nor computed.
 
 A channel is dead when nothing that is kept reads it. Convolutions and fully connected layers do not read a
-channel whose weights are all zero, nor one that is proven constant (`ir.ranges`) and adds the same to every
+channel whose weights are all zero, nor one that is proven constant (`prepared.ranges`) and adds the same to every
 sum: that becomes bias. It adds the same if no window leaves the image, or if the constant is the zero point, which
 is what padding is made of. Depthwise layers, pools, additions and reshapes tie channels together: a channel of theirs
 is dead on both sides or on none.
@@ -34,7 +34,7 @@ from edge_tr.ir.params import (
     params,
     with_weights,
 )
-from edge_tr.ir.ranges import Range, activations, channel_ranges, channels_of, seen, taps_inside
+from edge_tr.prepared.ranges import Range, activations, channel_ranges, channels_of, seen, taps_inside
 
 
 @dataclass(frozen=True)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
+from edge_tr.accel.cycles import DRAIN, TABLE_WORD
+from edge_tr.accel.image import Image
+from edge_tr.accel.layout import COLUMNS, Placed
+from edge_tr.accel.stage import Planned
+from edge_tr.accel.sums import reach_of, results
+from edge_tr.accel.sums import scales as scales_of
 from edge_tr.errors import DoesNotFitError
 from edge_tr.formats import accelerator as f
 from edge_tr.ir.params import FullyConnectedParams
-from edge_tr.lower.accel.cycles import DRAIN, TABLE_WORD
-from edge_tr.lower.accel.image import Image
-from edge_tr.lower.accel.layout import COLUMNS, Placed
-from edge_tr.lower.accel.stage import Planned
-from edge_tr.lower.accel.sums import reach_of, results
-from edge_tr.lower.accel.sums import scales as scales_of
 
 
 def dense_layer(

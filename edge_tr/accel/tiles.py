@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edge_tr.accel.arrival import Arrival
+from edge_tr.accel.gather import COLUMNS, IDLE, PADDING, Cut, cover
+from edge_tr.accel.image import Image
+from edge_tr.accel.layout import Placed
+from edge_tr.accel.steps import Piece, Step
 from edge_tr.formats import accelerator as f
-from edge_tr.lower.accel.arrival import Arrival
-from edge_tr.lower.accel.gather import COLUMNS, IDLE, PADDING, Cut, cover
-from edge_tr.lower.accel.image import Image
-from edge_tr.lower.accel.layout import Placed
-from edge_tr.lower.accel.steps import Piece, Step
 
 MAX_REPEAT = 63
 Tap = tuple[int, int]  # ky, kx

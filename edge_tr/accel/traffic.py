@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from edge_tr.accel.addition import TABLE_WORDS
+from edge_tr.accel.image import Image
 from edge_tr.formats import accelerator as f
-from edge_tr.lower.accel.addition import TABLE_WORDS
-from edge_tr.lower.accel.image import Image
 
 WORD = f.COLUMNS.value  # values of an activation word, a byte each outside
 TERM_WORD = f.TERM_WORD_BITS.value // 8  # bytes

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edge_tr.accel.encode import MOST_DOUBLINGS, encode
 from edge_tr.formats import accelerator as f
-from edge_tr.lower.accel.encode import MOST_DOUBLINGS, encode
 
 PORTS = f.LANES.value // f.BANKS.value
 Place = tuple[int, int]  # bank, entry

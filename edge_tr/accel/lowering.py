@@ -6,25 +6,25 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from edge_tr.accel.assign import Assignment, Refusals, assign
+from edge_tr.accel.chain import Chain, find_chain
+from edge_tr.accel.emitter import Emitter, Job
+from edge_tr.accel.engines import Effort, emit
+from edge_tr.accel.image import Image
+from edge_tr.accel.layout import Placed
+from edge_tr.accel.order import by_length
+from edge_tr.accel.phases import with_phases
+from edge_tr.accel.program import AccelProgram
+from edge_tr.accel.room import TooLarge, room_for
+from edge_tr.accel.stage import Stage
+from edge_tr.accel.stream import resident, streamed
 from edge_tr.errors import DoesNotFitError
 from edge_tr.formats import accelerator as f
-from edge_tr.ir.dead import reordered
-from edge_tr.ir.graph import Graph
+from edge_tr.ir.graph import Graph, layer_name
 from edge_tr.ir.params import DotParams, params
-from edge_tr.lower.accel.assign import Assignment, Refusals, assign
-from edge_tr.lower.accel.chain import Chain, find_chain
-from edge_tr.lower.accel.emitter import Emitter, Job
-from edge_tr.lower.accel.engines import Effort, emit
-from edge_tr.lower.accel.image import Image
-from edge_tr.lower.accel.layout import Placed
-from edge_tr.lower.accel.order import by_length
-from edge_tr.lower.accel.phases import with_phases
-from edge_tr.lower.accel.program import AccelProgram
-from edge_tr.lower.accel.room import TooLarge, room_for
-from edge_tr.lower.accel.stage import Stage
-from edge_tr.lower.accel.stream import resident, streamed
-from edge_tr.lower.budget import Budget, check_budgets
-from edge_tr.lower.program import ProgramLevel, layer_name, revealed_levels, truncations
+from edge_tr.prepared.budget import Budget, check_budgets
+from edge_tr.prepared.dead import reordered
+from edge_tr.prepared.revealed import ProgramLevel, revealed_levels, truncations
 
 
 def lower_accel(graph: Graph, budget: Budget, below: Sequence[Budget] = ()) -> AccelProgram:
