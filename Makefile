@@ -26,6 +26,7 @@ test: $(VENV)/test.stamp ## the whole test suite, every tool needed
 	$(call require,$(TEST_TOOLS))
 	@echo "== generated formats are fresh"
 	$(BIN)/python -m edge_tr.formats.emit --check
+	$(BIN)/python -m edge_tr.codegen.structs --check
 	@echo "== ruff"
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

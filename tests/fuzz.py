@@ -23,7 +23,7 @@ from edge_tr.formats.frames import COMMAND, Frame
 from edge_tr.golden.oracle import Oracle
 from edge_tr.golden.probe import reference_info
 from edge_tr.golden.run import run
-from edge_tr.ir.graph import Graph
+from edge_tr.graph import Graph
 from edge_tr.ir.rewrite import rewrite_weights
 from edge_tr.ir.tflite import parse
 from edge_tr.prepared.budget import parse as parse_budget

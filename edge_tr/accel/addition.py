@@ -9,8 +9,8 @@ from edge_tr.accel.image import Image
 from edge_tr.accel.layout import COLUMNS, Placed
 from edge_tr.accel.stage import Planned
 from edge_tr.formats import accelerator as f
-from edge_tr.golden.layers import INT8_VALUES, apply, requant
-from edge_tr.ir.params import AddParams
+from edge_tr.operators import AddParams
+from edge_tr.operators.arithmetic import INT8_VALUES
 from edge_tr.tr.requant import Rounding
 
 PAIRS = COLUMNS // 8  # of table values in a dense word
@@ -43,13 +43,10 @@ def add_tables(p: AddParams) -> tuple[np.ndarray, np.ndarray] | None:
     pair of inputs differs."""
     shift = int(p.requant_out.shift[0])
     unit = float(p.requant_out.multiplier[0]) * 2.0 ** (shift - 31)
-    shares = [
-        requant((INT8_VALUES - zero_point) << p.left_shift, by, Rounding.DOUBLE) * unit
-        for zero_point, by in ((p.input1_zero_point, p.requant1), (p.input2_zero_point, p.requant2))
-    ]
+    shares = [share * unit for share in p.shares]
     step = 1 << f.TABLE_FRACTION.value
     a, b = np.repeat(INT8_VALUES, 256).astype(np.int8), np.tile(INT8_VALUES, 256).astype(np.int8)
-    exact, limit = apply(p, [a, b], Rounding.DOUBLE), 1 << (f.TABLE_BITS.value - 1)
+    (exact,), limit = p.golden([a, b], Rounding.DOUBLE), 1 << (f.TABLE_BITS.value - 1)
     for nudge in (0, 1, -1, 2, -2, 4, -4):
         first = np.round(shares[0] * step).astype(np.int64) + step // 2 + nudge + p.output_zero_point * step
         second = np.round(shares[1] * step).astype(np.int64)

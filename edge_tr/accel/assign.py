@@ -17,19 +17,17 @@ from edge_tr.accel.layout import Placed, planar, vector
 from edge_tr.accel.stage import Stage, Turn
 from edge_tr.errors import DoesNotFitError, ModelError
 from edge_tr.formats import accelerator as f
-from edge_tr.ir.graph import Graph, Op
-from edge_tr.ir.params import (
+from edge_tr.graph import Graph, Op
+from edge_tr.operators import (
     AddParams,
     ConvParams,
     DepthwiseParams,
     FullyConnectedParams,
     MeanParams,
-    Params,
     PoolParams,
+    Record,
     ReshapeParams,
-    params,
 )
-from edge_tr.prepared.ranges import activations
 
 
 @dataclass(frozen=True)
@@ -87,7 +85,7 @@ class _Assigner:
     ) -> None:
         self.graph, self.cut, self.left_out, self.known = graph, cut, left_out, known
         self.lacks_room = False
-        self.records = {op.index: params(graph, op) for op in graph.ops}
+        self.records = {op.index: op.record for op in graph.ops}
         self.aliases: dict[int, int] = {}
         self.stages: dict[int, Stage] = {}
         self.made: dict[int, Placed] = {}
@@ -95,7 +93,7 @@ class _Assigner:
 
     def inputs(self, op: Op) -> tuple[int, ...]:
         """Computed tensors that it reads, aliases resolved."""
-        return tuple(self.aliases.get(t, t) for t in activations(op, self.records[op.index]))
+        return tuple(self.aliases.get(t, t) for t in self.graph.activations(op))
 
     # --- engine or processor ---
 
@@ -137,7 +135,7 @@ class _Assigner:
             self.known[key] = refusal(stage, inputs, y, self.cut.get(stage.op.index))
         return self.known[key]
 
-    def _offered(self, tensor: int, reader: Params) -> Placed:
+    def _offered(self, tensor: int, reader: Record) -> Placed:
         """How a tensor that the processor has could be sent to one reader."""
         found = self.graph.tensor(tensor)
         if isinstance(reader, FullyConnectedParams) or len(found.shape) < 3:
@@ -151,7 +149,7 @@ class _Assigner:
             return False
         for op in self.graph.ops:
             record = self.records[op.index]
-            if tensor not in activations(op, record):
+            if tensor not in self.graph.activations(op):
                 continue
             if isinstance(record, ReshapeParams):
                 if not self._is_view(root, op.outputs[0]):
@@ -188,7 +186,7 @@ class _Assigner:
         """Move what is wanted and can be computed out of `waiting`."""
         taken = []
         for op in list(waiting):
-            if wanted(op) and there.issuperset(activations(op, self.records[op.index])):
+            if wanted(op) and there.issuperset(self.graph.activations(op)):
                 waiting.remove(op)
                 there.update(op.outputs)
                 taken.append(op)

@@ -15,8 +15,8 @@ from edge_tr.accel.room import Room, room_for
 from edge_tr.accel.stage import Stage
 from edge_tr.accel.windows import Windows, choose_windows
 from edge_tr.errors import DoesNotFitError
-from edge_tr.ir.graph import layer_name
-from edge_tr.ir.params import ConvParams, DepthwiseParams
+from edge_tr.graph import layer_name
+from edge_tr.operators import ConvParams, DepthwiseParams
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from edge_tr.accel.sums import reach_of, results
 from edge_tr.accel.sums import scales as scales_of
 from edge_tr.errors import DoesNotFitError
 from edge_tr.formats import accelerator as f
-from edge_tr.ir.params import FullyConnectedParams
+from edge_tr.operators import FullyConnectedParams
 
 
 def dense_layer(

@@ -22,11 +22,10 @@ from edge_tr.accel.stream import Streamed
 from edge_tr.accel.traffic import traffic_of
 from edge_tr.accel.windows import emit_windows, window_parameters
 from edge_tr.formats import accelerator as f
-from edge_tr.ir.graph import layer_name
-from edge_tr.ir.params import AddParams, ConvParams, DepthwiseParams, params
+from edge_tr.graph import layer_name
+from edge_tr.operators import AddParams, ConvParams, DepthwiseParams
 from edge_tr.prepared.budget import Budget
 from edge_tr.prepared.dead import Alive
-from edge_tr.prepared.ranges import activations
 
 INPUT_COMMAND = 7  # cycles besides its beats
 SEGMENT_END = 14 + 4  # of OUTPUT and END besides the former's beats
@@ -89,11 +88,10 @@ class Emitter:
         names = self.assignment.aliases
         layers = []
         for op in (op for op in self.job.alive.graph.ops if op.index in {own.index for own in turn.host}):
-            record = params(self.job.alive.graph, op)
-            inputs = tuple(names.get(t, t) for t in activations(op, record))
+            inputs = tuple(names.get(t, t) for t in self.job.alive.graph.activations(op))
             reason = self.assignment.reasons[op.index]
             layers.append(
-                HostLayer(layer_name(op), op.index, op.outputs[0], inputs, record, self.cut.get(op.index), reason)
+                HostLayer(layer_name(op), op.index, op.outputs[0], inputs, op.record, self.cut.get(op.index), reason)
             )
         return tuple(layers)
 

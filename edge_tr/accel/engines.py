@@ -17,15 +17,15 @@ from edge_tr.accel.stage import Planned, Stage
 from edge_tr.accel.windows import PARTIAL_CHANNELS, window_layer
 from edge_tr.errors import DoesNotFitError, EdgeTrError, ModelError
 from edge_tr.formats import accelerator as f
-from edge_tr.ir.graph import Graph, Tensor, layer_name
-from edge_tr.ir.params import (
+from edge_tr.graph import Graph, Tensor, layer_name
+from edge_tr.operators import (
     AddParams,
     ConvParams,
     DepthwiseParams,
     FullyConnectedParams,
     MeanParams,
-    Params,
     PoolParams,
+    Record,
 )
 
 
@@ -191,7 +191,7 @@ class Cut:
         return entries, np.zeros_like(entries)
 
 
-def cut_data(record: Params, x: Placed, data_terms: np.ndarray) -> Cut:
+def cut_data(record: Record, x: Placed, data_terms: np.ndarray) -> Cut:
     """By int16 [511] of x - zero point: codes that eight bits hold, of x's zero point or one near it. The fully
     connected engine allows for one value at either end that is farther out than they reach. DoesNotFitError if they
     cannot be."""

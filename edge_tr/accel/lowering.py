@@ -20,8 +20,8 @@ from edge_tr.accel.stage import Stage
 from edge_tr.accel.stream import resident, streamed
 from edge_tr.errors import DoesNotFitError
 from edge_tr.formats import accelerator as f
-from edge_tr.ir.graph import Graph, layer_name
-from edge_tr.ir.params import DotParams, params
+from edge_tr.graph import Graph, layer_name
+from edge_tr.operators import dots
 from edge_tr.prepared.budget import Budget, check_budgets
 from edge_tr.prepared.dead import reordered
 from edge_tr.prepared.revealed import ProgramLevel, revealed_levels, truncations
@@ -35,7 +35,7 @@ def lower_accel(graph: Graph, budget: Budget, below: Sequence[Budget] = ()) -> A
     they do not nest.
     """
     budgets = (*below, budget)
-    names = [layer_name(op) for op in graph.ops if isinstance(params(graph, op), DotParams)]
+    names = [layer_name(op) for op in dots(graph)]
     check_budgets(budgets, names)
     planner = _Planner(revealed_levels(graph, budgets), truncations(graph, budget))
     while True:

@@ -10,8 +10,8 @@ import numpy as np
 
 from edge_tr.accel.steps import HALF_ENTRIES, conv_steps, places_of
 from edge_tr.accel.words import rows_of
-from edge_tr.ir.graph import Graph
-from edge_tr.ir.params import ConvParams, params
+from edge_tr.graph import Graph
+from edge_tr.operators import ConvParams
 from edge_tr.prepared.dead import tied
 
 
@@ -19,9 +19,8 @@ def by_length(graph: Graph) -> dict[int, np.ndarray]:
     """By tensor index: int [channels], the convolutions' channels from many words to few."""
     words: dict[int, np.ndarray] = {}
     for op in graph.ops:
-        record = params(graph, op)
-        if isinstance(record, ConvParams):
-            words[op.outputs[0]] = _words(record)
+        if isinstance(op.record, ConvParams):
+            words[op.outputs[0]] = _words(op.record)
     order = {}
     for tensors in tied(graph):
         lengths = [words[tensor] for tensor in tensors if tensor in words]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from edge_tr.accel.layout import Placed, planar
 from edge_tr.accel.stage import Stage
-from edge_tr.ir.params import AddParams, ConvParams, DepthwiseParams
+from edge_tr.operators import AddParams, ConvParams, DepthwiseParams
 
 Cycles = Callable[[Stage, Placed, Placed], int]
 """cycles(stage, x, y): predicted, of a layer that reads x and writes y."""

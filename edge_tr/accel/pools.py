@@ -14,7 +14,7 @@ from edge_tr.accel.sums import results
 from edge_tr.accel.tiles import Geometry, needs_of, tile_pixels
 from edge_tr.errors import DoesNotFitError
 from edge_tr.formats import accelerator as f
-from edge_tr.ir.params import MeanParams, PoolParams
+from edge_tr.operators import MeanParams, PoolParams
 
 
 def sum_layer(image: Image, p: PoolParams | MeanParams, x: Placed, y: Placed, name: str) -> Planned:

@@ -9,7 +9,7 @@ import numpy as np
 
 from edge_tr.accel.layout import COLUMNS
 from edge_tr.accel.traffic import Traffic
-from edge_tr.ir.params import Params
+from edge_tr.operators import Record
 from edge_tr.prepared.budget import Budget
 from edge_tr.prepared.dead import Alive
 
@@ -39,7 +39,7 @@ class HostLayer:
     op: int
     tensor: int
     inputs: tuple[int, ...]
-    record: Params
+    record: Record
     data_terms: np.ndarray | None
     reason: str
 

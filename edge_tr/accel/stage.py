@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edge_tr.ir.graph import Op
-from edge_tr.ir.params import Params
+from edge_tr.graph import Op
+from edge_tr.operators import Record
 
 
 @dataclass(frozen=True)
@@ -13,7 +13,7 @@ class Stage:
     """One layer of the accelerator, with aliases of its tensors resolved."""
 
     op: Op
-    record: Params
+    record: Record
     inputs: tuple[int, ...]
     output: int
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from edge_tr.formats import accelerator as f
-from edge_tr.ir.params import DepthwiseParams
+from edge_tr.operators import DepthwiseParams
 
 ROWS, BANKS = f.ROWS.value, f.BANKS.value
 HALF_ENTRIES = f.ENTRIES.value // 2

@@ -7,7 +7,7 @@ import numpy as np
 from edge_tr.accel.scale import Scale, scale_of
 from edge_tr.errors import DoesNotFitError
 from edge_tr.formats import accelerator as f
-from edge_tr.ir.params import ConvParams, DepthwiseParams, FullyConnectedParams
+from edge_tr.operators import ConvParams, DepthwiseParams, FullyConnectedParams
 
 
 def results(activation: tuple[int, int], zero_point: int) -> dict[str, int]:

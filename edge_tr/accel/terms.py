@@ -9,7 +9,7 @@ import numpy as np
 
 from edge_tr.accel.steps import ROWS, Part, Plan, places_of
 from edge_tr.accel.words import Row, group_words, rows_of
-from edge_tr.ir.params import ConvParams, DepthwiseParams
+from edge_tr.operators import ConvParams, DepthwiseParams
 
 
 @dataclass(frozen=True)

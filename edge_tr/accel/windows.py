@@ -17,7 +17,7 @@ from edge_tr.accel.terms import Terms, terms_of
 from edge_tr.accel.tiles import Geometry, gather_cycles, needed_words, step_ops, tile_pixels
 from edge_tr.errors import DoesNotFitError
 from edge_tr.formats import accelerator as f
-from edge_tr.ir.params import ConvParams, DepthwiseParams
+from edge_tr.operators import ConvParams, DepthwiseParams
 
 HALF = f.OUTPUTS.value  # columns that leave in a cycle
 PARTIAL_CHANNELS = f.PARTIAL_WORDS.value // 2

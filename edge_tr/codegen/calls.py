@@ -8,22 +8,9 @@ from functools import singledispatch
 
 import numpy as np
 
+from edge_tr.codegen.structs import initialisers
 from edge_tr.codegen.text import integer
 from edge_tr.formats.term_table import LAYOUT, layout_of
-from edge_tr.golden.layers import softmax_exponentials
-from edge_tr.ir.params import (
-    AddParams,
-    ConvParams,
-    DepthwiseParams,
-    DotParams,
-    FullyConnectedParams,
-    MeanParams,
-    PadParams,
-    PoolParams,
-    Requant,
-    RequantizeParams,
-    SoftmaxParams,
-)
 from edge_tr.lower.direct import Direct
 from edge_tr.lower.generated import Code, Function
 from edge_tr.lower.kernels import (
@@ -32,6 +19,7 @@ from edge_tr.lower.kernels import (
 )
 from edge_tr.lower.program import Layer, Program
 from edge_tr.lower.quick import Quick, digit_words
+from edge_tr.operators import ConvParams, DepthwiseParams, DotParams, FullyConnectedParams
 
 Initialisers = dict[str, str]
 """Field of the C struct -> initialiser."""
@@ -104,14 +92,18 @@ def _channel(low: int, high: int, factor: int, offset: int, near: int) -> str:
 
 def constants_of(program: Program, layer: Layer) -> LayerCode:
     """The C of one layer."""
-    struct, function, initialisers = _call(layer.params, layer)
+    if layer.call is not None:
+        struct, function = layer.call.struct.name, layer.call.function
+        fields = initialisers(layer.call.struct, layer.call.values, layer.name)
+    else:
+        struct, function, fields = _call(layer.params, layer)
     dot = layer.dot
     lookup_name, lookup = _lookup(layer)
     return LayerCode(
         layer=layer,
         struct=struct,
         function=function,
-        initialisers=initialisers,
+        initialisers=fields,
         inputs=tuple(program.offset(tensor) for tensor in layer.inputs),
         output=program.offset(layer.output),
         output_bytes=layer.output_bytes,
@@ -149,12 +141,8 @@ def _wrapped(values: np.ndarray) -> np.ndarray:
 
 
 def _constants(layer: Layer) -> tuple[tuple[str, str, np.ndarray], ...]:
-    if isinstance(layer.params, SoftmaxParams):
-        return (("int32_t", f"{layer.name}_exponential", softmax_exponentials(layer.params)),)
-    if layer.shares is not None:
-        return tuple(("int32_t", f"{layer.name}_{n}", getattr(layer.shares, n)) for n in ("first", "second"))
-    if layer.dot is None:
-        return ()
+    if layer.call is not None:
+        return tuple((array.type, f"{layer.name}_{array.name}", array.values) for array in layer.call.arrays)
     way = layer.dot.requant
     if isinstance(way, Direct):
         return (("int32_t", f"{layer.name}_bias", way.bias),) if way.common else ()
@@ -190,91 +178,6 @@ def _(params: DepthwiseParams, layer: Layer) -> tuple[str, str, Initialisers]:
 def _(params: FullyConnectedParams, layer: Layer) -> tuple[str, str, Initialisers]:
     rows = {"input": _shape((params.rows, 1, params.depth)), "output": _shape((params.rows, 1, params.units))}
     return _convolution(layer, "tr_conv_2d", rows, _window((1, 1), (1, 1)))
-
-
-@_call.register
-def _(params: PoolParams, layer: Layer) -> tuple[str, str, Initialisers]:
-    return (
-        "tr_pool",
-        f"tr_{params.kind.lower()}",
-        {
-            "input": _shape(params.input_shape),
-            "output": _shape(params.output_shape),
-            "window": _window(params.kernel, params.stride, pad=params.pad),
-            "minimum": integer(params.activation[0]),
-            "maximum": integer(params.activation[1]),
-        },
-    )
-
-
-@_call.register
-def _(params: AddParams, layer: Layer) -> tuple[str, str, Initialisers]:
-    if layer.shares is not None:
-        return "tr_add_tables", "tr_add_tables", _shares(params, layer)
-    factors = f"{_factor(params.requant1)}, {_factor(params.requant2)}"
-    return (
-        "tr_add",
-        "tr_add",
-        {
-            "size": f"{params.size}u",
-            "zero_point": f"{{{params.input1_zero_point}, {params.input2_zero_point}}}",
-            "left_shift": f"{params.left_shift}u",
-            "input": f"{{{factors}}}",
-            "output": _factor(params.requant_out),
-            "output_zero_point": integer(params.output_zero_point),
-            "minimum": integer(params.activation[0]),
-            "maximum": integer(params.activation[1]),
-        },
-    )
-
-
-def _shares(params: AddParams, layer: Layer) -> Initialisers:
-    shares, (low, high) = layer.shares, params.activation
-    tables = {"size": f"{params.size}u", "first": f"{layer.name}_first", "second": f"{layer.name}_second"}
-    rounding = {"threshold": integer(shares.threshold), "nudge": integer(shares.nudge)}
-    return tables | rounding | {"fraction": f"{shares.fraction}u", "range": f"{high - low}u", "minimum": integer(low)}
-
-
-@_call.register
-def _(params: SoftmaxParams, layer: Layer) -> tuple[str, str, Initialisers]:
-    rows = {"rows": f"{params.rows}u", "depth": f"{params.depth}u"}
-    return "tr_softmax", "tr_softmax", rows | {"exponential": f"{layer.name}_exponential"}
-
-
-@_call.register
-def _(params: PadParams, layer: Layer) -> tuple[str, str, Initialisers]:
-    top, left, front = params.before
-    return (
-        "tr_pad",
-        "tr_pad",
-        {
-            "input": _shape(params.input_shape),
-            "output": _shape(params.output_shape),
-            "top": f"{top}u",
-            "left": f"{left}u",
-            "front": f"{front}u",
-            "value": integer(params.value),
-        },
-    )
-
-
-@_call.register
-def _(params: MeanParams, layer: Layer) -> tuple[str, str, Initialisers]:
-    sizes = {"outer": f"{params.outer}u", "count": f"{params.count}u", "inner": f"{params.inner}u"}
-    return "tr_mean", "tr_mean", sizes | _affine(params)
-
-
-@_call.register
-def _(params: RequantizeParams, layer: Layer) -> tuple[str, str, Initialisers]:
-    return "tr_requantize", "tr_requantize", {"size": f"{params.size}u"} | _affine(params)
-
-
-def _affine(params: MeanParams | RequantizeParams) -> Initialisers:
-    return {
-        "input_zero_point": integer(params.input_zero_point),
-        "output_zero_point": integer(params.output_zero_point),
-        "factor": _factor(params.requant),
-    }
 
 
 def _output(layer: Layer) -> str:
@@ -395,7 +298,3 @@ def _window(
     pad: tuple[int, int] = (0, 0),
 ) -> str:
     return "{{{}}}".format(", ".join(f"{n}u" for n in (*kernel, *stride, *dilation, *pad)))
-
-
-def _factor(requant: Requant) -> str:
-    return f"{{{integer(requant.multiplier[0])}, {int(requant.shift[0])}}}"

@@ -13,8 +13,8 @@ import numpy as np
 
 from edge_tr.errors import UsageError
 from edge_tr.golden.samples import read_samples
+from edge_tr.graph import Graph
 from edge_tr.ir import tflite
-from edge_tr.ir.graph import Graph
 from edge_tr.ir.rewrite import rewrite_weights, with_constants_of
 from edge_tr.manifest import REVEALED, BuildFolder, LevelRecord
 from edge_tr.prepared.budget import Budget, Tuned

@@ -26,8 +26,7 @@ from edge_tr.compiler.common import (
 )
 from edge_tr.errors import DeviceError
 from edge_tr.golden.run import run
-from edge_tr.ir.graph import layer_name
-from edge_tr.ir.params import DotParams, Params, params
+from edge_tr.graph import layer_name
 from edge_tr.lower.cost import Work
 from edge_tr.manifest import (
     MANIFEST_VERSION,
@@ -38,6 +37,7 @@ from edge_tr.manifest import (
     OnChip,
     OverlayManifest,
 )
+from edge_tr.operators import DotParams, Record
 from edge_tr.overlays import BITFILE, OverlayBoard
 from edge_tr.target import cosim, vivado
 from edge_tr.target.check import Counts, Device
@@ -143,7 +143,7 @@ def _levels(program: AccelProgram, files: Iterable[str]) -> tuple[LevelRecord, .
     sizes = []
     for level in program.levels:
         graph = level.alive.graph
-        dots = [record for op in graph.ops if isinstance(record := params(graph, op), DotParams)]
+        dots = [record for op in graph.ops if isinstance(record := op.record, DotParams)]
         sizes.append([(dot.weights.size, int(term_count(dot.weights).sum()), _macs(dot)) for dot in dots])
     budgets = [level.budget for level in program.levels]
     return level_records(budgets, files, sizes, [level.cycles for level in program.levels])
@@ -155,7 +155,7 @@ def _record(level: Level, source: Source, layer: AccelLayer | HostLayer) -> Laye
     hosted = isinstance(layer, HostLayer)
     tensor = level.alive.graph.tensor(op.outputs[0])
     channels = level.alive.channels.get(tensor.index)
-    left, before = params(level.alive.graph, op), params(source.graph, given)
+    left, before = op.record, given.record
     is_dot = isinstance(left, DotParams)
     setting = source.budget.of(layer_name(op)) if is_dot else None
     weights = left.weights if is_dot else np.zeros(0, np.int8)
@@ -182,7 +182,7 @@ def _record(level: Level, source: Source, layer: AccelLayer | HostLayer) -> Laye
     )
 
 
-def _macs(record: Params) -> int:
+def _macs(record: Record) -> int:
     return Work.of(record, 0).macs if isinstance(record, DotParams) else 0
 
 

@@ -20,10 +20,10 @@ import tflite
 from flatbuffers.number_types import Int32Flags
 
 from edge_tr.errors import ModelError, UsageError
-from edge_tr.ir.graph import Graph, Op, Quantization, Tensor
+from edge_tr.graph import Graph, Op, Quantization, Tensor
 from edge_tr.ir.passes import as_reshapes, fold_shapes, strip_boundary
 from edge_tr.ir.schema import DTYPES, ENUM_FIELDS, ITEM_BYTES, KINDS, OPTIONS, VECTOR_FIELDS, accessor
-from edge_tr.ir.validate import check_indices, check_order, check_support
+from edge_tr.ir.validate import check_indices, check_order, supported
 from edge_tr.ir.verify import damaged, verify
 
 MAX_RANK = 8
@@ -55,7 +55,7 @@ def parse(data: bytes) -> Graph:
     graph = read(data)
     check_indices(graph)
     graph = strip_boundary(as_reshapes(fold_shapes(graph)))
-    check_support(graph)
+    graph = supported(graph)
     check_order(graph)
     return graph
 

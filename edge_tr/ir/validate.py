@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from edge_tr.errors import ModelError
-from edge_tr.ir.graph import Graph
-from edge_tr.ir.params import params
+from edge_tr.graph import Graph
 from edge_tr.ir.verify import damaged
+from edge_tr.operators import prepared
 
 
 def check_indices(graph: Graph) -> None:
@@ -40,14 +40,13 @@ def _check_indices(where: str, indices: tuple[int, ...], count: int) -> None:
         raise damaged(f"{where} names tensor {bad[0]} of {count}")
 
 
-def check_support(graph: Graph) -> None:
-    """Every operator's parameters can be made; all problems are reported together."""
+def supported(graph: Graph) -> Graph:
+    """The graph with every operator's record; all problems are reported together."""
     problems = _end_problems(graph, "input", graph.inputs) + _end_problems(graph, "output", graph.outputs)
-    for op in graph.ops:
-        try:
-            params(graph, op)
-        except ModelError as error:
-            problems.append(str(error))
+    try:
+        graph = prepared(graph)
+    except ModelError as error:
+        problems += str(error).split("\n")
     if not graph.ops:
         problems.append("the graph has no operators")
     if problems:
@@ -55,6 +54,7 @@ def check_support(graph: Graph) -> None:
             "this model uses what edge-tr does not support; convert it to full int8 without these:\n"
             + "\n".join(f"  {line}" for line in problems)
         )
+    return graph
 
 
 def _end_problems(graph: Graph, what: str, indices: tuple[int, ...]) -> list[str]:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge_tr.formats.term_table import LAYOUT
-from edge_tr.ir.params import ConvParams, DepthwiseParams, DotParams, FullyConnectedParams
 from edge_tr.lower import direct
 from edge_tr.lower.generated import Code, plane_shape
 from edge_tr.lower.lanes import Lanes
@@ -21,6 +20,7 @@ from edge_tr.lower.machines import MACHINES
 from edge_tr.lower.straightline import Flush, Load
 from edge_tr.lower.subsets import BLOCK, ROWS, Subsets
 from edge_tr.lower.twins import Twins
+from edge_tr.operators import ConvParams, DepthwiseParams, DotParams, FullyConnectedParams
 
 CHANNEL_BYTES = 20 + 4 + 4 + 1  # four more without multiplication
 """struct tr_channel, bias, multiplier, shift."""

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge_tr.ir.params import DotParams
 from edge_tr.lower.quick import has_one_scale
+from edge_tr.operators import DotParams
 
 BYTES = 12
 """struct tr_direct."""

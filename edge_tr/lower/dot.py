@@ -10,7 +10,6 @@ import numpy as np
 
 from edge_tr.formats import term_table
 from edge_tr.formats.term_table import LAYOUT
-from edge_tr.ir.params import ConvParams, DepthwiseParams, DotParams
 from edge_tr.lower.cost import (
     Estimate,
     Work,
@@ -58,6 +57,7 @@ from edge_tr.lower.tables import (
     twins_table,
 )
 from edge_tr.lower.twins import encode_twins
+from edge_tr.operators import ConvParams, DepthwiseParams, DotParams
 from edge_tr.prepared.budget import TrSetting
 from edge_tr.tr.hese import term_count
 from edge_tr.tr.reveal import Revealed, reveal, truncate_data

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge_tr.ir.params import ConvParams, DepthwiseParams, DotParams
 from edge_tr.lower.machines import MACHINES
 from edge_tr.lower.straightline import Program, plan
+from edge_tr.operators import ConvParams, DepthwiseParams, DotParams
 from edge_tr.tr.reveal import Revealed, TermArrays
 
 RAW_LARGEST = 128

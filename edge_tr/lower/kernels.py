@@ -14,7 +14,6 @@ import numpy as np
 
 from edge_tr.errors import UsageError
 from edge_tr.formats.term_table import LAYOUT, Table
-from edge_tr.ir.params import ConvParams, DepthwiseParams, DotParams, FullyConnectedParams
 from edge_tr.lower import generated, lanes
 from edge_tr.lower.levels import Strips, names_of
 from edge_tr.lower.lists import MAX_LIST_DEPTH, PIXELS
@@ -22,6 +21,7 @@ from edge_tr.lower.machines import DUAL
 from edge_tr.lower.subsets import ROWS, TABLE_BYTES
 from edge_tr.lower.tables import MAX_PLANE_OFFSETS, can_be_joint, int8_table, plane_count, plane_table, term_table
 from edge_tr.lower.twins import MAX_DEPTH as MAX_TWINS_DEPTH
+from edge_tr.operators import ConvParams, DepthwiseParams, DotParams, FullyConnectedParams
 from edge_tr.prepared.budget import TrSetting
 from edge_tr.tr.reveal import Revealed
 

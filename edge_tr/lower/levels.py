@@ -14,8 +14,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from edge_tr.ir.params import DepthwiseParams, DotParams
 from edge_tr.lower.lists import PIXELS, Lists, encode_lists
+from edge_tr.operators import DepthwiseParams, DotParams
 from edge_tr.tr.reveal import MAX_GROUP, TermArrays, reveal
 
 

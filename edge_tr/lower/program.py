@@ -8,18 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge_tr.errors import ModelError, UsageError
-from edge_tr.ir.graph import Graph, Op, Tensor, layer_name
-from edge_tr.ir.params import AddParams, DotParams, Params, ReshapeParams, params
+from edge_tr.graph import Graph, Op, Tensor, layer_name
 from edge_tr.lower.arena import Layer, buffer_name, buffers, lives_of, needed
 from edge_tr.lower.cost import Work
 from edge_tr.lower.dot import DotProduct, candidates
 from edge_tr.lower.kernels import KernelChoice
 from edge_tr.lower.select import Selection, pareto, select
-from edge_tr.lower.sums import add_tables
 from edge_tr.memory_plan import MemoryPlan, plan
+from edge_tr.operators import DotParams, dots
 from edge_tr.prepared.budget import Budget, check_budgets
 from edge_tr.prepared.dead import Alive
 from edge_tr.prepared.revealed import ProgramLevel, revealed_levels
+from edge_tr.structs import Call
 
 
 @dataclass(frozen=True)
@@ -75,16 +75,16 @@ class Limits:
 
 @dataclass(frozen=True)
 class Candidates:
-    """A model before kernels are chosen: `given` are the integers of its operators, `records` those of what is left
-    without dead channels, `options` every kernel of the layers with weights; all by operator index. `levels`: of
-    `budget`, the last one, and of those that can be chosen below it."""
+    """A model before kernels are chosen: `given` are the records of its layers with weights, `calls` what computes the
+    layers without them, `options` every kernel of those that have some; all by operator index. `ops` are what is left
+    without dead channels. `levels`: of `budget`, the last one, and of those that can be chosen below it."""
 
     budget: Budget
-    given: Mapping[int, Params]
+    given: Mapping[int, DotParams]
     levels: tuple[ProgramLevel, ...]
     aliases: dict[int, int]
     ops: tuple[Op, ...]
-    records: Mapping[int, Params]
+    calls: Mapping[int, Call]
     options: Mapping[int, tuple[DotProduct, ...]]
 
     @property
@@ -112,23 +112,22 @@ def explore(graph: Graph, budget: Budget, choice: KernelChoice, isa: str, below:
 
     UsageError for names in a budget or `choice` that the model does not have, and for budgets that do not nest.
     """
-    given = {op.index: params(graph, op) for op in graph.ops}
-    names = [layer_name(op) for op in graph.ops if isinstance(given[op.index], DotParams)]
-    _check_names((*below, budget), choice, names)
+    given = {op.index: op.record for op in dots(graph)}
+    _check_names((*below, budget), choice, [layer_name(op) for op in dots(graph)])
     levels = revealed_levels(graph, (*below, budget))
-    settings = {i: budget.of(layer_name(op)) for op in graph.ops if (i := op.index) in levels[-1].revealed}
     graph = levels[-1].alive.graph
     aliases = _aliases(graph)
     ops = tuple(op for op in graph.ops if op.outputs[0] not in aliases)
     if not ops:
         raise ModelError("the model computes nothing: it has no operator but RESHAPE")
-    records = {op.index: params(graph, op) for op in ops}
+    calls = {op.index: op.record.call() for op in ops if not isinstance(op.record, DotParams)}
+    below_it = [{op.index: op.record for op in dots(level.alive.graph)} for level in levels[:-1]]
     options = {}
-    for op in (op for op in ops if op.index in settings):
+    for op in (op for op in ops if op.index not in calls):
         name = layer_name(op)
-        nested = [(level.budget.of(name), params(level.alive.graph, op)) for level in levels[:-1]]
-        options[op.index] = candidates(name, records[op.index], settings[op.index], choice, isa, nested)
-    return Candidates(budget, given, levels, aliases, ops, records, options)
+        nested = [(level.budget.of(name), records[op.index]) for level, records in zip(levels, below_it)]
+        options[op.index] = candidates(name, op.record, budget.of(name), choice, isa, nested)
+    return Candidates(budget, given, levels, aliases, ops, calls, options)
 
 
 def choose(found: Candidates, objective: str = "speed", limits: Limits | None = None) -> Program:
@@ -180,25 +179,23 @@ def _check_names(budgets: Sequence[Budget], choice: KernelChoice, layers: list[s
 
 def data_terms(program: Program) -> dict[int, np.ndarray]:
     """int16 [511] by operator index, of every layer with a data budget."""
-    dots = ((layer.op.index, layer.dot) for layer in program.layers if layer.dot is not None)
-    return {index: dot.data_terms for index, dot in dots if dot.data_terms is not None}
+    made = ((layer.op.index, layer.dot) for layer in program.layers if layer.dot is not None)
+    return {index: dot.data_terms for index, dot in made if dot.data_terms is not None}
 
 
 def _aliases(graph: Graph) -> dict[int, int]:
-    """RESHAPE's output -> the tensor whose bytes it is."""
+    """An output that is its input's bytes (RESHAPE) -> the tensor whose bytes it is."""
     aliases: dict[int, int] = {}
     for op in graph.ops:
-        if isinstance(params(graph, op), ReshapeParams):
+        if op.record.same_bytes:
             aliases[op.outputs[0]] = aliases.get(op.inputs[0], op.inputs[0])
     return aliases
 
 
 def _layer(found: Candidates, op: Op, dot: DotProduct | None) -> Layer:
-    graph, record = found.alive.graph, found.records[op.index]
-    activations = [t for t in op.inputs if t >= 0 and graph.tensor(t).data is None]
-    inputs = tuple(found.aliases.get(t, t) for t in activations)
+    graph = found.alive.graph
+    inputs = tuple(found.aliases.get(t, t) for t in graph.activations(op))
     output = graph.tensor(op.outputs[0])
-    final = record if dot is None else dot.params
     removed = 0 if dot is None else Work.of(found.given[op.index], 0).macs - dot.macs
-    shares = add_tables(record) if isinstance(record, AddParams) else None
-    return Layer(layer_name(op), op, final, inputs, output.index, output.size, output.name, dot, shares, removed)
+    record, call = (op.record, found.calls[op.index]) if dot is None else (dot.params, None)
+    return Layer(layer_name(op), op, record, inputs, output.index, output.size, output.name, dot, call, removed)

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from edge_tr.ir.params import DotParams, FullyConnectedParams, Requant
+from edge_tr.operators import DotParams, FullyConnectedParams, Requant
 from edge_tr.tr.requant import multiply_by_quantized_multiplier
 
 FRACTION = 24

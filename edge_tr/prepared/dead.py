@@ -18,23 +18,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from edge_tr.ir.graph import Graph, Op, Quantization, Tensor
-from edge_tr.ir.params import (
-    AddParams,
-    ConvParams,
-    DepthwiseParams,
-    DotParams,
-    FullyConnectedParams,
-    MeanParams,
-    PadParams,
-    Params,
-    PoolParams,
-    RequantizeParams,
-    ReshapeParams,
-    params,
-    with_weights,
-)
-from edge_tr.prepared.ranges import Range, activations, channel_ranges, channels_of, seen, taps_inside
+from edge_tr.graph import Graph, Op, Quantization, Tensor
+from edge_tr.operators import DotParams, prepared, with_weights
+from edge_tr.operators.dot import MixingParams, seen
+from edge_tr.prepared.ranges import channel_ranges
+from edge_tr.record import Range, Record
 
 
 @dataclass(frozen=True)
@@ -106,7 +94,7 @@ def remove_what_is_always_dead(
 
 
 def _liveness(graph: Graph, weights: Mapping[int, np.ndarray], data_terms: Mapping[int, np.ndarray]) -> _Liveness:
-    records = {op.index: params(graph, op) for op in graph.ops}
+    records = {op.index: op.record for op in graph.ops}
     for index, values in weights.items():
         records[index] = with_weights(records[index], values)
     return _Liveness(graph, records, channel_ranges(graph, records, data_terms), data_terms)
@@ -133,9 +121,9 @@ def reordered(graph: Graph, order: Mapping[int, np.ndarray]) -> Graph:
     `order`, by tensor index: int [channels], which channel becomes the first, second and so on. Tensors that must be
     ordered alike are in one set of `tied`.
     """
-    records = {op.index: params(graph, op) for op in graph.ops}
-    computed = {i for op in graph.ops for i in (*activations(op, records[op.index]), op.outputs[0])}
-    whole = {i: order.get(i, np.arange(channels_of(graph, i))) for i in computed}
+    records = {op.index: op.record for op in graph.ops}
+    computed = {i for op in graph.ops for i in (*graph.activations(op), *op.outputs)}
+    whole = {i: order.get(i, np.arange(graph.channels(i))) for i in computed}
     return _Rewriter(graph, records, {}, whole, {}).graph()
 
 
@@ -144,22 +132,25 @@ def tied(graph: Graph) -> list[set[int]]:
     sets: dict[int, set[int]] = {}
     fixed = {*graph.inputs, *graph.outputs}
     for op in graph.ops:
-        record = params(graph, op)
-        inputs = activations(op, record)
-        members = {*inputs, op.outputs[0]}
+        inputs = graph.activations(op)
+        members = {*inputs, *op.outputs}
         for tensor in members:
             sets.setdefault(tensor, {tensor})
-        if isinstance(record, (ConvParams, FullyConnectedParams)):
-            if not _by_channel(record, channels_of(graph, inputs[0])):
+        if isinstance(op.record, MixingParams):
+            if not op.record.by_channel(graph.channels(inputs[0])):
                 fixed |= {*inputs}
             continue
-        counts = {channels_of(graph, tensor) for tensor in members}
-        units = _units(record, [channels_of(graph, i) for i in inputs], channels_of(graph, op.outputs[0]))
-        if units is None or len(counts) != 1:
+        counts = {graph.channels(tensor) for tensor in members}
+        if _ties(graph, op) is None or len(counts) != 1:
             fixed |= members
         whole = set().union(*(sets[tensor] for tensor in members))
         sets |= dict.fromkeys(whole, whole)
     return [found for found in {id(found): found for found in sets.values()}.values() if not found & fixed]
+
+
+def _ties(graph: Graph, op: Op) -> list[np.ndarray] | None:
+    """See `Record.ties`."""
+    return op.record.ties([graph.channels(i) for i in graph.activations(op)], [graph.channels(i) for i in op.outputs])
 
 
 # --- which channels are alive ----------------------------------------------------------
@@ -168,42 +159,36 @@ def tied(graph: Graph) -> list[set[int]]:
 @dataclass(frozen=True)
 class _Liveness:
     graph: Graph
-    records: Mapping[int, Params]
+    records: Mapping[int, Record]
     ranges: Mapping[int, Range]
     data_terms: Mapping[int, np.ndarray]
 
     def step(self, op: Op, kept: dict[int, np.ndarray]) -> None:
-        record, output = self.records[op.index], op.outputs[0]
-        inputs = activations(op, record)
-        if isinstance(record, (ConvParams, FullyConnectedParams)):
-            kept[inputs[0]] |= self._reads(op, record, kept[output])
+        inputs, alive = self.graph.activations(op), np.concatenate([kept[i] for i in op.outputs])
+        ranges = [self.ranges[i] for i in inputs]
+        read = self.records[op.index].reads(ranges, alive, self.data_terms.get(op.index))
+        if read is not None:
+            kept[inputs[0]] |= read
             return
-        units = _units(record, [len(kept[i]) for i in inputs], len(kept[output]))
-        if units is None:
+        ties, members = _ties(self.graph, op), (*inputs, *op.outputs)
+        if ties is None:
             for tensor in inputs:
-                kept[tensor][:] |= kept[output].any()
-            kept[output][:] = True
+                kept[tensor][:] |= alive.any()
+            for tensor in op.outputs:
+                kept[tensor][:] = True
             return
         count = len(kept[inputs[0]])
-        alive = np.zeros(count, bool)
-        for tensor, unit in zip((*inputs, output), units):
-            alive |= np.bincount(unit[kept[tensor]], minlength=count) > 0
-        for tensor, unit in zip((*inputs, output), units):
-            kept[tensor] |= alive[unit]
-
-    def _reads(self, op: Op, record: ConvParams | FullyConnectedParams, rows: np.ndarray) -> np.ndarray:
-        """bool [channels]: channels of the input that some row of `rows` reads and that are not constants to fold."""
-        x = self.ranges[op.inputs[0]]
-        if not _by_channel(record, len(x.low)):
-            return np.full(len(x.low), rows.any())
-        used = _taps_of(record, len(x.low))[rows].any(axis=(0, 1))
-        return used & ~_foldable(record, x, self.data_terms.get(op.index))
+        together = np.zeros(count, bool)
+        for tensor, tie in zip(members, ties):
+            together |= np.bincount(tie[kept[tensor]], minlength=count) > 0
+        for tensor, tie in zip(members, ties):
+            kept[tensor] |= together[tie]
 
 
 def _kept(lives: Sequence[_Liveness]) -> dict[int, np.ndarray]:
     """bool [channels] by tensor index: the least set that is closed under who reads whom with any of the weights."""
     graph = lives[0].graph
-    kept = {tensor: np.zeros(channels_of(graph, tensor), bool) for tensor in lives[0].ranges}
+    kept = {tensor: np.zeros(graph.channels(tensor), bool) for tensor in lives[0].ranges}
     for tensor in (*graph.inputs, *graph.outputs):
         kept[tensor][:] = True
     _close(lives, kept)
@@ -222,42 +207,6 @@ def _close(lives: Sequence[_Liveness], kept: dict[int, np.ndarray]) -> None:
                 life.step(op, kept)
 
 
-def _units(record: Params, inputs: list[int], output: int) -> list[np.ndarray] | None:
-    """For each input and the output, int [channels]: the input channel that each channel stands or falls with.
-    None: channels cannot be told apart."""
-    own = np.arange(inputs[0])
-    if isinstance(record, DepthwiseParams):
-        return [own, np.arange(output) // record.depth_multiplier]
-    if isinstance(record, AddParams):
-        return [own, own, own]
-    if isinstance(record, (PoolParams, RequantizeParams)):
-        return [own, own]
-    if isinstance(record, PadParams) and record.before[2] == record.after[2] == 0:
-        return [own, own]
-    if isinstance(record, MeanParams) and record.inner == inputs[0] == output:
-        return [own, own]
-    if isinstance(record, ReshapeParams) and output % inputs[0] == 0:
-        return [own, np.arange(output) % inputs[0]]
-    return None
-
-
-def _by_channel(record: ConvParams | FullyConnectedParams, channels: int) -> bool:
-    """Whether each weight belongs to one channel of the input."""
-    return isinstance(record, ConvParams) or record.depth % channels == 0
-
-
-def _taps_of(record: ConvParams | FullyConnectedParams, channels: int) -> np.ndarray:
-    """bool [rows, taps, channels]: weights that are not zero."""
-    return record.weights.reshape(len(record.weights), -1, channels) != 0
-
-
-def _foldable(record: ConvParams | FullyConnectedParams, x: Range, data_terms: np.ndarray | None) -> np.ndarray:
-    """bool [channels]: constants that add the same to every sum."""
-    adds_nothing = seen(x, record.input_zero_point, data_terms).low == 0
-    padded = isinstance(record, ConvParams) and not taps_inside(record).all()
-    return x.constant & (adds_nothing | (not padded))
-
-
 # --- the smaller graph -------------------------------------------------------------------
 
 
@@ -266,7 +215,7 @@ class _Rewriter:
     """`kept`, by tensor index: int [n], the channels that are left, in their new order."""
 
     old: Graph
-    records: Mapping[int, Params]
+    records: Mapping[int, Record]
     ranges: Mapping[int, Range]
     kept: Mapping[int, np.ndarray]
     data_terms: Mapping[int, np.ndarray]
@@ -281,12 +230,12 @@ class _Rewriter:
                 first = len(tensors)
                 tensors += [replace(t, index=first + i) for i, t in enumerate(self._constants(op, record))]
                 ops.append(replace(op, inputs=(op.inputs[0], first, first + 1)))
-            elif isinstance(record, ReshapeParams):
+            elif record.same_bytes:
                 shape = list(tensors[op.outputs[0]].shape)
                 ops.append(replace(op, inputs=op.inputs[:1], options={**op.options, "new_shape": shape}))
             else:
                 ops.append(op)
-        return replace(self.old, tensors=tuple(tensors), ops=tuple(ops))
+        return prepared(replace(self.old, tensors=tuple(tensors), ops=tuple(ops)))
 
     def _activation(self, tensor: Tensor) -> Tensor:
         kept = self.kept.get(tensor.index)
@@ -296,29 +245,19 @@ class _Rewriter:
         """Weights and bias of what is left of a layer."""
         rows = self.kept[op.outputs[0]]
         old = self.old.tensor(op.inputs[1])
-        values = self._weights(op, record, rows)
-        axis = 3 if isinstance(record, DepthwiseParams) else 0
-        weights = replace(old, shape=values.shape, data=values, quantization=_scales_of(old.quantization, rows, axis))
+        columns = record.reading(self.old.channels(op.inputs[0]), self.kept[op.inputs[0]])
+        values = record.in_file(record.weights[rows][:, columns])
+        scales = _scales_of(old.quantization, rows, record.channel_axis)
+        weights = replace(old, shape=values.shape, data=values, quantization=scales)
         bias = self._bias(op, record)[rows]
         return weights, Tensor(0, f"{old.name} bias", bias.shape, "int32", self._bias_scales(op, rows), bias)
 
-    def _weights(self, op: Op, record: DotParams, rows: np.ndarray) -> np.ndarray:
-        """int8, in TFLite's layout."""
-        if isinstance(record, DepthwiseParams):
-            return np.ascontiguousarray(record.weights[rows].T.reshape(1, *record.kernel, -1))
-        count = channels_of(self.old, op.inputs[0])
-        columns = np.arange(record.weights.shape[1])
-        if _by_channel(record, count):
-            columns = columns.reshape(-1, count)[:, self.kept[op.inputs[0]]].ravel()
-        values = record.weights[rows][:, columns]
-        return values.reshape(len(values), *record.kernel, -1) if isinstance(record, ConvParams) else values
-
     def _bias(self, op: Op, record: DotParams) -> np.ndarray:
         """int32 [rows], with the constants that were taken out; modulo 2^32, as sums are."""
-        gone = np.ones(channels_of(self.old, op.inputs[0]), bool)
+        gone = np.ones(self.old.channels(op.inputs[0]), bool)
         gone[self.kept[op.inputs[0]]] = False
         bias = record.bias.astype(np.int64)
-        if not isinstance(record, DepthwiseParams) and gone.any():
+        if isinstance(record, MixingParams) and gone.any():
             weights = record.weights.reshape(len(bias), -1, len(gone)).sum(axis=1, dtype=np.int64)
             x = self.ranges[op.inputs[0]]
             values = seen(x, record.input_zero_point, self.data_terms.get(op.index)).low

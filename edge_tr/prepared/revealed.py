@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge_tr.ir.graph import Graph, layer_name
-from edge_tr.ir.params import DotParams, params
+from edge_tr.graph import Graph, layer_name
+from edge_tr.operators import dots
 from edge_tr.prepared.budget import Budget
 from edge_tr.prepared.dead import Alive, remove_what_is_always_dead
 from edge_tr.tr.reveal import reveal, truncate_data
@@ -26,18 +26,15 @@ class ProgramLevel:
 
 def revealed_levels(graph: Graph, budgets: Sequence[Budget]) -> tuple[ProgramLevel, ...]:
     """The model with each of several nested budgets: terms revealed, without the channels that are dead with all."""
-    given = {op.index: params(graph, op) for op in graph.ops}
-    dots = {op.index: layer_name(op) for op in graph.ops if isinstance(given[op.index], DotParams)}
     revealed = []
     for budget in budgets:
-        settings = {i: budget.of(name) for i, name in dots.items()}
-        revealed.append({i: reveal(given[i].weights, s.group, s.terms).values for i, s in settings.items()})
+        settings = [(op, budget.of(layer_name(op))) for op in dots(graph)]
+        revealed.append({op.index: reveal(op.record.weights, s.group, s.terms).values for op, s in settings})
     alive = remove_what_is_always_dead(graph, revealed, truncations(graph, budgets[-1]))
     return tuple(ProgramLevel(*level) for level in zip(budgets, revealed, alive))
 
 
 def truncations(graph: Graph, budget: Budget) -> dict[int, np.ndarray]:
     """int16 [511] by operator index, of every layer whose activations the budget cuts to s terms."""
-    dots = (op for op in graph.ops if isinstance(params(graph, op), DotParams))
-    limits = {op.index: budget.of(layer_name(op)).data_terms for op in dots}
+    limits = {op.index: budget.of(layer_name(op)).data_terms for op in dots(graph)}
     return {index: truncate_data(limit) for index, limit in limits.items() if limit is not None}

@@ -18,8 +18,8 @@ from edge_tr.accel.layout import planar
 from edge_tr.accel.stage import Stage
 from edge_tr.accel.tiles import needs_of
 from edge_tr.golden.run import run
-from edge_tr.ir.params import AddParams, ConvParams, PoolParams
 from edge_tr.ir.tflite import parse as import_model
+from edge_tr.operators import AddParams, ConvParams, PoolParams
 from edge_tr.prepared.budget import parse
 from edge_tr.target.cosim import Core, build
 from tests.accel.test_cosim import C, R, assert_part, control, f, infer, load, output, stops_of

@@ -11,7 +11,7 @@ from edge_tr.accel.layout import planar, vector
 from edge_tr.errors import DoesNotFitError
 from edge_tr.golden.run import run
 from edge_tr.ir import tflite
-from edge_tr.ir.params import ConvParams, FullyConnectedParams
+from edge_tr.operators import ConvParams, FullyConnectedParams
 from edge_tr.prepared.budget import parse
 from edge_tr.target.cosim import Core, build
 from edge_tr.tr.reveal import truncate_data

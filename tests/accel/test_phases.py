@@ -13,7 +13,7 @@ from edge_tr.accel.layout import Placed, planar
 from edge_tr.accel.phases import with_phases
 from edge_tr.accel.stage import Stage
 from edge_tr.ir import tflite
-from edge_tr.ir.params import AddParams, DepthwiseParams
+from edge_tr.operators import AddParams, DepthwiseParams
 from edge_tr.prepared.budget import parse
 
 SHAPE = (8, 8, 2)

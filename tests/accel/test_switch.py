@@ -10,7 +10,7 @@ import pytest
 from edge_tr.accel import AccelProgram, lower_accel
 from edge_tr.formats.accelerator import REGISTER
 from edge_tr.golden.run import run
-from edge_tr.ir.graph import Graph
+from edge_tr.graph import Graph
 from edge_tr.ir.rewrite import rewrite_weights
 from edge_tr.ir.tflite import parse
 from edge_tr.prepared.budget import parse as parse_budget

@@ -9,7 +9,7 @@ import pytest
 
 from edge_tr.accel import AccelProgram, lower_accel
 from edge_tr.errors import DoesNotFitError, ModelError
-from edge_tr.ir.graph import Graph
+from edge_tr.graph import Graph
 from edge_tr.ir.tflite import parse
 from edge_tr.prepared.budget import parse as parse_budget
 from tests.accel.simulated_board import SimulatedBoard, compare

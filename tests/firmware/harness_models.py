@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 
 from edge_tr.golden.run import run, sample_shape
-from edge_tr.ir.graph import Graph
+from edge_tr.graph import Graph
 from edge_tr.ir.writer import ModelWriter
 from edge_tr.lower.kernels import parse_choice
 from edge_tr.lower.program import Program, data_terms, lower

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edge_tr.formats.term_table import LAYOUT, layout_of
-from edge_tr.ir.graph import Graph
+from edge_tr.graph import Graph
 from edge_tr.ir.tflite import parse
 from edge_tr.ir.writer import ModelWriter
 from edge_tr.lower.direct import Direct

@@ -13,6 +13,7 @@ import numpy as np
 from edge_tr.ir.writer import ModelWriter
 
 ACTIVATIONS = ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")
+DOT_KINDS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 ZERO_POINTS = (-128, -127, -1, 0, 1, 126, 127)
 
 

@@ -7,7 +7,6 @@ import pytest
 import tflite
 
 from edge_tr.errors import ModelError, UsageError
-from edge_tr.ir.params import params
 from edge_tr.ir.tflite import load, parse
 from edge_tr.ir.writer import ModelWriter
 from tests.models.random_ops import BUILDERS, build, flat_shape
@@ -230,7 +229,7 @@ def test_a_missing_file_is_a_usage_error(tmp_path):
 def test_parameters_of_a_convolution():
     """5x5 SAME with a 3x3 window: one pixel of padding; 0.5 * 0.5 / 1 = 2**-2 in TFLite's form."""
     graph = parse(conv_model(scales=(0.5, 0.25), activation="RELU6"))
-    p = params(graph, graph.ops[0])
+    p = graph.ops[0].record
     assert (p.input_shape, p.output_shape, p.pad) == ((5, 5, 4), (5, 5, 2), (1, 1))
     assert p.weights.shape == (2, 36) and p.bias.tolist() == [0, 0]
     assert p.requant.multiplier.tolist() == [2**30, 2**30] and p.requant.shift.tolist() == [-1, -2]

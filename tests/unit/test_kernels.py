@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from edge_tr.errors import UsageError
-from edge_tr.ir.params import DotParams, params
 from edge_tr.ir.tflite import parse
 from edge_tr.ir.writer import ModelWriter
 from edge_tr.lower.kernels import KERNELS, KernelChoice, TableKernel, allowed, parse_choice
+from edge_tr.operators import DotParams
 from edge_tr.prepared.budget import TrSetting
 from edge_tr.tr.reveal import reveal
 
@@ -29,7 +29,7 @@ def conv_of(width: int) -> DotParams:
     options = dict(padding="SAME", stride_h=1, stride_w=1, dilation_h_factor=1, dilation_w_factor=1)
     model.op("CONV_2D", [x, w, b], [y], **options)
     graph = parse(model.finish([x], [y]))
-    return params(graph, graph.ops[0])
+    return graph.ops[0].record
 
 
 CONVOLUTIONS = [kernel.name for kernel in KERNELS if kernel.name not in ("twins", "subsets", "dual", "levels")]

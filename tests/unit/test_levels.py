@@ -10,7 +10,6 @@ import pytest
 
 from edge_tr.errors import UsageError
 from edge_tr.golden.run import run
-from edge_tr.ir.params import params
 from edge_tr.ir.tflite import parse
 from edge_tr.lower.kernels import KernelChoice
 from edge_tr.lower.levels import LevelLists, Strips, differences, encode_levels, envelope
@@ -93,7 +92,7 @@ def test_levels_that_jump_too_far_are_refused():
 def test_strips_hold_every_tap_of_every_window():
     for seed in range(20):
         graph = parse(build("DEPTHWISE_CONV_2D", np.random.default_rng(seed)))
-        record = params(graph, graph.ops[0])
+        record = graph.ops[0].record
         strips = Strips.of(record)
         rows = -(-record.output_shape[0] // 8)
         last = ((rows - 1) * record.stride[0] * strips.width) + (record.output_shape[1] - 1) * record.stride[1]
@@ -107,7 +106,7 @@ def test_strips_hold_every_tap_of_every_window():
 
 def test_constants_are_proven_for_the_reach_of_every_level():
     graph = parse(build("FULLY_CONNECTED", np.random.default_rng(1)))
-    record = params(graph, graph.ops[0])
+    record = graph.ops[0].record
     units, depth = record.weights.shape
     low = replace(record, weights=np.full((units, depth), 64, np.int8))
     high = replace(record, weights=np.full((units, depth), 55, np.int8))
@@ -118,7 +117,7 @@ def test_constants_are_proven_for_the_reach_of_every_level():
 
 def test_a_row_without_weights_is_constant_only_if_all_levels_agree():
     graph = parse(build("FULLY_CONNECTED", np.random.default_rng(1)))
-    record = params(graph, graph.ops[0])
+    record = graph.ops[0].record
     empty = replace(record, weights=np.zeros_like(record.weights))
     bias = record.bias.astype(np.int64)
     assert not envelope([empty, empty], [bias, bias], empty)[0].any()
@@ -151,7 +150,7 @@ def test_channels_that_some_level_needs_are_there_and_right_at_every_level(seed)
 
 def test_alone_a_set_of_weights_loses_what_it_lost_before():
     graph = parse(random_network(np.random.default_rng(2)))
-    weights = {op.index: reveal(params(graph, op).weights, 256, 2).values for op in graph.ops if "CONV" in op.kind}
+    weights = {op.index: reveal(op.record.weights, 256, 2).values for op in graph.ops if "CONV" in op.kind}
     ours, (theirs,) = remove_dead_channels(graph, weights), remove_what_is_always_dead(graph, [weights])
     assert [t.shape for t in ours.graph.tensors] == [t.shape for t in theirs.graph.tensors]
 

@@ -74,7 +74,8 @@ def test_the_package_imports_only_itself_numpy_and_pynq(program: AccelProgram) -
             assert {found.split(".")[0] for found in names} <= allowed, name
             for found in names:
                 if found.startswith(overlay.PACKAGE) and found != overlay.PACKAGE:
-                    assert f"{found.replace('.', '/')}.py" in tree, f"{name} imports {found}"
+                    module = found.replace(".", "/")
+                    assert {f"{module}.py", f"{module}/__init__.py"} & set(tree), f"{name} imports {found}"
 
 
 def test_the_same_program_gives_the_same_bytes_and_another_board_another_build_id(program: AccelProgram) -> None:

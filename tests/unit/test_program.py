@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from edge_tr.errors import ModelError, UsageError
-from edge_tr.golden.layers import apply
 from edge_tr.golden.run import run
-from edge_tr.ir.graph import Graph
+from edge_tr.graph import Graph
 from edge_tr.ir.tflite import parse
 from edge_tr.ir.writer import ModelWriter
 from edge_tr.lower.kernels import parse_choice
@@ -46,7 +45,7 @@ def run_in_arena(program: Program, x: np.ndarray) -> dict[int, np.ndarray]:
             scratch = arena[program.memory.offsets[layer.name] :][: layer.dot.scratch_bytes]
             scratch[:] = rng.integers(-128, 128, len(scratch))
         terms = layer.dot.data_terms if layer.dot is not None else None
-        at(layer.output, layer.output_bytes)[:] = apply(layer.params, inputs, Rounding.DOUBLE, terms).ravel()
+        at(layer.output, layer.output_bytes)[:] = layer.params.golden(inputs, Rounding.DOUBLE, terms)[0].ravel()
         written[layer.output] = at(layer.output, layer.output_bytes).copy()
     return written
 

@@ -7,11 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edge_tr.golden.layers import apply
-from edge_tr.ir.params import params
 from edge_tr.ir.tflite import load, parse
 from edge_tr.ir.writer import ModelWriter
-from edge_tr.lower.sums import add_tables
+from edge_tr.operators.add_tables import add_tables
 from edge_tr.tr.requant import Rounding
 from tests.firmware.harness_models import lower_with
 from tests.models.random_ops import build
@@ -25,13 +23,13 @@ def add_model(first: float, second: float, result: float, zeros: tuple[int, int,
     model.op("QUANTIZE", [a], [b])
     model.op("ADD", [a, b], [y], fused_activation_function=activation)
     graph = parse(model.finish([a], [y]))
-    return params(graph, graph.ops[1])
+    return graph.ops[1].record
 
 
 def assert_exact(record) -> None:
     tables = add_tables(record)
     assert tables is not None
-    assert np.array_equal(tables.apply(record, A, B), apply(record, [A, B], Rounding.DOUBLE))
+    assert np.array_equal(tables.apply(record, A, B), record.golden([A, B], Rounding.DOUBLE)[0])
     reach = np.abs(tables.first.astype(np.int64)).max() + np.abs(tables.second.astype(np.int64)).max()
     assert reach + tables.nudge < 1 << 31 and tables.nudge >= 0
     lowest = int(tables.first.min()) + int(tables.second.min()) - tables.nudge
@@ -67,4 +65,4 @@ def test_the_residual_network_adds_by_tables(shared):
     graph = load(shared / "models" / "pretrainedResnet_quant.tflite")
     for op in graph.ops:
         if op.kind == "ADD":
-            assert_exact(params(graph, op))
+            assert_exact(op.record)

@@ -11,12 +11,15 @@ both, what lies below `threshold` is less by `nudge`. That it equals the referen
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge_tr.golden.layers import INT8_VALUES, apply, requant
-from edge_tr.ir.params import AddParams
+from edge_tr.operators.arithmetic import INT8_VALUES
 from edge_tr.tr.requant import Rounding
+
+if TYPE_CHECKING:
+    from edge_tr.operators.add import AddParams
 
 MAX_FRACTION = 23
 """So that every sum below zero, as an unsigned number, is above any result."""
@@ -45,12 +48,8 @@ def add_tables(params: AddParams) -> AddTables | None:
     """Tables with which all pairs of inputs give the reference's result; None if there are none."""
     shift = int(params.requant_out.shift[0])
     unit = float(params.requant_out.multiplier[0]) * 2.0 ** (shift - 31)
-    inputs = ((params.input1_zero_point, params.requant1), (params.input2_zero_point, params.requant2))
     values = INT8_VALUES.astype(np.int8).view(np.uint8).argsort()  # by unsigned byte
-    shares = [
-        requant((INT8_VALUES - zero_point) << params.left_shift, by, Rounding.DOUBLE)[values] * unit
-        for zero_point, by in inputs
-    ]
+    shares = [share[values] * unit for share in params.shares]
     reach = sum(np.abs(share).max() for share in shares) + 257
     fraction = min(MAX_FRACTION, 30 - int(np.ceil(np.log2(reach))))
     if fraction < 1:
@@ -59,7 +58,7 @@ def add_tables(params: AddParams) -> AddTables | None:
     centre = ((params.output_zero_point - params.activation[0]) << fraction) + (1 << (fraction - 1))
     nudge = max(1, round(2.0 ** (fraction + shift - 1)))
     a, b = np.repeat(INT8_VALUES, 256).astype(np.int8), np.tile(INT8_VALUES, 256).astype(np.int8)
-    exact = apply(params, [a, b], Rounding.DOUBLE)
+    (exact,) = params.golden([a, b], Rounding.DOUBLE)
     for above, less in ((centre + nudge, 0), (centre - nudge, 0), (centre + nudge, 2 * nudge)):
         tables = AddTables(first + np.int32(above), second, above, less, fraction)
         if np.array_equal(tables.apply(params, a, b), exact):

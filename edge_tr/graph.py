@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from edge_tr.record import Record
+
 
 @dataclass(frozen=True)
 class Quantization:
@@ -49,7 +51,8 @@ class Tensor:
 class Op:
     """One operator. `kind` is TFLite's builtin name, `options` its options by snake_case name.
 
-    An absent optional input is -1, as in TFLite.
+    An absent optional input is -1, as in TFLite. `record` is what Prepare made of it (`operators.prepared`): None in
+    a file as it was read, and never in a graph that a later stage sees.
     """
 
     index: int
@@ -58,6 +61,7 @@ class Op:
     outputs: tuple[int, ...]
     options: Mapping[str, object] = field(default_factory=dict)
     version: int = 1
+    record: Record | None = field(default=None, repr=False, compare=False)
 
 
 def layer_name(op: Op) -> str:
@@ -78,3 +82,11 @@ class Graph:
 
     def tensor(self, index: int) -> Tensor:
         return self.tensors[index]
+
+    def activations(self, op: Op) -> tuple[int, ...]:
+        """Indices of the operator's inputs that are computed, not constants."""
+        return tuple(i for i in op.inputs if i >= 0 and self.tensors[i].data is None)
+
+    def channels(self, tensor: int) -> int:
+        """Length of a tensor's last axis; 1 of a scalar."""
+        return (1, *self.tensors[tensor].shape)[-1]

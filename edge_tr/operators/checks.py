@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from edge_tr.errors import ModelError
-from edge_tr.ir.graph import Graph, Op, Tensor
-from edge_tr.ir.layers import Requant, Shape3, Size
+from edge_tr.graph import Graph, Op, Tensor
+from edge_tr.record import Requant, Shape3, Size
 from edge_tr.tr.requant import MAX_LEFT_SHIFT, quantize_multiplier
 
 INT8 = (-128, 127)
@@ -151,3 +151,11 @@ def window(op: Op, image: Shape3, kernel: Size, dilation: Size) -> tuple[Size, S
         f"up to {INT16_MAX} (TFLite keeps them in 16 bits)",
     )
     return (output[0], output[1]), stride, (pad[0], pad[1])
+
+
+def ends(graph: Graph, op: Op) -> tuple[Tensor, Tensor]:
+    """The first input and the output, both int8 activations."""
+    return (
+        activation_tensor(graph, op.inputs[0], "input"),
+        activation_tensor(graph, op.outputs[0], "output"),
+    )
