@@ -9,7 +9,8 @@ import tflite
 from edge_tr.errors import ModelError, UsageError
 from edge_tr.ir.tflite import load, parse
 from edge_tr.ir.writer import ModelWriter
-from tests.models.random_ops import BUILDERS, build, flat_shape
+from tests.models.random_ops import BUILDERS, build
+from tests.operators.test_op_reshape import flat_shape
 
 WINDOW = dict(padding="SAME", stride_h=1, stride_w=1, dilation_h_factor=1, dilation_w_factor=1)
 SHARED_MODELS = {
