@@ -44,7 +44,13 @@ class Tensor:
 
     @property
     def size(self) -> int:
+        """Elements."""
         return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
+    def bytes(self) -> int:
+        """Of all elements."""
+        return self.size * np.dtype(self.dtype).itemsize
 
 
 @dataclass(frozen=True)
@@ -64,9 +70,11 @@ class Op:
     record: Record | None = field(default=None, repr=False, compare=False)
 
 
-def layer_name(op: Op) -> str:
-    """How users name a layer: its kind and its operator's index in the file, conv_2d_0."""
-    return f"{op.kind.lower()}_{op.index}"
+def layer_name(op: Op, output: int = 0) -> str:
+    """How users name a layer: its kind and its operator's index in the file, conv_2d_0; of several outputs, each one's
+    number behind it, split_3_0."""
+    name = f"{op.kind.lower()}_{op.index}"
+    return name if len(op.outputs) == 1 else f"{name}_{output}"
 
 
 @dataclass(frozen=True)

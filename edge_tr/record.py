@@ -82,8 +82,12 @@ class Record:
         return 24 * elements
 
     def call(self) -> Call:
-        """How the runtime computes it. Dot products are planned by `lower` instead."""
+        """How the runtime computes its output. Dot products are planned by `lower` instead."""
         raise NotImplementedError
+
+    def calls(self) -> tuple[Call, ...]:
+        """How the runtime computes each of its outputs: a layer each."""
+        return (self.call(),)
 
     def ranges(
         self, inputs: Sequence[Range], outputs: Sequence[int], data_terms: np.ndarray | None = None

@@ -90,9 +90,12 @@ class Emitter:
         for op in (op for op in self.job.alive.graph.ops if op.index in {own.index for own in turn.host}):
             inputs = tuple(names.get(t, t) for t in self.job.alive.graph.activations(op))
             reason = self.assignment.reasons[op.index]
-            layers.append(
-                HostLayer(layer_name(op), op.index, op.outputs[0], inputs, op.record, self.cut.get(op.index), reason)
-            )
+            layers += [
+                HostLayer(
+                    layer_name(op, number), op.index, tensor, inputs, number, op.record, self.cut.get(op.index), reason
+                )
+                for number, tensor in enumerate(op.outputs)
+            ]
         return tuple(layers)
 
     def _segment(self, number: int) -> _Part:

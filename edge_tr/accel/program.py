@@ -33,12 +33,14 @@ class AccelLayer:
 
 @dataclass(frozen=True)
 class HostLayer:
-    """A layer that the processor computes of the tensors `inputs`; `data_terms` as golden takes them."""
+    """A layer that the processor computes of the tensors `inputs`: number `output` of its operator's outputs;
+    `data_terms` as golden takes them."""
 
     name: str
     op: int
     tensor: int
     inputs: tuple[int, ...]
+    output: int
     record: Record
     data_terms: np.ndarray | None
     reason: str

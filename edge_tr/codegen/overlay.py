@@ -118,6 +118,7 @@ def _host_facts(layer: HostLayer) -> dict[str, object]:
         "name": layer.name,
         "tensor": layer.tensor,
         "inputs": list(layer.inputs),
+        "output": layer.output,
         "kind": [type(layer.record).__module__.rpartition(".")[2], type(layer.record).__name__],
         "record": record,
     }

@@ -153,7 +153,7 @@ def _record(level: Level, source: Source, layer: AccelLayer | HostLayer) -> Laye
     graphs = (level.alive.graph, source.graph)
     op, given = (next(op for op in graph.ops if op.index == layer.op) for graph in graphs)
     hosted = isinstance(layer, HostLayer)
-    tensor = level.alive.graph.tensor(op.outputs[0])
+    tensor = level.alive.graph.tensor(layer.tensor)
     channels = level.alive.channels.get(tensor.index)
     left, before = op.record, given.record
     is_dot = isinstance(left, DotParams)
@@ -161,12 +161,12 @@ def _record(level: Level, source: Source, layer: AccelLayer | HostLayer) -> Laye
     weights = left.weights if is_dot else np.zeros(0, np.int8)
     macs, terms = _macs(left), int(term_count(weights).sum())
     return LayerRecord(
-        name=layer_name(op),
+        name=layer.name,
         op=op.kind,
         index=op.index,
         tensor=tensor.name,
         tensor_index=tensor.index,
-        tensor_bytes=tensor.size,
+        tensor_bytes=tensor.bytes,
         channels_removed=channels.removed if channels else 0,
         macs=macs,
         macs_removed=_macs(before) - macs,

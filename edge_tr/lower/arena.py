@@ -73,7 +73,7 @@ def lives_of(graph: Graph, layers: Sequence[Layer], aliases: Mapping[int, int]) 
     for step, layer in enumerate(layers):
         last.update({tensor: step for tensor in layer.inputs})
     last[result] = len(layers) - 1
-    return Lives({t: graph.tensor(t).size for t in {*first, *last}}, first, last, result)
+    return Lives({t: graph.tensor(t).bytes for t in {*first, *last}}, first, last, result)
 
 
 def buffers(lives: Lives, layers: Iterable[Layer]) -> tuple[list[Buffer], dict[str, str]]:

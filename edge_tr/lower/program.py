@@ -84,7 +84,7 @@ class Candidates:
     levels: tuple[ProgramLevel, ...]
     aliases: dict[int, int]
     ops: tuple[Op, ...]
-    calls: Mapping[int, Call]
+    calls: Mapping[int, tuple[Call, ...]]
     options: Mapping[int, tuple[DotProduct, ...]]
 
     @property
@@ -120,7 +120,7 @@ def explore(graph: Graph, budget: Budget, choice: KernelChoice, isa: str, below:
     ops = tuple(op for op in graph.ops if op.outputs[0] not in aliases)
     if not ops:
         raise ModelError("the model computes nothing: it has no operator but RESHAPE")
-    calls = {op.index: op.record.call() for op in ops if not isinstance(op.record, DotParams)}
+    calls = {op.index: op.record.calls() for op in ops if not isinstance(op.record, DotParams)}
     below_it = [{op.index: op.record for op in dots(level.alive.graph)} for level in levels[:-1]]
     options = {}
     for op in (op for op in ops if op.index not in calls):
@@ -153,20 +153,20 @@ def choose(found: Candidates, objective: str = "speed", limits: Limits | None = 
 
 def _arenas(found: Candidates) -> list[list[int]]:
     """What every candidate takes of the arena while its layer runs, bytes; no less than any layer without weights."""
-    layers = tuple(_layer(found, op, next(iter(found.options.get(op.index, ())), None)) for op in found.ops)
+    layers = _layers(found, {index: dots[0] for index, dots in found.options.items()})
     lives = lives_of(found.alive.graph, layers, found.aliases)
     others = (needed(lives, step, layer) for step, layer in enumerate(layers) if layer.dot is None)
     floor = max(others, default=0)
     return [
-        [max(floor, needed(lives, step, _layer(found, op, dot))) for dot in found.options[op.index]]
-        for step, op in enumerate(found.ops)
-        if op.index in found.options
+        [max(floor, needed(lives, step, _dot_layer(found, layer.op, dot))) for dot in found.options[layer.op.index]]
+        for step, layer in enumerate(layers)
+        if layer.dot is not None
     ]
 
 
 def _planned(found: Candidates, selection: Selection) -> tuple[tuple[Layer, ...], MemoryPlan]:
     picked = {index: options[i] for (index, options), i in zip(found.options.items(), selection.chosen)}
-    layers = tuple(_layer(found, op, picked.get(op.index)) for op in found.ops)
+    layers = _layers(found, picked)
     return layers, plan(*buffers(lives_of(found.alive.graph, layers, found.aliases), layers))
 
 
@@ -192,10 +192,31 @@ def _aliases(graph: Graph) -> dict[int, int]:
     return aliases
 
 
-def _layer(found: Candidates, op: Op, dot: DotProduct | None) -> Layer:
-    graph = found.alive.graph
-    inputs = tuple(found.aliases.get(t, t) for t in graph.activations(op))
-    output = graph.tensor(op.outputs[0])
-    removed = 0 if dot is None else Work.of(found.given[op.index], 0).macs - dot.macs
-    record, call = (op.record, found.calls[op.index]) if dot is None else (dot.params, None)
-    return Layer(layer_name(op), op, record, inputs, output.index, output.size, output.name, dot, call, removed)
+def _layers(found: Candidates, picked: Mapping[int, DotProduct]) -> tuple[Layer, ...]:
+    """Every kernel call in order: `picked` of the layers with weights, one an output of the others."""
+    layers = []
+    for op in found.ops:
+        layers += [_dot_layer(found, op, picked[op.index])] if op.index in picked else _call_layers(found, op)
+    return tuple(layers)
+
+
+def _dot_layer(found: Candidates, op: Op, dot: DotProduct) -> Layer:
+    output = found.alive.graph.tensor(op.outputs[0])
+    removed = Work.of(found.given[op.index], 0).macs - dot.macs
+    return Layer(
+        layer_name(op), op, dot.params, _inputs(found, op), output.index, output.bytes, output.name, dot, None, removed
+    )
+
+
+def _call_layers(found: Candidates, op: Op) -> list[Layer]:
+    calls, graph = found.calls[op.index], found.alive.graph
+    layers = []
+    for number, (index, call) in enumerate(zip(op.outputs, calls, strict=True)):
+        name, output = layer_name(op, number), graph.tensor(index)
+        layers.append(Layer(name, op, op.record, _inputs(found, op), index, output.bytes, output.name, None, call, 0))
+    return layers
+
+
+def _inputs(found: Candidates, op: Op) -> tuple[int, ...]:
+    """Computed tensors that it reads, aliases resolved."""
+    return tuple(found.aliases.get(t, t) for t in found.alive.graph.activations(op))

@@ -285,8 +285,8 @@ class Accelerator:
         """Layers of the processor, from tensors and to tensors in `values`, int8 [elements]."""
         for layer in layers:
             inputs = [values[tensor][np.newaxis] for tensor in layer.inputs]
-            (output,) = layer.record.golden(inputs, Rounding.DOUBLE, layer.data_terms)
-            values[layer.tensor] = output.reshape(-1)
+            outputs = layer.record.golden(inputs, Rounding.DOUBLE, layer.data_terms)
+            values[layer.tensor] = outputs[layer.output].reshape(-1)
 
     def _segment(self, entry: int, stop: int) -> None:
         self.ip.write(REGISTER.ENTRY, entry)

@@ -36,11 +36,13 @@ class Layer:
 
 @dataclass(frozen=True)
 class HostLayer:
-    """A layer that the processor computes, see `Record.golden`; `data_terms`: int16 [511] or None."""
+    """A layer that the processor computes: number `output` of what `Record.golden` gives; `data_terms`: int16 [511] or
+    None."""
 
     name: str
     tensor: int
     inputs: tuple[int, ...]
+    output: int
     record: Record
     data_terms: np.ndarray | None
 
@@ -197,7 +199,7 @@ def _host(facts: dict, arrays: dict[str, np.ndarray], number: int) -> HostLayer:
     data_terms = values.pop("data_terms", None)
     module, name = facts["kind"]
     record = _record(getattr(import_module(f"edge_tr_pynq.operators.{module}"), name), values)
-    return HostLayer(facts["name"], facts["tensor"], tuple(facts["inputs"]), record, data_terms)
+    return HostLayer(facts["name"], facts["tensor"], tuple(facts["inputs"]), facts["output"], record, data_terms)
 
 
 def _record(kind: type[Record], values: dict[str, object]) -> Record:
