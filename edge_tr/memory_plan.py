@@ -12,9 +12,12 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 
 ALIGNMENT = 4
 SWAPS = 400
+PLACEMENTS = 200_000
+"""Of buffers, in all tries together: large models are tried less often."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +60,11 @@ def _merged(buffers: Sequence[Buffer], first_of: Mapping[str, str]) -> list[Buff
 
 
 def _plan(buffers: Sequence[Buffer]) -> MemoryPlan:
-    steps = range(max((b.last for b in buffers), default=-1) + 1)
-    lower_bound = max((sum(aligned(b.size) for b in buffers if b.first <= s <= b.last) for s in steps), default=0)
+    lower_bound = max(alive_bytes(buffers), default=0)
     order = sorted(buffers, key=lambda b: (-b.size, b.first, b.name))
     size, offsets = _place(order)
     swaps = random.Random(len(order))
-    for _ in range(SWAPS if len(order) > 1 else 0):
+    for _ in range(min(SWAPS, PLACEMENTS // len(order)) if len(order) > 1 else 0):
         if size == lower_bound:
             break
         trial = list(order)
@@ -76,12 +78,25 @@ def _plan(buffers: Sequence[Buffer]) -> MemoryPlan:
 
 def _place(order: Sequence[Buffer]) -> tuple[int, dict[str, int]]:
     """Arena size and offsets when buffers are placed in this order."""
-    placed: list[tuple[Buffer, int]] = []
+    taken: list[set[tuple[int, int]]] = [set() for _ in range(max((b.last for b in order), default=-1) + 1)]
+    offsets, size = {}, 0
     for buffer in order:
-        alive = [(o, o + aligned(b.size)) for b, o in placed if b.first <= buffer.last and buffer.first <= b.last]
-        placed.append((buffer, _best_gap(sorted(alive), aligned(buffer.size))))
-    size = max((offset + aligned(buffer.size) for buffer, offset in placed), default=0)
-    return size, {buffer.name: offset for buffer, offset in placed}
+        alive = set().union(*taken[buffer.first : buffer.last + 1])
+        offset = _best_gap(sorted(alive), aligned(buffer.size))
+        place = (offset, offset + aligned(buffer.size))
+        for step in taken[buffer.first : buffer.last + 1]:
+            step.add(place)
+        offsets[buffer.name], size = offset, max(size, place[1])
+    return size, offsets
+
+
+def alive_bytes(buffers: Sequence[Buffer]) -> list[int]:
+    """At each step, the bytes of all buffers that live then."""
+    changes = [0] * (max((b.last for b in buffers), default=-1) + 2)
+    for buffer in buffers:
+        changes[buffer.first] += aligned(buffer.size)
+        changes[buffer.last + 1] -= aligned(buffer.size)
+    return list(accumulate(changes))[:-1]
 
 
 def aligned(size: int) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from edge_tr.graph import Graph, Op
 from edge_tr.lower.dot import DotProduct
 from edge_tr.lower.kernels import works_in_place
-from edge_tr.memory_plan import Buffer, aligned
+from edge_tr.memory_plan import Buffer, aligned, alive_bytes
 from edge_tr.operators import Record
 from edge_tr.structs import Call
 
@@ -56,13 +56,14 @@ def buffer_name(index: int) -> str:
 
 @dataclass(frozen=True)
 class Lives:
-    """Of every tensor its bytes, and the first and last step in which it is needed, one step a layer. `result` is the
-    graph's, which nobody may overwrite."""
+    """Of every tensor its bytes, and the first and last step in which it is needed, one step a layer; `alive`, by step,
+    the bytes of the arena that all of them take. `result` is the graph's, which nobody may overwrite."""
 
     sizes: Mapping[int, int]
     first: Mapping[int, int]
     last: Mapping[int, int]
     result: int
+    alive: Sequence[int]
 
 
 def lives_of(graph: Graph, layers: Sequence[Layer], aliases: Mapping[int, int]) -> Lives:
@@ -73,7 +74,9 @@ def lives_of(graph: Graph, layers: Sequence[Layer], aliases: Mapping[int, int]) 
     for step, layer in enumerate(layers):
         last.update({tensor: step for tensor in layer.inputs})
     last[result] = len(layers) - 1
-    return Lives({t: graph.tensor(t).bytes for t in {*first, *last}}, first, last, result)
+    sizes = {t: graph.tensor(t).bytes for t in {*first, *last}}
+    alive = alive_bytes([Buffer("", sizes[t], first[t], last[t]) for t in first])
+    return Lives(sizes, first, last, result, alive)
 
 
 def buffers(lives: Lives, layers: Iterable[Layer]) -> tuple[list[Buffer], dict[str, str]]:
@@ -90,10 +93,8 @@ def buffers(lives: Lives, layers: Iterable[Layer]) -> tuple[list[Buffer], dict[s
 
 def needed(lives: Lives, step: int, layer: Layer) -> int:
     """Bytes of the arena while the layer runs: `MemoryPlan.lower_bound` is the most of all layers'."""
-    alive = [t for t in lives.first if lives.first[t] <= step <= lives.last[t]]
-    if _place(lives, step, layer) is not None:
-        alive.remove(layer.output)
-    return sum(aligned(lives.sizes[t]) for t in alive) + aligned(layer.scratch_bytes or 0)
+    taken = 0 if _place(lives, step, layer) is None else aligned(lives.sizes[layer.output])
+    return lives.alive[step] - taken + aligned(layer.scratch_bytes or 0)
 
 
 def _place(lives: Lives, step: int, layer: Layer) -> int | None:
