@@ -11,8 +11,9 @@ from typing import Any
 
 from edge_tr import __version__
 from edge_tr.errors import UsageError
+from edge_tr.memory_plan import Region
 
-MANIFEST_VERSION = 4
+MANIFEST_VERSION = 5
 FILE_NAME = "build.json"
 REVEALED = "revealed.tflite"
 
@@ -119,6 +120,7 @@ class Manifest(BuildRecord):
     ram_limit: int
     arena_bytes: int
     arena_lower_bound: int
+    arena: tuple[Region, ...]  # what lies in it, where, and in which layers
     cycles_estimated: int  # of the layers with weights
     alternatives: tuple[Alternative, ...]
     would_fit: tuple[str, ...]

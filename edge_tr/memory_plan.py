@@ -22,10 +22,25 @@ PLACEMENTS = 200_000
 
 @dataclass(frozen=True)
 class Buffer:
-    """`size` bytes needed from step `first` to step `last`, both included."""
+    """`size` bytes needed from step `first` to step `last`, both included. `kind` says what for: "tensor", or "scratch"
+    of one layer."""
 
     name: str
     size: int
+    first: int
+    last: int
+    kind: str = "tensor"
+
+
+@dataclass(frozen=True)
+class Region:
+    """Where a buffer lies, `bytes` from `offset`, and when: from step `first` to step `last`, one step a layer. `kind`
+    is the buffer's, or "view" of a tensor whose bytes are another's."""
+
+    name: str
+    kind: str
+    offset: int
+    bytes: int
     first: int
     last: int
 
@@ -33,11 +48,12 @@ class Buffer:
 @dataclass(frozen=True)
 class MemoryPlan:
     """`offsets` by buffer name; `size` is the arena's, `lower_bound` what no plan can go below:
-    the largest sum of buffers alive at one step. Bytes."""
+    the largest sum of buffers alive at one step. Bytes. `regions` are all buffers in their places, by first step."""
 
     offsets: dict[str, int]
     size: int
     lower_bound: int
+    regions: tuple[Region, ...] = ()
 
 
 def plan(buffers: Sequence[Buffer], taken: Mapping[str, str] | None = None) -> MemoryPlan:
@@ -47,7 +63,9 @@ def plan(buffers: Sequence[Buffer], taken: Mapping[str, str] | None = None) -> M
     for name, place in (taken or {}).items():
         first_of[name] = first_of[place]
     placed = _plan(_merged(buffers, first_of))
-    return replace(placed, offsets={name: placed.offsets[first] for name, first in first_of.items()})
+    offsets = {name: placed.offsets[first] for name, first in first_of.items()}
+    regions = (Region(b.name, b.kind, offsets[b.name], b.size, b.first, b.last) for b in buffers)
+    return replace(placed, offsets=offsets, regions=tuple(sorted(regions, key=lambda r: (r.first, r.offset, r.name))))
 
 
 def _merged(buffers: Sequence[Buffer], first_of: Mapping[str, str]) -> list[Buffer]:

@@ -219,6 +219,7 @@ def _manifest(
         ram_limit=memory.ram_bytes,
         arena_bytes=program.memory.size,
         arena_lower_bound=program.memory.lower_bound,
+        arena=program.regions,
         fits=sizes.flash <= memory.flash_bytes and sizes.ram <= memory.ram_bytes,
         cycles_estimated=program.cycles_estimated,
         alternatives=(),

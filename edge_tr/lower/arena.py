@@ -85,7 +85,7 @@ def buffers(lives: Lives, layers: Iterable[Layer]) -> tuple[list[Buffer], dict[s
     taken = {}
     for step, layer in enumerate(layers):
         if layer.scratch_bytes is not None:
-            found.append(Buffer(layer.name, layer.scratch_bytes, step, step))
+            found.append(Buffer(layer.name, layer.scratch_bytes, step, step, "scratch"))
         if (place := _place(lives, step, layer)) is not None:
             taken[buffer_name(layer.output)] = buffer_name(place)
     return found, taken

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from edge_tr.lower.cost import Work
 from edge_tr.lower.dot import DotProduct, candidates
 from edge_tr.lower.kernels import KernelChoice
 from edge_tr.lower.select import Selection, pareto, select
-from edge_tr.memory_plan import MemoryPlan, plan
+from edge_tr.memory_plan import MemoryPlan, Region, plan
 from edge_tr.operators import DotParams, dots
 from edge_tr.prepared.budget import Budget, check_budgets
 from edge_tr.prepared.dead import Alive
@@ -59,6 +59,16 @@ class Program:
     def arena_of(self, selection: Selection) -> int:
         """Bytes of the arena with another choice from the front."""
         return _planned(self.found, selection)[1].size
+
+    @property
+    def regions(self) -> tuple[Region, ...]:
+        """What lies in the arena, tensors that are another's bytes included; all by the names in the model."""
+        graph = self.alive.graph
+        names = {buffer_name(i): graph.tensor(i).name for layer in self.layers for i in (*layer.inputs, layer.output)}
+        placed = [replace(region, name=names.get(region.name, region.name)) for region in self.memory.regions]
+        at = {region.name: region for region in self.memory.regions}
+        views = [replace(at[buffer_name(of)], name=graph.tensor(i).name, kind="view") for i, of in self.aliases.items()]
+        return (*placed, *views)
 
     def offset(self, tensor: int) -> int:
         """Arena offset of a tensor, bytes."""
