@@ -7,7 +7,7 @@ TEST_ENVIRONMENT := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTE
 
 # `make -j` would start two package managers at once.
 .NOTPARALLEL:
-.PHONY: install-demo install-test install-reproduce demo test bench cycles synth reproduce fuzz soak pynq-matrix lint formats clean help
+.PHONY: install-demo install-test install-reproduce demo test bench cycles synth reproduce fuzz soak pynq-matrix lint lock formats clean help
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile
@@ -49,6 +49,10 @@ pynq-matrix: install-test ## the accelerator's package under pynq 3.0.1, 3.1.2 a
 lint: install-test ## format and lint
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+lock: install-test ## choose the versions in requirements/ anew for what pyproject.toml asks
+	$(BIN)/python -m pip install -q -e '.[lock]'
+	UV=$(BIN)/uv requirements/lock.sh
 
 formats: install-demo ## print the packed formats as C, SystemVerilog and Markdown
 	$(BIN)/python -m edge_tr.formats.emit

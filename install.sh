@@ -75,6 +75,7 @@ show_apt() {
 show_pip() {
     while read -r word name rest; do
         case "$word $rest" in
+            Ignoring*) echo "  not for this system: ${name%:}" ;;
             Collecting*) echo "  $name" ;;
             Processing*.whl*) echo "  ${name##*/}" ;;
             Downloading*[MG]B*) echo "    $name $rest" ;;
@@ -118,19 +119,29 @@ install_packages() {
     test -z "$left" || fail "installed$wanted, but what should come with$left is still not found; PATH is $PATH"
 }
 
-# A group's stamp says that pip has done its part since pyproject.toml was last changed. Every group holds demo's.
+# A group's stamp says that pip has done its part since the group's locked versions or pyproject.toml were last changed.
+# Every group holds demo's.
 install_python_packages() {
-    stamp=$venv/$group.stamp
-    test ! -f "$stamp" || test pyproject.toml -nt "$stamp" || return 0
+    stamp=$venv/$group.stamp lock=requirements/$group.txt
+    test ! -f "$stamp" || test "$lock" -nt "$stamp" || test pyproject.toml -nt "$stamp" || return 0
     echo "installing Python packages for $group into $venv"
-    extra=$(test "$group" = demo || echo "[$group]")
-    if {
-        "$venv/bin/python" -m pip install --disable-pip-version-check -e ".$extra" || : >"$venv/failed"
-    } </dev/null | show_pip && test -f "$venv/failed"; then
+    if { pip_installs || : >"$venv/failed"; } </dev/null | show_pip && test -f "$venv/failed"; then
         rm "$venv/failed"
         fail "could not install Python packages: pip's own words are above"
     fi
     touch "$stamp" "$venv/demo.stamp"
+}
+
+# What builds others, then the locked versions, which are complete; the last step only adds edge-tr itself, and CUDA where
+# the locked torch is PyPI's build.
+pip_installs() {
+    pip_install --require-hashes -r requirements/build.txt &&
+        pip_install --require-hashes --no-deps --no-build-isolation -r "$lock" &&
+        pip_install --no-build-isolation -e ".$(test "$group" = demo || echo "[$group]")"
+}
+
+pip_install() {
+    "$venv/bin/python" -m pip install --disable-pip-version-check "$@"
 }
 
 python=$(find_python)

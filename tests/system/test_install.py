@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,16 @@ class Machine:
         return log.read_text().splitlines() if log.exists() else []
 
     @property
+    def asked_of(self) -> list[str]:
+        """Who was asked, in order; each run of one once."""
+        return [who for who, _ in groupby(line.split()[0] for line in self.asked)]
+
+    @property
+    def installed_itself(self) -> int:
+        """How often pip got to the last step."""
+        return sum("-e ." in line for line in self.asked)
+
+    @property
     def packages(self) -> set[str]:
         """What apt-get was asked to install."""
         (line,) = (line for line in self.asked if line.startswith("apt-get install"))
@@ -122,6 +133,7 @@ def machine_of(folder: Path, version: str) -> Machine:
     (folder / "checkout").mkdir()
     for name in ("Makefile", "install.sh", "pyproject.toml"):
         shutil.copy(PROJECT / name, folder / "checkout" / name)
+    shutil.copytree(PROJECT / "requirements", folder / "checkout" / "requirements")
     for name in (*BASE, "chmod", "mkdir", "cp"):
         (made.programs / name).symlink_to(shutil.which(name) or pytest.fail(f"no {name} here"))
     script(made.programs / "id", "echo 0")
@@ -168,8 +180,15 @@ def test_what_is_there_is_not_asked_for(machine: Machine) -> None:
 
 def test_tools_are_installed_before_python_packages(machine: Machine) -> None:
     assert machine.install("test").returncode == 0
-    assert [line.split()[1] for line in machine.asked] == ["update", "install", "-m"]
-    assert machine.asked[-1].endswith(".[test]")
+    assert machine.asked_of == ["apt-get", "pip"]
+
+
+def test_python_packages_are_the_locked_ones(machine: Machine) -> None:
+    assert machine.install("test").returncode == 0
+    build, locked, itself = (line for line in machine.asked if line.startswith("pip "))
+    assert build.endswith(" --require-hashes -r requirements/build.txt")
+    assert locked.endswith(" --require-hashes --no-deps --no-build-isolation -r requirements/test.txt")
+    assert itself.endswith(" --no-build-isolation -e .[test]")
 
 
 def test_progress_is_shown(machine: Machine) -> None:
@@ -189,19 +208,20 @@ def test_a_second_run_installs_nothing_and_says_nothing(group: str, machine: Mac
     assert machine.asked == before
 
 
-def test_new_dependencies_are_installed(machine: Machine) -> None:
+@pytest.mark.parametrize("changed", ["pyproject.toml", "requirements/demo.txt"])
+def test_new_dependencies_are_installed(changed: str, machine: Machine) -> None:
     machine.install("demo")
     later = (machine.folder / "checkout" / ".venv" / "demo.stamp").stat().st_mtime + 5
-    os.utime(machine.folder / "checkout" / "pyproject.toml", (later, later))
+    os.utime(machine.folder / "checkout" / changed, (later, later))
     machine.install("demo")
-    assert [line.split()[0] for line in machine.asked] == ["apt-get", "apt-get", "pip", "pip"]
+    assert machine.asked_of == ["apt-get", "pip"] and machine.installed_itself == 2
 
 
 def test_an_environment_whose_python_is_gone_is_made_again(machine: Machine) -> None:
     machine.install("demo")
     (machine.folder / "checkout" / ".venv" / "bin" / "python").unlink()
     assert machine.install("demo").returncode == 0
-    assert [line.split()[0] for line in machine.asked] == ["apt-get", "apt-get", "pip", "pip"]
+    assert machine.asked_of == ["apt-get", "pip"] and machine.installed_itself == 2
 
 
 # --- What is said where it cannot be installed: exit code 5 always.
@@ -225,7 +245,7 @@ def test_with_sudo_it_is_used(machine: Machine) -> None:
     script(machine.programs / "id", "echo 1000")
     script(machine.programs / "sudo", SUDO.format(log=machine.folder / "log"))
     assert machine.install("demo").returncode == 0
-    assert [line.split()[0] for line in machine.asked] == ["sudo", "apt-get", "sudo", "apt-get", "pip"]
+    assert machine.asked_of == ["sudo", "apt-get", "sudo", "apt-get", "pip"]
 
 
 def test_where_apt_fails_its_words_are_shown_and_pip_is_not_begun(machine: Machine) -> None:
@@ -254,7 +274,7 @@ def test_where_pip_fails_the_next_run_begins_again(machine: Machine) -> None:
     assert done.returncode == 5 and "could not install Python packages" in done.stderr
     (machine.folder / "offline").unlink()
     assert machine.install("demo").returncode == 0
-    assert [line.split()[0] for line in machine.asked] == ["apt-get", "apt-get", "pip", "pip"]
+    assert machine.asked_of == ["apt-get", "pip"] and machine.installed_itself == 1
 
 
 def test_without_a_python_that_will_do_it_is_said(machine: Machine) -> None:
