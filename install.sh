@@ -75,7 +75,6 @@ show_apt() {
 show_pip() {
     while read -r word name rest; do
         case "$word $rest" in
-            Ignoring*) echo "  not for this system: ${name%:}" ;;
             Collecting*) echo "  $name" ;;
             Processing*.whl*) echo "  ${name##*/}" ;;
             Downloading*[MG]B*) echo "    $name $rest" ;;
@@ -125,6 +124,10 @@ install_python_packages() {
     stamp=$venv/$group.stamp lock=requirements/$group.txt
     test ! -f "$stamp" || test "$lock" -nt "$stamp" || test pyproject.toml -nt "$stamp" || return 0
     echo "installing Python packages for $group into $venv"
+    case $named in
+        python3.1[01]) ;;
+        *) echo "  not on $named: tflite-runtime 2.14.0, pynq 3.1.2 (no wheels; ai-edge-litert and pynq 3.0.1 stand in)" ;;
+    esac
     if { pip_installs || : >"$venv/failed"; } </dev/null | show_pip && test -f "$venv/failed"; then
         rm "$venv/failed"
         fail "could not install Python packages: pip's own words are above"

@@ -224,6 +224,12 @@ def test_an_environment_whose_python_is_gone_is_made_again(machine: Machine) -> 
     assert machine.asked_of == ["apt-get", "pip"] and machine.installed_itself == 2
 
 
+@pytest.mark.parametrize(("version", "left_out"), [("3.11", False), ("3.13", True)])
+def test_what_has_no_wheel_for_this_python_is_named(version: str, left_out: bool, tmp_path: Path) -> None:
+    said = machine_of(tmp_path, version).install("test").stdout
+    assert ("not on python3.13: tflite-runtime 2.14.0, pynq 3.1.2" in said) is left_out
+
+
 # --- What is said where it cannot be installed: exit code 5 always.
 
 
