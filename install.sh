@@ -135,11 +135,15 @@ install_python_packages() {
     touch "$stamp" "$venv/demo.stamp"
 }
 
-# What builds others, then the locked versions, which are complete; the last step only adds edge-tr itself, and CUDA where
-# the locked torch is PyPI's build.
+# What builds others, then the locked versions, which are complete. PyTorch is its own CPU build where pip is told of one,
+# else PyPI's; the last step adds edge-tr itself, and what only PyPI's PyTorch needs: CUDA, which is not locked.
 pip_installs() {
-    pip_install --require-hashes -r requirements/build.txt &&
-        pip_install --require-hashes --no-deps --no-build-isolation -r "$lock" &&
+    pip_install --require-hashes -r requirements/build.txt || return
+    if grep -q '^torch==' "$lock"; then
+        pip_install --no-index --no-deps --require-hashes -r requirements/torch-cpu.txt 2>/dev/null ||
+            echo "  pip is told of no CPU build of PyTorch: PyPI's, with CUDA, is larger" >&2
+    fi
+    pip_install --no-deps --no-build-isolation --require-hashes -r "$lock" &&
         pip_install --no-build-isolation -e ".$(test "$group" = demo || echo "[$group]")"
 }
 

@@ -185,9 +185,10 @@ def test_tools_are_installed_before_python_packages(machine: Machine) -> None:
 
 def test_python_packages_are_the_locked_ones(machine: Machine) -> None:
     assert machine.install("test").returncode == 0
-    build, locked, itself = (line for line in machine.asked if line.startswith("pip "))
+    build, torch, locked, itself = (line for line in machine.asked if line.startswith("pip "))
     assert build.endswith(" --require-hashes -r requirements/build.txt")
-    assert locked.endswith(" --require-hashes --no-deps --no-build-isolation -r requirements/test.txt")
+    assert torch.endswith(" --no-index --no-deps --require-hashes -r requirements/torch-cpu.txt")
+    assert locked.endswith(" --no-deps --no-build-isolation --require-hashes -r requirements/test.txt")
     assert itself.endswith(" --no-build-isolation -e .[test]")
 
 
