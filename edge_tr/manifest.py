@@ -202,6 +202,11 @@ class BuildFolder:
         return self.path / level.revealed
 
     @property
+    def bill(self) -> Path:
+        """What ends up on the device, and its licences (CycloneDX)."""
+        return self.path / "sbom.cdx.json"
+
+    @property
     def sources(self) -> Path:
         return self.path / "src"
 

@@ -96,7 +96,7 @@ def prepare(folder: BuildFolder) -> None:
     for old in (folder.sources, folder.objects, folder.state):
         shutil.rmtree(old, ignore_errors=True)
     levels = folder.path.glob("revealed-level*.tflite")
-    for file in (folder.image, folder.elf, folder.loader, folder.check_json, folder.report, *levels):
+    for file in (folder.image, folder.elf, folder.loader, folder.bill, folder.check_json, folder.report, *levels):
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             file.unlink()
     folder.path.mkdir(parents=True, exist_ok=True)

@@ -12,6 +12,7 @@ from edge_tr import __version__, boards
 from edge_tr.boards import Board
 from edge_tr.codegen import mcu
 from edge_tr.compiler.alternatives import RUNTIME_FLASH, alternatives, would_fit
+from edge_tr.compiler.bill import firmware_bill
 from edge_tr.compiler.common import (
     Progress,
     Source,
@@ -93,6 +94,7 @@ def build(
     if not isinstance(linked, Linked) or not manifest.fits:
         raise NotFitting(manifest)
     _seal(board, folder, linked, build_id, bytes.fromhex(source.graph.sha256))
+    folder.bill.write_text(firmware_bill(board, folder, manifest, linked.pieces), encoding="utf-8")
     return manifest
 
 
@@ -180,6 +182,7 @@ def _compile(board: Board, folder: BuildFolder, paths: Sequence[str], progress: 
     if board.second_stage is not None:
         loader = compile_and_link(board, board.second_stage, [], [], folder.objects, "loader")
         shutil.copyfile(loader.elf, folder.loader)
+        return replace(linked, pieces=linked.pieces + loader.pieces)
     return linked
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from edge_tr import __version__, overlays
 from edge_tr.accel import AccelLayer, AccelProgram, HostLayer, Level, lower_accel
 from edge_tr.codegen import overlay as codegen
+from edge_tr.compiler.bill import package_bill
 from edge_tr.compiler.common import (
     Progress,
     Source,
@@ -84,6 +85,7 @@ def build(
         if not manifest.bitstream and _bitstream(folder, codegen.vivado_digest(tree), progress):
             manifest = replace(manifest, bitstream=True)
             folder.manifest_file.write_text(manifest.to_json(), encoding="utf-8")
+        folder.bill.write_text(package_bill(manifest, tree), encoding="utf-8")
     return manifest
 
 
