@@ -41,7 +41,7 @@ def test_operators_without_support_are_named_with_tensor_and_version(shared):
     with pytest.raises(ModelError) as error:
         load(shared / "models" / "mnist_lstm32_int8.tflite")
     lines = str(error.value).splitlines()
-    assert "UNIDIRECTIONAL_SEQUENCE_LSTM (operator 1, 'tfl.unidirectional_sequence_lstm', version 1)" in lines[1]
+    assert "UNIDIRECTIONAL_SEQUENCE_LSTM (operator 0, 'tfl.unidirectional_sequence_lstm', version 1)" in lines[1]
     assert any("CONV_2D, DEPTHWISE_CONV_2D" in line for line in lines)
 
 
