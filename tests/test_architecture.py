@@ -28,6 +28,7 @@ FLOORS = (
     {"ir"},
     {"golden"},
     {"prepared"},
+    {"kernels"},
     {"lower", "accel"},
     {"tune", "training"},
     {"codegen"},

@@ -26,8 +26,8 @@ from edge_tr.compiler.common import (
 )
 from edge_tr.errors import DeviceError, DoesNotFitError
 from edge_tr.formats import image as image_format
-from edge_tr.lower.kernels import parse_choice
-from edge_tr.lower.machines import isa_of, planned_for
+from edge_tr.kernels import parse_choice
+from edge_tr.kernels.machines import isa_of, planned_for
 from edge_tr.lower.program import Candidates, Layer, Limits, Program, choose, explore, lower
 from edge_tr.manifest import MANIFEST_VERSION, BuildFolder, LayerRecord, LevelRecord, Manifest
 from edge_tr.target.check import Counts, Device

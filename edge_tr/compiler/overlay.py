@@ -28,7 +28,7 @@ from edge_tr.compiler.common import (
 from edge_tr.errors import DeviceError
 from edge_tr.golden.run import run
 from edge_tr.graph import layer_name
-from edge_tr.lower.cost import Work
+from edge_tr.kernels.cost import Work
 from edge_tr.manifest import (
     MANIFEST_VERSION,
     BuildFolder,

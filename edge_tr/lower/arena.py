@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from edge_tr.graph import Graph, Op
-from edge_tr.lower.dot import DotProduct
-from edge_tr.lower.kernels import works_in_place
+from edge_tr.kernels.product import DotProduct
 from edge_tr.memory_plan import Buffer, aligned, alive_bytes
 from edge_tr.operators import Record
 from edge_tr.structs import Call
@@ -45,7 +44,7 @@ class Layer:
     def works_in_place(self) -> bool:
         """Whether the output may take the place of an input of its size."""
         if self.dot is not None:
-            return works_in_place(self.dot.kernel, self.dot.params)
+            return self.dot.kernel.works_in_place(self.dot.params)
         return self.call.in_place
 
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from edge_tr.lower.cost import Estimate
+from edge_tr.kernels.cost import Estimate
 
 
 class Upgrade(NamedTuple):

@@ -9,10 +9,11 @@ import numpy as np
 
 from edge_tr.errors import ModelError, UsageError
 from edge_tr.graph import Graph, Op, Tensor, layer_name
+from edge_tr.kernels import KernelChoice
+from edge_tr.kernels.cost import Work
+from edge_tr.kernels.product import DotProduct
 from edge_tr.lower.arena import Layer, buffer_name, buffers, lives_of, needed
-from edge_tr.lower.cost import Work
-from edge_tr.lower.dot import DotProduct, candidates
-from edge_tr.lower.kernels import KernelChoice
+from edge_tr.lower.dot import candidates
 from edge_tr.lower.select import Selection, pareto, select
 from edge_tr.memory_plan import MemoryPlan, Region, plan
 from edge_tr.operators import DotParams, dots
@@ -43,7 +44,7 @@ class Program:
 
     @property
     def cycles_estimated(self) -> int:
-        """Of the layers with weights, by `lower.cost`."""
+        """Of the layers with weights, by `kernels.cost`."""
         return sum(layer.dot.estimate.cycles for layer in self.layers if layer.dot is not None)
 
     @property
@@ -112,7 +113,7 @@ def lower(
     limits: Limits | None = None,
     below: Sequence[Budget] = (),
 ) -> Program:
-    """Plan every layer for an instruction set of `lower.machines`; see `explore` and `choose`."""
+    """Plan every layer for an instruction set of `kernels.machines`; see `explore` and `choose`."""
     return choose(explore(graph, budget, choice, isa, below), objective, limits)
 
 

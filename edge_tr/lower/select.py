@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edge_tr.kernels.cost import Estimate
 from edge_tr.lower import marginal
-from edge_tr.lower.cost import Estimate
 
 UNIT = 64
 MOST_CELLS = 1 << 23

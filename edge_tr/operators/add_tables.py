@@ -3,7 +3,7 @@
 TFLite scales both inputs to 31 bits, adds, and scales back: three 64-bit products an element. int8 has 256 values, so
 one table an input holds what its value adds: ``t = first[a] + second[b]``; the result is ``t >> fraction`` above the
 activation's minimum, clamped. The first table carries the zero point, the half and what TFLite's double rounding
-adds to it (see `lower.quick`). That rounding depends on the sign of the result: where one constant does not do for
+adds to it (see `kernels.quick`). That rounding depends on the sign of the result: where one constant does not do for
 both, what lies below `threshold` is less by `nudge`. That it equals the reference is not argued but tried, with all
 65536 pairs; where one differs, the layer keeps the reference's arithmetic.
 """

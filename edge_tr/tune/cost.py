@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge_tr.graph import Graph, layer_name
-from edge_tr.lower.kernels import parse_choice
+from edge_tr.kernels import parse_choice
 from edge_tr.lower.program import lower
 from edge_tr.operators import DotParams, FullyConnectedParams, dots
 from edge_tr.prepared.budget import Budget

@@ -9,7 +9,7 @@ import numpy as np
 from edge_tr.golden.run import run, sample_shape
 from edge_tr.graph import Graph
 from edge_tr.ir.writer import ModelWriter
-from edge_tr.lower.kernels import parse_choice
+from edge_tr.kernels import parse_choice
 from edge_tr.lower.program import Program, data_terms, lower
 from edge_tr.prepared.budget import parse as parse_budget
 

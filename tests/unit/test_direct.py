@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edge_tr.ir.tflite import parse
-from edge_tr.lower.direct import apply, direct, is_unsigned
+from edge_tr.kernels.direct import apply, direct, is_unsigned
 from edge_tr.operators import Requant
 from tests.unit.test_quick import exact, layer
 

@@ -12,7 +12,7 @@ from edge_tr.golden.run import run
 from edge_tr.graph import Graph
 from edge_tr.ir.tflite import parse
 from edge_tr.ir.writer import ModelWriter
-from edge_tr.lower.kernels import parse_choice
+from edge_tr.kernels import parse_choice
 from edge_tr.lower.program import Limits, Program, _arenas, _planned, choose, data_terms, explore, lower
 from edge_tr.lower.select import SLACK, Selection
 from edge_tr.prepared.budget import parse as parse_budget

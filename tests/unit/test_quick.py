@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edge_tr.ir.tflite import parse
-from edge_tr.lower.quick import ALWAYS_NEAR, _few_digits, apply, common, digit_words, quick
+from edge_tr.kernels.quick import ALWAYS_NEAR, _few_digits, apply, common, digit_words, quick
 from edge_tr.operators import FullyConnectedParams, Requant
 from edge_tr.tr.requant import multiply_by_quantized_multiplier
 

@@ -7,8 +7,8 @@ import itertools
 import numpy as np
 import pytest
 
+from edge_tr.kernels.cost import Estimate
 from edge_tr.lower import select as select_module
-from edge_tr.lower.cost import Estimate
 from edge_tr.lower.select import SLACK, UNIT, pareto, select
 
 

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from edge_tr.formats import term_table
-from edge_tr.lower.tables import twins_table
-from edge_tr.lower.twins import FLAGS, LANE_WEIGHTS, UNIT, encode_twins, interpret_twins
+from edge_tr.kernels.twins import FLAGS, LANE_WEIGHTS, UNIT, encode_twins, interpret_twins, twins_table
 from edge_tr.prepared.budget import TrSetting
 
 SHAPES = [(1, 1), (4, 4), (7, 64), (5, 300), (3, 129), (9, 255), (2, 130)]

@@ -16,7 +16,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge_tr.formats.term_table import SUBSET_ELEMENTS, SUBSET_ROWS
+from edge_tr.formats import term_table
+from edge_tr.formats.term_table import LAYOUT, SUBSET_ELEMENTS, SUBSET_ROWS, Table
+from edge_tr.kernels.cost import ROW, Work, column
+from edge_tr.kernels.kernel import Made, OneBudgetKernel
+from edge_tr.kernels.product import Task
+from edge_tr.kernels.tables import table_of
+from edge_tr.operators import FullyConnectedParams
+from edge_tr.prepared.budget import TrSetting
 
 ELEMENTS = SUBSET_ELEMENTS.value
 ROWS = SUBSET_ROWS.value
@@ -26,6 +33,40 @@ INPUT_OFFSET = 128
 """What is added to activations."""
 TABLE_BYTES = 2 * (2 << ELEMENTS)
 """Both tables of a block."""
+
+
+TABLE_CYCLES = column(600, 1310, 1310, 1310, 1310, 1680, 1680)
+"""Of making both tables of a block."""
+ROW_CYCLES = column(12, 18, 18, 20, 20, 19, 19)
+"""Of one row of a block but for its planes."""
+PLANE_CYCLES = column(6, 13, 13, 15, 15, 15, 15)
+
+
+class SubsetsKernel(OneBudgetKernel):
+    """Fully connected layers."""
+
+    name = "subsets"
+    doc = "bit planes of weights that name sums of eight activations"
+
+    def takes(self, task: Task) -> bool:
+        return isinstance(task.params, FullyConnectedParams) and not task.cut
+
+    def lacks(self, task: Task) -> np.ndarray:
+        return super().lacks(task) - INPUT_OFFSET * task.revealed.values.sum(axis=1, dtype=np.int64)
+
+    def made(self, task: Task, work: Work) -> Made:
+        subsets, isa = encode_subsets(task.revealed.values), task.isa
+        body = term_table.encode(subsets_table(subsets, task.setting, work.depth))
+        scratch = TABLE_BYTES + 4 * min(ROWS, work.rows)  # tables, and what the rows that share them have summed
+        tables = -(-work.rows // ROWS) * -(-work.depth // BLOCK)
+        reading = tables * TABLE_CYCLES[isa] + subsets.blocks * ROW_CYCLES[isa] + subsets.planes * PLANE_CYCLES[isa]
+        cycles = work.positions * (reading + work.rows * ROW[isa] / 8)
+        return Made(body, scratch, work.estimate(cycles, len(body), isa))
+
+
+def subsets_table(subsets: Subsets, setting: TrSetting, depth: int) -> Table:
+    """Layout SUBSETS."""
+    return table_of(LAYOUT.SUBSETS, setting, depth, subsets.starts, subsets.words)
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,15 @@ from itertools import pairwise
 
 import numpy as np
 
-from edge_tr.formats.term_table import LIST_BLOCK, LIST_RUN
-from edge_tr.lower.straightline import LANE_MAX
+from edge_tr.formats import term_table
+from edge_tr.formats.term_table import LAYOUT, LIST_BLOCK, LIST_RUN
+from edge_tr.kernels.cost import ROW, Work, column, packing
+from edge_tr.kernels.generated import largest_held
+from edge_tr.kernels.kernel import Made, OneBudgetKernel
+from edge_tr.kernels.product import Task
+from edge_tr.kernels.straightline import LANE_MAX
+from edge_tr.kernels.tables import table_of
+from edge_tr.operators import ConvParams, DepthwiseParams
 from edge_tr.tr.reveal import TermArrays
 
 BLOCK = LIST_BLOCK.value
@@ -27,6 +34,45 @@ MOST = 255
 """Elements a run can name on either side."""
 FEW = 6
 """Terms that cost less twice, in the run of the exponent below, than a run of their own (one pixel; Armv6-M, RV32)."""
+
+
+TERM = column(6, 15.2, 15.2, 14.5, 14.5, 17, 17)
+"""Cycles of one term of a list, for eight pixels."""
+READ_RUN = column(12, 60, 60, 50, 50, 65, 65)
+"""Cycles of one run of a list."""
+FLUSH = column(24, 75, 75, 55, 55, 65, 65)
+"""Cycles of one flush, of eight pixels."""
+BYTE_TERM = column(2, 5.2, 5.2, 5.6, 5.6, 6, 6)
+"""Cycles of one term of a list, for one pixel."""
+
+
+class ListsKernel(OneBudgetKernel):
+    """Convolutions eight pixels at once, fully connected layers on their input's bytes as they are."""
+
+    name = "lists"
+    doc = "byte lists of terms, read once for eight pixels"
+
+    def takes(self, task: Task) -> bool:
+        if isinstance(task.params, DepthwiseParams) or task.revealed.values.shape[1] > MAX_LIST_DEPTH:
+            return False
+        return isinstance(task.params, ConvParams) or not task.cut
+
+    def made(self, task: Task, work: Work) -> Made:
+        pixels = isinstance(task.params, ConvParams)
+        lists = encode_lists(task.revealed.term_arrays(), work.rows, largest_held(task.cut) if pixels else None)
+        body = term_table.encode(table_of(LAYOUT.LISTS, task.setting, work.depth, lists.starts, lists.words))
+        scratch = 2 * PIXELS * work.depth if pixels else 0
+        return Made(body, scratch, work.estimate(_cycles(work, task, lists), len(body), task.isa))
+
+
+def _cycles(work: Work, task: Task, lists: Lists) -> float:
+    """Of lists that are in convolutions read for eight pixels at once, else for one row of bytes."""
+    isa, reading = task.isa, lists.runs * READ_RUN[task.isa]
+    if not isinstance(task.params, ConvParams):
+        return work.positions * (lists.terms * BYTE_TERM[isa] + reading + work.rows * ROW[isa])
+    reading = lists.terms * TERM[isa] + reading + lists.flushes * FLUSH[isa]
+    tiles = -(-work.positions // PIXELS)
+    return tiles * (reading + PIXELS // 2 * packing(work, task.params, isa) + work.rows * ROW[isa])
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,47 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge_tr.formats.term_table import LANE_RUN, LANE_UNITS
-from edge_tr.lower.straightline import LANE_MAX
+from edge_tr.formats import term_table
+from edge_tr.formats.term_table import LANE_RUN, LANE_UNITS, LAYOUT, Table
+from edge_tr.kernels.cost import CALL, ROW, Work, column, packing
+from edge_tr.kernels.generated import largest_held
+from edge_tr.kernels.kernel import Made, OneBudgetKernel
+from edge_tr.kernels.product import Task
+from edge_tr.kernels.straightline import LANE_MAX
+from edge_tr.kernels.tables import table_of
+from edge_tr.operators import ConvParams
+from edge_tr.prepared.budget import TrSetting
 
 UNIT = 2
+
+
+UNIT_CYCLES = column(14, 19, 143, 17, 13, 30, 560)
+"""Of two rows by two elements of two pixels."""
+RUN_CYCLES = column(10, 24, 24, 22, 22, 40, 40)
+"""Of one run besides."""
+
+
+class LanesKernel(OneBudgetKernel):
+    """Convolutions whose weights fit a lane."""
+
+    name = "lanes"
+    doc = "int8 multiplication, two rows by two pixels a word"
+
+    def takes(self, task: Task) -> bool:
+        return isinstance(task.params, ConvParams) and fits(task.revealed.values, largest_held(task.cut))
+
+    def made(self, task: Task, work: Work) -> Made:
+        lanes, isa = encode_lanes(task.revealed.values, largest_held(task.cut)), task.isa
+        body = term_table.encode(lanes_table(lanes, task.setting, work.depth))
+        scratch = 4 * (work.depth + work.depth % 2) + 8 * (work.rows + work.rows % 2)  # words of two pixels, their sums
+        reading = lanes.units * UNIT_CYCLES[isa] + lanes.runs * RUN_CYCLES[isa] + work.rows * ROW[isa]
+        cycles = (work.positions + 1) // 2 * (reading + packing(work, task.params, isa) + CALL[isa])
+        return Made(body, scratch, work.estimate(cycles, len(body), isa))
+
+
+def lanes_table(lanes: Lanes, setting: TrSetting, depth: int) -> Table:
+    """Layout LANES."""
+    return table_of(LAYOUT.LANES, setting, depth, lanes.starts, lanes.words)
 
 
 @dataclass(frozen=True)

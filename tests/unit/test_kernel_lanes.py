@@ -7,8 +7,7 @@ import pytest
 
 from edge_tr.formats import term_table
 from edge_tr.formats.term_table import LANE_RUN, LANE_UNITS
-from edge_tr.lower.lanes import encode_lanes, fits, interpret_lanes
-from edge_tr.lower.tables import lanes_table
+from edge_tr.kernels.lanes import encode_lanes, fits, interpret_lanes, lanes_table
 from edge_tr.prepared.budget import TrSetting
 
 RAW, CUT = 128, 256

@@ -6,8 +6,15 @@ import numpy as np
 import pytest
 
 from edge_tr.formats import term_table
-from edge_tr.lower.subsets import BLOCK, ELEMENTS, INPUT_OFFSET, ROWS, encode_subsets, interpret_subsets
-from edge_tr.lower.tables import subsets_table
+from edge_tr.kernels.subsets import (
+    BLOCK,
+    ELEMENTS,
+    INPUT_OFFSET,
+    ROWS,
+    encode_subsets,
+    interpret_subsets,
+    subsets_table,
+)
 from edge_tr.prepared.budget import TrSetting
 
 SHAPES = [(1, 1), (4, 16), (7, 64), (5, 301), (ROWS + 1, 17), (2 * ROWS, 15)]

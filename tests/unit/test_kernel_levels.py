@@ -11,9 +11,9 @@ import pytest
 from edge_tr.errors import UsageError
 from edge_tr.golden.run import run
 from edge_tr.ir.tflite import parse
-from edge_tr.lower.kernels import KernelChoice
-from edge_tr.lower.levels import LevelLists, Strips, differences, encode_levels, envelope
-from edge_tr.lower.lists import Lists, interpret_lists
+from edge_tr.kernels import KernelChoice
+from edge_tr.kernels.levels import LevelLists, Strips, differences, encode_levels, envelope
+from edge_tr.kernels.lists import Lists, interpret_lists
 from edge_tr.lower.program import lower
 from edge_tr.prepared.budget import Budget, TrSetting, check_budgets
 from edge_tr.prepared.budget import parse as parse_budget

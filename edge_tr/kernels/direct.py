@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge_tr.lower.quick import has_one_scale
+from edge_tr.kernels.quick import has_one_scale
 from edge_tr.operators import DotParams
 
 BYTES = 12

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from edge_tr.errors import UsageError
-from edge_tr.lower.straightline import Flush, Instruction, Load, Machine
+from edge_tr.kernels.straightline import Flush, Instruction, Load, Machine
 
 
 def _cost(load: int, first_flush: int, flush: int) -> Callable[[Instruction], int]:
@@ -34,7 +34,7 @@ MACHINES["armv7e-m"] = MACHINES["armv7-m"]  # the same code; costs differ, since
 MACHINES["rv32e"] = MACHINES["rv32"]  # the same code; costs differ, since it cannot multiply
 
 DIRECT = {"armv7e-m"}
-"""Instruction sets with SMMLAR: requantisation by `lower.direct` where a layer allows it."""
+"""Instruction sets with SMMLAR: requantisation by `kernels.direct` where a layer allows it."""
 
 DUAL = {"armv7e-m"}
 """Instruction sets with dual 16-bit multiply-accumulates."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edge_tr.formats.term_table import LIST_RUN
-from edge_tr.lower.lists import BLOCK, encode_lists, interpret_lists
+from edge_tr.kernels.lists import BLOCK, encode_lists, interpret_lists
 from edge_tr.tr.reveal import reveal
 
 SHAPES = [(1, 1), (7, 64), (4, 300), (3, 900), (9, 255), (2, 257)]

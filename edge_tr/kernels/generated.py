@@ -6,15 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge_tr.lower.machines import MACHINES
-from edge_tr.lower.straightline import Program, plan
-from edge_tr.operators import ConvParams, DepthwiseParams, DotParams
+from edge_tr.kernels.machines import MACHINES
+from edge_tr.kernels.straightline import Program, plan
+from edge_tr.operators import DepthwiseParams, DotParams
 from edge_tr.tr.reveal import Revealed, TermArrays
 
 RAW_LARGEST = 128
 """Largest |x| of int8 activations as they are."""
-MAX_TAPS = 144
-"""Of a depthwise window, so that the loop around its code stays within a branch of Armv6-M, 2 KB."""
 CUT_LARGEST = 256
 """Largest |x - zero_point| cut to s terms: 255 may round to 256."""
 
@@ -41,21 +39,12 @@ class Function:
 
 @dataclass(frozen=True)
 class Code:
-    """All functions of one layer, one per output channel in a depthwise layer (None: all weights zero)."""
+    """All functions of one layer. `sweeps`: one per output channel (None: all weights zero), each with its sweep."""
 
     isa: str
     functions: tuple[Function | None, ...]
     scratch_bytes: int
-
-
-def takes(params: DotParams) -> bool:
-    """Whether pairs of pixels exist: convolutions of more than one output pixel."""
-    if not isinstance(params, (ConvParams, DepthwiseParams)):
-        return False
-    if isinstance(params, DepthwiseParams) and params.weights.shape[1] > MAX_TAPS:
-        return False
-    height, width, _ = params.output_shape
-    return height * width > 1
+    sweeps: bool = False
 
 
 def largest_held(cut: bool) -> int:
@@ -98,4 +87,4 @@ def _depthwise(params: DepthwiseParams, revealed: Revealed, largest: int, isa: s
             continue
         shifted = mine._replace(row=np.zeros_like(mine.row), element=word_of_tap[mine.element])
         functions.append(Function(plan(shifted, 1, depth, largest, MACHINES[isa]), sweep))
-    return Code(isa, tuple(functions), 4 * rows * pitch)
+    return Code(isa, tuple(functions), 4 * rows * pitch, sweeps=True)

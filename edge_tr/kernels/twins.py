@@ -17,7 +17,15 @@ from itertools import pairwise
 
 import numpy as np
 
-from edge_tr.lower.straightline import LANE_MAX
+from edge_tr.formats import term_table
+from edge_tr.formats.term_table import LAYOUT, Table
+from edge_tr.kernels.cost import GATHER, ROW, Work, column
+from edge_tr.kernels.kernel import Made, OneBudgetKernel
+from edge_tr.kernels.product import Task
+from edge_tr.kernels.straightline import LANE_MAX
+from edge_tr.kernels.tables import table_of
+from edge_tr.operators import FullyConnectedParams
+from edge_tr.prepared.budget import TrSetting
 
 LANE_WEIGHTS = LANE_MAX // 128
 """The largest sum of |weight| that a lane takes."""
@@ -25,6 +33,36 @@ UNIT = 4
 FLAGS = 32
 """Units that one word has flags for; the last of them is always flushed."""
 MAX_DEPTH = 1 << 16
+
+
+UNIT_CYCLES = column(24, 54, 302, 46, 38, 70, 1200)
+"""Of four rows by four elements."""
+FLUSH_CYCLES = column(8, 18, 18, 14, 14, 30, 30)
+"""Of four rows."""
+
+
+class TwinsKernel(OneBudgetKernel):
+    """Fully connected layers."""
+
+    name = "twins"
+    doc = "int8 multiplication, two rows in one factor"
+
+    def takes(self, task: Task) -> bool:
+        fits = task.revealed.values.shape[1] <= MAX_DEPTH
+        return isinstance(task.params, FullyConnectedParams) and not task.cut and fits
+
+    def made(self, task: Task, work: Work) -> Made:
+        twins, isa = encode_twins(task.revealed.values), task.isa
+        body = term_table.encode(twins_table(twins, task.setting, work.depth))
+        units, blocks = len(twins.order), -(-work.rows // 4)
+        reading = units * (blocks * UNIT_CYCLES[isa] + 4 * GATHER[isa]) + twins.flushes * FLUSH_CYCLES[isa]
+        cycles = work.positions * (reading + 2 * blocks * ROW[isa])
+        return Made(body, 8 * units, work.estimate(cycles, len(body), isa))
+
+
+def twins_table(twins: Twins, setting: TrSetting, depth: int) -> Table:
+    """Layout TWINS."""
+    return table_of(LAYOUT.TWINS, setting, depth, twins.starts, twins.words)
 
 
 @dataclass(frozen=True)
