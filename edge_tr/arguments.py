@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_tr import __version__
+from edge_tr.kernels import KERNELS
+from edge_tr.kernels.machines import tables_of
 from edge_tr.lower.cores import CORES
-from edge_tr.lower.kernels import KERNELS
-from edge_tr.lower.machines import tables_of
 from edge_tr.lower.select import OBJECTIVES
 
 Verbs = Mapping[str, Callable[[argparse.Namespace], int]]

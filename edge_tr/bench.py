@@ -16,8 +16,8 @@ import numpy as np
 from edge_tr import boards
 from edge_tr.errors import MismatchError, UsageError
 from edge_tr.files.changes import held
+from edge_tr.graph import Graph
 from edge_tr.ir import tflite
-from edge_tr.ir.graph import Graph
 from edge_tr.lower import cores
 from edge_tr.manifest import BuildFolder, LayerRecord, Manifest
 from edge_tr.report.bench import BenchReport, LayerBench

@@ -17,7 +17,7 @@ from edge_tr.arguments import ALL_LEVELS, parser
 from edge_tr.errors import EdgeTrError, MismatchError, UsageError
 from edge_tr.files.writing import SURROUNDINGS, replace
 from edge_tr.ir import tflite
-from edge_tr.lower.machines import isa_of, planned_for
+from edge_tr.kernels.machines import isa_of, planned_for
 from edge_tr.report import summary
 from edge_tr.report.bench import bench_text
 from edge_tr.report.progress import Progress

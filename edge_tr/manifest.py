@@ -15,8 +15,9 @@ from typing import Any
 from edge_tr.errors import UsageError
 from edge_tr.files.locks import HIDDEN
 from edge_tr.files.reading import brief, read_json
+from edge_tr.memory_plan import Region
 
-MANIFEST_VERSION = 4
+MANIFEST_VERSION = 5
 FILE_NAME = "build.json"
 REVEALED = "revealed.tflite"
 
@@ -123,6 +124,7 @@ class Manifest(BuildRecord):
     ram_limit: int
     arena_bytes: int
     arena_lower_bound: int
+    arena: tuple[Region, ...]  # what lies in it, where, and in which layers
     cycles_estimated: int  # of the layers with weights
     alternatives: tuple[Alternative, ...]
     would_fit: tuple[str, ...]
@@ -204,6 +206,11 @@ class BuildFolder:
         if not re.fullmatch(r"revealed(-level\d+)?\.tflite", level.revealed):
             raise UsageError(f"{self.manifest_file} is damaged (revealed is {brief(level.revealed)}): build again")
         return self.path / level.revealed
+
+    @property
+    def bill(self) -> Path:
+        """What ends up on the device, and its licences (CycloneDX)."""
+        return self.path / "sbom.cdx.json"
 
     @property
     def sources(self) -> Path:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from edge_tr.golden.probe import ReferenceInfo, reference_info
+
 PROJECT = Path(__file__).resolve().parent.parent
 
 
@@ -23,6 +25,12 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no folder of shared models at {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def reference() -> ReferenceInfo:
+    """The installed interpreter, probed once."""
+    return reference_info()
 
 
 @pytest.fixture(scope="session")

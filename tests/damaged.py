@@ -26,8 +26,8 @@ from edge_tr import boards, cli, demo, overlays
 from edge_tr.errors import EdgeTrError
 from edge_tr.golden.samples import read_samples
 from edge_tr.ir.tflite import parse as parse_model
-from edge_tr.lower import budget
 from edge_tr.manifest import BuildFolder
+from edge_tr.prepared import budget
 
 MOST_MEMORY = 600 << 10  # KB beside what the process had before
 MOST_SECONDS = 120  # of processor time for one seed

@@ -16,17 +16,17 @@ from pathlib import Path
 
 import numpy as np
 
+from edge_tr.accel import lower_accel
 from edge_tr.errors import DoesNotFitError, EdgeTrError, ModelError
 from edge_tr.formats import frames
 from edge_tr.formats.frames import COMMAND, Frame
 from edge_tr.golden.oracle import Oracle
 from edge_tr.golden.probe import reference_info
 from edge_tr.golden.run import run
-from edge_tr.ir.graph import Graph
+from edge_tr.graph import Graph
 from edge_tr.ir.rewrite import rewrite_weights
 from edge_tr.ir.tflite import parse
-from edge_tr.lower.accel import lower_accel
-from edge_tr.lower.budget import parse as parse_budget
+from edge_tr.prepared.budget import parse as parse_budget
 from tests.accel.simulated_board import SimulatedBoard, compare
 from tests.damaged import Damaged
 from tests.firmware import harness_build, harness_cores

@@ -20,13 +20,13 @@ from pathlib import Path
 import numpy as np
 
 from edge_tr import boards, compiler
+from edge_tr.accel import lower_accel
 from edge_tr.errors import DeviceError
 from edge_tr.formats import accelerator as f
 from edge_tr.golden.run import run
 from edge_tr.ir import tflite
-from edge_tr.lower.accel import lower_accel
-from edge_tr.lower.budget import parse as parse_budget
 from edge_tr.manifest import BuildFolder
+from edge_tr.prepared.budget import parse as parse_budget
 from edge_tr.target.emulator import emulate
 from edge_tr.target.link import Link, Patience
 from edge_tr.target.port import open_port

@@ -11,12 +11,12 @@ import numpy as np
 
 from edge_tr.errors import UsageError
 from edge_tr.golden.samples import read_samples
+from edge_tr.graph import Graph
 from edge_tr.ir import tflite
-from edge_tr.ir.graph import Graph
 from edge_tr.ir.rewrite import rewrite_weights, with_constants_of
-from edge_tr.lower.budget import Budget, Tuned
-from edge_tr.lower.budget import parse as parse_budget
 from edge_tr.manifest import REVEALED, LevelRecord
+from edge_tr.prepared.budget import Budget, Tuned
+from edge_tr.prepared.budget import parse as parse_budget
 
 Progress = Callable[[str, int, int, str], None]
 """Called as progress(what, done, total, unit)."""

@@ -12,6 +12,7 @@ from edge_tr import __version__, boards
 from edge_tr.boards import Board
 from edge_tr.codegen import mcu
 from edge_tr.compiler.alternatives import RUNTIME_FLASH, alternatives, would_fit
+from edge_tr.compiler.bill import firmware_bill
 from edge_tr.compiler.common import (
     Progress,
     Source,
@@ -27,8 +28,8 @@ from edge_tr.errors import DeviceError, DoesNotFitError, UsageError
 from edge_tr.files.reading import MAX_BINARY, read_bytes
 from edge_tr.files.writing import writing_to
 from edge_tr.formats import image as image_format
-from edge_tr.lower.kernels import DIALLED, parse_choice
-from edge_tr.lower.machines import isa_of, planned_for
+from edge_tr.kernels import parse_choice
+from edge_tr.kernels.machines import isa_of, planned_for
 from edge_tr.lower.program import Candidates, Layer, Limits, Program, choose, explore, lower
 from edge_tr.manifest import MANIFEST_VERSION, BuildFolder, LayerRecord, LevelRecord, Manifest
 from edge_tr.target.check import Counts, Device
@@ -68,7 +69,7 @@ def build(
     is as it was.
     """
     given, choice = boards.load(target), parse_choice(list(kernels))
-    if choice.default is not None and isinstance(choice.default, DIALLED) != (len(budgets) > 1):
+    if choice.default is not None and choice.default.dialled != (len(budgets) > 1):
         raise UsageError(f"--kernel {choice.default.name} is not for builds with {_counted(len(budgets))}")
     core = planned_for(given.name, given.core, core)
     board = _limited(given, flash_limit, ram_limit)
@@ -118,6 +119,7 @@ def _build(
     with writing_to(folder.path):
         folder.manifest_file.write_text(manifest.to_json(), encoding="utf-8")
         _seal(board, folder, linked, build_id, bytes.fromhex(source.graph.sha256))
+        folder.bill.write_text(firmware_bill(board, folder, manifest, linked.pieces), encoding="utf-8")
     return manifest
 
 
@@ -207,6 +209,7 @@ def _compile(board: Board, folder: BuildFolder, paths: Sequence[str], progress: 
         loader = compile_and_link(board, board.second_stage, [], [], folder.objects, "loader")
         with writing_to(folder.path):
             shutil.copyfile(loader.elf, folder.loader)
+        return replace(linked, pieces=linked.pieces + loader.pieces)
     return linked
 
 
@@ -246,6 +249,7 @@ def _manifest(
         ram_limit=memory.ram_bytes,
         arena_bytes=program.memory.size,
         arena_lower_bound=program.memory.lower_bound,
+        arena=program.regions,
         fits=sizes.flash <= memory.flash_bytes and sizes.ram <= memory.ram_bytes,
         cycles_estimated=program.cycles_estimated,
         alternatives=(),

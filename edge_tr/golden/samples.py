@@ -10,7 +10,7 @@ import numpy as np
 from edge_tr.errors import UsageError
 from edge_tr.files.npz import Stored, TooLarge, open_npz
 from edge_tr.golden.run import check_input, quantize_input, sample_shape
-from edge_tr.ir.graph import Graph
+from edge_tr.graph import Graph
 
 
 def read_samples(path: Path, graph: Graph, limit: int | None = None) -> tuple[np.ndarray, np.ndarray | None]:

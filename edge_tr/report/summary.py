@@ -7,9 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from edge_tr.boards import Board
-from edge_tr.ir.graph import Graph, Op, Tensor
-from edge_tr.ir.params import params
-from edge_tr.lower.program import layer_name
+from edge_tr.graph import Graph, Op, Tensor, layer_name
 from edge_tr.manifest import BuildRecord, Manifest, OverlayManifest
 from edge_tr.overlays import OverlayBoard
 from edge_tr.target.outcome import CheckReport, LevelsReport, Mismatch, PlannedCost
@@ -184,7 +182,7 @@ def _describe_end(tensor: Tensor) -> dict[str, object]:
 
 def _describe_layer(graph: Graph, op: Op) -> dict[str, object]:
     output = graph.tensor(op.outputs[0])
-    weights = getattr(params(graph, op), "weights", np.zeros(0, np.int8))
+    weights = getattr(op.record, "weights", np.zeros(0, np.int8))
     return {
         "name": layer_name(op),
         "op": op.kind,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from pathlib import Path
 from edge_tr import boards
 from edge_tr.boards import Board, Part
 from edge_tr.errors import DoesNotFitError, EdgeTrError, UsageError
+from edge_tr.target import linkmap
 from edge_tr.target.tools import require_tool
 
 OPTIMISATION = ("-O2", "-fno-tree-scev-cprop")
@@ -35,6 +36,18 @@ class Sizes:
 
 
 @dataclass(frozen=True)
+class Piece:
+    """Bytes that one object gave to a linked program, `part`: its source, or for what the compiler brings its
+    library's file name, if any, and its own."""
+
+    part: str
+    source: Path | None
+    library: str
+    member: str
+    size: int
+
+
+@dataclass(frozen=True)
 class Linked:
     """`image` is None for a host program, which is not copied into flash."""
 
@@ -42,6 +55,7 @@ class Linked:
     image: bytes | None
     sizes: Sizes
     symbols: Mapping[str, int]  # bytes by symbol
+    pieces: tuple[Piece, ...]  # of which the sizes are made, but for gaps and the stack
 
 
 def compile_and_link(
@@ -92,14 +106,28 @@ def _compile_and_link(
     _link(board, part, gcc, objects, elf)
     progress(len(commands) + 1, len(commands) + 1)
     image = _raw_image(board, elf) if board.toolchain.freestanding else None
-    return Linked(elf, image, _sizes(board, elf), _symbols(board, elf))
+    pieces = tuple(_pieces(name, dict(zip(map(str, objects), files)), elf.with_suffix(".map")))
+    return Linked(elf, image, _sizes(board, elf), _symbols(board, elf), pieces)
+
+
+def compiler_version(board: Board) -> str:
+    """Of the board's GCC, as 12.2.1."""
+    return _run([_tool(board, "gcc"), "-dumpfullversion"]).strip()
+
+
+def _pieces(part: str, sources: Mapping[str, Path], map_file: Path) -> Iterator[Piece]:
+    """What a link kept; `sources` by object."""
+    for name, size in linkmap.kept(map_file.read_text(encoding="utf-8")).items():
+        library, _, member = name.rstrip(")").rpartition("(")
+        yield Piece(part, sources.get(name), Path(library).name, Path(member).name, size)
 
 
 def _link(board: Board, part: Part, gcc: str, objects: Sequence[Path], elf: Path) -> None:
     """Link within the board's memory; if that overflows, link without limits to say by how much."""
 
     def command(ldflags: Sequence[str]) -> list[str]:
-        return [gcc, *part.cflags, *map(str, objects), *ldflags, "-o", str(elf)]
+        listing = f"-Wl,-Map={elf.with_suffix('.map')}"
+        return [gcc, *part.cflags, *map(str, objects), *ldflags, listing, "-o", str(elf)]
 
     done = _started(command(part.ldflags))
     if done.returncode == 0:

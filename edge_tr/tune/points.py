@@ -33,7 +33,7 @@ class Settings:
               each `group` weights along the reduction axis, one k a layer (the accelerator)
     emphasis  the last layer's errors count this much more than the first's: what early layers lose, later
               ones partly make up for
-    isa       of `lower.machines`, for the estimates of cycles and flash
+    isa       of `kernels.machines`, for the estimates of cycles and flash
     """
 
     group: int | None = None

@@ -18,8 +18,8 @@ from edge_tr.files.locks import locked
 from edge_tr.files.writing import replace
 from edge_tr.golden.run import run
 from edge_tr.golden.samples import read_samples
+from edge_tr.graph import Graph
 from edge_tr.ir import tflite
-from edge_tr.ir.graph import Graph
 from edge_tr.tune.points import Point, Points, Settings, Source, calibrated, made
 from edge_tr.tune.quality import accuracy, quality
 from edge_tr.tune.search import At, Goal, first_price, search, steps_at_most

@@ -11,7 +11,6 @@ from edge_tr.files.known import remember
 from edge_tr.formats import image
 from edge_tr.formats.term_table import TABLE_HEADER
 from edge_tr.ir import tflite
-from edge_tr.ir.params import params
 from edge_tr.manifest import BuildFolder
 
 CHANGE = 0x55
@@ -24,7 +23,7 @@ def damage_weight(folder: BuildFolder, op_index: int, row: int, column: int, *, 
     """
     graph = tflite.load(folder.model)
     op = next(op for op in graph.ops if op.index == op_index)
-    weights = np.array(params(graph, op).weights)
+    weights = np.array(op.record.weights)
     firmware = bytearray(folder.image.read_bytes())
     table = _find(firmware, weights)
     position = table + TABLE_HEADER.size + 4 * (len(weights) + 1) + row * weights.shape[1] + column

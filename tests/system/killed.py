@@ -32,9 +32,10 @@ def killed_at(arguments: Sequence[object], at: int) -> None:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Every file of a folder by its path, what is on its way into it left out."""
+    """Every file of a folder by its path, what is on its way into it left out, and the folder's own name in them (the
+    linker's map has it)."""
     files = [path for path in sorted(folder.rglob("*")) if path.is_file() and HIDDEN not in path.parts]
-    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+    return {str(path.relative_to(folder)): path.read_bytes().replace(bytes(folder), b"") for path in files}
 
 
 def _forked(arguments: Sequence[object], at: int) -> tuple[int, int]:

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from edge_tr import overlays
+from edge_tr.accel import image
 from edge_tr.files.known import remember
 from edge_tr.formats import accelerator as f
-from edge_tr.lower.accel import image
 from edge_tr.manifest import BuildFolder
 from edge_tr.target.cosim import build as build_core
 from edge_tr.target.emulator import serving
