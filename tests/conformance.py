@@ -163,7 +163,7 @@ def document(results: dict[str, list[Case]]) -> str:
     info = reference_info()
     rows = [_row(kind, cases) for kind, cases in sorted(results.items())]
     head = (
-        f"{len(rows)} operators, {sum(map(len, results.values())):,} seeded cases. Each case is a model of one operator "
+        f"{len(rows)} operators, {sum(map(len, results.values())):,} seeded cases. Each is a model of one operator "
         f"that went through golden against the interpreter ({info.runtime} {info.version}, or TFLite Micro where that "
         "has no int8 kernel), C under sanitizers on the computer that ran this, and C on one of "
         f"{', '.join(CORES)} (emulated), on every tensor. What an operator takes and refuses, and why, is in the "
