@@ -170,6 +170,12 @@ def _on_device(command: argparse.ArgumentParser) -> None:
         help="any pyserial URL: /dev/ttyACM0, socket://, rfc2217://; default: the board's emulator "
         "or the accelerator's co-simulation",
     )
+    command.add_argument(
+        "--trust",
+        action="store_true",
+        help="run what the build brings (a program of this computer, an emulator, a Python package) though it was not "
+        "built by you, here: it can do whatever you can",
+    )
 
 
 def _budget_level(text: str) -> int:

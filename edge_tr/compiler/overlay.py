@@ -18,14 +18,15 @@ from edge_tr.compiler.common import (
     Source,
     level_records,
     no_progress,
-    prepare,
     read_source,
     revealed_files,
     samples,
     write_tree,
-    writing_to,
 )
+from edge_tr.compiler.folders import claimed, remembered, replaced_build
 from edge_tr.errors import DeviceError
+from edge_tr.files.writing import replace as replace_file
+from edge_tr.files.writing import writing_to
 from edge_tr.golden.run import run
 from edge_tr.graph import layer_name
 from edge_tr.kernels.cost import Work
@@ -67,25 +68,25 @@ def build(
     budgets, nested, from the fewest terms on, are one program that can be switched; UsageError if they do not nest.
     """
     board = overlays.load(target)
-    source = read_source(model, budgets)
-    progress("scheduling", 0, 1, "model")
-    program = lower_accel(source.graph, source.budget, source.below)
-    progress("scheduling", 1, 1, "model")
-    tree = codegen.source_tree(program, board, source.name)
-    revealed = revealed_files(source, [level.revealed for level in program.levels])
-    folder = BuildFolder(out)
-    with writing_to(folder):
-        prepare(folder)
-        write_tree(folder.path, tree)
-        folder.model.write_bytes(source.given)
-        write_tree(folder.path, revealed)
-        _write_validation(folder, program, source)
+    source, folder = read_source(model, budgets), BuildFolder(out)
+    with claimed(folder):
+        progress("scheduling", 0, 1, "model")
+        program = lower_accel(source.graph, source.budget, source.below)
+        progress("scheduling", 1, 1, "model")
+        tree = codegen.source_tree(program, board, source.name)
+        revealed = revealed_files(source, [level.revealed for level in program.levels])
         manifest = _manifest(program, board, source, folder, codegen.build_id(tree), revealed)
-        folder.manifest_file.write_text(manifest.to_json(), encoding="utf-8")
+        with replaced_build(folder) as staged, writing_to(out):
+            write_tree(staged.path, {**tree, **revealed})
+            staged.model.write_bytes(source.given)
+            _write_validation(staged, program, source)
+            staged.manifest_file.write_text(manifest.to_json(), encoding="utf-8")
+            staged.bill.write_text(package_bill(manifest, tree), encoding="utf-8")
         if not manifest.bitstream and _bitstream(folder, codegen.vivado_digest(tree), progress):
             manifest = replace(manifest, bitstream=True)
-            folder.manifest_file.write_text(manifest.to_json(), encoding="utf-8")
-        folder.bill.write_text(package_bill(manifest, tree), encoding="utf-8")
+            replace_file(folder.manifest_file, manifest.to_json())
+            replace_file(folder.bill, package_bill(manifest, tree))
+            remembered(folder)
     return manifest
 
 

@@ -62,6 +62,15 @@ def sample_shape(tensor: Tensor) -> tuple[int, ...]:
     return tensor.shape[1:] if tensor.shape[:1] == (1,) else tensor.shape
 
 
+def check_input(graph: Graph, shape: tuple[int, ...], dtype: np.dtype) -> None:
+    """UsageError unless such an array holds samples of the graph's input."""
+    tensor = graph.tensor(graph.inputs[0])
+    if not shape or shape[1:] not in (sample_shape(tensor), tensor.shape):
+        raise UsageError(f"the model's input is [samples, {_text(sample_shape(tensor))}], got {list(shape)}")
+    if dtype not in (np.int8, np.float32):
+        raise UsageError(f"the model's input is int8, or float32 to be quantised, got {dtype}")
+
+
 def quantize_input(graph: Graph, x: np.ndarray) -> np.ndarray:
     """int8 [n, ...] for the graph's input; float32 is quantised as TFLite's QUANTIZE does.
 
@@ -70,14 +79,10 @@ def quantize_input(graph: Graph, x: np.ndarray) -> np.ndarray:
     """
     tensor = graph.tensor(graph.inputs[0])
     x = np.asarray(x)
-    shape = sample_shape(tensor)
-    if x.ndim == 0 or x.shape[1:] not in (shape, tensor.shape):
-        raise UsageError(f"the model's input is [samples, {_text(shape)}], got {list(x.shape)}")
-    x = x.reshape(len(x), *shape)
+    check_input(graph, x.shape, x.dtype)
+    x = x.reshape(len(x), *sample_shape(tensor))
     if x.dtype == np.int8:
         return x
-    if x.dtype != np.float32:
-        raise UsageError(f"the model's input is int8, or float32 to be quantised, got {x.dtype}")
     if not np.isfinite(x).all():
         raise UsageError("the float32 input must be finite, got NaN or infinity")
     q = tensor.quantization

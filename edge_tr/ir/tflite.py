@@ -20,6 +20,7 @@ import tflite
 from flatbuffers.number_types import Int32Flags
 
 from edge_tr.errors import ModelError, UsageError
+from edge_tr.files.reading import MAX_BINARY, read_bytes
 from edge_tr.graph import Graph, Op, Quantization, Tensor
 from edge_tr.ir.passes import as_reshapes, fold_shapes, strip_boundary
 from edge_tr.ir.schema import DTYPES, ENUM_FIELDS, ITEM_BYTES, KINDS, OPTIONS, VECTOR_FIELDS, accessor
@@ -41,7 +42,9 @@ def load(path: str | Path) -> Graph:
 def read_file(path: str | Path) -> bytes:
     """The bytes of a model file; `UsageError` when there is none."""
     try:
-        return Path(path).read_bytes()
+        return read_bytes(Path(path), MAX_BINARY)
+    except ValueError as error:
+        raise UsageError(f"cannot read the model {path}: {error}; no board here holds such a model") from error
     except OSError as error:
         raise UsageError(f"cannot read the model {path}: {error.strerror}; check the path") from error
 

@@ -18,25 +18,21 @@ A budget is written ``lossless``, ``g=8,k=12``, ``g=8,k=12,s=3``, or as a TOML f
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 
 from edge_tr.errors import UsageError
+from edge_tr.files.reading import brief, read_toml
 from edge_tr.formats.frames import HELLO_REPLY
 from edge_tr.formats.term_table import MAX_GROUP
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 DEFAULT_GROUP = 8
 MAX_TERMS = 0xFFFF
 MAX_LEVELS = (1 << next(item.bits for item in HELLO_REPLY.fields if item.name == "levels")) - 1
 _KEYS = {"g": "group", "k": "terms", "s": "data_terms"}
+_NAMED = 10  # mistakes that a message names
 _FORMS = "lossless, g=8,k=12, g=8,k=12,s=3, or a .toml file"
 
 
@@ -105,10 +101,10 @@ def parse(text: str) -> Budget:
 def read(path: Path) -> Budget:
     """The budget in a TOML file."""
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        data = read_toml(path)
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"budget file {path} cannot be read: {error}") from error
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
         raise UsageError(f"budget file {path} is not TOML: {error}") from error
     unknown = set(data) - {"default", "layer", "tuned"}
     default_table, layers = data.get("default", {}), data.get("layer", {})
@@ -132,13 +128,14 @@ def _tuned(values: object, path: Path) -> Tuned:
 
 def _setting(values: Mapping[str, object], base: TrSetting, where: str) -> TrSetting:
     limits = {"g": MAX_GROUP.value, "k": MAX_TERMS, "s": MAX_TERMS}
+    known = ", ".join(f"{key} 1 to {top}" for key, top in limits.items())
     wrong = [
-        f"{key} = {value!r} (integers {', '.join(f'{k} 1 to {top}' for k, top in limits.items())} are known)"
+        f"{brief(key)} = {brief(repr(value))} (integers {known} are known)"
         for key, value in values.items()
         if key not in limits or type(value) is not int or not 1 <= value <= limits[key]
     ]
     if wrong:
-        raise UsageError(f"budget {where}: {'; '.join(wrong)}")
+        raise UsageError(f"budget {where}: {'; '.join(wrong[:_NAMED])}")
     return replace(base, **{_KEYS[key]: value for key, value in values.items()})
 
 
@@ -150,7 +147,8 @@ def check_budgets(budgets: Sequence[Budget], layers: Sequence[str]) -> None:
     for budget in budgets:
         unknown = sorted(set(budget.layers) - set(layers))
         if unknown:
-            raise UsageError(f"the budget names {', '.join(unknown)}; this model has {', '.join(layers)}")
+            named = ", ".join(map(brief, unknown[:_NAMED]))
+            raise UsageError(f"the budget names {named}; this model has {', '.join(layers)}")
     for fewer, more in pairwise(budgets):
         if fewer.tuned != more.tuned:
             raise UsageError(f"budgets {fewer} and {more} are of different tuned weights: one build holds one set")

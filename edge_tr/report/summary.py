@@ -118,10 +118,15 @@ def _firmware_text(manifest: Manifest) -> str:
     )
 
 
+def _no_others(manifest: Manifest) -> str:
+    """Why there is no table of other choices."""
+    return "several budgets have one kernel" if len(manifest.levels) > 1 else "no kernels take less flash"
+
+
 def _alternatives(manifest: Manifest) -> list[str]:
     """Other choices of kernels beside the build's own."""
     found = manifest.alternatives
-    others = "other choices of kernels:" if len(found) > 1 else "no kernels take less flash"
+    others = "other choices of kernels:" if len(found) > 1 else _no_others(manifest)
     head = f"{manifest.cycles_estimated:,} cycles estimated for the layers with weights, on {manifest.core}; {others}"
     if len(found) < 2:
         return [head]

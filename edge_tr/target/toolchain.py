@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_tr import boards
 from edge_tr.boards import Board, Part
-from edge_tr.errors import DoesNotFitError, EdgeTrError
+from edge_tr.errors import DoesNotFitError, EdgeTrError, UsageError
 from edge_tr.target import linkmap
 from edge_tr.target.tools import require_tool
 
@@ -17,6 +19,12 @@ OPTIMISATION = ("-O2", "-fno-tree-scev-cprop")
 """The second: no multiplication behind a loop for what its variables end at; some cores call a function for it."""
 WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror")
 _JOBS = 4
+_OF_THE_COMPUTER = (
+    "No space left on device", "File size limit exceeded", "Disk quota exceeded", "Read-only file system",
+    "Permission denied", "Cannot allocate memory", "out of memory", "Input/output error", "File name too long",
+    "Too many open files",
+)  # fmt: skip
+"""What a compiler says when it is not the program that is wrong."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +70,24 @@ def compile_and_link(
     """Compile `sources` and the board's own, link them as `name`.elf below `build_dir`.
 
     ToolMissingError without the compiler; DoesNotFitError, with the sizes, when the link overflows
-    the board's memory; EdgeTrError with the compiler's words on any other failure.
+    the board's memory; UsageError with the compiler's words where a board that is not edge-tr's own does not compile,
+    or where files cannot be written; EdgeTrError, likewise, on any other failure.
     """
+    try:
+        return _compile_and_link(board, part, sources, include_dirs, build_dir, name, progress)
+    except CompilerFailed as failed:
+        raise _explained(failed, board) from failed
+
+
+def _compile_and_link(
+    board: Board,
+    part: Part,
+    sources: Iterable[Path],
+    include_dirs: Iterable[Path],
+    build_dir: Path,
+    name: str,
+    progress: Callable[[int, int], None],
+) -> Linked:
     gcc = _tool(board, "gcc")
     build_dir.mkdir(parents=True, exist_ok=True)
     own = list(sources)
@@ -105,11 +129,11 @@ def _link(board: Board, part: Part, gcc: str, objects: Sequence[Path], elf: Path
         listing = f"-Wl,-Map={elf.with_suffix('.map')}"
         return [gcc, *part.cflags, *map(str, objects), *ldflags, listing, "-o", str(elf)]
 
-    done = subprocess.run(command(part.ldflags), capture_output=True, text=True)
+    done = _started(command(part.ldflags))
     if done.returncode == 0:
         return
     if "will not fit in region" not in done.stderr and "overflowed by" not in done.stderr:
-        raise EdgeTrError(_failure(command(part.ldflags), done.stderr))
+        raise CompilerFailed(command(part.ldflags), done.stderr)
     unlimited = ("-Wl,--defsym=TR_FLASH_BYTES=0x10000000", "-Wl,--defsym=TR_RAM_BYTES=0x10000000")
     _run(command([*part.ldflags, *unlimited]))
     sizes, symbols = _sizes(board, elf), _symbols(board, elf)
@@ -157,11 +181,32 @@ def _tool(board: Board, tool: str) -> str:
 
 
 def _run(command: Sequence[str]) -> str:
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = _started(command)
     if done.returncode != 0:
-        raise EdgeTrError(_failure(command, done.stderr))
+        raise CompilerFailed(command, done.stderr)
     return done.stdout
 
 
-def _failure(command: Sequence[str], stderr: str) -> str:
-    return f"{command[0]} failed; this is a bug of edge-tr, please report it:\n{' '.join(command)}\n{stderr.strip()}"
+def _started(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """Run to its end, with messages in English."""
+    environment = {**os.environ, "LC_ALL": "C"}
+    return subprocess.run(command, capture_output=True, text=True, errors="replace", env=environment)
+
+
+class CompilerFailed(EdgeTrError):
+    """The compiler's command, and what it said."""
+
+    def __init__(self, command: Sequence[str], said: str) -> None:
+        super().__init__(f"{command[0]} failed")
+        self.command, self.said = command, said.strip()
+
+
+def _explained(failed: CompilerFailed, board: Board) -> EdgeTrError:
+    """The same with whose fault it is: the computer's, the user's board's, or ours."""
+    command, said = failed.command, failed.said
+    known = next((line for line in said.splitlines() if any(words in line for words in _OF_THE_COMPUTER)), None)
+    if known is not None:
+        return UsageError(f"{command[0]} could not write its files: {known}; make room or choose another folder")
+    if not boards.ships(board):
+        return UsageError(f"the board in {board.folder} does not build, {command[0]} says:\n{said}")
+    return EdgeTrError(f"{command[0]} failed; this is a bug of edge-tr, please report it:\n{' '.join(command)}\n{said}")

@@ -125,12 +125,17 @@ def test_an_accelerators_package_is_listed_file_by_file(tmp_path: Path) -> None:
     assert modules and modules <= parts.keys()
 
 
-def test_a_new_build_leaves_no_old_bill(tmp_path: Path) -> None:
-    """Where nothing is to flash there is nothing to list."""
-    built(tmp_path, "nucleo-g0b1re")
-    with pytest.raises(compiler.NotFitting):
-        compiler.build(DIGITS, "nucleo-g0b1re", tmp_path, flash_limit=1024)
-    assert not (tmp_path / "sbom.cdx.json").exists()
+def test_a_bill_is_that_of_the_build_beside_it(tmp_path: Path) -> None:
+    """A build that does not fit leaves the earlier one with its bill; where nothing is to flash there is none."""
+    built(tmp_path / "old", "nucleo-g0b1re")
+    before = (tmp_path / "old" / "sbom.cdx.json").read_bytes()
+    for folder in ("old", "new"):
+        with pytest.raises(compiler.NotFitting):
+            compiler.build(DIGITS, "nucleo-g0b1re", tmp_path / folder, flash_limit=1024)
+    assert (tmp_path / "old" / "sbom.cdx.json").read_bytes() == before
+    assert not (tmp_path / "new").exists()
+    compiler.build(DIGITS, "nucleo-g0b1re", tmp_path / "old", budget="k=4")
+    assert (tmp_path / "old" / "sbom.cdx.json").read_bytes() != before
 
 
 def test_a_map_is_read_with_names_on_a_line_of_their_own() -> None:
