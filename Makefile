@@ -7,7 +7,7 @@ TEST_ENVIRONMENT := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTE
 
 # `make -j` would start two package managers at once.
 .NOTPARALLEL:
-.PHONY: install-demo install-test install-reproduce demo test bench cycles synth reproduce fuzz soak pynq-matrix lint lock formats clean help
+.PHONY: install-demo install-test install-reproduce demo test bench cycles synth reproduce fuzz conformance soak pynq-matrix lint lock formats clean help
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile
@@ -39,6 +39,9 @@ reproduce: install-reproduce ## measure the published tables and write docs/repr
 
 fuzz: install-test ## random models, damaged files and frames through everything that must agree: COUNT=models, MINUTES=, SEED=, PARTS=
 	$(BIN)/python -m tests.fuzz $(call option,count,COUNT) $(call option,minutes,MINUTES) $(call option,seed,SEED) $(call option,parts,PARTS)
+
+conformance: install-test ## hundreds of cases of every operator through everything that must agree, and docs/operators.md: COUNT=cases (up to two hours)
+	$(BIN)/python -m tests.conformance $(call option,count,COUNT)
 
 soak: install-test ## inferences with faults on the wire, in the DMA and in the accelerator: COUNT=inferences, MINUTES=, SEED=
 	$(BIN)/python -m tests.soak $(call option,count,COUNT) $(call option,minutes,MINUTES) $(call option,seed,SEED)

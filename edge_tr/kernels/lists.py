@@ -9,9 +9,9 @@ overflow otherwise: they are as few as the weights allow, and proven by counting
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby
+from typing import NamedTuple
 
 import numpy as np
 
@@ -86,96 +86,111 @@ class Lists:
     flushes: int
 
 
-@dataclass
-class _Run:
-    power: int
-    block: int
-    added: np.ndarray
-    subtracted: np.ndarray
-    double: int = 0
-    flush: bool = False
-    shift: int = 0
-    last: bool = False
+class _Runs(NamedTuple):
+    """Runs row after row, in each by falling exponent: int64 [runs], but for `names`, uint8: element numbers, run after
+    run, added ones first."""
 
-    def encoded(self) -> bytes:
-        head = LIST_RUN.pack(
-            added=len(self.added),
-            subtracted=len(self.subtracted),
-            block=self.block,
-            double=self.double,
-            flush=int(self.flush),
-            shift=self.shift,
-            last=int(self.last),
-        )
-        return head + self.added.tobytes() + self.subtracted.tobytes()
+    row: np.ndarray
+    power: np.ndarray
+    block: np.ndarray
+    size: np.ndarray
+    added: np.ndarray
+    names: np.ndarray
 
 
 def encode_lists(terms: TermArrays, rows: int, largest: int | None) -> Lists:
     """Lists of all rows; `largest` is the largest |x| in a 16-bit lane, None for 32-bit accumulators."""
     if largest is None:
         terms = _folded(terms)
-    order = np.lexsort((terms.element, -terms.exponent.astype(np.int64), terms.row))
-    row, element, exponent, sign = (column[order] for column in terms)
-    ends = np.searchsorted(row, np.arange(rows + 1))
     limit = None if largest is None else LANE_MAX // largest
-    encoded, runs, flushes = [], 0, 0
-    for first, end in pairwise(ends.tolist()):
-        mine = _row(element[first:end], exponent[first:end], sign[first:end], limit)
-        encoded.append(b"".join(run.encoded() for run in mine))
-        runs += len(mine)
-        flushes += sum(run.flush for run in mine)
-    starts = np.concatenate([[0], np.cumsum([len(data) for data in encoded])])
-    return Lists(starts, np.frombuffer(b"".join(encoded), np.uint8), len(row), runs, flushes)
+    runs = _with_empty_rows(_cut(terms, min(limit or MOST, MOST)), rows)
+    double, flush, shift = _scheduled(runs, limit)
+    last = np.append(runs.row[1:] != runs.row[:-1], True)
+    heads = LIST_RUN.pack_words(
+        added=runs.added, subtracted=runs.size - runs.added, block=runs.block, double=double, flush=flush, shift=shift,
+        last=last,
+    )  # fmt: skip
+    at = np.cumsum(runs.size) - runs.size + LIST_RUN.size * np.arange(len(runs.size))  # of each run's first byte
+    words = np.zeros(len(runs.names) + LIST_RUN.size * len(heads), np.uint8)
+    is_head = np.zeros(len(words), bool)
+    is_head[(at[:, None] + np.arange(LIST_RUN.size)).ravel()] = True
+    words[is_head], words[~is_head] = heads.astype("<u4").view(np.uint8), runs.names
+    starts = np.append(at[np.searchsorted(runs.row, np.arange(rows))], len(words))
+    return Lists(starts, words, len(runs.names), len(heads), int(flush.sum()))
 
 
 def _folded(terms: TermArrays) -> TermArrays:
     """The same sums with few terms of an exponent, in one row and block, as twice as many of the exponent below if
     that has a run anyway: 32-bit accumulators do not mind."""
     place = terms.row.astype(np.int64) * (1 + terms.element.max(initial=0) // BLOCK) + terms.element // BLOCK
+    places = int(place.max(initial=0)) + 1
     for power in range(int(terms.exponent.max(initial=0)), 0, -1):
-        at, below = terms.exponent == power, terms.exponent == power - 1
-        counts = np.bincount(place[at], minlength=int(place.max(initial=0)) + 1)
-        moved = at & (counts[place] <= FEW) & np.isin(place, place[below])
+        at = terms.exponent == power
+        few = np.bincount(place[at], minlength=places) <= FEW
+        few &= np.bincount(place[terms.exponent == power - 1], minlength=places) > 0
+        moved = at & few[place]
         lower = terms._replace(exponent=np.where(moved, terms.exponent - 1, terms.exponent))
         terms = TermArrays(*(np.concatenate([column, column[moved]]) for column in lower))
         place = np.concatenate([place, place[moved]])
     return terms
 
 
-def _row(element: np.ndarray, exponent: np.ndarray, sign: np.ndarray, limit: int | None) -> list[_Run]:
-    """Runs of one row, whose terms come by falling exponent."""
-    runs: list[_Run] = []
-    bound = before = 0  # what a lane may hold, in units of 2^before times the largest |x|
-    for power in np.unique(exponent)[::-1].tolist():
-        at = exponent == power
-        fall, before = before - power if runs else 0, power
-        merges = limit is None or (bound << fall) + int(at.sum()) <= limit
-        if runs and not merges:
-            runs[-1].flush, bound = True, 0
-        bound <<= fall
-        for number, run in enumerate(_pieces(power, element[at], sign[at], min(limit or MOST, MOST))):
-            size = len(run.added) + len(run.subtracted)
-            if limit is not None and bound + size > limit:
-                runs[-1].flush, bound = True, 0
-            run.double = fall if merges and number == 0 else 0
-            runs.append(run)
-            bound += size
-    runs = runs or [_Run(0, 0, np.zeros(0, np.uint8), np.zeros(0, np.uint8))]
-    runs[-1].flush = runs[-1].last = True
-    flushing = [run for run in runs if run.flush]
-    for run, power in zip(flushing, [*(run.power for run in flushing[1:]), 0]):
-        run.shift = run.power - power
-    return runs
+def _cut(terms: TermArrays, most: int) -> _Runs:
+    """Terms of one row, exponent and block, at most `most` in a run, by element."""
+    order = np.lexsort((terms.element, -terms.exponent.astype(np.int64), terms.row))
+    row, element, exponent, sign = (column[order].astype(np.int64) for column in terms)
+    block, count = element // BLOCK, np.arange(len(row))
+    begins = np.ones(len(row), bool)
+    begins[1:] = (np.diff(row) != 0) | (np.diff(exponent) != 0) | (np.diff(block) != 0)
+    within = count - np.maximum.accumulate(np.where(begins, count, 0))
+    first = np.flatnonzero(within % most == 0)
+    run = np.cumsum(within % most == 0) - 1
+    named = np.lexsort((element, sign < 0, run))
+    sizes = (np.bincount(of, minlength=len(first)) for of in (run, run[sign > 0]))
+    return _Runs(row[first], exponent[first], block[first], *sizes, (element[named] % BLOCK).astype(np.uint8))
 
 
-def _pieces(power: int, element: np.ndarray, sign: np.ndarray, most: int) -> Iterator[_Run]:
-    """Terms of one exponent, by block, at most `most` in a run."""
-    for block in np.unique(element // BLOCK).tolist():
-        inside = np.flatnonzero(element // BLOCK == block)
-        for start in range(0, len(inside), most):
-            part = inside[start : start + most]
-            names = (element[part] % BLOCK).astype(np.uint8)
-            yield _Run(power, block, names[sign[part] > 0], names[sign[part] < 0])
+def _with_empty_rows(runs: _Runs, rows: int) -> _Runs:
+    """Rows without a term have one run that names nothing."""
+    empty = np.setdiff1d(np.arange(rows), runs.row)
+    row = np.concatenate([runs.row, empty])
+    order = np.argsort(row, kind="stable")
+    columns = (np.concatenate([column, np.zeros_like(empty)])[order] for column in runs[1:-1])
+    return _Runs(row[order], *columns, runs.names)
+
+
+def _scheduled(runs: _Runs, limit: int | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(double, flush, shift) of each run: lanes hold at most `limit` times the largest |x|."""
+    double, flush = np.zeros(len(runs.row), np.int64), np.zeros(len(runs.row), bool)
+    power, size, at = runs.power.tolist(), runs.size.tolist(), 0
+    for _, numbers in groupby(range(len(power)), runs.row.tolist().__getitem__):
+        bound = before = 0  # what a lane may hold, in units of 2^before times the largest |x|
+        for exponent, group in groupby(numbers, power.__getitem__):
+            members = list(group)
+            begins = members[0] == at
+            fall, before = 0 if begins else before - exponent, exponent
+            merges = limit is None or (bound << fall) + sum(size[n] for n in members) <= limit
+            if not (begins or merges):
+                flush[members[0] - 1], bound = True, 0
+            bound <<= fall
+            for n in members:
+                if limit is not None and bound + size[n] > limit:
+                    flush[n - 1], bound = True, 0
+                bound += size[n]
+            double[members[0]] = fall if merges else 0
+        at = members[-1] + 1
+        flush[members[-1]] = True
+    return double, flush, _shifts(runs, flush)
+
+
+def _shifts(runs: _Runs, flush: np.ndarray) -> np.ndarray:
+    """By how much the exponent falls from each flush to the next one of its row, or to 0."""
+    flushing = np.flatnonzero(flush)
+    following = np.append(runs.power[flushing[1:]], 0)
+    following[np.append(runs.row[flushing[1:]] != runs.row[flushing[:-1]], True)] = 0
+    shift = np.zeros(len(flush), np.int64)
+    shift[flushing] = runs.power[flushing] - following
+    return shift
 
 
 def interpret_lists(lists: Lists, row: int, x: np.ndarray) -> np.ndarray:

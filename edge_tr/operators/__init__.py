@@ -55,6 +55,11 @@ _PREPARE = {kind: entry for module in _MODULES for kind, entry in module.KINDS.i
 SUPPORTED_KINDS = tuple(_PREPARE)
 
 
+def newest_version(kind: str) -> int:
+    """The newest version of an operator that is supported, by TFLite's name; KeyError if none is."""
+    return _PREPARE[kind][1]
+
+
 def prepare(graph: Graph, op: Op) -> Record:
     """The record of `op`; `ModelError` with one line when it is not supported."""
     try:
@@ -111,6 +116,7 @@ __all__ = [
     "ReshapeParams",
     "SoftmaxParams",
     "dots",
+    "newest_version",
     "op_text",
     "prepare",
     "prepared",
