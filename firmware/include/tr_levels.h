@@ -1,4 +1,4 @@
-/* Layers whose weights are byte lists of several budgets, one nested in the next (edge_tr/lower/levels.py): a level
+/* Layers whose weights are byte lists of several budgets, one nested in the next (edge_tr/kernels/levels.py): a level
  * reads its own lists and those of all levels below it. Which level it is may change between two inferences. */
 #ifndef TR_LEVELS_H
 #define TR_LEVELS_H

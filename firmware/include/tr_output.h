@@ -1,7 +1,7 @@
 /* From a dot product to an int8 activation: TFLite's requantisation, exact, in one 32-bit
  * multiplication for all but a few sums, or a few shifts and additions where the core cannot multiply. How the
- * constants are made and why it is exact: edge_tr/lower/quick.py. On Armv7E-M in one long multiplication where a
- * layer allows it: edge_tr/lower/direct.py. */
+ * constants are made and why it is exact: edge_tr/kernels/quick.py. On Armv7E-M in one long multiplication where a
+ * layer allows it: edge_tr/kernels/direct.py. */
 #ifndef TR_OUTPUT_H
 #define TR_OUTPUT_H
 
@@ -21,7 +21,7 @@ struct tr_channel {
     int32_t offset;
     uint32_t near;
 #if defined(TR_SHIFT_ADD)
-    uint32_t added, taken; /* factor: powers of two, five bits each (edge_tr/lower/quick.py, digit_words) */
+    uint32_t added, taken; /* factor: powers of two, five bits each (edge_tr/kernels/quick.py, digit_words) */
 #else
     int32_t factor;
 #endif

@@ -1,6 +1,6 @@
 /* Layers whose dot products are generated straight-line code over two pixels a word.
  *
- * The generator has proven that no lane overflows (edge_tr/lower/straightline.py). */
+ * The generator has proven that no lane overflows (edge_tr/kernels/straightline.py). */
 #ifndef TR_PAIRS_H
 #define TR_PAIRS_H
 
