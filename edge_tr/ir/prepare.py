@@ -44,6 +44,8 @@ ADD_LEFT_SHIFT = 20
 SOFTMAX_INTEGER_BITS = 5  # the differences are Q5.26
 SOFTMAX_MAX_DEPTH = 511  # at 512 the reference shifts by 32 bits, which C leaves undefined
 MAX_POOL_WINDOW = 4096
+MAX_POOLED = (2**32 - 2) // 257  # elements of -128 whose sum, and the half of their count that rounds it, are an int32
+MAX_MEAN = (2**31 - 1) // 255  # the same of x - zero point
 MAX_OPTION_RANK = 8  # of RESHAPE's shape when it is an option
 
 
@@ -64,7 +66,14 @@ def pool(graph: Graph, op: Op) -> PoolParams:
     require(max(kernel) <= MAX_POOL_WINDOW, f"a window of {shape_text(kernel)}", f"up to {MAX_POOL_WINDOW}")
     out, stride, pad = window(op, image, kernel, (1, 1))
     output_shape(y, (1, *out, image[2]))
+    if op.kind == "AVERAGE_POOL_2D":
+        _require_sum(math.prod(map(min, kernel, image[:2])), "a window", MAX_POOLED)
     return PoolParams(op.kind, image, (*out, image[2]), kernel, stride, pad, activation_range(op, y))
+
+
+def _require_sum(count: int, what: str, most: int) -> None:
+    """TFLite adds up in int32 too: what it computes for more is undefined, so nothing can equal it."""
+    require(count <= most, f"{what} over {count:,} elements", f"up to {most:,}, whose sum TFLite has room for")
 
 
 def add(graph: Graph, op: Op) -> AddParams:
@@ -174,6 +183,7 @@ def mean(graph: Graph, op: Op) -> MeanParams:
     else:
         output_shape(y, tuple(d for i, d in enumerate(x.shape) if i not in axes))
     outer, count, inner = _middle(x.shape, axes)
+    _require_sum(count, "a mean", MAX_MEAN)
     return MeanParams(outer, count, inner, zero_point(x), zero_point(y), _mean_requant(scale(x) / scale(y), count))
 
 
