@@ -107,6 +107,11 @@ def _add_build(commands: _Commands) -> None:
     )
     command.add_argument("--flash-limit", type=int, metavar="BYTES", help="use less than the board's flash")
     command.add_argument("--ram-limit", type=int, metavar="BYTES", help="use less than the board's RAM")
+    command.add_argument(
+        "--verify-before-invoke",
+        action="store_true",
+        help="check the model's constants and code before each inference: none is run on a flipped bit",
+    )
 
 
 def _add_check(commands: _Commands) -> None:

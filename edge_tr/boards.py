@@ -194,11 +194,14 @@ class Board:
         defines = {"TR_BAUD": self.link.baud, "TR_PARITY_EVEN": int(self.link.parity == "even"), **defines}
         cflags = (*self.toolchain.cflags, "-std=c11", *(f"-D{name}={value}u" for name, value in defines.items()))
         ldflags: tuple[str, ...] = ()
+        script = ("-T", str((self.folder / self.sources.linker_script).resolve())) if self.sources.linker_script else ()
         if self.toolchain.freestanding:
             cflags += ("-ffreestanding", "-fno-common", "-ffunction-sections", "-fdata-sections")
             ldflags = ("-nostdlib", "-nostartfiles", "-static", "-Wl,--gc-sections", "-Wl,--build-id=none")
             ldflags += tuple(f"-Wl,--defsym={name}={value:#x}" for name, value in self._symbols(origin, size).items())
-            ldflags += ("-T", str((self.folder / str(self.sources.linker_script)).resolve()), "-lgcc")
+            ldflags += (*script, "-lgcc")
+        else:  # at addresses that are known when the model is sealed
+            cflags, ldflags = (*cflags, "-fno-pie"), ("-no-pie", *script)
         return Part(sources, (_firmware("include"), self.folder.parent / "common"), cflags, ldflags)
 
     def _symbols(self, origin: int, size: int) -> dict[str, int]:

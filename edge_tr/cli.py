@@ -78,6 +78,7 @@ def _build(arguments: argparse.Namespace) -> int:
             objective=arguments.optimise,
             flash_limit=arguments.flash_limit,
             ram_limit=arguments.ram_limit,
+            verifies=arguments.verify_before_invoke,
             progress=_progress(arguments),
         )
     except compiler.NotFitting as error:

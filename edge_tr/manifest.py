@@ -12,7 +12,7 @@ from typing import Any
 from edge_tr import __version__
 from edge_tr.errors import UsageError
 
-MANIFEST_VERSION = 4
+MANIFEST_VERSION = 5
 FILE_NAME = "build.json"
 REVEALED = "revealed.tflite"
 
@@ -107,6 +107,20 @@ class BuildRecord:
 
 
 @dataclass(frozen=True)
+class Protection:
+    """What guards a build against changes of its memory.
+
+    verified_bytes  of the model, its code and the runtime: what tr_model_verify() adds up
+    verify_cycles   estimated, of one round; None for a core without a cycle table
+    before_invoke   whether every inference begins with one
+    """
+
+    verified_bytes: int
+    verify_cycles: int | None
+    before_invoke: bool
+
+
+@dataclass(frozen=True)
 class Manifest(BuildRecord):
     """A build for a microcontroller. `core` is the one by whose costs kernels were chosen; `flash_bytes` and
     `ram_bytes` are the linked program's, stack included; `would_fit`: options of `edge-tr build` of which each makes
@@ -122,6 +136,7 @@ class Manifest(BuildRecord):
     cycles_estimated: int  # of the layers with weights
     alternatives: tuple[Alternative, ...]
     would_fit: tuple[str, ...]
+    protection: Protection
 
     @property
     def memory_use(self) -> tuple[MemoryUse, ...]:

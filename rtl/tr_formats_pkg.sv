@@ -109,6 +109,13 @@ package tr_formats_pkg;
   localparam int ImageHeaderModelSha256Bits = 256;  // SHA-256 of the .tflite file.
   localparam int ImageHeaderCrc32Lsb = 480;
   localparam int ImageHeaderCrc32Bits = 32;  // CRC-32 of the image with these four bytes as zero.
+  localparam int ModelSealBits = 96;  // What the model's code and constants add up to, modulo 2^32 - 1 (Fletcher's sum over words, which every change of one or two bits changes). Filled in by the host after linking, all zeros until then.
+  localparam int ModelSealBytesLsb = 0;
+  localparam int ModelSealBytesBits = 32;  // Of code and constants, whole words.
+  localparam int ModelSealLowLsb = 32;
+  localparam int ModelSealLowBits = 32;  // The sum of all words.
+  localparam int ModelSealHighLsb = 64;
+  localparam int ModelSealHighBits = 32;  // The sum of the sums after each word.
 
   // ---- Serial link ----
   localparam int LinkVersion = 2;  // Version of frames and commands, first byte of every frame.
@@ -130,7 +137,7 @@ package tr_formats_pkg;
   localparam int StatusBadArgument = 3;  // A payload of the wrong length, or an offset or layer out of range.
   localparam int StatusBadState = 4;  // The sample is not loaded, or not run, or another one is.
   localparam int StatusBadVersion = 5;  // Frames of another LINK_VERSION.
-  localparam int StatusBadTable = 6;  // A weight table in flash fails its CRC-32: flash the board again.
+  localparam int StatusBadTable = 6;  // The model in flash is not as it was built: flash the board again.
   localparam int CounterNone = 0;  // Nothing that moves.
   localparam int CounterCycles = 1;  // Core clock cycles (DWT CYCCNT or SysTick).
   localparam int CounterTimer = 2;  // A timer of ticks_hz, under an emulator in virtual time.

@@ -35,6 +35,7 @@ def build(
     objective: str = "speed",
     flash_limit: int | None = None,
     ram_limit: int | None = None,
+    verifies: bool = False,
     progress: Progress = no_progress,
 ) -> Manifest | OverlayManifest:
     """Build `model` for the board called `target` into the folder `out`, see `mcu.build` and `overlay.build`.
@@ -46,10 +47,12 @@ def build(
     if not overlays.is_overlay(target):
         return mcu.build(
             model, target, out, budgets=budgets, kernels=kernels, core=core, objective=objective,
-            flash_limit=flash_limit, ram_limit=ram_limit, progress=progress,
+            flash_limit=flash_limit, ram_limit=ram_limit, verifies=verifies, progress=progress,
         )  # fmt: skip
-    if kernels or core or flash_limit or ram_limit or objective != "speed":
-        raise UsageError(f"{target} is an accelerator: kernels, cores and memory limits are for microcontrollers")
+    if kernels or core or flash_limit or ram_limit or verifies or objective != "speed":
+        raise UsageError(
+            f"{target} is an accelerator: kernels, cores, memory limits and checks of memory are for microcontrollers"
+        )
     return overlay.build(model, target, out, budgets=budgets, progress=progress)
 
 

@@ -25,10 +25,11 @@ from edge_tr.compiler.common import (
 )
 from edge_tr.errors import DeviceError, DoesNotFitError
 from edge_tr.formats import image as image_format
+from edge_tr.lower.cost import verify_cycles
 from edge_tr.lower.kernels import parse_choice
 from edge_tr.lower.machines import isa_of, planned_for
 from edge_tr.lower.program import Candidates, Layer, Limits, Program, choose, explore, lower
-from edge_tr.manifest import MANIFEST_VERSION, BuildFolder, LayerRecord, LevelRecord, Manifest
+from edge_tr.manifest import MANIFEST_VERSION, BuildFolder, LayerRecord, LevelRecord, Manifest, Protection
 from edge_tr.target.check import Counts, Device
 from edge_tr.target.emulator import emulate
 from edge_tr.target.flash import FlashResult
@@ -56,14 +57,16 @@ def build(
     objective: str = "speed",
     flash_limit: int | None = None,
     ram_limit: int | None = None,
+    verifies: bool = False,
     progress: Progress = no_progress,
 ) -> Manifest:
     """Build `model` for the board called `target` into the folder `out`, with one budget or several nested ones.
 
-    Kernels are chosen by the costs of `core`, the board's own by default, for `objective` (see `lower.select`) under
-    the board's memory, or under `flash_limit` and `ram_limit` bytes where those are less. UsageError for a core with
-    other code. DoesNotFitError carries the manifest (with `fits` false) as `manifest`; the folder then holds build.json
-    and the sources, but nothing to flash.
+    Kernels are chosen by the costs of `core`, the board's own by default, for `objective` (see `lower.select`)
+    under the board's memory, or under `flash_limit` and `ram_limit` bytes where those are less. UsageError for a
+    core with other code. `verifies`: the model is checked before each inference. DoesNotFitError carries the
+    manifest (with `fits` false) as `manifest`; the folder then holds build.json and the sources, but nothing to
+    flash.
     """
     given = boards.load(target)
     isa = isa_of(core := planned_for(given.name, given.core, core))
@@ -77,10 +80,10 @@ def build(
         return lower(cut.graph, cut.budget, choice, isa, "size", below=cut.below).chosen_flash
 
     def compiled(program: Program) -> Compiled:
-        return _compiled(program, board, folder, source, progress)
+        return _compiled(program, board, folder, source, verifies, progress)
 
     program, build_id, linked = _fitted(found, objective, board, compiled)
-    manifest = _manifest(program, board, core, source, build_id, linked)
+    manifest = _manifest(program, board, core, source, build_id, linked, verifies)
     dots = [(layer.dot, record) for layer, record in zip(program.layers, manifest.layers) if layer.dot is not None]
     layers = sum(min(dot.estimate.flash, record.flash_bytes) for dot, record in dots)
     fastest = objective == "speed" and manifest.fits and manifest.flash_limit == given.memory.flash_bytes
@@ -128,9 +131,11 @@ def _limited(board: Board, flash_limit: int | None, ram_limit: int | None) -> Bo
     return replace(board, memory=replace(memory, flash_bytes=flash, ram_bytes=ram))
 
 
-def _compiled(program: Program, board: Board, folder: BuildFolder, source: Source, progress: Progress) -> Compiled:
+def _compiled(
+    program: Program, board: Board, folder: BuildFolder, source: Source, verifies: bool, progress: Progress
+) -> Compiled:
     """Write everything and compile it."""
-    tree, revealed = mcu.source_tree(program, board.name, source.name), _revealed(program, source)
+    tree, revealed = mcu.source_tree(program, board.name, source.name, verifies), _revealed(program, source)
     with writing_to(folder):
         prepare(folder)
         write_tree(folder.sources, tree)
@@ -199,10 +204,17 @@ def _seal(board: Board, folder: BuildFolder, linked: Linked, build_id: int, sha2
 
 
 def _manifest(
-    program: Program, board: Board, core: str, source: Source, build_id: int, linked: Linked | OverflowingLink
+    program: Program,
+    board: Board,
+    core: str,
+    source: Source,
+    build_id: int,
+    linked: Linked | OverflowingLink,
+    verifies: bool,
 ) -> Manifest:
     """All but the alternatives and the remedies."""
     memory, sizes = board.memory, linked.sizes
+    verified = linked.model_bytes if isinstance(linked, Linked) else 0
     return Manifest(
         manifest_version=MANIFEST_VERSION,
         edge_tr_version=__version__,
@@ -223,6 +235,7 @@ def _manifest(
         cycles_estimated=program.cycles_estimated,
         alternatives=(),
         would_fit=(),
+        protection=Protection(verified, verify_cycles(core, verified), verifies),
         layers=tuple(_layer_record(program, layer, linked.symbols) for layer in program.layers),
         levels=_levels(program, source),
     )

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import zlib
 
+import numpy as np
+
 from edge_tr.formats.schema import Constant, Field, Format, FormatError, Record
 
 IMAGE_MAGIC = Constant("IMAGE_MAGIC", int.from_bytes(b"TRIM", "little"), "First word of the header, 'TRIM'.")
@@ -31,8 +33,26 @@ IMAGE_HEADER = Record(
     ),
 )
 
-FORMAT = Format("Firmware image", __doc__ or "", (IMAGE_MAGIC, IMAGE_VERSION, IMAGE_HEADER_OFFSET), (), (IMAGE_HEADER,))
+MODEL_SEAL = Record(
+    "ModelSeal",
+    "What the model's code and constants add up to, modulo 2^32 - 1 (Fletcher's sum over words, which every change of "
+    "one or two bits changes). Filled in by the host after linking, all zeros until then.",
+    (
+        Field("bytes", 32, "Of code and constants, whole words."),
+        Field("low", 32, "The sum of all words."),
+        Field("high", 32, "The sum of the sums after each word."),
+    ),
+)
 
+FORMAT = Format(
+    "Firmware image",
+    __doc__ or "",
+    (IMAGE_MAGIC, IMAGE_VERSION, IMAGE_HEADER_OFFSET),
+    (),
+    (IMAGE_HEADER, MODEL_SEAL),
+)
+
+_SEAL_MODULUS = (1 << 32) - 1
 _START = IMAGE_HEADER_OFFSET.value
 _END = _START + IMAGE_HEADER.size
 
@@ -71,3 +91,10 @@ def check(image: bytes) -> dict[str, int | bytes]:
     if zlib.crc32(blank) != header["crc32"]:
         raise FormatError("firmware image with a wrong CRC-32")
     return header
+
+
+def model_seal(model: bytes) -> bytes:
+    """The seal of a linked model, whole words."""
+    words = np.frombuffer(model, "<u4").astype(object)
+    low, high = sum(words), sum(words * np.arange(len(words), 0, -1).astype(object))
+    return MODEL_SEAL.pack(bytes=len(model), low=low % _SEAL_MODULUS, high=high % _SEAL_MODULUS)

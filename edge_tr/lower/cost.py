@@ -39,6 +39,21 @@ LEVEL_ROW = 60
 """Cycles of adding one level's sums of eight pixels to those below."""
 DIRECT_OUTPUT = 11
 """Cycles of requantising and storing one activation by `lower.direct`."""
+VERIFIED_WORD = {
+    "cortex-m0": 19,
+    "cortex-m0plus": 18,
+    "cortex-m3": 11,
+    "cortex-m4": 11,
+    "rv32ec": 15,
+    "rv32imc": 15,
+}
+"""Cycles of a word of the model in firmware/src/tr_verify.c, by core."""
+
+
+def verify_cycles(core: str, model_bytes: int) -> int | None:
+    """Of one tr_model_verify() over a model of that size; None for a core without a table."""
+    word = VERIFIED_WORD.get(core.removesuffix("-mul32"))
+    return None if word is None else word * model_bytes // 4
 
 
 @dataclass(frozen=True)

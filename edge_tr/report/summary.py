@@ -10,7 +10,7 @@ from edge_tr.boards import Board
 from edge_tr.ir.graph import Graph, Op, Tensor
 from edge_tr.ir.params import params
 from edge_tr.lower.program import layer_name
-from edge_tr.manifest import BuildRecord, Manifest, OverlayManifest
+from edge_tr.manifest import BuildRecord, Manifest, OverlayManifest, Protection
 from edge_tr.overlays import OverlayBoard
 from edge_tr.target.outcome import CheckReport, LevelsReport, Mismatch, PlannedCost
 from edge_tr.tr.hese import term_count
@@ -115,9 +115,17 @@ def _firmware_text(manifest: Manifest) -> str:
             memory_bar("Flash", manifest.flash_bytes, manifest.flash_limit),
             memory_bar("RAM", manifest.ram_bytes, manifest.ram_limit),
             arena,
+            _protection(manifest.protection),
             *_alternatives(manifest),
         ]
     )
+
+
+def _protection(protection: Protection) -> str:
+    """What a check of the model costs, and when it is done."""
+    cycles = "" if protection.verify_cycles is None else f", {protection.verify_cycles:,} cycles estimated"
+    when = "before each inference" if protection.before_invoke else "when told to, see --verify-before-invoke"
+    return f"model check: {protection.verified_bytes:,} bytes of constants and code{cycles}, {when}"
 
 
 def _alternatives(manifest: Manifest) -> list[str]:

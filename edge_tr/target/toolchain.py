@@ -10,11 +10,14 @@ from pathlib import Path
 
 from edge_tr.boards import Board, Part
 from edge_tr.errors import DoesNotFitError, EdgeTrError
+from edge_tr.formats import image as image_format
 from edge_tr.target.tools import require_tool
 
 OPTIMISATION = ("-O2", "-fno-tree-scev-cprop")
 """The second: no multiplication behind a loop for what its variables end at; some cores call a function for it."""
 WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror")
+MODEL_SECTION, SEAL_SECTION = ".tr_model", ".tr_seal"
+"""Of linked programs: what is checked, and what it must add up to."""
 _JOBS = 4
 
 
@@ -34,6 +37,7 @@ class Linked:
     image: bytes | None
     sizes: Sizes
     symbols: Mapping[str, int]  # bytes by symbol
+    model_bytes: int  # code and constants that the program checks
 
 
 def compile_and_link(
@@ -56,7 +60,7 @@ def compile_and_link(
     taken = {path.name for path in part.sources}
     files = [path for path in own if path.name not in taken] + list(part.sources)
     includes = [f"-I{path}" for path in (*include_dirs, *part.include_dirs)]
-    objects = [build_dir / f"{name}-{index:02d}-{path.stem}.o" for index, path in enumerate(files)]
+    objects = [build_dir / f"{name}-{index:02d}-{_object_name(path)}" for index, path in enumerate(files)]
     commands = [
         [gcc, *OPTIMISATION, *part.cflags, *WARNINGS, *includes, "-c", str(source), "-o", str(target)]
         for source, target in zip(files, objects)
@@ -67,8 +71,28 @@ def compile_and_link(
     elf = build_dir / f"{name}.elf"
     _link(board, part, gcc, objects, elf)
     progress(len(commands) + 1, len(commands) + 1)
+    model_bytes = _seal_model(board, elf)
     image = _raw_image(board, elf) if board.toolchain.freestanding else None
-    return Linked(elf, image, _sizes(board, elf), _symbols(board, elf))
+    return Linked(elf, image, _sizes(board, elf), _symbols(board, elf), model_bytes)
+
+
+def _object_name(source: Path) -> str:
+    """After the source and its folder, which linker scripts tell the model's objects by."""
+    return f"{source.stem}.{source.resolve().parent.name}.o"
+
+
+def _seal_model(board: Board, elf: Path) -> int:
+    """Fill in the model's seal; the bytes that it is of, 0 where nothing checks them."""
+    sections = _sections(board, elf)
+    if not sections.get(MODEL_SECTION) or not sections.get(SEAL_SECTION):
+        return 0
+    objcopy, part = _tool(board, "objcopy"), elf.with_suffix(".part")
+    _run([objcopy, "-O", "binary", f"--only-section={MODEL_SECTION}", str(elf), str(part)])
+    model = part.read_bytes()
+    part.write_bytes(image_format.model_seal(model))
+    _run([objcopy, f"--update-section={SEAL_SECTION}={part}", str(elf)])
+    part.unlink()
+    return len(model)
 
 
 def _link(board: Board, part: Part, gcc: str, objects: Sequence[Path], elf: Path) -> None:
@@ -100,12 +124,17 @@ class OverflowingLink(DoesNotFitError):
 
 def _sizes(board: Board, elf: Path) -> Sizes:
     """From `size -A`: sections that are loaded, by where they live."""
-    listing = _run([_tool(board, "size"), "-A", str(elf)]).splitlines()
-    sections = {line.split()[0]: int(line.split()[1]) for line in listing if line.startswith(".")}
+    sections = _sections(board, elf)
     data, bss = (sum(size for name, size in sections.items() if name.startswith(kind)) for kind in (".data", ".bss"))
-    constant = (".text", ".rodata", ".vectors", ".tr_image", ".image", ".ARM", ".init", ".fini", ".eh_frame")
+    constant = (".text", ".rodata", ".vectors", ".tr_", ".image", ".ARM", ".init", ".fini", ".eh_frame")
     code = sum(size for name, size in sections.items() if name.startswith(constant))
     return Sizes(flash=code + data, ram=data + bss + board.memory.stack_bytes)
+
+
+def _sections(board: Board, elf: Path) -> dict[str, int]:
+    """Bytes by section."""
+    listing = _run([_tool(board, "size"), "-A", str(elf)]).splitlines()
+    return {line.split()[0]: int(line.split()[1]) for line in listing if line.startswith(".")}
 
 
 def _symbols(board: Board, elf: Path) -> dict[str, int]:

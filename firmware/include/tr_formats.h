@@ -235,6 +235,21 @@ static inline void tr_image_header_set_build_id(uint8_t *record, uint64_t value)
 static inline uint32_t tr_image_header_crc32(const uint8_t *record) { return tr_load_u32(record + TR_IMAGE_HEADER_CRC32_OFFSET); }
 static inline void tr_image_header_set_crc32(uint8_t *record, uint32_t value) { tr_store_u32(record + TR_IMAGE_HEADER_CRC32_OFFSET, value); }
 
+/* What the model's code and constants add up to, modulo 2^32 - 1 (Fletcher's sum over words, which every change of one or two bits changes). Filled in by the host after linking, all zeros until then. */
+#define TR_MODEL_SEAL_SIZE 12u
+/* Of code and constants, whole words. */
+#define TR_MODEL_SEAL_BYTES_OFFSET 0u
+static inline uint32_t tr_model_seal_bytes(const uint8_t *record) { return tr_load_u32(record + TR_MODEL_SEAL_BYTES_OFFSET); }
+static inline void tr_model_seal_set_bytes(uint8_t *record, uint32_t value) { tr_store_u32(record + TR_MODEL_SEAL_BYTES_OFFSET, value); }
+/* The sum of all words. */
+#define TR_MODEL_SEAL_LOW_OFFSET 4u
+static inline uint32_t tr_model_seal_low(const uint8_t *record) { return tr_load_u32(record + TR_MODEL_SEAL_LOW_OFFSET); }
+static inline void tr_model_seal_set_low(uint8_t *record, uint32_t value) { tr_store_u32(record + TR_MODEL_SEAL_LOW_OFFSET, value); }
+/* The sum of the sums after each word. */
+#define TR_MODEL_SEAL_HIGH_OFFSET 8u
+static inline uint32_t tr_model_seal_high(const uint8_t *record) { return tr_load_u32(record + TR_MODEL_SEAL_HIGH_OFFSET); }
+static inline void tr_model_seal_set_high(uint8_t *record, uint32_t value) { tr_store_u32(record + TR_MODEL_SEAL_HIGH_OFFSET, value); }
+
 /* ---- Serial link ---- */
 
 /* Version of frames and commands, first byte of every frame. */
@@ -270,7 +285,7 @@ enum tr_status {
     TR_STATUS_BAD_ARGUMENT = 3, /* A payload of the wrong length, or an offset or layer out of range. */
     TR_STATUS_BAD_STATE = 4, /* The sample is not loaded, or not run, or another one is. */
     TR_STATUS_BAD_VERSION = 5, /* Frames of another LINK_VERSION. */
-    TR_STATUS_BAD_TABLE = 6, /* A weight table in flash fails its CRC-32: flash the board again. */
+    TR_STATUS_BAD_TABLE = 6, /* The model in flash is not as it was built: flash the board again. */
 };
 
 /* What the device counts with; chosen at start-up after it was seen to move. */

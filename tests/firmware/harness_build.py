@@ -48,9 +48,11 @@ def compile_runtime(folder: Path) -> Path:
     return library
 
 
-def write_tree(program: Program, folder: Path, board: str = "host", name: str = "test.tflite") -> Path:
+def write_tree(
+    program: Program, folder: Path, board: str = "host", name: str = "test.tflite", verifies: bool = False
+) -> Path:
     """The generated sources of a program, below `folder`."""
-    for path, data in mcu.source_tree(program, board, name).items():
+    for path, data in mcu.source_tree(program, board, name, verifies).items():
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(data)
