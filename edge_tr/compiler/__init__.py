@@ -36,6 +36,8 @@ def build(
     flash_limit: int | None = None,
     ram_limit: int | None = None,
     verifies: bool = False,
+    sign: Path | None = None,
+    image_version: int = 0,
     progress: Progress = no_progress,
 ) -> Manifest | OverlayManifest:
     """Build `model` for the board called `target` into the folder `out`, see `mcu.build` and `overlay.build`.
@@ -47,12 +49,13 @@ def build(
     if not overlays.is_overlay(target):
         return mcu.build(
             model, target, out, budgets=budgets, kernels=kernels, core=core, objective=objective,
-            flash_limit=flash_limit, ram_limit=ram_limit, verifies=verifies, progress=progress,
+            flash_limit=flash_limit, ram_limit=ram_limit, verifies=verifies, sign=sign,
+            image_version=image_version, progress=progress,
         )  # fmt: skip
-    if kernels or core or flash_limit or ram_limit or verifies or objective != "speed":
-        raise UsageError(
-            f"{target} is an accelerator: kernels, cores, memory limits and checks of memory are for microcontrollers"
-        )
+    if kernels or core or flash_limit or ram_limit or objective != "speed":
+        raise UsageError(f"{target} is an accelerator: kernels, cores and memory limits are for microcontrollers")
+    if verifies or sign or image_version:
+        raise UsageError(f"{target} is an accelerator: checks of memory and signatures are for microcontrollers")
     return overlay.build(model, target, out, budgets=budgets, progress=progress)
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from edge_tr import __version__, boards
-from edge_tr.boards import Board
+from edge_tr.boards import Board, Trust
 from edge_tr.codegen import mcu
 from edge_tr.compiler.alternatives import RUNTIME_FLASH, alternatives, would_fit
 from edge_tr.compiler.common import (
@@ -23,19 +23,20 @@ from edge_tr.compiler.common import (
     write_tree,
     writing_to,
 )
-from edge_tr.errors import DeviceError, DoesNotFitError
+from edge_tr.errors import DeviceError, DoesNotFitError, UsageError
 from edge_tr.formats import image as image_format
 from edge_tr.lower.cost import verify_cycles
 from edge_tr.lower.kernels import parse_choice
 from edge_tr.lower.machines import isa_of, planned_for
 from edge_tr.lower.program import Candidates, Layer, Limits, Program, choose, explore, lower
-from edge_tr.manifest import MANIFEST_VERSION, BuildFolder, LayerRecord, LevelRecord, Manifest, Protection
+from edge_tr.manifest import MANIFEST_VERSION, BuildFolder, LayerRecord, LevelRecord, Manifest, Protection, Signature
 from edge_tr.target.check import Counts, Device
 from edge_tr.target.emulator import emulate
 from edge_tr.target.flash import FlashResult
 from edge_tr.target.flash import flash as flash_image
 from edge_tr.target.link import EMULATED, Link
 from edge_tr.target.port import open_port
+from edge_tr.target.signing import Signer
 from edge_tr.target.toolchain import Linked, OverflowingLink, compile_and_link
 
 RUNTIME_RAM = 2 << 10
@@ -58,6 +59,8 @@ def build(
     flash_limit: int | None = None,
     ram_limit: int | None = None,
     verifies: bool = False,
+    sign: Path | None = None,
+    image_version: int = 0,
     progress: Progress = no_progress,
 ) -> Manifest:
     """Build `model` for the board called `target` into the folder `out`, with one budget or several nested ones.
@@ -70,7 +73,8 @@ def build(
     """
     given = boards.load(target)
     isa = isa_of(core := planned_for(given.name, given.core, core))
-    board = _limited(given, flash_limit, ram_limit)
+    seal = _Seal(given, sign, image_version)
+    board = _limited(given, min(flash_limit or seal.room, seal.room), ram_limit)
     source, folder = read_source(model, budgets), BuildFolder(out)
     found = explore(source.graph, source.budget, parse_choice(list(kernels)), isa, source.below)
 
@@ -95,7 +99,9 @@ def build(
     folder.manifest_file.write_text(manifest.to_json(), encoding="utf-8")
     if not isinstance(linked, Linked) or not manifest.fits:
         raise NotFitting(manifest)
-    _seal(board, folder, linked, build_id, bytes.fromhex(source.graph.sha256))
+    signature = seal.write(folder, linked, build_id, bytes.fromhex(source.graph.sha256))
+    manifest = replace(manifest, protection=replace(manifest.protection, signature=signature))
+    folder.manifest_file.write_text(manifest.to_json(), encoding="utf-8")
     return manifest
 
 
@@ -170,7 +176,7 @@ class NotFitting(DoesNotFitError):
 
 
 def _compile(board: Board, folder: BuildFolder, paths: Sequence[str], progress: Progress) -> Linked:
-    """The application, and the board's loader if it has one. (First the one that the user can make smaller.)"""
+    """The application."""
     sources = [folder.sources / path for path in paths if path.endswith((".c", ".S"))]
     includes = [folder.sources / part for part in ("include", "model", "app")]
     linked = compile_and_link(
@@ -182,25 +188,66 @@ def _compile(board: Board, folder: BuildFolder, paths: Sequence[str], progress: 
         "firmware",
         lambda done, total: progress("compiling", done, total, "file"),
     )
-    if board.second_stage is not None:
-        loader = compile_and_link(board, board.second_stage, [], [], folder.objects, "loader")
-        shutil.copyfile(loader.elf, folder.loader)
     return linked
 
 
-def _seal(board: Board, folder: BuildFolder, linked: Linked, build_id: int, sha256: bytes) -> None:
-    shutil.copyfile(linked.elf, folder.elf)
-    if linked.image is None:
-        shutil.copyfile(linked.elf, folder.image)
-        return
-    sealed = image_format.seal(
-        linked.image,
-        load_address=board.memory.flash_origin,
-        board=board.name,
-        build_id=build_id,
-        model_sha256=sha256,
-    )
-    folder.image.write_bytes(sealed)
+class _Seal:
+    """What becomes of a linked program: a sealed image, signed if there is a key, and the loader that starts it."""
+
+    def __init__(self, board: Board, sign: Path | None, image_version: int) -> None:
+        """UsageError for a key that cannot be read, or a board that has no use for it."""
+        self._board, self._version = board, image_version
+        self._signer = None if sign is None else Signer(sign)
+        if not 0 <= image_version < 1 << 16:
+            raise UsageError(f"--image-version {image_version}: 0 to {(1 << 16) - 1}")
+        if sign is None and image_version:
+            raise UsageError("--image-version needs --sign: an unsigned version can be changed by anybody")
+        if sign is not None and not board.toolchain.freestanding:
+            raise UsageError(f"{board.name} runs a program of this computer: --sign is for images in flash")
+
+    @property
+    def room(self) -> int:
+        """Bytes of flash for a program."""
+        flash = self._board.memory.flash_bytes
+        if self._signer is None:
+            return flash
+        beside = image_format.IMAGE_SIGNATURE.size + 4  # and the padding of the program to words
+        return (flash if self._board.loader is None else min(flash, self._board.slots(flash).bytes)) - beside
+
+    def write(self, folder: BuildFolder, linked: Linked, build_id: int, sha256: bytes) -> tuple[Signature, ...]:
+        """Into the folder: program, image and loader; what is to be said of the signature."""
+        shutil.copyfile(linked.elf, folder.elf)
+        if linked.image is None:
+            shutil.copyfile(linked.elf, folder.image)
+            return ()
+        image = image_format.seal(
+            linked.image,
+            load_address=self._board.memory.flash_origin,
+            board=self._board.name,
+            build_id=build_id,
+            model_sha256=sha256,
+            image_version=self._version,
+        )
+        if self._signer is not None:
+            image = image_format.signed(image, self._signer.sign(image))
+        folder.image.write_bytes(image)
+        return self._loader(folder, len(image))
+
+    def _loader(self, folder: BuildFolder, image_bytes: int) -> tuple[Signature, ...]:
+        board, plain = self._board, self._board.second_stage
+        size = checking = 0
+        if plain is not None:
+            loader = compile_and_link(board, plain, [], [], folder.objects, "loader")
+            if self._signer is not None:
+                open_to_all = loader.sizes.flash
+                part = board.loader_for(Trust(self._signer.public_key, board.slots(image_bytes)))
+                loader = compile_and_link(board, part, [], [], folder.objects, "loader")
+                size, checking = loader.sizes.flash, loader.sizes.flash - open_to_all
+            shutil.copyfile(loader.elf, folder.loader)
+        if self._signer is None:
+            return ()
+        way_back = plain is not None and board.slots(image_bytes).backup is not None
+        return (Signature(self._signer.public_key.hex(), self._version, size, checking, way_back),)
 
 
 def _manifest(
