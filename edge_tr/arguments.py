@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_tr import __version__
+from edge_tr.kernels import KERNELS
+from edge_tr.kernels.machines import tables_of
 from edge_tr.lower.cores import CORES
-from edge_tr.lower.kernels import KERNELS
-from edge_tr.lower.machines import tables_of
 from edge_tr.lower.select import OBJECTIVES
 
 Verbs = Mapping[str, Callable[[argparse.Namespace], int]]
@@ -189,6 +189,12 @@ def _on_device(command: argparse.ArgumentParser) -> None:
         metavar="URL",
         help="any pyserial URL: /dev/ttyACM0, socket://, rfc2217://; default: the board's emulator "
         "or the accelerator's co-simulation",
+    )
+    command.add_argument(
+        "--trust",
+        action="store_true",
+        help="run what the build brings (a program of this computer, an emulator, a Python package) though it was not "
+        "built by you, here: it can do whatever you can",
     )
 
 

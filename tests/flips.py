@@ -62,7 +62,7 @@ class Program:
 
 def build(target: str, folder: Path) -> Program:
     """Digits with generated code in one layer and tables in the others, flashed."""
-    compiler.build(DIGITS, target, folder, kernels=["conv_2d_0=pairs"], verifies=True)
+    compiler.build(DIGITS, target, folder, kernels=["conv_2d_0=pairs"], protect=compiler.Protect(verifies=True))
     place(folder, target)
     built = BuildFolder(folder)
     parts: dict[str, list[tuple[int, int]]] = {CONSTANTS: [], GENERATED: [], RUNTIME: [], ITSELF: []}

@@ -16,18 +16,19 @@ from pathlib import Path
 
 import numpy as np
 
+from edge_tr.accel import lower_accel
 from edge_tr.errors import DoesNotFitError, EdgeTrError, ModelError
 from edge_tr.formats import frames
 from edge_tr.formats.frames import COMMAND, Frame
 from edge_tr.golden.oracle import Oracle
 from edge_tr.golden.probe import reference_info
 from edge_tr.golden.run import run
-from edge_tr.ir.graph import Graph
+from edge_tr.graph import Graph
 from edge_tr.ir.rewrite import rewrite_weights
 from edge_tr.ir.tflite import parse
-from edge_tr.lower.accel import lower_accel
-from edge_tr.lower.budget import parse as parse_budget
+from edge_tr.prepared.budget import parse as parse_budget
 from tests.accel.simulated_board import SimulatedBoard, compare
+from tests.damaged import Damaged
 from tests.firmware import harness_build, harness_cores
 from tests.firmware.harness_models import KERNELS, expected_bytes, lower_with, samples
 from tests.models import random_models
@@ -57,6 +58,7 @@ class Fuzz:
             "accelerator": self.accelerator,
             "file": self.file,
             "frames": self.frames,
+            "damaged": self.damaged,
         }
 
     def _once(self, name: str, make: Callable[[Path], object]) -> object:
@@ -137,6 +139,10 @@ class Fuzz:
         hello = frames.encode(Frame(COMMAND.HELLO, 1, 0)).strip(b"\0")
         assert frames.decode(agent.answer(hello).strip(b"\0")).status == frames.STATUS.OK
 
+    def damaged(self, rng: np.random.Generator, data: bytes, graph: Graph, budget: str) -> None:
+        """Samples, budgets, boards, manifests and build folders, see `tests.damaged`."""
+        self._once("damaged", Damaged).seed(int(rng.integers(1 << 31)))
+
     def seed(self, seed: int, parts: list[str]) -> None:
         """One model through `parts`; AssertionError or what else went wrong."""
         rng = np.random.default_rng(seed)
@@ -156,7 +162,7 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=0, help="models; 0: until the time is up")
     parser.add_argument("--minutes", type=float, default=10.0, help="if no count is given (default %(default)s)")
     parser.add_argument("--seed", type=int, default=None, help="the first one (default: by the clock)")
-    parser.add_argument("--parts", default="", help="some of interpreter,host,core,accelerator,file,frames")
+    parser.add_argument("--parts", default="", help="some of interpreter,host,core,accelerator,file,frames,damaged")
     arguments = parser.parse_args()
     first = int(time.time()) if arguments.seed is None else arguments.seed
     start, done = time.monotonic(), 0

@@ -9,34 +9,35 @@ from dataclasses import replace
 from pathlib import Path
 
 from edge_tr import __version__, boards
-from edge_tr.boards import Board, Trust
+from edge_tr.boards import Board
 from edge_tr.codegen import mcu
 from edge_tr.compiler.alternatives import RUNTIME_FLASH, alternatives, would_fit
+from edge_tr.compiler.bill import firmware_bill
 from edge_tr.compiler.common import (
     Progress,
     Source,
     level_records,
     no_progress,
-    prepare,
     read_source,
     revealed_files,
+    source_of,
     write_tree,
-    writing_to,
 )
+from edge_tr.compiler.folders import changed_state, claimed, replaced_build
+from edge_tr.compiler.sealing import UNPROTECTED, Protect, Sealing
 from edge_tr.errors import DeviceError, DoesNotFitError, UsageError
-from edge_tr.formats import image as image_format
-from edge_tr.lower.cost import verify_cycles
-from edge_tr.lower.kernels import parse_choice
-from edge_tr.lower.machines import isa_of, planned_for
+from edge_tr.files.reading import MAX_BINARY, read_bytes
+from edge_tr.files.writing import writing_to
+from edge_tr.kernels import parse_choice
+from edge_tr.kernels.machines import isa_of, planned_for
 from edge_tr.lower.program import Candidates, Layer, Limits, Program, choose, explore, lower
-from edge_tr.manifest import MANIFEST_VERSION, BuildFolder, LayerRecord, LevelRecord, Manifest, Protection, Signature
+from edge_tr.manifest import MANIFEST_VERSION, BuildFolder, LayerRecord, LevelRecord, Manifest, Protection
 from edge_tr.target.check import Counts, Device
 from edge_tr.target.emulator import emulate
 from edge_tr.target.flash import FlashResult
 from edge_tr.target.flash import flash as flash_image
 from edge_tr.target.link import EMULATED, Link
 from edge_tr.target.port import open_port
-from edge_tr.target.signing import Signer
 from edge_tr.target.toolchain import Linked, OverflowingLink, compile_and_link
 
 RUNTIME_RAM = 2 << 10
@@ -58,36 +59,56 @@ def build(
     objective: str = "speed",
     flash_limit: int | None = None,
     ram_limit: int | None = None,
-    verifies: bool = False,
-    sign: Path | None = None,
-    image_version: int = 0,
+    protect: Protect = UNPROTECTED,
     progress: Progress = no_progress,
 ) -> Manifest:
     """Build `model` for the board called `target` into the folder `out`, with one budget or several nested ones.
 
     Kernels are chosen by the costs of `core`, the board's own by default, for `objective` (see `lower.select`)
     under the board's memory, or under `flash_limit` and `ram_limit` bytes where those are less. UsageError for a
-    core with other code. `verifies`: the model is checked before each inference. DoesNotFitError carries the
-    manifest (with `fits` false) as `manifest`; the folder then holds build.json and the sources, but nothing to
-    flash.
+    core with other code, or for a protection that the board has no use for. DoesNotFitError carries the manifest
+    (with `fits` false) as `manifest`. Whatever is raised, the folder is as it was.
     """
-    given = boards.load(target)
-    isa = isa_of(core := planned_for(given.name, given.core, core))
-    seal = _Seal(given, sign, image_version)
-    board = _limited(given, min(flash_limit or seal.room, seal.room), ram_limit)
+    given, choice = boards.load(target), parse_choice(list(kernels))
+    if choice.default is not None and choice.default.dialled != (len(budgets) > 1):
+        raise UsageError(f"--kernel {choice.default.name} is not for builds with {_counted(len(budgets))}")
+    core = planned_for(given.name, given.core, core)
+    sealing = Sealing(given, protect)
+    board = _limited(given, min(flash_limit or sealing.room, sealing.room), ram_limit)
     source, folder = read_source(model, budgets), BuildFolder(out)
+    with claimed(folder), replaced_build(folder) as staged:
+        return _build(source, given, board, core, kernels, objective, sealing, staged, progress)
+
+
+def _counted(budgets: int) -> str:
+    return "several budgets" if budgets > 1 else "one budget"
+
+
+def _build(
+    source: Source,
+    given: Board,
+    board: Board,
+    core: str,
+    kernels: Sequence[str],
+    objective: str,
+    sealing: Sealing,
+    folder: BuildFolder,
+    progress: Progress,
+) -> Manifest:
+    """`build` into an empty folder; `board` is the `given` one with the memory that may be used."""
+    isa = isa_of(core)
     found = explore(source.graph, source.budget, parse_choice(list(kernels)), isa, source.below)
 
     def smallest(other: str | None, prescribed: Sequence[str]) -> int:
-        cut = source if other is None else read_source(model, (other,))
+        cut = source if other is None else source_of(source.name, source.given, (other,))
         choice = parse_choice(list(prescribed))
         return lower(cut.graph, cut.budget, choice, isa, "size", below=cut.below).chosen_flash
 
     def compiled(program: Program) -> Compiled:
-        return _compiled(program, board, folder, source, verifies, progress)
+        return _compiled(program, board, folder, source, sealing.verifies, progress)
 
     program, build_id, linked = _fitted(found, objective, board, compiled)
-    manifest = _manifest(program, board, core, source, build_id, linked, verifies)
+    manifest = _manifest(program, board, core, source, build_id, linked)
     dots = [(layer.dot, record) for layer, record in zip(program.layers, manifest.layers) if layer.dot is not None]
     layers = sum(min(dot.estimate.flash, record.flash_bytes) for dot, record in dots)
     fastest = objective == "speed" and manifest.fits and manifest.flash_limit == given.memory.flash_bytes
@@ -96,12 +117,13 @@ def build(
         alternatives=alternatives(program, linked.sizes, layers, given.memory, fastest),
         would_fit=tuple(would_fit(program, linked.sizes, board.memory, given, smallest, bool(kernels))),
     )
-    folder.manifest_file.write_text(manifest.to_json(), encoding="utf-8")
     if not isinstance(linked, Linked) or not manifest.fits:
         raise NotFitting(manifest)
-    signature = seal.write(folder, linked, build_id, bytes.fromhex(source.graph.sha256))
-    manifest = replace(manifest, protection=replace(manifest.protection, signature=signature))
-    folder.manifest_file.write_text(manifest.to_json(), encoding="utf-8")
+    with writing_to(folder.path):
+        pieces, protection = sealing.write(folder, linked, core, build_id, bytes.fromhex(source.graph.sha256))
+        manifest = replace(manifest, protection=protection)
+        folder.manifest_file.write_text(manifest.to_json(), encoding="utf-8")
+        folder.bill.write_text(firmware_bill(board, folder, manifest, linked.pieces + pieces), encoding="utf-8")
     return manifest
 
 
@@ -140,10 +162,11 @@ def _limited(board: Board, flash_limit: int | None, ram_limit: int | None) -> Bo
 def _compiled(
     program: Program, board: Board, folder: BuildFolder, source: Source, verifies: bool, progress: Progress
 ) -> Compiled:
-    """Write everything and compile it."""
+    """Write everything anew and compile it."""
     tree, revealed = mcu.source_tree(program, board.name, source.name, verifies), _revealed(program, source)
-    with writing_to(folder):
-        prepare(folder)
+    with writing_to(folder.path):
+        shutil.rmtree(folder.path)
+        folder.path.mkdir()
         write_tree(folder.sources, tree)
         folder.model.write_bytes(source.given)
         write_tree(folder.path, revealed)
@@ -191,84 +214,18 @@ def _compile(board: Board, folder: BuildFolder, paths: Sequence[str], progress: 
     return linked
 
 
-class _Seal:
-    """What becomes of a linked program: a sealed image, signed if there is a key, and the loader that starts it."""
-
-    def __init__(self, board: Board, sign: Path | None, image_version: int) -> None:
-        """UsageError for a key that cannot be read, or a board that has no use for it."""
-        self._board, self._version = board, image_version
-        self._signer = None if sign is None else Signer(sign)
-        if not 0 <= image_version < 1 << 16:
-            raise UsageError(f"--image-version {image_version}: 0 to {(1 << 16) - 1}")
-        if sign is None and image_version:
-            raise UsageError("--image-version needs --sign: an unsigned version can be changed by anybody")
-        if sign is not None and not board.toolchain.freestanding:
-            raise UsageError(f"{board.name} runs a program of this computer: --sign is for images in flash")
-
-    @property
-    def room(self) -> int:
-        """Bytes of flash for a program."""
-        flash = self._board.memory.flash_bytes
-        if self._signer is None:
-            return flash
-        beside = image_format.IMAGE_SIGNATURE.size + 4  # and the padding of the program to words
-        return (flash if self._board.loader is None else min(flash, self._board.slots(flash).bytes)) - beside
-
-    def write(self, folder: BuildFolder, linked: Linked, build_id: int, sha256: bytes) -> tuple[Signature, ...]:
-        """Into the folder: program, image and loader; what is to be said of the signature."""
-        shutil.copyfile(linked.elf, folder.elf)
-        if linked.image is None:
-            shutil.copyfile(linked.elf, folder.image)
-            return ()
-        image = image_format.seal(
-            linked.image,
-            load_address=self._board.memory.flash_origin,
-            board=self._board.name,
-            build_id=build_id,
-            model_sha256=sha256,
-            image_version=self._version,
-        )
-        if self._signer is not None:
-            image = image_format.signed(image, self._signer.sign(image))
-        folder.image.write_bytes(image)
-        return self._loader(folder, len(image))
-
-    def _loader(self, folder: BuildFolder, image_bytes: int) -> tuple[Signature, ...]:
-        board, plain = self._board, self._board.second_stage
-        size = checking = 0
-        if plain is not None:
-            loader = compile_and_link(board, plain, [], [], folder.objects, "loader")
-            if self._signer is not None:
-                open_to_all = loader.sizes.flash
-                part = board.loader_for(Trust(self._signer.public_key, board.slots(image_bytes)))
-                loader = compile_and_link(board, part, [], [], folder.objects, "loader")
-                size, checking = loader.sizes.flash, loader.sizes.flash - open_to_all
-            shutil.copyfile(loader.elf, folder.loader)
-        if self._signer is None:
-            return ()
-        way_back = plain is not None and board.slots(image_bytes).backup is not None
-        return (Signature(self._signer.public_key.hex(), self._version, size, checking, way_back),)
-
-
 def _manifest(
-    program: Program,
-    board: Board,
-    core: str,
-    source: Source,
-    build_id: int,
-    linked: Linked | OverflowingLink,
-    verifies: bool,
+    program: Program, board: Board, core: str, source: Source, build_id: int, linked: Linked | OverflowingLink
 ) -> Manifest:
-    """All but the alternatives and the remedies."""
+    """All but the alternatives, the remedies and the protection."""
     memory, sizes = board.memory, linked.sizes
-    verified = linked.model_bytes if isinstance(linked, Linked) else 0
     return Manifest(
         manifest_version=MANIFEST_VERSION,
         edge_tr_version=__version__,
         model=source.name,
         model_sha256=program.sha256,
         target=str(board.name),
-        board_folder="" if _ships(board) else str(board.folder),
+        board_folder="" if boards.ships(board) else str(board.folder),
         budget=str(program.budget),
         build_id=f"{build_id:016x}",
         core=core,
@@ -278,11 +235,12 @@ def _manifest(
         ram_limit=memory.ram_bytes,
         arena_bytes=program.memory.size,
         arena_lower_bound=program.memory.lower_bound,
+        arena=program.regions,
         fits=sizes.flash <= memory.flash_bytes and sizes.ram <= memory.ram_bytes,
         cycles_estimated=program.cycles_estimated,
         alternatives=(),
         would_fit=(),
-        protection=Protection(verified, verify_cycles(core, verified), verifies),
+        protection=Protection(0, None, False),
         layers=tuple(_layer_record(program, layer, linked.symbols) for layer in program.layers),
         levels=_levels(program, source),
     )
@@ -294,10 +252,6 @@ def _levels(program: Program, source: Source) -> tuple[LevelRecord, ...]:
     sizes = [[(dot.weights, dot.terms_at(level), dot.macs) for dot in dots] for level in range(len(program.levels))]
     cycles = [sum(dot.cycles_at(level) for dot in dots) for level in range(len(program.levels))]
     return level_records([level.budget for level in program.levels], _revealed(program, source), sizes, cycles)
-
-
-def _ships(board: Board) -> bool:
-    return board.name in boards.names() and board.folder == boards.load(board.name).folder
 
 
 def _layer_record(program: Program, layer: Layer, symbols: Mapping[str, int]) -> LayerRecord:
@@ -328,14 +282,28 @@ def _layer_record(program: Program, layer: Layer, symbols: Mapping[str, int]) ->
 
 def flash(folder: BuildFolder, board: Board, port: str | None, progress: Progress) -> FlashResult:
     """Put a build onto its board: through `port`, or into the memory of the emulated board."""
-    return flash_image(
-        board,
-        folder.image.read_bytes(),
-        port,
-        folder.state,
-        loader_elf=folder.loader if folder.loader.is_file() else None,
-        progress=lambda done, total: progress("flashing", done, total, "B"),
-    )
+    image = _image(folder, board)
+    with changed_state(folder) if port is None else contextlib.nullcontext(folder.state) as state:
+        return flash_image(
+            board,
+            image,
+            port,
+            state,
+            loader_elf=folder.loader if folder.loader.is_file() else None,
+            progress=lambda done, total: progress("flashing", done, total, "B"),
+        )
+
+
+def _image(folder: BuildFolder, board: Board) -> bytes:
+    """What is flashed. An image has a CRC; a program of this computer has none, but lies in the folder twice."""
+    try:
+        image = read_bytes(folder.image, MAX_BINARY)
+        damaged = not board.toolchain.freestanding and image != read_bytes(folder.elf, MAX_BINARY)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{folder.path} cannot be read ({error}): build again") from error
+    if damaged:
+        raise DeviceError(f"the program is damaged: {folder.image} differs from {folder.elf.name}; build again")
+    return image
 
 
 @contextlib.contextmanager
