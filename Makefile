@@ -44,6 +44,7 @@ conformance: install-test ## hundreds of cases of every operator through everyth
 	$(BIN)/python -m tests.conformance $(call option,count,COUNT)
 
 soak: install-test ## inferences with faults on the wire, in the DMA and in the accelerator: COUNT=inferences, MINUTES=, SEED=
+	$(BIN)/python -m tests.flips -o docs/reliability/flips.json
 	$(BIN)/python -m tests.soak $(call option,count,COUNT) $(call option,minutes,MINUTES) $(call option,seed,SEED)
 
 pynq-matrix: install-test ## the accelerator's package under pynq 3.0.1, 3.1.2 and 4.0.0, each in an environment of its own (minutes)

@@ -177,7 +177,7 @@ class Link:
                 "build and flash again with this edge-tr"
             )
         if reply.status == STATUS.BAD_TABLE:
-            raise DeviceError("a weight table in the board's flash is damaged: run edge-tr flash again")
+            raise DeviceError("the model in the board's flash is damaged: run edge-tr flash again")
         names = COMMAND.name_of(command), STATUS.name_of(reply.status)
         raise DeviceError("the board refused {} with {}: reset it and run again".format(*names))
 
