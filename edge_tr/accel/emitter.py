@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,11 +17,12 @@ from edge_tr.accel.engines import Cut, Effort, Tables, cut_data, emit, tables_of
 from edge_tr.accel.image import Image
 from edge_tr.accel.layout import COLUMNS, Placed
 from edge_tr.accel.program import AccelLayer, HostLayer, Level, ProgramTurn, Segment, Send
-from edge_tr.accel.room import Room
+from edge_tr.accel.room import Room, TooLarge
 from edge_tr.accel.stage import Planned, Stage, Turn
 from edge_tr.accel.stream import Streamed
 from edge_tr.accel.traffic import traffic_of
 from edge_tr.accel.windows import emit_windows, window_parameters
+from edge_tr.errors import DoesNotFitError
 from edge_tr.formats import accelerator as f
 from edge_tr.graph import layer_name
 from edge_tr.operators import AddParams, ConvParams, DepthwiseParams
@@ -51,7 +53,7 @@ class Job:
 
 
 class Emitter:
-    """A job's commands, in `image` from its construction on."""
+    """A job's commands, in `image` from its construction on. TooLarge if a layer's numbers do not fit them so."""
 
     def __init__(self, job: Job, image: Image, effort: Effort, chain: Chain | None) -> None:
         self.job, self.image, self.effort, self.chain = job, image, effort, chain
@@ -118,7 +120,8 @@ class Emitter:
         self.grown += [{name: 0 for name in self.image.used()} for _ in done]  # it is not asked for with a chain
         for i in range(len(done), len(turn.stages)):
             before = {name: n for name, (n, _) in self.image.used().items()}
-            done.append(self._emit(first + i, number, arrival if i == 0 and self._overlaps(number) else None))
+            with _blaming(turn.stages[i]):
+                done.append(self._emit(first + i, number, arrival if i == 0 and self._overlaps(number) else None))
             self.grown.append({name: n - before[name] for name, (n, _) in self.image.used().items()})
         outputs = [stage.output for stage in turn.stages]
         layers = [
@@ -146,7 +149,8 @@ class Emitter:
         bands: list[list[tuple[int, int, int]]] = [[] for _ in layers]
         for piece in pieces:
             tiles = piece.first, piece.end
-            command = emit_windows(self.image, layers[piece.layer], tiles, *data[piece.layer], piece.waits)
+            with _blaming(self.stages[piece.layer]):
+                command = emit_windows(self.image, layers[piece.layer], tiles, *data[piece.layer], piece.waits)
             bands[piece.layer].append((command, *tiles))
         cycles = [sum(p.cycles for p in pieces if p.layer == i) for i in range(len(bands))]
         cycles[0] += extra
@@ -209,6 +213,15 @@ class Emitter:
 
     def _cut(self, stage: Stage) -> Cut:
         return cut_data(stage.record, self.assignment.layouts[stage.inputs[0]], self.cut[stage.op.index])
+
+
+@contextlib.contextmanager
+def _blaming(stage: Stage) -> Iterator[None]:
+    """What does not fit is this layer."""
+    try:
+        yield
+    except DoesNotFitError as error:
+        raise TooLarge(stage.op.index, str(error)) from error
 
 
 @dataclass(frozen=True)
