@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from edge_tr.accel.addition import TABLE_LOAD, TABLE_READS, add_layer, load_tables
+from edge_tr.accel.addition import TABLE_READS, add_layer, load_tables
 from edge_tr.accel.arrival import BEATS, Arrival, arrival_of
 from edge_tr.accel.assign import Assignment
 from edge_tr.accel.chain import Chain
-from edge_tr.accel.cycles import TABLE_WORD
+from edge_tr.accel.cycles import Coming
 from edge_tr.accel.engines import Cut, Effort, Tables, cut_data, emit, tables_of
 from edge_tr.accel.image import Image
 from edge_tr.accel.layout import COLUMNS, Placed
@@ -62,7 +62,7 @@ class Emitter:
         self.ends = np.cumsum([len(turn.stages) for turn in self.assignment.turns])  # of each turn's stages
         self.grown: list[dict[str, int]] = []  # by stage, how much of each memory it took
         self.tables: Tables | None = None  # that were loaded last
-        self.missing = 0  # cycles until they are there
+        self.fetched = Coming()  # they, on their way
         self.coming = 0  # cycles until the input is there that the next layer waits for
         inner = chain.inner if chain else {}
         placed = {tensor: y.at(self.room.words[tensor]) for tensor, y in job.layouts.items() if tensor not in inner}
@@ -143,8 +143,8 @@ class Emitter:
     def _emit_chain(self, chain: Chain, end: int) -> list[Planned]:
         """The commands of layers that take turns, the first ones of stages up to `end`."""
         layers, pieces = chain.bands.layers, chain.bands.pieces
-        extra = self._load_next(0, end) + (TABLE_READS if self.missing else 0)
-        self.missing = max(0, self.missing - chain.bands.cycles)
+        extra = self._load_next(0, end) + (TABLE_READS if self.fetched.words else 0)
+        self.fetched.go_by(chain.bands.cycles)
         data = [(window_parameters(self.image, w), self.image.terms(w.terms.words)) for w in layers]
         bands: list[list[tuple[int, int, int]]] = [[] for _ in layers]
         for piece in pieces:
@@ -162,19 +162,18 @@ class Emitter:
         stage, placed, extra = self.stages[i], self.placed, 0
         x, y = placed[stage.inputs[0]], placed[stage.output]
         if stage.op.index in self.cut:
-            extra += self._beside_input(self._load(self._cut(stage).tables) + self._wait())
+            extra += self._beside_input(self._load(self._cut(stage).tables) + self.fetched.take())
             x, cycles = self._truncate(stage, x)
             extra += cycles
         if isinstance(stage.record, AddParams):
-            extra += self._beside_input(self._load(tables_of(stage)) + self._wait())
+            extra += self._beside_input(self._load(tables_of(stage)) + self.fetched.take())
         else:
-            extra += self._beside_input(self._load_next(i, int(self.ends[number])))
+            before = self._load_next(i, int(self.ends[number]))
+            if arrival:
+                arrival = replace(arrival, late=before)
+            extra += self._beside_input(before)
         done = emit(self.image, stage, x, placed[stage.inputs[-1]], y, self.effort, arrival)
-        beside = done.cycles if done.beside is None else min(done.beside, done.cycles)
-        if isinstance(stage.record, (ConvParams, DepthwiseParams)) and not x.vector:
-            extra += min(self.missing, beside) // TABLE_WORD  # it reads nothing meanwhile
-        self.missing = max(0, self.missing - beside)
-        return Planned(done.command, done.cycles + extra)
+        return Planned(done.command, done.cycles + extra + self.fetched.go_by(done.cycles, done.gaps))
 
     def _load_next(self, i: int, end: int) -> int:
         """Let the tables come that the next stage of this turn with tables needs; cycles of the command."""
@@ -189,18 +188,14 @@ class Emitter:
         """Let the adders have these tables; cycles of the command."""
         if self.tables is not None and all(map(np.array_equal, tables, self.tables)):
             return 0
-        command, self.tables, self.missing = load_tables(self.image, tables), tables, TABLE_LOAD
+        command, self.tables = load_tables(self.image, tables), tables
+        self.fetched.start()
         return command.cycles
-
-    def _wait(self) -> int:
-        """Cycles until an addition has its tables."""
-        missing, self.missing = self.missing, 0
-        return missing
 
     def _beside_input(self, cycles: int) -> int:
         """What of `cycles` is left when the input is there; tables come meanwhile."""
         coming, self.coming = self.coming, 0
-        self.missing = max(0, self.missing - coming)
+        self.fetched.go_by(coming)
         return max(0, cycles - coming)
 
     def _truncate(self, stage: Stage, x: Placed) -> tuple[Placed, int]:

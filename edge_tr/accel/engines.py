@@ -9,6 +9,7 @@ import numpy as np
 
 from edge_tr.accel.addition import add_layer, add_tables
 from edge_tr.accel.arrival import Arrival
+from edge_tr.accel.cycles import Gaps
 from edge_tr.accel.dense import dense_layer
 from edge_tr.accel.image import Image
 from edge_tr.accel.layout import Placed, alike, planar, vector
@@ -134,12 +135,13 @@ def _windows(
         w, *_ = choose_windows(*_part(record, x, y, 0, size), name, compact, arrival)
         words = -(-len(w.terms.words) // 2)
         size = min(size, max(f.ROWS.value, size * STREAMED_WORDS // words // 4 * 4))
-    cycles, beside, done = 0, 0, None
+    cycles, gaps, done = 0, [], None
     for first in range(0, channels, size):
         part = _part(record, x, y, first, min(first + size, channels))
         done = window_layer(image, *part, name, compact, arrival if first == 0 else None)
-        cycles, beside = cycles + done.cycles, beside + done.beside
-    return Planned(done.command, cycles, beside=beside)
+        gaps += [(cycles + start, cycles + end) for start, end in done.gaps.spans]
+        cycles += done.cycles
+    return Planned(done.command, cycles, gaps=Gaps(tuple(gaps), True))
 
 
 def _part(

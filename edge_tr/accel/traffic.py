@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edge_tr.accel.addition import TABLE_WORDS
+from edge_tr.accel.cycles import TABLE_WORDS
 from edge_tr.accel.image import Fields, Image
 from edge_tr.formats import accelerator as f
 
