@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -70,7 +71,7 @@ def play(
         now = max(now, gathered[i] + 1)
         for words, beats in load.groups:
             done = max(now + words - 1, busy_until)
-            going += [(now, now + words - 1), (done, done + 1)]
+            going += [(now, now + words - 1)] * (words > 1) + [(done, done + 1)]
             busy_until = left = done + beats
             now = done + 1
             if stream:
@@ -104,17 +105,23 @@ class Coming:
     def go_by(self, cycles: int, gaps: Gaps | None = None) -> int:
         """A command of so many cycles that leaves `gaps`, or reads no weights; how many more it takes for yielding.
 
-        A cycle that is lost is made good where the command waits for something else anyway.
+        A cycle that is lost is made good where the command waits for something else anyway. A read in the last cycle
+        of a span leaves the memory free until the next one.
         """
         spans, yields = (gaps.spans, gaps.yields) if gaps else (((0, cycles),), False)
-        late = before = 0
-        for n, (first, end) in enumerate(spans):
-            late = max(0, late - (first - before))
-            first, before = first + late, end
-            while self.words and max(self.wait, first) < end + late:
-                self.words -= 1
-                self.wait = max(self.wait, first) + TABLE_WORD
-                late += yields and n + 1 < len(spans)
+        late = before = owed = 0
+        for (first, end), (after, _) in itertools.zip_longest(spans, spans[1:], fillvalue=(cycles, cycles)):
+            late, owed = max(0, late - (first - before)) + owed, 0
+            first, before, close = first + late, end, end + late
+            while self.words and max(self.wait, first) < close:
+                at = max(self.wait, first)
+                self.words, self.wait = self.words - 1, at + TABLE_WORD
+                if not yields or owed or end == cycles:
+                    continue
+                if at + 1 == close:
+                    owed, close = 1, max(close, after)
+                else:
+                    late, close = late + 1, close + 1
         self.wait -= cycles + late
         if not self.words:
             self.wait = max(0, self.wait)
