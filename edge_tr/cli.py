@@ -21,6 +21,7 @@ from edge_tr.kernels.machines import isa_of, planned_for
 from edge_tr.report import summary
 from edge_tr.report.bench import bench_text
 from edge_tr.report.progress import Progress
+from edge_tr.target.token import read_token
 from edge_tr.tune import report as tune_report
 from edge_tr.tune import tuning
 from edge_tr.tune.points import Settings
@@ -119,7 +120,7 @@ def _flash(arguments: argparse.Namespace) -> int:
 
 def _check(arguments: argparse.Namespace) -> int:
     how = dict(data=arguments.data, limit=arguments.limit, layers=arguments.layers, progress=_progress(arguments))
-    how["trust"] = arguments.trust
+    how |= dict(trust=arguments.trust, token=read_token(arguments.token_file, os.environ))
     if arguments.budget_level in (None, ALL_LEVELS) and compiler.levels(arguments.build) > 1:
         report = compiler.check_levels(arguments.build, arguments.port, **how)
         text = summary.levels_text(report)

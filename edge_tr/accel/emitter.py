@@ -108,9 +108,10 @@ class Emitter:
         for tensor in turn.sends:
             x = placed[tensor]
             arrival = arrival_of(x)
-            self.image.command(
-                opcode=f.OPCODE.INPUT, tiles=x.words, count=arrival.across, dst=x.base, dst_stride=arrival.stride
-            )
+            with _blaming(next(stage for stage in turn.stages if tensor in stage.inputs)):
+                self.image.command(
+                    opcode=f.OPCODE.INPUT, tiles=x.words, count=arrival.across, dst=x.base, dst_stride=arrival.stride
+                )
             sends.append(Send(tensor, _input_index(x, arrival, self.job.order.get(tensor))))
             beats += INPUT_COMMAND + BEATS * x.words
         self.coming = BEATS * placed[turn.sends[-1]].words if turn.sends else 0
@@ -127,10 +128,11 @@ class Emitter:
         layers = [
             (stage, placed[t], _index(placed[t], self.job.order.get(t))) for stage, t in zip(turn.stages, outputs)
         ]
-        result = placed[turn.reads[0]]
-        self.image.command(opcode=f.OPCODE.OUTPUT, tiles=result.words, src=result.base)
-        self.image.command(opcode=f.OPCODE.END)
         reads = tuple(outputs.index(tensor) for tensor in turn.reads)
+        result = placed[turn.reads[0]]
+        with _blaming(turn.stages[reads[0]]):
+            self.image.command(opcode=f.OPCODE.OUTPUT, tiles=result.words, src=result.base)
+        self.image.command(opcode=f.OPCODE.END)
         return _Part(entry, tuple(sends), beats, tuple(done), tuple(layers), reads)
 
     def _overlaps(self, number: int) -> bool:

@@ -46,6 +46,8 @@ class RandomShapes(RandomModel):
         depth, pixels = kernel[0] * kernel[1] * self.shape[2], out[0] * out[1]
         if depth > MOST_DEPTH:
             kernel, depth = (1, 1), self.shape[2]
+            strides = options["stride_h"], options["stride_w"]
+            out = tuple(-(-n // stride) for n, stride in zip(self.shape, strides))
         most = min(MOST_MACS // (depth * pixels), MOST_WEIGHTS // depth, MOST_VALUES // pixels)
         channels = int(self.rng.integers(1, max(2, most if self.rng.random() < 0.3 else min(most, 40))))
         self._dot("CONV_2D", (channels, *kernel, self.shape[2]), 0, (*out, channels), **options)
