@@ -1,15 +1,13 @@
 """Progress on stderr: a bar with the time left on a terminal, plain lines elsewhere.
 
 Nothing is shown for work that is done within DELAY_SECONDS. Work that is not is shown then, and kept up to date, even
-if nothing is heard of it meanwhile.
+if nothing is heard of it meanwhile, by whoever calls `beat` from a thread of its own.
 """
 
 from __future__ import annotations
 
 import sys
-import threading
 import time
-from collections.abc import Callable
 from typing import TextIO
 
 from tqdm import tqdm
@@ -17,7 +15,7 @@ from tqdm import tqdm
 DELAY_SECONDS = 0.5
 LINE_SECONDS = 5.0
 BEAT_SECONDS = 0.25
-"""Between two looks at work that nothing is heard of."""
+"""Between two calls of `beat`."""
 
 
 class Progress:
@@ -29,18 +27,16 @@ class Progress:
         self._what = ""
         self._bar: tqdm | None = None
         self._last = (0, 0, "")  # done, total, unit
-        self._lock, self._heart = threading.RLock(), None
         self._started = self._printed = 0.0
 
     def __call__(self, what: str, done: int, total: int, unit: str) -> None:
         if self._quiet:
             return
-        with self._lock:
+        with tqdm.get_lock():
             if what != self._what:
                 self.close()
                 self._what, self._started = what, time.monotonic()
                 self._printed = self._started + DELAY_SECONDS - LINE_SECONDS
-                self._heart = _Heart(self._beat)
             self._last = done, total, unit
             if self._stream.isatty():
                 self._draw(done, total, unit)
@@ -51,17 +47,15 @@ class Progress:
 
     def close(self) -> None:
         """End the bar, if one is open."""
-        with self._lock:
-            if self._heart is not None:
-                self._heart.stopped.set()
+        with tqdm.get_lock():
             if self._bar is not None:
                 self._bar.close()
-            self._bar, self._what, self._heart = None, "", None
+            self._bar, self._what = None, ""
 
-    def _beat(self, heart: _Heart) -> None:
-        """Show how long it has taken so far."""
-        with self._lock:
-            if heart.stopped.is_set():
+    def beat(self) -> None:
+        """Show how long what is under way has taken so far."""
+        with tqdm.get_lock():
+            if not self._what:
                 return
             if self._bar is None:
                 self._line(*self._last)
@@ -94,16 +88,3 @@ class Progress:
         else:
             text = f"{now - self._started:.0f} s so far"
         print(f"{self._what}: {text}", file=self._stream, flush=True)
-
-
-class _Heart(threading.Thread):
-    """Beats until it is stopped; a daemon, so that it keeps nobody alive."""
-
-    def __init__(self, beat: Callable[[_Heart], None]) -> None:
-        super().__init__(daemon=True)
-        self.stopped, self._beat = threading.Event(), beat
-        self.start()
-
-    def run(self) -> None:
-        while not self.stopped.wait(BEAT_SECONDS):
-            self._beat(self)
