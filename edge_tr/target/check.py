@@ -136,6 +136,7 @@ class _Run:
     ) -> tuple[np.ndarray, list[int]]:
         """The device's outputs, shaped like golden's, and the samples that differ."""
         device, wrong, count = np.empty_like(golden), [], len(self.manifest.layers)
+        progress(self.manifest.target, 0, len(x), "sample")
         for n in range(len(x)):
             self.link.load_input(n, x[n].tobytes())
             meter.add(self.link.infer(n, digests=layers, level=self.level))
@@ -221,6 +222,7 @@ def _counts(device: Device, hello: Hello, moves: bool) -> Counts | str:
 
 def _batched(function: Callable[[np.ndarray], np.ndarray], x: np.ndarray, what: str, progress: Progress) -> np.ndarray:
     parts = []
+    progress(what, 0, len(x), "sample")
     for start in range(0, len(x), _BATCH):
         parts.append(function(x[start : start + _BATCH]))
         progress(what, min(start + _BATCH, len(x)), len(x), "sample")
