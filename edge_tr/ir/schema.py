@@ -24,6 +24,8 @@ OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
         ("AVERAGE_POOL_2D", "Pool2DOptions", _POOL),
         ("MAX_POOL_2D", "Pool2DOptions", _POOL),
         ("ADD", "AddOptions", "fused_activation_function"),
+        ("LEAKY_RELU", "LeakyReluOptions", "alpha"),
+        ("GELU", "GeluOptions", "approximate"),
         ("RESHAPE", "ReshapeOptions", "new_shape"),
         ("SQUEEZE", "SqueezeOptions", "squeeze_dims"),
         ("SOFTMAX", "SoftmaxOptions", "beta"),

@@ -14,12 +14,17 @@ from edge_tr.operators import (
     conv_2d,
     depthwise_conv_2d,
     dequantize,
+    float_functions,
     fully_connected,
+    hard_swish,
+    lookup,
     mean,
     pad,
     pool_2d,
     quantize,
+    rectifiers,
     reshape,
+    rsqrt,
     softmax,
 )
 from edge_tr.operators.add import AddParams
@@ -49,6 +54,11 @@ _MODULES = (
     mean,
     quantize,
     dequantize,
+    lookup,
+    float_functions,
+    rectifiers,
+    hard_swish,
+    rsqrt,
 )
 _PREPARE = {kind: entry for module in _MODULES for kind, entry in module.KINDS.items()}
 """By TFLite's name: how it is prepared, and up to which version: the newest that LiteRT's reference resolver has."""

@@ -109,16 +109,27 @@ def activation_range(op: Op, output: Tensor) -> Size:
     TFLite divides and rounds (half away from zero) in float32.
     """
     activation = op.options.get("fused_activation_function", "NONE")
-    bounds = _ACTIVATIONS.get(activation)
-    require(bounds is not None, f"fused activation {activation}", ", ".join(_ACTIVATIONS))
-    low, high = (None if real is None else _quantize(real, output) for real in bounds)
+    require(activation in FUSED, f"fused activation {activation}", ", ".join(FUSED))
+    return activation_limits(activation, output)
+
+
+def activation_limits(activation: str, output: Tensor) -> Size:
+    """(min, max) of the int8 output of one of `REAL_LIMITS`."""
+    low, high = (None if real is None else _quantize(real, output) for real in REAL_LIMITS[activation])
     return (
         INT8[0] if low is None else max(INT8[0], low),
         INT8[1] if high is None else min(INT8[1], high),
     )
 
 
-_ACTIVATIONS = {"NONE": (None, None), "RELU": (0.0, None), "RELU6": (0.0, 6.0), "RELU_N1_TO_1": (-1.0, 1.0)}
+REAL_LIMITS: dict[str, tuple[float | None, float | None]] = {
+    "NONE": (None, None),
+    "RELU": (0.0, None),
+    "RELU6": (0.0, 6.0),
+    "RELU_N1_TO_1": (-1.0, 1.0),
+    "RELU_0_TO_1": (0.0, 1.0),
+}
+FUSED = ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")
 
 
 def _quantize(real: float, output: Tensor) -> int:

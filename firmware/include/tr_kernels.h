@@ -69,6 +69,9 @@ void tr_pad(const struct tr_pad *layer, const int8_t *input, int8_t *output);
 
 void tr_mean(const struct tr_mean *layer, const int8_t *input, int8_t *output);
 
+/* Any operator whose output values each depend on one input value. */
+void tr_lookup(const struct tr_lookup *layer, const int8_t *input, int8_t *output);
+
 void tr_requantize(const struct tr_requantize *layer, const int8_t *input, int8_t *output);
 
 #endif

@@ -103,6 +103,12 @@ struct tr_requantize {
     struct tr_factor factor;
 };
 
+/* A function of one value: `table` [256] by x as an unsigned byte. */
+struct tr_lookup {
+    uint32_t size;
+    const int8_t *table;
+};
+
 /* Armv7E-M, an activation of all int8: with h the rounded high word of (2 * sum + bias) * multiplier, one less
  * where 2 * sum + bias < 0, the result is (h + ((2 * zero_point + 1) << shift)) >> shift >> 1, clamped to int8.
  * Above a zero point of -128 the one less makes no difference. */
