@@ -31,4 +31,5 @@ BUILDERS = {
         for kind in ("RELU", "RELU6", "RELU_N1_TO_1", "RELU_0_TO_1", "ABS")
     },
     "LEAKY_RELU": leaky_relu,
+    "NEG": functools.partial(unary, "NEG"),
 }
