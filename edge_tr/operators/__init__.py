@@ -11,14 +11,17 @@ from edge_tr.errors import ModelError
 from edge_tr.graph import Graph, Op
 from edge_tr.operators import (
     add,
+    broadcast,
     conv_2d,
     depthwise_conv_2d,
     dequantize,
+    extremes,
     float_functions,
     fully_connected,
     hard_swish,
     lookup,
     mean,
+    mul,
     pad,
     pool_2d,
     quantize,
@@ -26,6 +29,7 @@ from edge_tr.operators import (
     reshape,
     rsqrt,
     softmax,
+    sums,
 )
 from edge_tr.operators.add import AddParams
 from edge_tr.operators.checks import require
@@ -59,6 +63,10 @@ _MODULES = (
     rectifiers,
     hard_swish,
     rsqrt,
+    broadcast,
+    sums,
+    mul,
+    extremes,
 )
 _PREPARE = {kind: entry for module in _MODULES for kind, entry in module.KINDS.items()}
 """By TFLite's name: how it is prepared, and up to which version: the newest that LiteRT's reference resolver has."""

@@ -36,10 +36,16 @@ def shape_text(shape: tuple[int, ...]) -> str:
 
 def activation_tensor(graph: Graph, index: int, what: str) -> Tensor:
     """A computed int8 tensor with one positive scale and a zero point in int8."""
+    tensor = operand(graph, index, what)
+    require(tensor.data is None, f"a constant {what} '{tensor.name}'", f"a computed {what}")
+    return tensor
+
+
+def operand(graph: Graph, index: int, what: str) -> Tensor:
+    """The same, or a constant."""
     require(index >= 0, f"no {what}", f"an int8 {what}")
     tensor = graph.tensor(index)
     require(tensor.dtype == "int8", f"{what} of type {tensor.dtype}", "int8")
-    require(tensor.data is None, f"a constant {what} '{tensor.name}'", f"a computed {what}")
     require(tensor.size > 0, f"an empty {what} of shape {shape_text(tensor.shape)}", "at least one element")
     q = tensor.quantization
     require(q is not None and q.per_tensor, f"{what} without one scale and zero point", "per-tensor quantisation")
@@ -175,3 +181,13 @@ def ends(graph: Graph, op: Op) -> tuple[Tensor, Tensor]:
 def summed(count: int, what: str, most: int) -> None:
     """TFLite adds up in int32 too: what it computes for more is undefined, so nothing can equal it."""
     require(count <= most, f"{what} over {count:,} elements", f"up to {most:,}, whose sum TFLite has room for")
+
+
+def operands(graph: Graph, op: Op) -> tuple[Tensor, Tensor, Tensor]:
+    """Both inputs, of which one may be a constant, and the output: int8."""
+    arity(op, (2,))
+    return (
+        operand(graph, op.inputs[0], "first input"),
+        operand(graph, op.inputs[1], "second input"),
+        activation_tensor(graph, op.outputs[0], "output"),
+    )

@@ -29,13 +29,13 @@ class LookupParams(Record):
     """out = table[x] of `size` elements.
 
     tables  int8 [256] by x + 128, for each way to round
-    steps   float64 [256] by x + 128: the real result in steps of the output above its zero point's zero, neither
-            rounded nor clamped; not finite where there is none. Only the gradient looks at it.
+    slope   float32 [256] by x + 128: of the real function, in steps of the output by steps of the input; 0 where it
+            leaves int8 or is not defined. Only the gradient looks at it.
     """
 
     size: int
     tables: Mapping[Rounding, np.ndarray]
-    steps: np.ndarray
+    slope: np.ndarray
 
     def golden(
         self, inputs: Sequence[np.ndarray], rounding: Rounding, data_table: np.ndarray | None = None
@@ -54,10 +54,7 @@ class LookupParams(Record):
         return [np.arange(inputs[0])] * 2
 
     def gradients(self, inputs: Sequence[np.ndarray], output: np.ndarray, gradient: np.ndarray) -> list[np.ndarray]:
-        """The slope of the real function; none where it leaves int8 or is not defined."""
-        inside = (self.steps >= INT8[0]) & (self.steps <= INT8[1])
-        slope = np.where(inside, np.gradient(np.where(inside, self.steps, 0.0)), 0.0).astype(np.float32)
-        return [gradient.reshape(inputs[0].shape) * slope[inputs[0].astype(np.int16) + 128]]
+        return [gradient.reshape(inputs[0].shape) * self.slope[inputs[0].astype(np.int16) + 128]]
 
     def call(self) -> Call:
         table = by_unsigned_byte(self.tables[Rounding.DOUBLE])
@@ -76,8 +73,10 @@ def lookup(
     with np.errstate(all="ignore"):
         results = real((INT8_VALUES - int(given.zero_point[0])) * float(given.scale[0]))
         steps = results / float(asked.scale[0]) + int(asked.zero_point[0])
+    inside = (steps >= INT8[0]) & (steps <= INT8[1])
+    slope = np.where(inside, np.gradient(np.where(inside, steps, 0.0)), 0.0).astype(np.float32)
     tables = {rounding: read_only(table(rounding)) for rounding in Rounding}
-    return LookupParams(x.size, tables, read_only(steps))
+    return LookupParams(x.size, tables, read_only(slope))
 
 
 STRUCTS = (STRUCT,)

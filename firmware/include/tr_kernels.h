@@ -72,6 +72,22 @@ void tr_mean(const struct tr_mean *layer, const int8_t *input, int8_t *output);
 /* Any operator whose output values each depend on one input value. */
 void tr_lookup(const struct tr_lookup *layer, const int8_t *input, int8_t *output);
 
+/* Operators of two operands, broadcast, of which one may be layer->constant: see tr_walk.h. */
+void tr_sum(const struct tr_arithmetic *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
+void tr_sum_constant(const struct tr_arithmetic *layer, const int8_t *input, int8_t *output);
+
+void tr_sum_looked_up(const struct tr_arithmetic *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
+void tr_sum_looked_up_constant(const struct tr_arithmetic *layer, const int8_t *input, int8_t *output);
+
+void tr_mul(const struct tr_arithmetic *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
+void tr_mul_constant(const struct tr_arithmetic *layer, const int8_t *input, int8_t *output);
+
+void tr_maximum(const struct tr_arithmetic *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
+void tr_maximum_constant(const struct tr_arithmetic *layer, const int8_t *input, int8_t *output);
+
+void tr_minimum(const struct tr_arithmetic *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
+void tr_minimum_constant(const struct tr_arithmetic *layer, const int8_t *input, int8_t *output);
+
 void tr_requantize(const struct tr_requantize *layer, const int8_t *input, int8_t *output);
 
 #endif
