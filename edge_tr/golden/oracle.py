@@ -27,9 +27,11 @@ RUNTIMES = {
 }
 RESOLVER = "BUILTIN_REF"
 LACKING = {
-    "tflite-runtime": frozenset({"ELU", "LOG", "NEG", "SQRT"}),
+    "tflite-runtime": frozenset({"DIV", "ELU", "LOG", "NEG", "SQRT"}),
     "ai-edge-litert": frozenset({"ELU"}),
-    "tflite-micro": frozenset({"EXP", "GELU", "LOG", "NEG", "RELU_0_TO_1", "RELU_N1_TO_1", "SQRT"}),
+    "tflite-micro": frozenset(
+        {"EXP", "FLOOR_DIV", "FLOOR_MOD", "GELU", "LOG", "NEG", "RELU_0_TO_1", "RELU_N1_TO_1", "SQRT"}
+    ),
 }
 """What an interpreter's reference kernels do not compute in int8, of the operators that edge-tr does."""
 

@@ -15,8 +15,10 @@ from edge_tr.operators import (
     conv_2d,
     depthwise_conv_2d,
     dequantize,
+    div,
     extremes,
     float_functions,
+    floors,
     fully_connected,
     hard_swish,
     lookup,
@@ -24,11 +26,13 @@ from edge_tr.operators import (
     mul,
     pad,
     pool_2d,
+    prelu,
     quantize,
     rectifiers,
     reshape,
     rsqrt,
     softmax,
+    squared_difference,
     sums,
 )
 from edge_tr.operators.add import AddParams
@@ -67,6 +71,10 @@ _MODULES = (
     sums,
     mul,
     extremes,
+    squared_difference,
+    prelu,
+    div,
+    floors,
 )
 _PREPARE = {kind: entry for module in _MODULES for kind, entry in module.KINDS.items()}
 """By TFLite's name: how it is prepared, and up to which version: the newest that LiteRT's reference resolver has."""

@@ -88,6 +88,21 @@ void tr_maximum_constant(const struct tr_arithmetic *layer, const int8_t *input,
 void tr_minimum(const struct tr_arithmetic *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
 void tr_minimum_constant(const struct tr_arithmetic *layer, const int8_t *input, int8_t *output);
 
+void tr_squared_difference(const struct tr_arithmetic *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
+void tr_squared_difference_constant(const struct tr_arithmetic *layer, const int8_t *input, int8_t *output);
+
+void tr_prelu(const struct tr_arithmetic *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
+void tr_prelu_constant(const struct tr_arithmetic *layer, const int8_t *input, int8_t *output);
+
+void tr_div(const struct tr_arithmetic *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
+void tr_div_constant(const struct tr_arithmetic *layer, const int8_t *input, int8_t *output);
+
+void tr_floor_div(const struct tr_arithmetic *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
+void tr_floor_div_constant(const struct tr_arithmetic *layer, const int8_t *input, int8_t *output);
+
+void tr_floor_mod(const struct tr_arithmetic *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
+void tr_floor_mod_constant(const struct tr_arithmetic *layer, const int8_t *input, int8_t *output);
+
 void tr_requantize(const struct tr_requantize *layer, const int8_t *input, int8_t *output);
 
 #endif
