@@ -12,6 +12,7 @@ from edge_tr.graph import Graph, Op
 from edge_tr.operators import (
     add,
     broadcast,
+    comparisons,
     conv_2d,
     depthwise_conv_2d,
     dequantize,
@@ -21,6 +22,7 @@ from edge_tr.operators import (
     floors,
     fully_connected,
     hard_swish,
+    logical,
     lookup,
     mean,
     mul,
@@ -31,6 +33,7 @@ from edge_tr.operators import (
     rectifiers,
     reshape,
     rsqrt,
+    select,
     softmax,
     squared_difference,
     sums,
@@ -75,6 +78,9 @@ _MODULES = (
     prelu,
     div,
     floors,
+    comparisons,
+    logical,
+    select,
 )
 _PREPARE = {kind: entry for module in _MODULES for kind, entry in module.KINDS.items()}
 """By TFLite's name: how it is prepared, and up to which version: the newest that LiteRT's reference resolver has."""

@@ -16,7 +16,7 @@ from edge_tr.graph import Tensor
 from edge_tr.operators.arithmetic import INT8_VALUES
 from edge_tr.operators.checks import INT8, output_shape, read_only, require
 from edge_tr.operators.lookup import LookupParams
-from edge_tr.operators.walk import Walk, broadcast_shape, padded, walk_struct
+from edge_tr.operators.walk import Walk, broadcast_shape, padded, summed, walk_struct
 from edge_tr.record import Range, Record, Size, full_range
 from edge_tr.structs import FACTOR, Array, Call, Field, Struct, Value
 from edge_tr.tr.requant import Rounding
@@ -127,7 +127,7 @@ class BroadcastParams(Record):
         inside = gradient.reshape(-1, *self.shape) * ~self.arithmetic.clipped(output.reshape(-1, *self.shape))
         slopes = self.arithmetic.slopes(*operands)
         return [
-            _summed(inside * slope, shape).astype(np.float32)
+            summed(inside * slope, shape).astype(np.float32)
             for slope, shape, constant in zip(slopes, self.shapes, self.constants)
             if constant is None
         ]
@@ -147,11 +147,6 @@ def _ends(of: Range | np.ndarray, shape: tuple[int, ...]) -> Range:
         return of
     rows = of.reshape(-1, (1, *shape)[-1]).astype(np.int64)
     return Range(rows.min(axis=0), rows.max(axis=0))
-
-
-def _summed(gradient: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    axes = tuple(axis + 1 for axis, size in enumerate(shape) if size == 1)
-    return gradient.sum(axis=axes, keepdims=True)
 
 
 def broadcast(operands: Sequence[Tensor], output: Tensor, arithmetic: Arithmetic) -> Record:

@@ -183,6 +183,15 @@ def summed(count: int, what: str, most: int) -> None:
     require(count <= most, f"{what} over {count:,} elements", f"up to {most:,}, whose sum TFLite has room for")
 
 
+def flags(graph: Graph, index: int, what: str) -> Tensor:
+    """A bool tensor, computed or constant: bytes of 0 and 1."""
+    require(index >= 0, f"no {what}", f"a bool {what}")
+    tensor = graph.tensor(index)
+    require(tensor.dtype == "bool", f"{what} of type {tensor.dtype}", "bool")
+    require(tensor.size > 0, f"an empty {what} of shape {shape_text(tensor.shape)}", "at least one element")
+    return tensor
+
+
 def operands(graph: Graph, op: Op) -> tuple[Tensor, Tensor, Tensor]:
     """Both inputs, of which one may be a constant, and the output: int8."""
     arity(op, (2,))

@@ -2,8 +2,8 @@
 
 int8 with one scale each, broadcast, either operand a constant. Where a quotient is so small that the reference shifts
 by more than 31 bits, which C leaves undefined, this is what x86 makes of it: both interpreters' answer, often far from
-the quotient. The reference refuses to run a divisor of zero; here the quotient is zero. Scales that would shift left are
-refused.
+the quotient. The reference refuses to run a divisor of zero; here the quotient is zero. Scales that would shift left
+are refused.
 """
 
 from __future__ import annotations

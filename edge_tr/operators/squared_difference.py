@@ -1,5 +1,8 @@
-"""SQUARED_DIFFERENCE: tensorflow/lite/kernels/squared_difference.cc. int8 with one scale each, broadcast, either operand a
-constant; an output scale whose multiplier is 1 or more is refused, as by the reference."""
+"""SQUARED_DIFFERENCE: tensorflow/lite/kernels/squared_difference.cc.
+
+int8 with one scale each, broadcast, either operand a constant. An output scale whose multiplier is 1 or more is
+refused, as by the reference.
+"""
 
 from __future__ import annotations
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from edge_tr.operators.checks import require, shape_text
 from edge_tr.structs import Field, Struct, Value
 
@@ -42,6 +44,12 @@ def broadcast_shape(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
 def padded(shape: tuple[int, ...], rank: int) -> tuple[int, ...]:
     """With ones in front."""
     return (1,) * (rank - len(shape)) + tuple(shape)
+
+
+def summed(gradient: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """A gradient [n, ...] of a broadcast result, of an operand of `shape` and the result's rank."""
+    axes = tuple(axis + 1 for axis, size in enumerate(shape) if size == 1)
+    return gradient.sum(axis=axes, keepdims=True)
 
 
 @dataclass(frozen=True)

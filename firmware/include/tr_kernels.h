@@ -103,6 +103,42 @@ void tr_floor_div_constant(const struct tr_arithmetic *layer, const int8_t *inpu
 void tr_floor_mod(const struct tr_arithmetic *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
 void tr_floor_mod_constant(const struct tr_arithmetic *layer, const int8_t *input, int8_t *output);
 
+void tr_equal(const struct tr_arithmetic *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
+void tr_equal_constant(const struct tr_arithmetic *layer, const int8_t *input, int8_t *output);
+
+void tr_not_equal(const struct tr_arithmetic *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
+void tr_not_equal_constant(const struct tr_arithmetic *layer, const int8_t *input, int8_t *output);
+
+void tr_less(const struct tr_arithmetic *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
+void tr_less_constant(const struct tr_arithmetic *layer, const int8_t *input, int8_t *output);
+
+void tr_less_equal(const struct tr_arithmetic *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
+void tr_less_equal_constant(const struct tr_arithmetic *layer, const int8_t *input, int8_t *output);
+
+void tr_greater(const struct tr_arithmetic *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
+void tr_greater_constant(const struct tr_arithmetic *layer, const int8_t *input, int8_t *output);
+
+void tr_greater_equal(const struct tr_arithmetic *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
+void tr_greater_equal_constant(const struct tr_arithmetic *layer, const int8_t *input, int8_t *output);
+
+void tr_flags_and(const struct tr_arithmetic *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
+void tr_flags_and_constant(const struct tr_arithmetic *layer, const int8_t *input, int8_t *output);
+
+void tr_flags_or(const struct tr_arithmetic *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
+void tr_flags_or_constant(const struct tr_arithmetic *layer, const int8_t *input, int8_t *output);
+
+void tr_flags_equal(const struct tr_arithmetic *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
+void tr_flags_equal_constant(const struct tr_arithmetic *layer, const int8_t *input, int8_t *output);
+
+void tr_flags_not_equal(const struct tr_arithmetic *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
+void tr_flags_not_equal_constant(const struct tr_arithmetic *layer, const int8_t *input, int8_t *output);
+
+/* SELECT of three computed operands, or of those that the layer has no constant for, in their order. */
+void tr_select(const struct tr_select *layer, const int8_t *condition, const int8_t *x, const int8_t *y,
+               int8_t *output);
+void tr_select_two(const struct tr_select *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
+void tr_select_one(const struct tr_select *layer, const int8_t *input, int8_t *output);
+
 void tr_requantize(const struct tr_requantize *layer, const int8_t *input, int8_t *output);
 
 #endif

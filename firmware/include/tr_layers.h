@@ -142,6 +142,22 @@ struct tr_arithmetic {
     int32_t nudge;
 };
 
+/* A walk over 3 operands, strides 0 where one is broadcast: rows of `count` elements; `sizes` of the
+ * axes of rows, the innermost last. */
+struct tr_walk_three {
+    uint32_t count;
+    uint32_t sizes[5];
+    struct tr_operand operands[3];
+};
+
+/* SELECT of condition, x and y; `constants` of those that are in flash. */
+struct tr_select {
+    struct tr_walk_three walk;
+    const int8_t *condition;
+    const int8_t *x;
+    const int8_t *y;
+};
+
 /* Armv7E-M, an activation of all int8: with h the rounded high word of (2 * sum + bias) * multiplier, one less
  * where 2 * sum + bias < 0, the result is (h + ((2 * zero_point + 1) << shift)) >> shift >> 1, clamped to int8.
  * Above a zero point of -128 the one less makes no difference. */

@@ -4,6 +4,12 @@
 
 #include "tr_kernels.h"
 
+#define TR_AXES (sizeof(((struct tr_walk *)0)->sizes) / sizeof(uint32_t))
+
+/* Moves `index` [TR_AXES] and the offsets `at` of `count` operands on to the next row; false behind the last one. */
+bool tr_next_row(const uint32_t *sizes, uint32_t *index, const struct tr_operand *operands, uint32_t *at,
+                 uint32_t count);
+
 /* A row of layer->walk.count elements; an operand stays where it is if its step is 0. */
 typedef void tr_row(const struct tr_arithmetic *layer, const int8_t *first, const int8_t *second, int8_t *output);
 

@@ -1,4 +1,5 @@
-"""Random models of DIV, FLOOR_DIV and FLOOR_MOD: `tests.models.random_ops` puts all builders through what must agree."""
+"""Random models of DIV, FLOOR_DIV and FLOOR_MOD: `tests.models.random_ops` puts all builders through what must
+agree."""
 
 from __future__ import annotations
 
@@ -21,20 +22,19 @@ def divided(
     **options: object,
 ) -> bytes:
     """The divisor is never zero, where the reference stops: a constant without it, or more than it."""
-    least = other[1] if kind == "DIV" else 0
     other = (other[0], min(other[1], 126))
+    least = other[1] if kind == "DIV" else 0
     model, (first, second) = ModelWriter(), shapes(rng)
     x = model.activation(first, *given)
     if rng.random() < 0.3:
         raised, b = model.activation(first, *other), model.activation(first, *other)
         model.op("QUANTIZE", [x], [raised], version=2)
-        model.op(
-            "MAXIMUM", [raised, model.constant(np.array(min(least, 126) + 1, np.int8), [other[0]], [other[1]])], [b]
-        )
+        above = model.constant(np.array(least + 1, np.int8), [other[0]], [other[1]])
+        model.op("MAXIMUM", [raised, above], [b])
         shape = first
     else:
         values = rng.integers(-128, 128, second)
-        values[values == least] = least + 1 if least < 127 else 126
+        values[values == least] = least + 1
         b, shape = model.constant(values.astype(np.int8), [other[0]], [other[1]]), np.broadcast_shapes(first, second)
     y = model.activation(shape, *result)
     model.op(kind, [x, b], [y], **options)
@@ -42,7 +42,7 @@ def divided(
 
 
 def div(rng: np.random.Generator) -> bytes:
-    given, other = quantization(rng), (float(10 ** rng.uniform(-3, 0.5)), min(zero_point(rng), 126))
+    given, other = quantization(rng), (float(10 ** rng.uniform(-3, 0.5)), zero_point(rng))
     asked = (given[0] / other[0] * float(10 ** rng.uniform(-3, 1)), zero_point(rng))
     return divided("DIV", rng, given, other, asked, version=2, fused_activation_function=str(rng.choice(ACTIVATIONS)))
 
