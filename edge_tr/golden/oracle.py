@@ -27,8 +27,8 @@ RUNTIMES = {
 }
 RESOLVER = "BUILTIN_REF"
 LACKING = {
-    "tflite-runtime": frozenset({"DIV", "ELU", "LOG", "NEG", "SQRT"}),
-    "ai-edge-litert": frozenset({"ELU"}),
+    "tflite-runtime": frozenset({"ADD_N", "DIV", "ELU", "LOG", "NEG", "SQRT"}),
+    "ai-edge-litert": frozenset({"ADD_N", "ELU"}),
     "tflite-micro": frozenset(
         {"EXP", "FLOOR_DIV", "FLOOR_MOD", "GELU", "LOG", "NEG", "RELU_0_TO_1", "RELU_N1_TO_1", "SQRT"}
     ),

@@ -11,6 +11,7 @@ from edge_tr.errors import ModelError
 from edge_tr.graph import Graph, Op
 from edge_tr.operators import (
     add,
+    add_n,
     broadcast,
     comparisons,
     conv_2d,
@@ -72,6 +73,7 @@ _MODULES = (
     rsqrt,
     broadcast,
     sums,
+    add_n,
     mul,
     extremes,
     squared_difference,

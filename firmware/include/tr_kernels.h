@@ -69,6 +69,9 @@ void tr_pad(const struct tr_pad *layer, const int8_t *input, int8_t *output);
 
 void tr_mean(const struct tr_mean *layer, const int8_t *input, int8_t *output);
 
+/* Of layer->count inputs; the output comes last. */
+void tr_add_n(const struct tr_add_n *layer, const int8_t *input, ...);
+
 /* Any operator whose output values each depend on one input value. */
 void tr_lookup(const struct tr_lookup *layer, const int8_t *input, int8_t *output);
 

@@ -142,6 +142,15 @@ struct tr_arithmetic {
     int32_t nudge;
 };
 
+/* ADD_N of `count` tensors of one quantisation. */
+struct tr_add_n {
+    uint32_t size;
+    uint32_t count;
+    int16_t input_zero_point;
+    int16_t output_zero_point;
+    struct tr_factor factor;
+};
+
 /* A walk over 3 operands, strides 0 where one is broadcast: rows of `count` elements; `sizes` of the
  * axes of rows, the innermost last. */
 struct tr_walk_three {
