@@ -9,8 +9,9 @@ import numpy as np
 
 from edge_tr.ir.writer import ModelWriter
 from tests.models.drawing import ACTIVATIONS, zero_point
+from tests.operators import drawn_pairs
 from tests.operators.drawn import Quantization, quantization
-from tests.operators.drawn_pairs import near, shapes
+from tests.operators.drawn_pairs import near
 
 
 def divided(
@@ -24,18 +25,18 @@ def divided(
     """The divisor is never zero, where the reference stops: a constant without it, or more than it."""
     other = (other[0], min(other[1], 126))
     least = other[1] if kind == "DIV" else 0
-    model, (first, second) = ModelWriter(), shapes(rng)
+    model, (first, second) = ModelWriter(), drawn_pairs.shapes(rng)
     x = model.activation(first, *given)
-    if rng.random() < 0.3:
+    if first == second and rng.random() < 0.6:
         raised, b = model.activation(first, *other), model.activation(first, *other)
         model.op("QUANTIZE", [x], [raised], version=2)
         above = model.constant(np.array(least + 1, np.int8), [other[0]], [other[1]])
         model.op("MAXIMUM", [raised, above], [b])
         shape = first
     else:
-        values = rng.integers(-128, 128, second)
-        values[values == least] = least + 1
-        b, shape = model.constant(values.astype(np.int8), [other[0]], [other[1]]), np.broadcast_shapes(first, second)
+        divisors = drawn_pairs.values(rng, second).astype(np.int16)
+        divisors[divisors == least] = least + 1
+        b, shape = model.constant(divisors.astype(np.int8), [other[0]], [other[1]]), np.broadcast_shapes(first, second)
     y = model.activation(shape, *result)
     model.op(kind, [x, b], [y], **options)
     return model.finish([x], [y])
