@@ -82,12 +82,13 @@ def check(
     hello = identify(
         device.link, device.board_id, model_sha256=manifest.model_sha256, build_id=int(manifest.build_id, 16)
     )
-    info = reference_info()
+    oracle = Oracle(models.given)
+    info = reference_info(oracle.runtime)
     expected = Expected([tflite.parse(data) for data in models.revealed], level, manifest)
     run, record = _Run(device.link, manifest, expected, level), manifest.levels[level]
     meter = _Meter(device, hello, record)
     golden = _batched(expected.outputs, x, "golden model", progress)
-    reference = _batched(Oracle(models.given).run, x, "interpreter", progress)
+    reference = _batched(oracle.run, x, "interpreter", progress)
     revealed = models.revealed[level]
     lossless = models.given == revealed
     same_weights = reference if lossless else _batched(Oracle(revealed).run, x, "interpreter, revealed", progress)

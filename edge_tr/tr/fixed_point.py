@@ -1,4 +1,4 @@
-"""gemmlowp's fixed-point exponential and reciprocal, as SOFTMAX's reference kernel uses them.
+"""gemmlowp's fixed-point exponential and reciprocal, as SOFTMAX's reference kernel uses them, and RSQRT's root.
 
 Values are raw int32: Qm.n stands for raw / 2**n. Source: `exp_on_negative_values`
 and `one_over_one_plus_x_for_x_in_0_1` in gemmlowp's fixedpoint/fixedpoint.h,
@@ -68,3 +68,27 @@ def _one_over_one_plus(a: np.ndarray) -> np.ndarray:
 
 def _saturating_shift_left(x: np.ndarray, exponent: int) -> np.ndarray:
     return np.clip(x.astype(np.int64) << exponent, INT32_MIN, INT32_MAX)
+
+
+def inverse_square_root(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(multiplier, shift), int32, with 1 / sqrt(x) = multiplier * 2^(shift - 31), for integers 1 <= x < 2^29.
+
+    `GetInvSqrtQuantizedMultiplierExp` in the same file: five Newton-Raphson steps in Q3.28.
+    """
+    mul = saturating_rounding_doubling_high_mul
+    x = np.asarray(x, dtype=np.int64)
+    pairs = (31 - np.frexp(x.astype(np.float64))[1].astype(np.int64)) // 2 - 1
+    right = 11 - pairs
+    half = rounding_divide_by_pot((x << 2 * pairs) >> 1, 1)
+    root = np.full(x.shape, 1 << 28, np.int64)
+    for _ in range(5):
+        cube = _saturating_shift_left(mul(mul(root, root), root), 6)
+        step = mul(np.int32(3 << 27), root).astype(np.int64) - mul(half, cube)
+        root = _saturating_shift_left(step, 3)
+    root = mul(root, 1518500250).astype(np.int64)  # sqrt(1/2)
+    root = root << np.maximum(-right, 0)
+    one = x <= 1
+    return (
+        np.where(one, INT32_MAX, root).astype(np.int32),
+        np.where(one, 0, -np.maximum(right, 0)).astype(np.int32),
+    )
