@@ -11,16 +11,25 @@ from edge_tr.errors import ModelError
 from edge_tr.graph import Graph, Op
 from edge_tr.operators import (
     add,
+    batch_space,
     conv_2d,
+    depth_space,
     depthwise_conv_2d,
     dequantize,
     fully_connected,
+    gather,
     mean,
+    moves,
     pad,
     pool_2d,
     quantize,
     reshape,
+    resize_nearest_neighbor,
+    reverse,
+    slices,
     softmax,
+    tile,
+    transpose,
 )
 from edge_tr.operators.add import AddParams
 from edge_tr.operators.checks import require
@@ -29,7 +38,7 @@ from edge_tr.operators.depthwise_conv_2d import DepthwiseParams
 from edge_tr.operators.dot import DotParams, with_weights
 from edge_tr.operators.fully_connected import FullyConnectedParams
 from edge_tr.operators.mean import MeanParams
-from edge_tr.operators.pad import PadParams
+from edge_tr.operators.moves import MoveParams
 from edge_tr.operators.pool_2d import PoolParams
 from edge_tr.operators.quantize import RequantizeParams
 from edge_tr.operators.reshape import ReshapeParams
@@ -49,6 +58,15 @@ _MODULES = (
     mean,
     quantize,
     dequantize,
+    moves,
+    transpose,
+    slices,
+    tile,
+    reverse,
+    depth_space,
+    batch_space,
+    resize_nearest_neighbor,
+    gather,
 )
 _PREPARE = {kind: entry for module in _MODULES for kind, entry in module.KINDS.items()}
 """By TFLite's name: how it is prepared, and up to which version: the newest that LiteRT's reference resolver has."""
@@ -108,7 +126,7 @@ __all__ = [
     "DotParams",
     "FullyConnectedParams",
     "MeanParams",
-    "PadParams",
+    "MoveParams",
     "PoolParams",
     "Record",
     "Requant",

@@ -164,3 +164,14 @@ def ends(graph: Graph, op: Op) -> tuple[Tensor, Tensor]:
 def summed(count: int, what: str, most: int) -> None:
     """TFLite adds up in int32 too: what it computes for more is undefined, so nothing can equal it."""
     require(count <= most, f"{what} over {count:,} elements", f"up to {most:,}, whose sum TFLite has room for")
+
+
+def integers(graph: Graph, index: int, what: str, dtypes: tuple[str, ...] = ("int32", "int64")) -> list[int]:
+    """The elements of a constant of integers, in order."""
+    return [int(value) for value in constant(graph, index, what, dtypes).data.reshape(-1)]
+
+
+def axis_of(axis: int, rank: int) -> int:
+    """An axis that may count from the end."""
+    require(-rank <= axis < rank, f"axis {axis}", f"an axis of {rank} dimensions")
+    return axis % rank

@@ -65,7 +65,7 @@ void tr_add_looked_up(const struct tr_add_tables *layer, const int8_t *input0, c
 
 void tr_softmax(const struct tr_softmax *layer, const int8_t *input, int8_t *output);
 
-void tr_pad(const struct tr_pad *layer, const int8_t *input, int8_t *output);
+void tr_copy(const struct tr_copy *layer, const int8_t *input, int8_t *output);
 
 void tr_mean(const struct tr_mean *layer, const int8_t *input, int8_t *output);
 

@@ -75,16 +75,6 @@ struct tr_softmax {
     const int32_t *exponential;
 };
 
-/* PAD of an image with a constant; elements before, along height, width and channels. */
-struct tr_pad {
-    struct tr_shape input;
-    struct tr_shape output;
-    uint16_t top;
-    uint16_t left;
-    uint16_t front;
-    int8_t value;
-};
-
 /* MEAN over the middle axis of [outer, count, inner]; the division is inside `factor`. */
 struct tr_mean {
     uint32_t outer;
@@ -101,6 +91,25 @@ struct tr_requantize {
     int16_t input_zero_point;
     int16_t output_zero_point;
     struct tr_factor factor;
+};
+
+/* `count` elements, each so many bytes further, or at `offsets` [count][2] bytes: in the input, in the output. */
+struct tr_loop {
+    uint32_t count;
+    int32_t from;
+    int32_t to;
+    const int32_t *offsets;
+};
+
+/* A move: `loops`, outermost first, of runs of `run` bytes, the first from `from` to `to`. Before it the output's
+ * `filled` bytes are set to `value`. */
+struct tr_copy {
+    struct tr_loop loops[6];
+    uint32_t run;
+    uint32_t from;
+    uint32_t to;
+    uint32_t filled;
+    int8_t value;
 };
 
 /* Armv7E-M, an activation of all int8: with h the rounded high word of (2 * sum + bias) * multiplier, one less
