@@ -12,6 +12,7 @@ from edge_tr.graph import Graph, Op
 from edge_tr.operators import (
     add,
     batch_space,
+    concatenation,
     conv_2d,
     depth_space,
     depthwise_conv_2d,
@@ -24,10 +25,12 @@ from edge_tr.operators import (
     pool_2d,
     quantize,
     reshape,
+    resize_bilinear,
     resize_nearest_neighbor,
     reverse,
     slices,
     softmax,
+    split,
     tile,
     transpose,
 )
@@ -66,7 +69,10 @@ _MODULES = (
     depth_space,
     batch_space,
     resize_nearest_neighbor,
+    resize_bilinear,
     gather,
+    concatenation,
+    split,
 )
 _PREPARE = {kind: entry for module in _MODULES for kind, entry in module.KINDS.items()}
 """By TFLite's name: how it is prepared, and up to which version: the newest that LiteRT's reference resolver has."""

@@ -177,7 +177,7 @@ class _Liveness:
             for tensor in op.outputs:
                 kept[tensor][:] = True
             return
-        count = len(kept[inputs[0]])
+        count = 1 + max(int(tie.max()) for tie in ties)
         together = np.zeros(count, bool)
         for tensor, tie in zip(members, ties):
             together |= np.bincount(tie[kept[tensor]], minlength=count) > 0

@@ -67,6 +67,10 @@ void tr_softmax(const struct tr_softmax *layer, const int8_t *input, int8_t *out
 
 void tr_copy(const struct tr_copy *layer, const int8_t *input, int8_t *output);
 
+void tr_concatenate(const struct tr_concatenation *layer, const int8_t *const *inputs, int8_t *output);
+
+void tr_resize_bilinear(const struct tr_resize_bilinear *layer, const int8_t *input, int8_t *output);
+
 void tr_mean(const struct tr_mean *layer, const int8_t *input, int8_t *output);
 
 void tr_requantize(const struct tr_requantize *layer, const int8_t *input, int8_t *output);

@@ -112,6 +112,26 @@ struct tr_copy {
     int8_t value;
 };
 
+/* RESIZE_BILINEAR. Of each row and column of the output the two of the input that it lies between, and how far
+ * behind the first, in 1/1024: [height][3], [width][3]. */
+struct tr_resize_bilinear {
+    uint32_t batches;
+    struct tr_shape input;
+    struct tr_shape output;
+    const int32_t *rows;
+    const int32_t *columns;
+};
+
+/* CONCATENATION and PACK: `outer` times `runs` [pieces] bytes of each piece. A piece is the next input, or lies at
+ * `fixed` [pieces] of `constants` where that is not negative. */
+struct tr_concatenation {
+    uint32_t outer;
+    uint32_t pieces;
+    const uint32_t *runs;
+    const int32_t *fixed;
+    const int8_t *constants;
+};
+
 /* Armv7E-M, an activation of all int8: with h the rounded high word of (2 * sum + bias) * multiplier, one less
  * where 2 * sum + bias < 0, the result is (h + ((2 * zero_point + 1) << shift)) >> shift >> 1, clamped to int8.
  * Above a zero point of -128 the one less makes no difference. */

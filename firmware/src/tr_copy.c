@@ -1,6 +1,4 @@
 /* Moves: loops over places that are known when the model is built. */
-#include <string.h>
-
 #include "tr_kernels.h"
 
 /* The innermost loop. */
@@ -9,7 +7,7 @@ static void copy(const struct tr_loop *loop, uint32_t run, const int8_t *from, i
     int32_t count = (int32_t)loop->count;
     if (loop->offsets != 0) {
         for (const int32_t *at = loop->offsets, *end = at + 2 * count; at < end; at += 2) {
-            memcpy(to + at[1], from + at[0], run);
+            __builtin_memcpy(to + at[1], from + at[0], run);
         }
     } else if (run == 1u) {
         for (int32_t i = 0; i < count; i++) {
@@ -17,7 +15,7 @@ static void copy(const struct tr_loop *loop, uint32_t run, const int8_t *from, i
         }
     } else {
         for (int32_t i = 0; i < count; i++) {
-            memcpy(to + i * loop->to, from + i * loop->from, run);
+            __builtin_memcpy(to + i * loop->to, from + i * loop->from, run);
         }
     }
 }
@@ -27,7 +25,7 @@ void tr_copy(const struct tr_copy *layer, const int8_t *input, int8_t *output)
     enum { OUTER = sizeof((const struct tr_copy *)0)->loops / sizeof(struct tr_loop) - 1u };
     uint32_t at[OUTER] = {0u};
     if (layer->filled > 0u) {
-        memset(output, layer->value, layer->filled);
+        __builtin_memset(output, layer->value, layer->filled);
     }
     for (unsigned turned = OUTER; turned > 0u;) {
         int32_t from = (int32_t)layer->from;
