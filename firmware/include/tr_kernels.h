@@ -65,6 +65,8 @@ void tr_add_looked_up(const struct tr_add_tables *layer, const int8_t *input0, c
 
 void tr_softmax(const struct tr_softmax *layer, const int8_t *input, int8_t *output);
 
+void tr_log_softmax(const struct tr_log_softmax *layer, const int8_t *input, int8_t *output);
+
 void tr_copy(const struct tr_copy *layer, const int8_t *input, int8_t *output);
 
 void tr_concatenate(const struct tr_concatenation *layer, const int8_t *const *inputs, int8_t *output);

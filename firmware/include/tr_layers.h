@@ -75,6 +75,17 @@ struct tr_softmax {
     const int32_t *exponential;
 };
 
+/* LOG_SOFTMAX over the last axis: `exponential` as above; `factor` takes a difference to Q5.26, `reverse` back;
+ * differences up to `least` give the smallest output. */
+struct tr_log_softmax {
+    uint32_t rows;
+    uint32_t depth;
+    const int32_t *exponential;
+    struct tr_factor factor;
+    struct tr_factor reverse;
+    int32_t least;
+};
+
 /* MEAN over the middle axis of [outer, count, inner]; the division is inside `factor`. */
 struct tr_mean {
     uint32_t outer;
