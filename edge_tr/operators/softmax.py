@@ -1,9 +1,9 @@
 """SOFTMAX and LOG_SOFTMAX: tensorflow/lite/kernels/activations.cc, reference/softmax.h, integer_ops/log_softmax.h.
 
 SOFTMAX versions 1 to 3, LOG_SOFTMAX 1 and 2; int8 to int8 with the output's only quantisation. SOFTMAX takes any depth.
-Where the exponentials of one row add up to 512 or more, as 512 equal maxima do, the reference shifts by 32 bits, which C
-leaves undefined (TFLite Micro stops, tflite-runtime on x86 gives 127 everywhere): every share is below half a step then,
-and all outputs are -128. LOG_SOFTMAX takes up to 4,095 classes: with more its sum of Q12.19 may overflow.
+Where the exponentials of one row add up to 512 or more, as 512 equal maxima do, the reference shifts by 32 bits, which
+C leaves undefined (TFLite Micro stops, tflite-runtime on x86 gives 127 everywhere): every share is below half a step
+then, and all outputs are -128. LOG_SOFTMAX takes up to 4,095 classes: with more its sum of Q12.19 may overflow.
 """
 
 from __future__ import annotations

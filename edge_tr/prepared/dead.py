@@ -239,7 +239,9 @@ class _Rewriter:
 
     def _activation(self, tensor: Tensor) -> Tensor:
         kept = self.kept.get(tensor.index)
-        return tensor if kept is None else replace(tensor, shape=(*tensor.shape[:-1], len(kept)))
+        if kept is None or not tensor.shape:
+            return tensor
+        return replace(tensor, shape=(*tensor.shape[:-1], len(kept)))
 
     def _constants(self, op: Op, record: DotParams) -> tuple[Tensor, Tensor]:
         """Weights and bias of what is left of a layer."""

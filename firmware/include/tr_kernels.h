@@ -75,6 +75,15 @@ void tr_resize_bilinear(const struct tr_resize_bilinear *layer, const int8_t *in
 
 void tr_mean(const struct tr_mean *layer, const int8_t *input, int8_t *output);
 
+void tr_sum(const struct tr_reduce *layer, const int8_t *input, int8_t *output);
+void tr_reduce_max(const struct tr_reduce *layer, const int8_t *input, int8_t *output);
+void tr_reduce_min(const struct tr_reduce *layer, const int8_t *input, int8_t *output);
+void tr_reduce_prod(const struct tr_reduce *layer, const int8_t *input, int8_t *output);
+
+void tr_l2_normalization(const struct tr_l2_normalization *layer, const int8_t *input, int8_t *output);
+
+void tr_batch_matmul(const struct tr_batch_matmul *layer, const int8_t *const *inputs, int8_t *output);
+
 void tr_requantize(const struct tr_requantize *layer, const int8_t *input, int8_t *output);
 
 #endif

@@ -96,6 +96,50 @@ struct tr_mean {
     struct tr_factor factor;
 };
 
+/* One axis: its length and the bytes between neighbours. */
+struct tr_extent {
+    uint32_t count;
+    uint32_t step;
+};
+
+/* SUM, REDUCE_MAX, REDUCE_MIN, REDUCE_PROD: axes that stay and axes that go, outermost first. */
+struct tr_reduce {
+    struct tr_extent kept[4];
+    struct tr_extent reduced[4];
+    int16_t input_zero_point;
+    int16_t output_zero_point;
+    struct tr_factor factor;
+};
+
+/* L2_NORMALIZATION over the last axis. */
+struct tr_l2_normalization {
+    uint32_t rows;
+    uint32_t depth;
+    int16_t input_zero_point;
+};
+
+/* One side of BATCH_MATMUL: bytes between neighbours along the batches, along what stays and along what is summed.
+ * It is the next input, or `constant`. */
+struct tr_matrices {
+    uint32_t batch[3];
+    uint32_t outer;
+    uint32_t inner;
+    int16_t zero_point;
+    const int8_t *constant;
+};
+
+/* BATCH_MATMUL: `rows` of the left side by `columns` of the right one. */
+struct tr_batch_matmul {
+    uint32_t batch[3];
+    uint32_t rows;
+    uint32_t columns;
+    uint32_t depth;
+    struct tr_matrices left;
+    struct tr_matrices right;
+    struct tr_factor factor;
+    int16_t output_zero_point;
+};
+
 /* QUANTIZE from int8 to int8. */
 struct tr_requantize {
     uint32_t size;
