@@ -36,20 +36,20 @@ class L2NormalizationParams(Record):
     input_zero_point: int
 
     def _factors(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The centred input int32 [n, rows, depth], and the multiplier and right shift of each row."""
+        """The centred input int32 [n, rows, depth], and the multiplier and shift of each row."""
         centred = x.reshape(-1, self.rows, self.depth).astype(np.int32) - np.int32(self.input_zero_point)
         return centred, *inverse_square_root((centred * centred).sum(axis=2, keepdims=True))
 
     def golden(
         self, inputs: Sequence[np.ndarray], rounding: Rounding, data_table: np.ndarray | None = None
     ) -> tuple[np.ndarray, ...]:
-        centred, multiplier, right = self._factors(inputs[0])
-        scaled = multiply_by_quantized_multiplier(centred, multiplier, OUTPUT_BITS - right, rounding)
+        centred, multiplier, shift = self._factors(inputs[0])
+        scaled = multiply_by_quantized_multiplier(centred, multiplier, OUTPUT_BITS + shift, rounding)
         return (np.clip(scaled, *INT8).astype(np.int8),)
 
     def gradients(self, inputs: Sequence[np.ndarray], output: np.ndarray, gradient: np.ndarray) -> list[np.ndarray]:
-        centred, multiplier, right = self._factors(inputs[0])
-        inverse = (multiplier * 2.0 ** (-31.0 - right)).astype(np.float32)
+        centred, multiplier, shift = self._factors(inputs[0])
+        inverse = (multiplier * 2.0 ** (shift - 31.0)).astype(np.float32)
         unit, given = centred * inverse, gradient.reshape(centred.shape)
         return [(1 << OUTPUT_BITS) * inverse * (given - unit * (unit * given).sum(axis=2, keepdims=True))]
 

@@ -103,7 +103,7 @@ def _leading_zeros(x: np.ndarray) -> np.ndarray:
 
 
 def inverse_square_root(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(multiplier, right shift) with 1 / sqrt(x) = multiplier * 2^-31 / 2^shift of int32 x >= 0, where 0 is taken as 1.
+    """(multiplier, shift), int32, with 1 / sqrt(x) = multiplier * 2^(shift - 31), of int32 x >= 0, 0 taken as 1.
 
     Newton-Raphson in Q3.28. Source: `GetInvSqrtQuantizedMultiplierExp` in tensorflow/lite/kernels/internal/common.h.
     """
@@ -120,7 +120,7 @@ def inverse_square_root(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     y = mul(y, round(math.sqrt(0.5) * 2**31)).astype(np.int64)
     y, shift = np.where(shift < 0, y << np.maximum(-shift, 0), y), np.maximum(shift, 0)
     small = x <= 1
-    return np.where(small, INT32_MAX, y).astype(np.int32), np.where(small, 0, shift).astype(np.int32)
+    return np.where(small, INT32_MAX, y).astype(np.int32), np.where(small, 0, -shift).astype(np.int32)
 
 
 def _saturating_shift_left(x: np.ndarray, exponent: int) -> np.ndarray:
