@@ -15,6 +15,7 @@ from edge_tr.operators import (
     batch_space,
     concatenation,
     conv_2d,
+    cumsum,
     depth_space,
     depthwise_conv_2d,
     dequantize,
@@ -36,6 +37,7 @@ from edge_tr.operators import (
     split,
     tile,
     transpose,
+    transpose_conv,
 )
 from edge_tr.operators.add import AddParams
 from edge_tr.operators.checks import require
@@ -64,7 +66,9 @@ _MODULES = (
     mean,
     reduce,
     l2_normalization,
+    cumsum,
     batch_matmul,
+    transpose_conv,
     quantize,
     dequantize,
     moves,

@@ -82,6 +82,10 @@ void tr_reduce_prod(const struct tr_reduce *layer, const int8_t *input, int8_t *
 
 void tr_l2_normalization(const struct tr_l2_normalization *layer, const int8_t *input, int8_t *output);
 
+void tr_cumsum(const struct tr_cumsum *layer, const int8_t *input, int8_t *output);
+
+void tr_transpose_conv(const struct tr_transpose_conv *layer, const int8_t *input, int8_t *output);
+
 void tr_batch_matmul(const struct tr_batch_matmul *layer, const int8_t *const *inputs, int8_t *output);
 
 void tr_requantize(const struct tr_requantize *layer, const int8_t *input, int8_t *output);

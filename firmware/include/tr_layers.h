@@ -118,6 +118,18 @@ struct tr_l2_normalization {
     int16_t input_zero_point;
 };
 
+/* CUMSUM along the middle axis of [outer, count, inner]. */
+struct tr_cumsum {
+    uint32_t outer;
+    uint32_t count;
+    uint32_t inner;
+    uint8_t exclusive;
+    uint8_t reverse;
+    int16_t input_zero_point;
+    int16_t output_zero_point;
+    struct tr_factor factor;
+};
+
 /* One side of BATCH_MATMUL: bytes between neighbours along the batches, along what stays and along what is summed.
  * It is the next input, or `constant`. */
 struct tr_matrices {
@@ -138,6 +150,22 @@ struct tr_batch_matmul {
     struct tr_matrices right;
     struct tr_factor factor;
     int16_t output_zero_point;
+};
+
+/* TRANSPOSE_CONV: weights [output channel][height][width][input channel]. */
+struct tr_transpose_conv {
+    uint32_t batches;
+    struct tr_shape input;
+    struct tr_shape output;
+    struct tr_window window;
+    int16_t input_zero_point;
+    int16_t output_zero_point;
+    const int8_t *weights;
+    const int32_t *bias;
+    const int32_t *multiplier;
+    const int8_t *shift;
+    int8_t minimum;
+    int8_t maximum;
 };
 
 /* QUANTIZE from int8 to int8. */
