@@ -26,6 +26,7 @@ from edge_tr.operators.checks import (
     require,
     scale,
     shape_text,
+    summed,
     zero_point,
 )
 from edge_tr.record import Record, Requant
@@ -34,6 +35,7 @@ from edge_tr.tr.requant import Rounding
 
 BATCH_AXES = 3
 RANK = BATCH_AXES + 2
+MAX_DEPTH = (2**31 - 1) // 255**2
 SIDE = Struct(
     "tr_matrices",
     "One side of BATCH_MATMUL: bytes between neighbours along the batches, along what stays and along what is summed.\n"
@@ -153,6 +155,7 @@ def prepare(graph: Graph, op: Op) -> Record:
     require(fits, f"matrices {shape_text(sides[0].shape)} and {shape_text(sides[1].shape)}", "ones that multiply")
     expected = (*(max(pair) for pair in zip(a[:-2], b[:-2])), a[-2], b[-1])
     output_shape(y, expected[RANK - max(len(side.shape) for side in sides) :])
+    summed(a[-1], "products", MAX_DEPTH)
     fixed = next((number for number, side in enumerate(sides) if side.data is not None), -1)
     product = float(np.float32(scale(sides[0])) * np.float32(scale(sides[1])))
     return BatchMatmulParams(

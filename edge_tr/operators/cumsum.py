@@ -2,7 +2,7 @@
 
 Version 1, int8, any constant axis, exclusive or not, in reverse or not. TFLite and LiteRT register no int8, so TFLite
 Micro is the reference. Its sums begin with a quantised 0, which is -zero point * scale, and wrap at 32 bits, of which
-are a fraction of an input step: both are followed.
+19 are a fraction of an input step: both are followed.
 """
 
 from __future__ import annotations

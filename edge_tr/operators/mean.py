@@ -14,13 +14,10 @@ import numpy as np
 from edge_tr.graph import Graph, Op
 from edge_tr.operators.arithmetic import finish, finished_range
 from edge_tr.operators.checks import INT8, read_only, requant, scale, summed, zero_point
-from edge_tr.operators.reduce import ReduceParams, merged, read
+from edge_tr.operators.reduce import MAX_COUNT, ReduceParams, merged, read
 from edge_tr.record import Range, Record, Requant
 from edge_tr.structs import FACTOR, Call, Field, Struct
 from edge_tr.tr.requant import Rounding
-
-MAX_COUNT = (2**31 - 1) // 255
-"""Elements of x - zero point whose sum is an int32."""
 
 STRUCT = Struct(
     "tr_mean",

@@ -25,6 +25,7 @@ from edge_tr.operators.checks import (
     requant,
     require,
     scale,
+    summed,
     zero_point,
 )
 from edge_tr.record import Range, Record, Requant, full_range
@@ -33,6 +34,8 @@ from edge_tr.tr.requant import Rounding
 
 AXES = 4
 MAX_WIDE_SHIFT = 7
+MAX_COUNT = (2**31 - 1) // 255
+"""Elements of x - zero point whose sum is an int32."""
 EXTENT = Struct("tr_extent", "One axis: its length and the bytes between neighbours.", (
     Field("uint32_t", "count"),
     Field("uint32_t", "step"),
@@ -165,7 +168,9 @@ def prepare(graph: Graph, op: Op) -> Record:
         factor = requant(scale(x) / scale(y) ** (1.0 / count))
         shift = int(factor.shift[0])
         require(shift <= MAX_WIDE_SHIFT, f"scales whose ratio needs a left shift of {shift}", f"up to {MAX_WIDE_SHIFT}")
-    elif op.kind != "SUM":
+    elif op.kind == "SUM":
+        summed(count, "a sum", MAX_COUNT)
+    else:
         same = scale(x) == scale(y) and zero_point(x) == zero_point(y)
         require(same, "another quantisation of the output", "the same")
     return ReduceParams(op.kind, shape, reduced, zero_point(x), zero_point(y), factor)

@@ -39,7 +39,7 @@ def _scales(rng: np.random.Generator, kind: str, count: int) -> tuple[float, flo
     return s, s * float(np.sqrt(count) * rng.uniform(0.3, 3)) if kind == "SUM" else s
 
 
-BUILDERS = {kind: functools.partial(reduction, kind) for kind in ("REDUCE_MAX", "REDUCE_MIN", "REDUCE_PROD")}
+BUILDERS = {kind: functools.partial(reduction, kind) for kind in ("SUM", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_PROD")}
 
 
 @pytest.mark.parametrize("kind", ["REDUCE_MAX", "REDUCE_MIN"])
