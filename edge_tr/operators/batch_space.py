@@ -1,7 +1,7 @@
 """SPACE_TO_BATCH_ND and BATCH_TO_SPACE_ND: tensorflow/lite/kernels/space_to_batch_nd.cc, batch_to_space_nd.cc.
 
 Versions 1 to 4; int8, three or four dimensions, constant blocks, paddings and crops; one quantisation of input and
-output, as the reference requires.
+output, as the reference requires. The filling is the zero point, as in BUILTIN_REF: TFLite Micro fills with 0.
 """
 
 from __future__ import annotations
