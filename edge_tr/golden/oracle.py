@@ -32,10 +32,11 @@ RUNTIMES = {
 RESOLVER = "BUILTIN_REF"
 WIDE = "broadcast over more than four axes"
 LACKING = {
-    "tflite-runtime": frozenset({WIDE, "ADD_N", "DIV", "ELU", "LOG", "NEG", "SQRT"}),
-    "ai-edge-litert": frozenset({"ADD_N", "ELU"}),
+    "tflite-runtime": frozenset({WIDE, "ADD_N", "CUMSUM", "DIV", "ELU", "LOG", "NEG", "SQRT", "SUM"}),
+    "ai-edge-litert": frozenset({"ADD_N", "CUMSUM", "ELU", "SUM"}),
     "tflite-micro": frozenset(
         {"EXP", "FLOOR_DIV", "FLOOR_MOD", "GELU", "LOG", "NEG", "RELU_0_TO_1", "RELU_N1_TO_1", "SQRT"}
+        | {"REDUCE_PROD", "TILE"}
     ),
 }
 """What an interpreter's reference kernels do not compute in int8, of the operators that edge-tr does."""

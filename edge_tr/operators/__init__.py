@@ -12,9 +12,14 @@ from edge_tr.graph import Graph, Op
 from edge_tr.operators import (
     add,
     add_n,
+    batch_matmul,
+    batch_space,
     broadcast,
     comparisons,
+    concatenation,
     conv_2d,
+    cumsum,
+    depth_space,
     depthwise_conv_2d,
     dequantize,
     div,
@@ -22,22 +27,34 @@ from edge_tr.operators import (
     float_functions,
     floors,
     fully_connected,
+    gather,
     hard_swish,
+    l2_normalization,
     logical,
     lookup,
     mean,
+    moves,
     mul,
     pad,
     pool_2d,
     prelu,
     quantize,
     rectifiers,
+    reduce,
     reshape,
+    resize_bilinear,
+    resize_nearest_neighbor,
+    reverse,
     rsqrt,
     select,
+    slices,
     softmax,
+    split,
     squared_difference,
     sums,
+    tile,
+    transpose,
+    transpose_conv,
 )
 from edge_tr.operators.add import AddParams
 from edge_tr.operators.checks import require
@@ -46,7 +63,7 @@ from edge_tr.operators.depthwise_conv_2d import DepthwiseParams
 from edge_tr.operators.dot import DotParams, with_weights
 from edge_tr.operators.fully_connected import FullyConnectedParams
 from edge_tr.operators.mean import MeanParams
-from edge_tr.operators.pad import PadParams
+from edge_tr.operators.moves import MoveParams
 from edge_tr.operators.pool_2d import PoolParams
 from edge_tr.operators.quantize import RequantizeParams
 from edge_tr.operators.reshape import ReshapeParams
@@ -64,6 +81,11 @@ _MODULES = (
     softmax,
     pad,
     mean,
+    reduce,
+    l2_normalization,
+    cumsum,
+    batch_matmul,
+    transpose_conv,
     quantize,
     dequantize,
     lookup,
@@ -83,6 +105,18 @@ _MODULES = (
     comparisons,
     logical,
     select,
+    moves,
+    transpose,
+    slices,
+    tile,
+    reverse,
+    depth_space,
+    batch_space,
+    resize_nearest_neighbor,
+    resize_bilinear,
+    gather,
+    concatenation,
+    split,
 )
 _PREPARE = {kind: entry for module in _MODULES for kind, entry in module.KINDS.items()}
 """By TFLite's name: how it is prepared, and up to which version: the newest that LiteRT's reference resolver has."""
@@ -142,7 +176,7 @@ __all__ = [
     "DotParams",
     "FullyConnectedParams",
     "MeanParams",
-    "PadParams",
+    "MoveParams",
     "PoolParams",
     "Record",
     "Requant",
