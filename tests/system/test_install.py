@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
+import time
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -63,6 +65,13 @@ case "$*" in
     "-m pip install"*) echo "pip $*" >>{log}; echo "Collecting numpy<2,>=1.23"; test ! -f {machine}/offline ;;
     *) echo "unexpected: $*" >&2; exit 99 ;;
 esac
+"""
+SLOW_DEBOOTSTRAP = """
+for folder; do case "$folder" in */root) break ;; esac; done
+mkdir -p "$folder"
+mount -t tmpfs none "$folder"
+touch {ready}
+while :; do sleep 0.2; done
 """
 SUDO = 'echo sudo >>{log}; exec "$@"'
 
@@ -311,3 +320,36 @@ def test_where_no_bare_machine_can_be_made_it_fails_and_says_why(
     )  # fmt: skip
     assert done.returncode == 5 and cause in done.stderr
     assert list((tmp_path / "machines").iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="making a machine needs root")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_an_interrupted_bare_machine_leaves_no_process_no_mount_and_no_folder(number: int, tmp_path: Path) -> None:
+    """debootstrap is a fake that mounts, as the real one does, and takes its time."""
+    machines, programs, ready = tmp_path / "machines", tmp_path / "programs", tmp_path / "ready"
+    machines.mkdir()
+    here = 'for folder; do case "$folder" in */root) break ;; esac; done'
+    script(
+        programs / "debootstrap", f'{here}; mkdir -p "$folder"; mount -t tmpfs none "$folder"; touch {ready}; sleep 77'
+    )
+    process = subprocess.Popen(
+        [PROJECT / "tests" / "bare_machine.sh", "--install-only", machines],
+        env=os.environ | {"PATH": f"{programs}:{os.environ['PATH']}"}, stdout=subprocess.DEVNULL,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )  # fmt: skip
+    while not ready.exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(number)
+    assert process.wait(60) != 0
+    assert list(machines.iterdir()) == []
+    assert str(machines) not in Path("/proc/mounts").read_text(encoding="utf-8")
+    assert not [path for path in Path("/proc").glob("[0-9]*/cmdline") if str(machines).encode() in command_of(path)]
+
+
+def command_of(path: Path) -> bytes:
+    """A process's command line; empty if it has just ended."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
