@@ -59,9 +59,10 @@ PYTHON = """
 case "$*" in
     *"sys.exit(not"*) ;;
     *"python%d.%d"*) echo python{version} ;;
+    *"import pip"*) test ! -f {machine}/interrupted ;;
     *ensurepip*) test -f {machine}/ensurepip ;;
     *"ctypes.CDLL('libpython{version}.so.1.0')"*) test -f {machine}/libpython ;;
-    "-m venv"*) for folder; do :; done; mkdir -p "$folder/bin"; cp "$0" "$folder/bin/python" ;;
+    "-m venv"*) echo "venv $*" >>{log}; for folder; do :; done; mkdir -p "$folder/bin"; cp "$0" "$folder/bin/python" ;;
     "-m pip install"*) echo "pip $*" >>{log}; echo "Collecting numpy<2,>=1.23"; test ! -f {machine}/offline ;;
     *) echo "unexpected: $*" >&2; exit 99 ;;
 esac
@@ -101,13 +102,19 @@ class Machine:
 
     @property
     def asked_of(self) -> list[str]:
-        """Who was asked, in order; each run of one once."""
-        return [who for who, _ in groupby(line.split()[0] for line in self.asked)]
+        """Which package manager was asked, in order; each run of one once."""
+        asked = (line.split()[0] for line in self.asked if not line.startswith("venv"))
+        return [who for who, _ in groupby(asked)]
 
     @property
     def installed_itself(self) -> int:
         """How often pip got to the last step."""
         return sum("-e ." in line for line in self.asked)
+
+    @property
+    def cleared(self) -> int:
+        """How often an environment was made from nothing."""
+        return self.asked.count("venv -m venv --clear .venv")
 
     @property
     def packages(self) -> set[str]:
@@ -238,6 +245,16 @@ def test_an_environment_whose_python_is_gone_is_made_again(machine: Machine) -> 
 def test_what_has_no_wheel_for_this_python_is_named(version: str, left_out: bool, tmp_path: Path) -> None:
     said = machine_of(tmp_path, version).install("test").stdout
     assert ("not on python3.13: tflite-runtime 2.14.0, pynq 3.1.2" in said) is left_out
+
+
+def test_an_environment_that_was_not_made_to_the_end_is_made_again(machine: Machine) -> None:
+    """`python -m venv` puts the interpreter there first and pip last."""
+    (machine.folder / "ensurepip").touch()
+    machine.run("python3", "-m", "venv", ".venv")
+    (machine.folder / "checkout" / ".venv" / "half").touch()
+    (machine.folder / "interrupted").touch()
+    assert machine.install("demo").returncode == 0
+    assert machine.cleared == 1 and machine.installed_itself == 1
 
 
 # --- What is said where it cannot be installed: exit code 5 always.
