@@ -17,8 +17,12 @@ import numpy as np
 
 from edge_tr.errors import ModelError, ToolMissingError
 from edge_tr.golden.run import sample_shape
+from edge_tr.graph import Graph, Op
 from edge_tr.ir.rewrite import truncate, with_vector_axes
 from edge_tr.ir.tflite import parse, read
+from edge_tr.operators.broadcast import BroadcastParams
+from edge_tr.operators.lookup import LookupParams
+from edge_tr.operators.select import SelectParams
 
 RUNTIMES = {
     "tflite-runtime": "tflite_runtime.interpreter",
@@ -26,8 +30,9 @@ RUNTIMES = {
     "tflite-micro": "edge_tr.golden.micro",
 }
 RESOLVER = "BUILTIN_REF"
+WIDE = "broadcast over more than four axes"
 LACKING = {
-    "tflite-runtime": frozenset({"ADD_N", "CUMSUM", "DIV", "ELU", "LOG", "NEG", "SQRT", "SUM"}),
+    "tflite-runtime": frozenset({WIDE, "ADD_N", "CUMSUM", "DIV", "ELU", "LOG", "NEG", "SQRT", "SUM"}),
     "ai-edge-litert": frozenset({"ADD_N", "CUMSUM", "ELU", "SUM"}),
     "tflite-micro": frozenset(
         {"EXP", "FLOOR_DIV", "FLOOR_MOD", "GELU", "LOG", "NEG", "RELU_0_TO_1", "RELU_N1_TO_1", "SQRT"}
@@ -75,7 +80,7 @@ class Oracle:
 
     def __init__(self, data: bytes, runtime: Runtime | None = None) -> None:
         self._graph = parse(data)
-        self.runtime = runtime or find_runtime({op.kind for op in self._graph.ops})
+        self.runtime = runtime or find_runtime(_needed(self._graph))
         self._data = with_vector_axes(data)
         self._file_input = read(data).inputs[0]
         self._interpreter = _interpreter(self.runtime, self._data)
@@ -130,6 +135,18 @@ class Oracle:
         if details["dtype"] == np.uint8 and x.dtype == np.int8:
             x = (x.astype(np.int16) + 128).astype(np.uint8)
         return x.astype(details["dtype"], casting="no").reshape(-1, *tensor.shape)
+
+
+def _needed(graph: Graph) -> set[str]:
+    """What `LACKING` may say of the model."""
+    kinds = {op.kind for op in graph.ops}
+    return kinds | {WIDE} if any(_is_wide(graph, op) for op in graph.ops) else kinds
+
+
+def _is_wide(graph: Graph, op: Op) -> bool:
+    shapes = {graph.tensor(i).shape for i in op.inputs if i >= 0}
+    element_wise = isinstance(op.record, (BroadcastParams, LookupParams, SelectParams))
+    return element_wise and len(shapes) > 1 and max(map(len, shapes)) > 4
 
 
 def _interpreter(runtime: Runtime, data: bytes) -> Any:

@@ -157,7 +157,7 @@ def _link(board: Board, part: Part, gcc: str, objects: Sequence[Path], elf: Path
 
     def command(ldflags: Sequence[str]) -> list[str]:
         listing = "-Xlinker", f"-Map={elf.with_suffix('.map')}"
-        return [gcc, *part.cflags, *map(str, objects), *ldflags, listing, "-o", str(elf)]
+        return [gcc, *part.cflags, *map(str, objects), *ldflags, *listing, "-o", str(elf)]
 
     done = _started(command(part.ldflags))
     if done.returncode == 0:

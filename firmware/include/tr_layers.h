@@ -215,6 +215,70 @@ struct tr_concatenation {
     const int8_t *constants;
 };
 
+/* A function of one value: `table` [256] by x as an unsigned byte. */
+struct tr_lookup {
+    uint32_t size;
+    const int8_t *table;
+};
+
+/* An operand of a walk: elements to the next one in a row, 0 or 1, and to the next row along each axis. */
+struct tr_operand {
+    uint32_t step;
+    uint32_t strides[5];
+};
+
+/* A walk over 2 operands, strides 0 where one is broadcast: rows of `count` elements; `sizes` of the
+ * axes of rows, the innermost last. */
+struct tr_walk {
+    uint32_t count;
+    uint32_t sizes[5];
+    struct tr_operand operands[2];
+};
+
+/* An element-wise operator of two operands, and of its arithmetic what its row of elements reads: zero points and
+ * factors of both operands and of the result, or tables by operand as an unsigned byte. */
+struct tr_arithmetic {
+    struct tr_walk walk;
+    const int8_t *constant; /* operand `constant_side`, where that is 0 or 1 */
+    uint8_t constant_side;
+    uint8_t left_shift;
+    uint8_t subtracts; /* whether the second share is taken away */
+    int16_t zero_points[3];
+    struct tr_factor factors[3];
+    int8_t minimum;
+    int8_t maximum;
+    const int32_t *first;
+    const int32_t *second;
+    uint32_t fraction; /* see tr_add_tables */
+    int32_t threshold;
+    int32_t nudge;
+};
+
+/* ADD_N of `count` tensors of one quantisation. */
+struct tr_add_n {
+    uint32_t size;
+    uint32_t count;
+    int16_t input_zero_point;
+    int16_t output_zero_point;
+    struct tr_factor factor;
+};
+
+/* A walk over 3 operands, strides 0 where one is broadcast: rows of `count` elements; `sizes` of the
+ * axes of rows, the innermost last. */
+struct tr_walk_three {
+    uint32_t count;
+    uint32_t sizes[5];
+    struct tr_operand operands[3];
+};
+
+/* SELECT of condition, x and y; `constants` of those that are in flash. */
+struct tr_select {
+    struct tr_walk_three walk;
+    const int8_t *condition;
+    const int8_t *x;
+    const int8_t *y;
+};
+
 /* Armv7E-M, an activation of all int8: with h the rounded high word of (2 * sum + bias) * multiplier, one less
  * where 2 * sum + bias < 0, the result is (h + ((2 * zero_point + 1) << shift)) >> shift >> 1, clamped to int8.
  * Above a zero point of -128 the one less makes no difference. */

@@ -19,6 +19,7 @@ from edge_tr import boards
 from edge_tr.errors import DeviceError
 from edge_tr.formats.image import MODEL_SEAL, model_seal
 from edge_tr.ir.tflite import parse
+from edge_tr.kernels.machines import tables_of
 from edge_tr.lower import cores
 from edge_tr.manifest import BuildFolder
 from edge_tr.target.count import count_function
