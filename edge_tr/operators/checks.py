@@ -183,6 +183,17 @@ def summed(count: int, what: str, most: int) -> None:
     require(count <= most, f"{what} over {count:,} elements", f"up to {most:,}, whose sum TFLite has room for")
 
 
+def integers(graph: Graph, index: int, what: str, dtypes: tuple[str, ...] = ("int32", "int64")) -> list[int]:
+    """The elements of a constant of integers, in order."""
+    return [int(value) for value in constant(graph, index, what, dtypes).data.reshape(-1)]
+
+
+def axis_of(axis: int, rank: int) -> int:
+    """An axis that may count from the end."""
+    require(-rank <= axis < rank, f"axis {axis}", f"an axis of {rank} dimensions")
+    return axis % rank
+
+
 def flags(graph: Graph, index: int, what: str) -> Tensor:
     """A bool tensor, computed or constant: bytes of 0 and 1."""
     require(index >= 0, f"no {what}", f"a bool {what}")
@@ -200,14 +211,3 @@ def operands(graph: Graph, op: Op) -> tuple[Tensor, Tensor, Tensor]:
         operand(graph, op.inputs[1], "second input"),
         activation_tensor(graph, op.outputs[0], "output"),
     )
-
-
-def integers(graph: Graph, index: int, what: str, dtypes: tuple[str, ...] = ("int32", "int64")) -> list[int]:
-    """The elements of a constant of integers, in order."""
-    return [int(value) for value in constant(graph, index, what, dtypes).data.reshape(-1)]
-
-
-def axis_of(axis: int, rank: int) -> int:
-    """An axis that may count from the end."""
-    require(-rank <= axis < rank, f"axis {axis}", f"an axis of {rank} dimensions")
-    return axis % rank

@@ -151,7 +151,7 @@ class ReduceParams(Record):
             "output_zero_point": self.output_zero_point,
             "factor": self.requant,
         }
-        return Call(f"tr_{self.kind.lower()}", STRUCT, values)
+        return Call(f"tr_reduce_{self.kind.removeprefix('REDUCE_').lower()}", STRUCT, values)
 
 
 def _padded(extents: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:

@@ -75,6 +75,19 @@ void tr_resize_bilinear(const struct tr_resize_bilinear *layer, const int8_t *in
 
 void tr_mean(const struct tr_mean *layer, const int8_t *input, int8_t *output);
 
+void tr_reduce_sum(const struct tr_reduce *layer, const int8_t *input, int8_t *output);
+void tr_reduce_max(const struct tr_reduce *layer, const int8_t *input, int8_t *output);
+void tr_reduce_min(const struct tr_reduce *layer, const int8_t *input, int8_t *output);
+void tr_reduce_prod(const struct tr_reduce *layer, const int8_t *input, int8_t *output);
+
+void tr_l2_normalization(const struct tr_l2_normalization *layer, const int8_t *input, int8_t *output);
+
+void tr_cumsum(const struct tr_cumsum *layer, const int8_t *input, int8_t *output);
+
+void tr_transpose_conv(const struct tr_transpose_conv *layer, const int8_t *input, int8_t *output);
+
+void tr_batch_matmul(const struct tr_batch_matmul *layer, const int8_t *const *inputs, int8_t *output);
+
 /* Of layer->count inputs; the output comes last. */
 void tr_add_n(const struct tr_add_n *layer, const int8_t *input, ...);
 
@@ -147,18 +160,6 @@ void tr_select(const struct tr_select *layer, const int8_t *condition, const int
                int8_t *output);
 void tr_select_two(const struct tr_select *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
 void tr_select_one(const struct tr_select *layer, const int8_t *input, int8_t *output);
-void tr_sum(const struct tr_reduce *layer, const int8_t *input, int8_t *output);
-void tr_reduce_max(const struct tr_reduce *layer, const int8_t *input, int8_t *output);
-void tr_reduce_min(const struct tr_reduce *layer, const int8_t *input, int8_t *output);
-void tr_reduce_prod(const struct tr_reduce *layer, const int8_t *input, int8_t *output);
-
-void tr_l2_normalization(const struct tr_l2_normalization *layer, const int8_t *input, int8_t *output);
-
-void tr_cumsum(const struct tr_cumsum *layer, const int8_t *input, int8_t *output);
-
-void tr_transpose_conv(const struct tr_transpose_conv *layer, const int8_t *input, int8_t *output);
-
-void tr_batch_matmul(const struct tr_batch_matmul *layer, const int8_t *const *inputs, int8_t *output);
 
 void tr_requantize(const struct tr_requantize *layer, const int8_t *input, int8_t *output);
 

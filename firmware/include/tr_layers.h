@@ -176,6 +176,45 @@ struct tr_requantize {
     struct tr_factor factor;
 };
 
+/* `count` elements, each so many bytes further, or at `offsets` [count][2] bytes: in the input, in the output. */
+struct tr_loop {
+    uint32_t count;
+    int32_t from;
+    int32_t to;
+    const int32_t *offsets;
+};
+
+/* A move: `loops`, outermost first, of runs of `run` bytes, the first from `from` to `to`. Before it the output's
+ * `filled` bytes are set to `value`. */
+struct tr_copy {
+    struct tr_loop loops[6];
+    uint32_t run;
+    uint32_t from;
+    uint32_t to;
+    uint32_t filled;
+    int8_t value;
+};
+
+/* RESIZE_BILINEAR. Of each row and column of the output the two of the input that it lies between, and how far
+ * behind the first, in 1/1024: [height][3], [width][3]. */
+struct tr_resize_bilinear {
+    uint32_t batches;
+    struct tr_shape input;
+    struct tr_shape output;
+    const int32_t *rows;
+    const int32_t *columns;
+};
+
+/* CONCATENATION and PACK: `outer` times `runs` [pieces] bytes of each piece. A piece is the next input, or lies at
+ * `fixed` [pieces] of `constants` where that is not negative. */
+struct tr_concatenation {
+    uint32_t outer;
+    uint32_t pieces;
+    const uint32_t *runs;
+    const int32_t *fixed;
+    const int8_t *constants;
+};
+
 /* A function of one value: `table` [256] by x as an unsigned byte. */
 struct tr_lookup {
     uint32_t size;
@@ -238,45 +277,6 @@ struct tr_select {
     const int8_t *condition;
     const int8_t *x;
     const int8_t *y;
-};
-
-/* `count` elements, each so many bytes further, or at `offsets` [count][2] bytes: in the input, in the output. */
-struct tr_loop {
-    uint32_t count;
-    int32_t from;
-    int32_t to;
-    const int32_t *offsets;
-};
-
-/* A move: `loops`, outermost first, of runs of `run` bytes, the first from `from` to `to`. Before it the output's
- * `filled` bytes are set to `value`. */
-struct tr_copy {
-    struct tr_loop loops[6];
-    uint32_t run;
-    uint32_t from;
-    uint32_t to;
-    uint32_t filled;
-    int8_t value;
-};
-
-/* RESIZE_BILINEAR. Of each row and column of the output the two of the input that it lies between, and how far
- * behind the first, in 1/1024: [height][3], [width][3]. */
-struct tr_resize_bilinear {
-    uint32_t batches;
-    struct tr_shape input;
-    struct tr_shape output;
-    const int32_t *rows;
-    const int32_t *columns;
-};
-
-/* CONCATENATION and PACK: `outer` times `runs` [pieces] bytes of each piece. A piece is the next input, or lies at
- * `fixed` [pieces] of `constants` where that is not negative. */
-struct tr_concatenation {
-    uint32_t outer;
-    uint32_t pieces;
-    const uint32_t *runs;
-    const int32_t *fixed;
-    const int8_t *constants;
 };
 
 /* Armv7E-M, an activation of all int8: with h the rounded high word of (2 * sum + bias) * multiplier, one less

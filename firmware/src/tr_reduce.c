@@ -73,7 +73,7 @@ static inline void reduce(const struct tr_reduce *layer, enum fold kind, const i
     }
 }
 
-void tr_sum(const struct tr_reduce *layer, const int8_t *input, int8_t *output)
+void tr_reduce_sum(const struct tr_reduce *layer, const int8_t *input, int8_t *output)
 {
     reduce(layer, SUM, input, output);
 }
