@@ -15,6 +15,7 @@ from edge_tr.errors import DeviceError
 from edge_tr.formats import frames
 from edge_tr.formats.frames import ALL_LAYERS, COMMAND, MAX_PAYLOAD, STATUS, Frame
 from edge_tr.formats.schema import FormatError
+from edge_tr.target.token import VARIABLE
 
 NAK_SECONDS = 0.05  # until a request is repeated after a NAK
 LOADER_NACK = 0x1F
@@ -67,6 +68,10 @@ class Link:
         values = frames.HELLO_REPLY.unpack(self._request(COMMAND.HELLO))
         values.pop("reserved")
         return Hello(**values)
+
+    def authenticate(self, token: bytes) -> None:
+        """Give an agent its token."""
+        self._request(COMMAND.AUTHENTICATE, token)
 
     def load_input(self, sample: int, data: bytes) -> None:
         """Send a sample's input tensor."""
@@ -175,6 +180,11 @@ class Link:
             raise DeviceError(
                 f"the board speaks version {reply.version} of the link, this edge-tr {frames.LINK_VERSION.value}: "
                 "build and flash again with this edge-tr"
+            )
+        if reply.status == STATUS.DENIED:
+            raise DeviceError(
+                "the board's agent wants its token, and this is not it: give edge-tr check --token-file FILE, or set "
+                f"{VARIABLE}"
             )
         if reply.status == STATUS.BAD_TABLE:
             raise DeviceError("the model in the board's flash is damaged: run edge-tr flash again")

@@ -156,7 +156,7 @@ def _link(board: Board, part: Part, gcc: str, objects: Sequence[Path], elf: Path
     """Link within the board's memory; if that overflows, link without limits to say by how much."""
 
     def command(ldflags: Sequence[str]) -> list[str]:
-        listing = ("-Xlinker", f"-Map={elf.with_suffix('.map')}")  # -Wl would split it at a comma
+        listing = "-Xlinker", f"-Map={elf.with_suffix('.map')}"
         return [gcc, *part.cflags, *map(str, objects), *ldflags, *listing, "-o", str(elf)]
 
     done = _started(command(part.ldflags))
