@@ -13,7 +13,7 @@ TEST_TOOLS := $(DEMO_TOOLS) gcc:gcc /usr/include/stdio.h:libc6-dev \
 # One thread of a library in each of the two workers; processes that tests start find their modules compiled.
 TEST_ENVIRONMENT := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=
 
-.PHONY: demo test bench cycles synth reproduce fuzz soak pynq-matrix lint formats clean help
+.PHONY: demo test bench cycles synth reproduce fuzz fuzz-serial soak reliability pynq-matrix lint formats clean help
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile
@@ -50,9 +50,16 @@ fuzz: $(VENV)/test.stamp ## random models, damaged files and frames through ever
 	$(call require,$(TEST_TOOLS))
 	$(BIN)/python -m tests.fuzz $(call option,count,COUNT) $(call option,minutes,MINUTES) $(call option,seed,SEED) $(call option,parts,PARTS)
 
-soak: $(VENV)/test.stamp ## inferences with faults on the wire, in the DMA and in the accelerator: COUNT=inferences, MINUTES=, SEED=
+fuzz-serial: $(VENV)/test.stamp ## hostile bytes to the firmware, the loader and the host: COUNT=executions, SEED=, PARTS=, RECORD=1
 	$(call require,$(TEST_TOOLS))
-	$(BIN)/python -m tests.soak $(call option,count,COUNT) $(call option,minutes,MINUTES) $(call option,seed,SEED)
+	$(BIN)/python -m tests.fuzz_serial $(call option,count,COUNT) $(call option,seed,SEED) $(call option,parts,PARTS) $(if $(RECORD),--record)
+
+soak: $(VENV)/test.stamp ## inferences with faults on the wire, in the DMA and in the accelerator: COUNT=inferences, MINUTES=, SEED=; PARTS=wire,kill: checks over a bad wire and killed transfers, RECORD=1
+	$(call require,$(TEST_TOOLS))
+	$(BIN)/python -m tests.soak $(call option,count,COUNT) $(call option,minutes,MINUTES) $(call option,seed,SEED) $(call option,parts,PARTS) $(if $(RECORD),--record)
+
+reliability: $(VENV)/demo.stamp ## print docs/reliability.md from what campaigns recorded
+	$(BIN)/python -m tests.reliability
 
 pynq-matrix: $(VENV)/test.stamp ## the accelerator's package under pynq 3.0.1, 3.1.2 and 4.0.0, each in an environment of its own (minutes)
 	$(call require,$(TEST_TOOLS))

@@ -20,6 +20,7 @@ from edge_tr.lower.machines import isa_of, planned_for
 from edge_tr.report import summary
 from edge_tr.report.bench import bench_text
 from edge_tr.report.progress import Progress
+from edge_tr.target.port import Line
 from edge_tr.tune import report as tune_report
 from edge_tr.tune import tuning
 from edge_tr.tune.points import Settings
@@ -59,6 +60,12 @@ def _print(arguments: argparse.Namespace, data: object, text: str) -> None:
             raise UsageError(f"cannot write the result: {error.strerror}; send stdout elsewhere") from error
 
 
+def _line(arguments: argparse.Namespace) -> Line:
+    if arguments.port is None and (arguments.baud is not None or arguments.wait):
+        raise UsageError("--baud and --wait are about a serial port: give its --port too")
+    return Line(arguments.baud, arguments.wait)
+
+
 def _inspect(arguments: argparse.Namespace) -> int:
     model = summary.describe(tflite.load(arguments.model))
     _print(arguments, model, summary.inspect_text(model))
@@ -88,13 +95,19 @@ def _build(arguments: argparse.Namespace) -> int:
 
 
 def _flash(arguments: argparse.Namespace) -> int:
-    result = compiler.flash(arguments.build, arguments.port, _progress(arguments))
+    result = compiler.flash(arguments.build, arguments.port, _progress(arguments), _line(arguments))
     _print(arguments, asdict(result), f"{result.image_bytes:,} bytes, {result.method}")
     return 0
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    how = dict(data=arguments.data, limit=arguments.limit, layers=arguments.layers, progress=_progress(arguments))
+    how = dict(
+        data=arguments.data,
+        limit=arguments.limit,
+        layers=arguments.layers,
+        line=_line(arguments),
+        progress=_progress(arguments),
+    )
     if arguments.budget_level in (None, ALL_LEVELS) and compiler.levels(arguments.build) > 1:
         report = compiler.check_levels(arguments.build, arguments.port, **how)
         text = summary.levels_text(report)

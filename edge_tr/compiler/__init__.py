@@ -18,6 +18,7 @@ from edge_tr.report.html import html_report
 from edge_tr.target import check as device_check
 from edge_tr.target.flash import FlashResult
 from edge_tr.target.outcome import CheckReport, LevelsReport
+from edge_tr.target.port import DIRECT, Line
 
 __all__ = [
     "BuildFolder", "NotFitting", "Progress", "build", "check", "check_levels", "flash", "levels", "no_progress",
@@ -53,7 +54,7 @@ def build(
     return overlay.build(model, target, out, budgets=budgets, progress=progress)
 
 
-def flash(path: Path, port: str | None = None, progress: Progress = no_progress) -> FlashResult:
+def flash(path: Path, port: str | None = None, progress: Progress = no_progress, line: Line = DIRECT) -> FlashResult:
     """Put a build onto its board: through `port`, or into the memory of the emulated board."""
     folder, manifest = _open(path)
     if isinstance(manifest, OverlayManifest):
@@ -61,7 +62,7 @@ def flash(path: Path, port: str | None = None, progress: Progress = no_progress)
             f"{manifest.target} is not flashed: copy the folder, for example scp -r {path} xilinx@pynq:, and there run "
             "sudo -E python validate.py, or agent.py for edge-tr check"
         )
-    return mcu.flash(folder, boards.load(manifest.board_folder or manifest.target), port, progress)
+    return mcu.flash(folder, boards.load(manifest.board_folder or manifest.target), port, progress, line)
 
 
 def check(
@@ -72,6 +73,7 @@ def check(
     limit: int | None = None,
     layers: bool = False,
     level: int | None = None,
+    line: Line = DIRECT,
     progress: Progress = no_progress,
 ) -> CheckReport:
     """Run samples on the board and compare with golden and the interpreter; writes check.json and report.html.
@@ -80,7 +82,7 @@ def check(
     """
     folder, manifest = _open(path)
     chosen = len(manifest.levels) - 1 if level is None else _level(path, manifest, level)
-    (report,) = _reports(folder, manifest, port, [chosen], data, limit, layers, progress)
+    (report,) = _reports(folder, manifest, port, line, [chosen], data, limit, layers, progress)
     _write(folder, manifest, report, report.to_json())
     return report
 
@@ -92,11 +94,12 @@ def check_levels(
     data: Path | None = None,
     limit: int | None = None,
     layers: bool = False,
+    line: Line = DIRECT,
     progress: Progress = no_progress,
 ) -> LevelsReport:
     """`check` with every budget that the build holds, one after the other, on a board that is not loaded again."""
     folder, manifest = _open(path)
-    found = _reports(folder, manifest, port, range(len(manifest.levels)), data, limit, layers, progress)
+    found = _reports(folder, manifest, port, line, range(len(manifest.levels)), data, limit, layers, progress)
     report = LevelsReport.of(found)
     _write(folder, manifest, found[-1], report.to_json(), report)
     return report
@@ -122,6 +125,7 @@ def _reports(
     folder: BuildFolder,
     manifest: Manifest | OverlayManifest,
     port: str | None,
+    line: Line,
     wanted: Sequence[int],
     data: Path | None,
     limit: int | None,
@@ -135,7 +139,7 @@ def _reports(
     x, y = samples(graph, data, limit)
     revealed = tuple(tflite.read_file(folder.revealed_of(level)) for level in manifest.levels)
     models = device_check.Models(folder.model.read_bytes(), revealed)
-    with _connect(folder, manifest, port, progress) as device:
+    with _connect(folder, manifest, port, line, progress) as device:
         found = [
             device_check.check(device, manifest, models, x, y, layers=layers, level=level, progress=progress)
             for level in wanted
@@ -167,13 +171,13 @@ def _open(path: Path) -> tuple[BuildFolder, Manifest | OverlayManifest]:
 
 @contextlib.contextmanager
 def _connect(
-    folder: BuildFolder, manifest: Manifest | OverlayManifest, port: str | None, progress: Progress
+    folder: BuildFolder, manifest: Manifest | OverlayManifest, port: str | None, line: Line, progress: Progress
 ) -> Iterator[device_check.Device]:
     """The device behind `port`, or a stand-in that runs while the context lasts."""
     board = manifest.board_folder or manifest.target
     if isinstance(manifest, OverlayManifest):
-        with overlay.connect(overlays.load(board), folder, manifest, port, progress) as device:
+        with overlay.connect(overlays.load(board), folder, manifest, port, line, progress) as device:
             yield device
     else:
-        with mcu.connect(boards.load(board), folder, port) as device:
+        with mcu.connect(boards.load(board), folder, port, line) as device:
             yield device
