@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_tr import __version__
+from edge_tr.kernels import KERNELS
+from edge_tr.kernels.machines import tables_of
 from edge_tr.lower.cores import CORES
-from edge_tr.lower.kernels import KERNELS
-from edge_tr.lower.machines import tables_of
 from edge_tr.lower.select import OBJECTIVES
 
 Verbs = Mapping[str, Callable[[argparse.Namespace], int]]
@@ -175,6 +175,12 @@ def _on_device(command: argparse.ArgumentParser) -> None:
     command.add_argument("--baud", type=_baud, metavar="N", help="another speed of --port than the board's")
     command.add_argument(
         "--wait", type=_seconds, default=0.0, metavar="SECONDS", help="for a --port that is not there yet (default: 0)"
+    )
+    command.add_argument(
+        "--trust",
+        action="store_true",
+        help="run what the build brings (a program of this computer, an emulator, a Python package) though it was not "
+        "built by you, here: it can do whatever you can",
     )
 
 

@@ -15,8 +15,9 @@ import numpy as np
 
 from edge_tr import boards
 from edge_tr.errors import MismatchError, UsageError
+from edge_tr.files.changes import held
+from edge_tr.graph import Graph
 from edge_tr.ir import tflite
-from edge_tr.ir.graph import Graph
 from edge_tr.lower import cores
 from edge_tr.manifest import BuildFolder, LayerRecord, Manifest
 from edge_tr.report.bench import BenchReport, LayerBench
@@ -51,12 +52,14 @@ def bench(path: Path, core: str | None = None, wait_states: int = 0) -> BenchRep
 
 def trace_build(path: Path) -> Run:
     """Run a build's layers on the seeded input; compare every tensor with golden's."""
-    folder, manifest, board = _open(path)
-    levels = [tflite.load(folder.revealed_of(level)) for level in manifest.levels]
-    x = seeded_input(levels[-1])
-    traced = trace(folder.elf, x.tobytes(), len(manifest.layers))
-    _compare(levels, manifest, x, traced)
-    return Run(manifest, board, traced, worst_case(folder.elf, folder.objects))
+    _open(path)  # says that there is no build, before anything is locked
+    with held(path):
+        folder, manifest, board = _open(path)
+        levels = [tflite.load(folder.revealed_of(level)) for level in manifest.levels]
+        x = seeded_input(levels[-1])
+        traced = trace(folder.elf, x.tobytes(), len(manifest.layers))
+        _compare(levels, manifest, x, traced)
+        return Run(manifest, board, traced, worst_case(folder.elf, folder.objects))
 
 
 def _open(path: Path) -> tuple[BuildFolder, Manifest, boards.Board]:

@@ -12,7 +12,6 @@ import dataclasses
 import difflib
 import functools
 import itertools
-import sys
 import types
 import typing
 from collections.abc import Iterator, Mapping
@@ -23,12 +22,8 @@ from typing import Any, Literal
 
 from edge_tr import resources
 from edge_tr.errors import UsageError
+from edge_tr.files.reading import brief, is_file, read_toml
 from edge_tr.formats import image
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 Verified = Literal["hardware", "emulator", "builds"]
 Parity = Literal["none", "even"]
@@ -188,7 +183,13 @@ class Board:
         return self._part(files, self.loader.origin, self.loader.bytes, defines)
 
     def _files(self, names: tuple[str, ...]) -> tuple[Path, ...]:
-        return tuple((self.folder / name).resolve() for name in names)
+        return tuple(self.file(name) for name in names)
+
+    def file(self, name: str) -> Path:
+        """A file that board.toml names, relative to the board's folder; what is not there is looked for as if the
+        folder lay among the boards that ship, so that `../common/` is theirs wherever the folder is."""
+        own = (self.folder / name).resolve()
+        return own if is_file(own) else (resources.folder("boards") / "any" / name).resolve()
 
     def _part(self, sources: tuple[Path, ...], origin: int, size: int, defines: Mapping[str, int]) -> Part:
         defines = {"TR_BAUD": self.link.baud, "TR_PARITY_EVEN": int(self.link.parity == "even"), **defines}
@@ -198,8 +199,9 @@ class Board:
             cflags += ("-ffreestanding", "-fno-common", "-ffunction-sections", "-fdata-sections")
             ldflags = ("-nostdlib", "-nostartfiles", "-static", "-Wl,--gc-sections", "-Wl,--build-id=none")
             ldflags += tuple(f"-Wl,--defsym={name}={value:#x}" for name, value in self._symbols(origin, size).items())
-            ldflags += ("-T", str((self.folder / str(self.sources.linker_script)).resolve()), "-lgcc")
-        return Part(sources, (_firmware("include"), self.folder.parent / "common"), cflags, ldflags)
+            ldflags += ("-T", str(self.file(str(self.sources.linker_script))), "-lgcc")
+        common = (self.folder.parent / "common", resources.folder("boards") / "common")
+        return Part(sources, (_firmware("include"), *filter(Path.is_dir, common)), cflags, ldflags)
 
     def _symbols(self, origin: int, size: int) -> dict[str, int]:
         return {
@@ -225,20 +227,25 @@ def load(name: str) -> Board:
     folder = resources.folder("boards") / name
     if name not in names():
         folder = Path(name)
-        if not (folder / "board.toml").is_file():
+        if not is_file(folder / "board.toml"):
             known = sorted(path.parent.name for path in resources.folder("boards").glob("*/*.toml"))
-            close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+            close = difflib.get_close_matches(brief(name), known, n=1, cutoff=0.5)
             hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
-            raise UsageError(f"unknown board {name!r}: {hint} (or give the path of a folder with a board.toml)")
+            raise UsageError(f"unknown board {brief(name)!r}: {hint} (or give the path of a folder with a board.toml)")
     return _load(folder.resolve())
+
+
+def ships(board: Board) -> bool:
+    """Whether it is one of edge-tr's own."""
+    return board.folder.parent == resources.folder("boards").resolve()
 
 
 @functools.cache
 def _load(folder: Path) -> Board:
     path = folder / "board.toml"
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        table = read_toml(path)
+    except (OSError, ValueError) as error:
         raise UsageError(f"{path}: {error}") from error
     problems: list[str] = []
     board = _read(Board, table, "", problems)
@@ -261,8 +268,8 @@ def _read(kind: type, table: Any, where: str, problems: list[str]) -> Any:
     hints = typing.get_type_hints(kind)
     fields = {field.name: field for field in dataclasses.fields(kind) if field.metadata.get("toml", True)}
     for key in table.keys() - fields.keys():
-        close = difflib.get_close_matches(key, fields, n=1)
-        problems.append(f"{where}{key}: unknown key" + (f", did you mean {close[0]}?" if close else ""))
+        close = difflib.get_close_matches(brief(key), fields, n=1)
+        problems.append(f"{where}{brief(key)}: unknown key" + (f", did you mean {close[0]}?" if close else ""))
     values = {}
     for key, field in fields.items():
         if key in table:
@@ -283,10 +290,10 @@ def _value(hint: Any, value: Any, where: str, problems: list[str]) -> Any:
         return _read(typing.cast(type, hint), value, f"{where}.", problems)
     if origin is Literal:
         if value not in arguments:
-            problems.append(f"{where}: {value!r} is not one of {', '.join(map(repr, arguments))}")
+            problems.append(f"{where}: {brief(repr(value))} is not one of {', '.join(map(repr, arguments))}")
     elif type(value) is not hint or (hint is int and value < 0):
         wanted = {str: "a string", int: "a non-negative integer", bool: "true or false"}.get(hint, "a list")
-        problems.append(f"{where}: {value!r} is not {wanted}")
+        problems.append(f"{where}: {brief(repr(value))} is not {wanted}")
     return value
 
 
@@ -296,7 +303,7 @@ def _inconsistencies(board: Board) -> Iterator[str]:
         yield f"name: {board.name!r} is not the folder's name {board.folder.name!r}"
     paths = [*board.sources.files, *board.sources.loader_files]
     paths += [board.sources.linker_script] if board.sources.linker_script else []
-    yield from (f"sources: no file {path}" for path in paths if not (board.folder / path).is_file())
+    yield from (f"sources: no file {path}" for path in paths if not is_file(board.file(path)))
     if board.toolchain.freestanding and board.sources.linker_script is None:
         yield "sources.linker_script: needed, because toolchain.freestanding"
     if board.loader and not (board.flash.protocol == "an3155" and board.flash.pages):

@@ -15,8 +15,9 @@ from pathlib import Path
 from edge_tr import bench, boards, compiler, demo, overlays
 from edge_tr.arguments import ALL_LEVELS, parser
 from edge_tr.errors import EdgeTrError, MismatchError, UsageError
+from edge_tr.files.writing import SURROUNDINGS, replace
 from edge_tr.ir import tflite
-from edge_tr.lower.machines import isa_of, planned_for
+from edge_tr.kernels.machines import isa_of, planned_for
 from edge_tr.report import summary
 from edge_tr.report.bench import bench_text
 from edge_tr.report.progress import Progress
@@ -35,15 +36,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return arguments.run(arguments)
     except EdgeTrError as error:
-        print(f"edge-tr: {error}", file=sys.stderr)
+        print(f"edge-tr: {_printable(str(error))}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         print("edge-tr: interrupted", file=sys.stderr)
         return 130
+    except (OSError, MemoryError) as error:
+        if isinstance(error, OSError) and error.errno not in SURROUNDINGS:
+            return _bug()
+        print(f"edge-tr: {_printable(str(error)) or 'there is not enough memory'}", file=sys.stderr)
+        return UsageError.exit_code
     except Exception:
-        traceback.print_exc()
-        print("edge-tr: this is a bug of edge-tr, please report it with the lines above", file=sys.stderr)
-        return 1
+        return _bug()
+
+
+def _bug() -> int:
+    """Of an exception that says nothing to a user."""
+    traceback.print_exc()
+    print("edge-tr: this is a bug of edge-tr, please report it with the lines above", file=sys.stderr)
+    return 1
+
+
+def _printable(text: str) -> str:
+    """Without characters that a terminal obeys: messages quote files."""
+    return "".join(c if c.isprintable() or c == "\n" else "?" for c in text)
 
 
 def _progress(arguments: argparse.Namespace) -> Progress:
@@ -53,7 +69,7 @@ def _progress(arguments: argparse.Namespace) -> Progress:
 def _print(arguments: argparse.Namespace, data: object, text: str) -> None:
     """The result, on stdout. A reader that has gone (`| head`) changes nothing, not even the exit code."""
     try:
-        print(json.dumps(data, indent=2) if arguments.json else text, flush=True)
+        print(json.dumps(data, indent=2) if arguments.json else _encodable(text), flush=True)
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python fails again as it ends
         if not isinstance(error, BrokenPipeError):
@@ -64,6 +80,12 @@ def _line(arguments: argparse.Namespace) -> Line:
     if arguments.port is None and (arguments.baud is not None or arguments.wait):
         raise UsageError("--baud and --wait are about a serial port: give its --port too")
     return Line(arguments.baud, arguments.wait)
+
+
+def _encodable(text: str) -> str:
+    """Names of files that are no text, and terminals that lack a character."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def _inspect(arguments: argparse.Namespace) -> int:
@@ -91,11 +113,13 @@ def _build(arguments: argparse.Namespace) -> int:
         _print(arguments, asdict(error.manifest), summary.build_text(error.manifest))
         raise
     _print(arguments, asdict(manifest), f"{summary.build_text(manifest)}\nwritten to {out}")
+    if not compiler.is_own(out):
+        print("edge-tr: flash and check will ask for --trust: the state folder cannot be written", file=sys.stderr)
     return 0
 
 
 def _flash(arguments: argparse.Namespace) -> int:
-    result = compiler.flash(arguments.build, arguments.port, _progress(arguments), _line(arguments))
+    result = compiler.flash(arguments.build, arguments.port, _progress(arguments), arguments.trust, _line(arguments))
     _print(arguments, asdict(result), f"{result.image_bytes:,} bytes, {result.method}")
     return 0
 
@@ -106,6 +130,7 @@ def _check(arguments: argparse.Namespace) -> int:
         limit=arguments.limit,
         layers=arguments.layers,
         line=_line(arguments),
+        trust=arguments.trust,
         progress=_progress(arguments),
     )
     if arguments.budget_level in (None, ALL_LEVELS) and compiler.levels(arguments.build) > 1:
@@ -145,8 +170,7 @@ def _tune(arguments: argparse.Namespace) -> int:
             workers=workers,
             progress=_progress(arguments),
         )
-    page = arguments.out.with_suffix(".html")
-    page.write_text(tune_report.html(result), encoding="utf-8")
+    replace(arguments.out.with_suffix(".html"), tune_report.html(result))
     where = f"written: {arguments.out.with_suffix('.toml')}, .tflite, .html; build with --budget"
     _print(arguments, asdict(result), f"{tune_report.text(result)}\n{where}")
     return 0

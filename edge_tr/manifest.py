@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
+import re
 import typing
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_tr import __version__
 from edge_tr.errors import UsageError
+from edge_tr.files.locks import HIDDEN
+from edge_tr.files.reading import brief, read_json
+from edge_tr.memory_plan import Region
 
-MANIFEST_VERSION = 4
+MANIFEST_VERSION = 5
 FILE_NAME = "build.json"
 REVEALED = "revealed.tflite"
 
@@ -119,6 +124,7 @@ class Manifest(BuildRecord):
     ram_limit: int
     arena_bytes: int
     arena_lower_bound: int
+    arena: tuple[Region, ...]  # what lies in it, where, and in which layers
     cycles_estimated: int  # of the layers with weights
     alternatives: tuple[Alternative, ...]
     would_fit: tuple[str, ...]
@@ -196,8 +202,15 @@ class BuildFolder:
         return self.path / REVEALED
 
     def revealed_of(self, level: LevelRecord) -> Path:
-        """The model with the weights of one of several budgets."""
+        """The model with the weights of one of several budgets; UsageError for a name that `build` does not give."""
+        if not re.fullmatch(r"revealed(-level\d+)?\.tflite", level.revealed):
+            raise UsageError(f"{self.manifest_file} is damaged (revealed is {brief(level.revealed)}): build again")
         return self.path / level.revealed
+
+    @property
+    def bill(self) -> Path:
+        """What ends up on the device, and its licences (CycloneDX)."""
+        return self.path / "sbom.cdx.json"
 
     @property
     def sources(self) -> Path:
@@ -243,21 +256,34 @@ class BuildFolder:
     def check_json(self) -> Path:
         return self.path / "check.json"
 
-    def claim(self) -> None:
-        """Mark the folder as this tool's until the build is done."""
-        self.manifest_file.write_text(json.dumps({"edge_tr_version": __version__}), encoding="utf-8")
-
     def is_ours(self) -> bool:
-        """Whether a build, even an unfinished one, wrote this folder: other tools have a build.json too."""
+        """Whether a build wrote this folder, or began to: other tools have a build.json too."""
+        if not self.manifest_file.exists():
+            return all(entry.name == HIDDEN for entry in self.path.iterdir())
         try:
-            return "edge_tr_version" in json.loads(self.manifest_file.read_text(encoding="utf-8"))
+            return "edge_tr_version" in read_json(self.manifest_file)
         except (OSError, ValueError, TypeError):
             return False
+
+    def digest(self) -> str:
+        """SHA-256 of the names and contents of all that `flash` and `check` read or run, bitstreams excepted."""
+        digest = hashlib.sha256()
+        for path in sorted(filter(Path.is_file, self._used())):
+            digest.update(f"{path.relative_to(self.path)}\0".encode("utf-8", "surrogateescape"))
+            digest.update(_sha256(path))
+        return digest.hexdigest()
+
+    def _used(self) -> Iterator[Path]:
+        """The files of `digest`; other files in the package could be imported."""
+        yield from (self.manifest_file, self.model, self.image, self.loader)
+        yield from self.path.glob("revealed*.tflite")
+        package = (path for path in self.package.rglob("*") if "__pycache__" not in path.parts)
+        yield from (path for path in package if path.suffix not in (".bit", ".hwh"))
 
     def read(self) -> Manifest | OverlayManifest:
         """The manifest; UsageError when this is no finished build of this version."""
         try:
-            values = json.loads(self.manifest_file.read_text(encoding="utf-8"))
+            values = read_json(self.manifest_file)
         except (FileNotFoundError, NotADirectoryError):
             message = f"{self.path} holds no build: run edge-tr build MODEL --target BOARD -o {self.path}"
             raise UsageError(message) from None
@@ -268,11 +294,20 @@ class BuildFolder:
         if "manifest_version" not in values:
             raise UsageError(f"{self.path} holds an unfinished build: run edge-tr build again")
         if values["manifest_version"] != MANIFEST_VERSION:
-            raise UsageError(f"{self.path} was built by edge-tr {values['edge_tr_version']}: build again")
+            raise UsageError(f"{self.path} was built by edge-tr {brief(values['edge_tr_version'])}: build again")
         try:
             return _typed(OverlayManifest if "cycles_predicted" in values else Manifest, values)
         except (KeyError, TypeError, ValueError) as error:
-            raise UsageError(f"{self.manifest_file} is damaged ({error}): build again") from error
+            raise UsageError(f"{self.manifest_file} is damaged ({brief(str(error))}): build again") from error
+
+
+def _sha256(path: Path) -> bytes:
+    """Of a file, in pieces."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(1 << 20):
+            digest.update(piece)
+    return digest.digest()
 
 
 def _typed(kind: type, values: object) -> Any:
@@ -280,7 +315,7 @@ def _typed(kind: type, values: object) -> Any:
     if not is_dataclass(kind) and isinstance(values, kind):
         return values
     if not is_dataclass(kind) or not isinstance(values, dict):
-        raise TypeError(f"{kind.__name__} is {values!r}")
+        raise TypeError(f"{kind.__name__} is {brief(repr(values))}")
     hints = typing.get_type_hints(kind)
     found = dict(values)
     for name, hint in hints.items():
@@ -289,5 +324,5 @@ def _typed(kind: type, values: object) -> Any:
         elif dataclasses.is_dataclass(hint):
             found[name] = _typed(hint, values[name])
         elif not isinstance(values[name], hint):
-            raise TypeError(f"{name} is {values[name]!r}")
+            raise TypeError(f"{name} is {brief(repr(values[name]))}")
     return kind(**found)

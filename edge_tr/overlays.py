@@ -6,19 +6,13 @@ The bitstream is the same for all models; a build is a program for it.
 from __future__ import annotations
 
 import functools
-import json
-import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from edge_tr import resources
 from edge_tr.errors import UsageError
+from edge_tr.files.reading import brief, is_file, read_json, read_toml
 from edge_tr.formats import image
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 FILE = "overlay.toml"
 BITFILE = "tr_accelerator.bit"
@@ -78,7 +72,7 @@ class OverlayBoard:
     def resources(self) -> dict[str, int]:
         """What the overlay takes, an estimate of yosys; empty if `make synth` has not written it."""
         path = self.folder / RESOURCES
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        return read_json(path) if path.is_file() else {}
 
 
 def names() -> tuple[str, ...]:
@@ -88,7 +82,7 @@ def names() -> tuple[str, ...]:
 
 def is_overlay(target: str) -> bool:
     """Whether `target` is a name of one, or a folder that describes one."""
-    return target in names() or (Path(target) / FILE).is_file()
+    return target in names() or is_file(Path(target) / FILE)
 
 
 def ships(board: OverlayBoard) -> bool:
@@ -106,15 +100,15 @@ def load(target: str) -> OverlayBoard:
 def _load(folder: Path) -> OverlayBoard:
     path = folder / FILE
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = read_toml(path)
         board = OverlayBoard(**values)
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, TypeError) as error:
-        raise UsageError(f"{path}: {error}") from error
+    except (OSError, ValueError, TypeError) as error:
+        raise UsageError(f"{path}: {brief(str(error))}") from error
     kinds = {
         "name": str, "description": str, "part": str, "clock_mhz": int, "port": int, "manuals": list, "chip": dict,
         "processor": dict,
     }  # fmt: skip
-    wrong = [f"{key} is {values[key]!r}" for key, kind in kinds.items() if type(values[key]) is not kind]
+    wrong = [f"{key} is {brief(repr(values[key]))}" for key, kind in kinds.items() if type(values[key]) is not kind]
     wrong += [
         f"addresses.{key} is missing" for key in ("accelerator", "dma", "interrupts") if key not in board.addresses
     ]

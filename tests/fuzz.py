@@ -17,19 +17,20 @@ from pathlib import Path
 
 import numpy as np
 
+from edge_tr.accel import lower_accel
 from edge_tr.errors import DoesNotFitError, EdgeTrError, ModelError
 from edge_tr.formats import frames
 from edge_tr.formats.frames import COMMAND, Frame
 from edge_tr.golden.oracle import Oracle
 from edge_tr.golden.probe import reference_info
 from edge_tr.golden.run import run
-from edge_tr.ir.graph import Graph
+from edge_tr.graph import Graph
 from edge_tr.ir.rewrite import rewrite_weights
 from edge_tr.ir.tflite import parse
-from edge_tr.lower.accel import lower_accel
-from edge_tr.lower.budget import parse as parse_budget
+from edge_tr.prepared.budget import parse as parse_budget
 from tests import fuzz_serial
 from tests.accel.simulated_board import SimulatedBoard, compare
+from tests.damaged import Damaged
 from tests.firmware import harness_build, harness_cores
 from tests.firmware.harness_models import KERNELS, expected_bytes, lower_with, samples
 from tests.models import random_models
@@ -60,6 +61,7 @@ class Fuzz:
             "accelerator": self.accelerator,
             "file": self.file,
             "frames": self.frames,
+            "damaged": self.damaged,
             **{part: functools.partial(self.serial, part) for part in fuzz_serial.NAMES},
         }
 
@@ -141,6 +143,10 @@ class Fuzz:
         hello = frames.encode(Frame(COMMAND.HELLO, 1, 0)).strip(b"\0")
         assert frames.decode(agent.answer(hello).strip(b"\0")).status == frames.STATUS.OK
 
+    def damaged(self, rng: np.random.Generator, data: bytes, graph: Graph, budget: str) -> None:
+        """Samples, budgets, boards, manifests and build folders, see `tests.damaged`."""
+        self._once("damaged", Damaged).seed(int(rng.integers(1 << 31)))
+
     def serial(self, part: str, rng: np.random.Generator, data: bytes, graph: Graph, budget: str) -> None:
         """One side of the serial link or the loader, whatever the model: `make fuzz-serial` does nothing else."""
         run, _ = self._once(part, functools.partial(fuzz_serial.runner, part))
@@ -168,7 +174,7 @@ def main() -> int:
     parser.add_argument(
         "--parts",
         default="",
-        help="some of interpreter,host,core,accelerator,file,frames," + ",".join(fuzz_serial.NAMES),
+        help="some of interpreter,host,core,accelerator,file,frames,damaged," + ",".join(fuzz_serial.NAMES),
     )
     arguments = parser.parse_args()
     first = int(time.time()) if arguments.seed is None else arguments.seed

@@ -1,14 +1,16 @@
 """Many inferences with injected faults: `make soak`.
 
-Two boards take turns: the firmware behind a wire that loses, doubles, flips, inserts, repeats and delays, and the
+Three take turns: the firmware behind a wire that loses, doubles, flips, inserts, repeats and delays, and the
 co-simulated accelerator whose transfers are cut short, stuck or misdirected, that hangs, is reset in mid-run, and
-whose streams pause at random. After every fault the next inference must be right; buffers and memory must not grow.
+whose streams pause at random, and commands that are killed while they change a build folder. After every fault the
+next inference must be right and the folder whole; buffers and memory must not grow.
 """
 
 from __future__ import annotations
 
 import argparse
 import resource
+import shutil
 import sys
 import tempfile
 import time
@@ -18,13 +20,13 @@ from pathlib import Path
 import numpy as np
 
 from edge_tr import boards, compiler
+from edge_tr.accel import lower_accel
 from edge_tr.errors import DeviceError
 from edge_tr.formats import accelerator as f
 from edge_tr.golden.run import run
 from edge_tr.ir import tflite
-from edge_tr.lower.accel import lower_accel
-from edge_tr.lower.budget import parse as parse_budget
 from edge_tr.manifest import BuildFolder
+from edge_tr.prepared.budget import parse as parse_budget
 from edge_tr.target.emulator import emulate
 from edge_tr.target.link import Link, Patience
 from edge_tr.target.port import open_port
@@ -33,6 +35,7 @@ from tests import soak_serial
 from tests.accel.simulated_board import BOARD, SimulatedBoard
 from tests.firmware.harness_models import random_network
 from tests.system.helpers import DIGITS
+from tests.system.killed import contents, events_of, killed_at
 from tests.system.lossy import Faults, lossy_wire
 
 WIRE = Faults(lose=0.001, double=0.001, flip=0.001, insert=0.001, repeat=0.1, delay=0.02, delay_seconds=0.3)
@@ -76,6 +79,31 @@ def firmware(scratch: Path, rng: np.random.Generator) -> Iterator[str]:
                     link.infer(number)
                     assert link.read_output(number, len(golden)) == golden, f"wire {wires}, sample {sample}"
                     yield f"firmware, {wire.faulty} faults on wire {wires}"
+
+
+def killed(scratch: Path, rng: np.random.Generator) -> Iterator[str]:
+    """Commands that SIGKILL ends at some operation on files: the folder has the old files or the new ones."""
+    folder, now = scratch / "old", scratch / "now"
+    compiler.build(DIGITS, "host", folder)
+    compiler.flash(folder)
+    compiler.check(folder, limit=1)
+    commands = (
+        ["build", DIGITS, "--target", "host", "--budget", "k=4", "-o"], ["flash"], ["check", "--limit", "2"],
+    )  # fmt: skip
+    old, ends = contents(folder), []
+    for command in commands:
+        shutil.copytree(folder, now)
+        ends.append((command, events_of([*command, now]), contents(now)))
+        shutil.rmtree(now)
+    for number in range(1 << 30):
+        command, events, new = ends[number % len(ends)]
+        shutil.copytree(folder, now)
+        killed_at([*command, now], at := int(rng.integers(1, events + 1)))
+        compiler.levels(now)  # opens the folder
+        assert contents(now) in (old, new), f"{command[0]} killed at file operation {at} of {events}"
+        compiler.flash(now)
+        shutil.rmtree(now)
+        yield f"{command[0]} killed at file operation {at} of {events}"
 
 
 def accelerator(scratch: Path, rng: np.random.Generator) -> Iterator[str]:
@@ -171,6 +199,9 @@ def abandoned_layers(board: SimulatedBoard, driver: object, x: np.ndarray, rng: 
 FAULTS = (no_fault, short_transfer, stuck_stream, lost_output, wrong_address, hang, reset_in_mid_run, abandoned_layers)
 
 
+SOURCES = (firmware, accelerator, killed)
+
+
 def main() -> int:
     """Entry point; the exit code: 1 after the first wrong answer or leak."""
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__.split("\n")[0])
@@ -185,14 +216,14 @@ def main() -> int:
         return _campaigns(arguments.parts.split(","), seed, arguments)
     start, done, settled = time.monotonic(), 0, 0
     with tempfile.TemporaryDirectory() as scratch:
-        folders = [Path(scratch) / name for name in ("firmware", "accelerator")]
+        folders = [Path(scratch) / source.__name__ for source in SOURCES]
         for folder in folders:
             folder.mkdir()
         sources = [source(folder, np.random.default_rng([seed, i])) for i, (source, folder) in enumerate(
-            zip((firmware, accelerator), folders))]  # fmt: skip
+            zip(SOURCES, folders))]  # fmt: skip
         try:
             while (share := _share(done, start, arguments)) < 1:
-                said = next(sources[done % 2])
+                said = next(sources[done % len(sources)])
                 done += 1
                 settled = settled if settled and share > 0.25 else _memory()
                 line = f"soak: {done} inferences, {time.monotonic() - start:.0f} s, {said}"

@@ -3,7 +3,7 @@
 An emitted function is ``void name(const int32_t *words, int32_t *sums)`` in its ABI, or, with a sweep,
 ``void name(int32_t *words)``: a program of one row, run over all windows of a plane, whose two sums stay in
 registers until they replace words that no later window reads. The emitters decide nothing:
-`lower.straightline` chose tiles, segments and order for `lower.machines`.
+`kernels.straightline` chose tiles, segments and order for `kernels.machines`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from edge_tr.lower.generated import Sweep
-from edge_tr.lower.straightline import Add, Double, Flush, Instruction, Load, Program, Shift, Tile
+from edge_tr.kernels.generated import Sweep
+from edge_tr.kernels.straightline import Add, Double, Flush, Instruction, Load, Program, Shift, Tile
 
 
 @dataclass

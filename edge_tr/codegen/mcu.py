@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 import jinja2
-import numpy as np
 
 from edge_tr import __version__
 from edge_tr.codegen import text
@@ -20,8 +19,10 @@ from edge_tr.codegen.assembly import EMITTERS
 from edge_tr.codegen.calls import LayerCode, constants_of
 from edge_tr.formats.image import board_id
 from edge_tr.formats.term_table import TABLE_VERSION
+from edge_tr.kernels import KERNELS
 from edge_tr.lower.program import Program
 from edge_tr.resources import folder
+from edge_tr.structs import Array
 
 IDENTITY = "model/identity.h"
 """The one file that names the build, and so cannot be part of its digest."""
@@ -46,17 +47,16 @@ def source_tree(program: Program, board: str, model_name: str) -> SourceTree:
 def _generated_code(layers: list[LayerCode], banner: str) -> dict[str, bytes]:
     """One file for each layer of generated code."""
     tree = {}
-    for layer in layers:
-        if layer.code is not None:
-            emitter = EMITTERS[layer.code.isa]
-            functions = [
-                emitter.function(name, function.program)
-                if function.sweep is None
-                else emitter.sweep(name, function.program, function.sweep)
-                for name, function in layer.functions()
-                if function is not None
-            ]
-            tree[f"model/{layer.name}{emitter.suffix}"] = emitter.file(functions, f"{layer.name} of {banner}").encode()
+    for layer in (layer for layer in layers if layer.dot is not None and layer.dot.generated is not None):
+        emitter = EMITTERS[layer.layer.dot.code.isa]
+        functions = [
+            emitter.function(name, function.program)
+            if function.sweep is None
+            else emitter.sweep(name, function.program, function.sweep)
+            for name, function in layer.dot.generated.functions.items()
+            if function is not None
+        ]
+        tree[f"model/{layer.name}{emitter.suffix}"] = emitter.file(functions, f"{layer.name} of {banner}").encode()
     return tree
 
 
@@ -77,6 +77,7 @@ def _context(program: Program, layers: list[LayerCode], board: str, model_name: 
         "board": board,
         "board_id": board_id(board),
         "sha256": bytes.fromhex(program.sha256),
+        "headers": sorted({"tr_kernels.h", *(header for kernel in KERNELS for header in kernel.headers)}),
         "layers": layers,
         "lookups": _lookups(layers),
         "input": source,
@@ -88,9 +89,10 @@ def _context(program: Program, layers: list[LayerCode], board: str, model_name: 
     }
 
 
-def _lookups(layers: list[LayerCode]) -> dict[str, np.ndarray]:
-    """Data-term tables by C name; layers of one zero point and budget share theirs."""
-    return {layer.lookup_name: layer.lookup for layer in layers if layer.lookup is not None}
+def _lookups(layers: list[LayerCode]) -> list[Array]:
+    """Tables of data terms, each once: layers of one zero point and budget share theirs."""
+    found = (layer.dot.lookup for layer in layers if layer.dot is not None)
+    return list({table.name: table for table in found if table is not None}.values())
 
 
 @functools.cache

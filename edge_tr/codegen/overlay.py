@@ -20,21 +20,21 @@ import jinja2
 import numpy as np
 
 from edge_tr import __version__, overlays
+from edge_tr.accel import AccelProgram, HostLayer, Level, Segment
 from edge_tr.formats.accelerator import ACCEL_VERSION
-from edge_tr.ir.graph import Tensor
-from edge_tr.ir.params import Params, Requant
-from edge_tr.lower.accel import AccelProgram, HostLayer, Level, Segment
+from edge_tr.graph import Tensor
+from edge_tr.operators import Record, Requant
 from edge_tr.overlays import OverlayBoard
 from edge_tr.resources import folder
 
 PACKAGE = "edge_tr_pynq"
-PROGRAM_FORMAT = 5
+PROGRAM_FORMAT = 6
 SHARED = {
     "errors": "errors", "formats.accelerator": "accelerator", "formats.frames": "frames", "formats.schema": "schema",
-    "tr.fixed_point": "fixed_point", "tr.requant": "requant", "tr.softmax": "softmax", "ir.layers": "records",
-    "golden.layers": "kernels",
+    "tr.fixed_point": "fixed_point", "tr.requant": "requant", "tr.softmax": "softmax", "graph": "graph",
+    "record": "record", "structs": "structs",
 }  # fmt: skip
-"""Modules of edge_tr that the driver's package has too, under these names."""
+"""Modules of edge_tr that the driver's package has too, under these names; beside them all of `operators`."""
 VIVADO_STEPS = 6
 """That overlay.tcl announces."""
 _IMPORT = re.compile(r"\bedge_tr\.([\w.]+)(?= import)")
@@ -48,7 +48,7 @@ def source_tree(program: AccelProgram, board: OverlayBoard, model_name: str) -> 
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode() + arrays).digest()
     facts["build_id"] = int.from_bytes(digest[:8], "little")
     tree = {f"{PACKAGE}/program.npz": arrays, f"{PACKAGE}/program.json": (json.dumps(facts, indent=1) + "\n").encode()}
-    tree |= {f"{PACKAGE}/{name}.py": _shared(module) for module, name in SHARED.items()}
+    tree |= _shared()
     context = {"version": __version__, "model_name": model_name, "board": board, "build_id": facts["build_id"]}
     tree |= _templates(context | _block_design(board))
     tree |= {f"vivado/rtl/{path.name}": path.read_bytes() for path in sorted(folder("rtl").glob("*.*"))}
@@ -118,12 +118,13 @@ def _host_facts(layer: HostLayer) -> dict[str, object]:
         "name": layer.name,
         "tensor": layer.tensor,
         "inputs": list(layer.inputs),
-        "kind": type(layer.record).__name__,
+        "output": layer.output,
+        "kind": [type(layer.record).__module__.rpartition(".")[2], type(layer.record).__name__],
         "record": record,
     }
 
 
-def _fields(record: Params) -> dict[str, object]:
+def _fields(record: Record) -> dict[str, object]:
     """By name; those of a Requant as `field.name`."""
     values: dict[str, object] = {}
     for item in dataclasses.fields(record):
@@ -218,11 +219,24 @@ def _archive(arrays: Mapping[str, np.ndarray]) -> bytes:
     return whole.getvalue()
 
 
-def _shared(module: str) -> bytes:
-    """A module of ours as one of the driver's package."""
-    text = (files("edge_tr") / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8")
+def _shared() -> dict[str, bytes]:
+    """Modules of ours as those of the driver's package."""
+    root = files("edge_tr")
+    tree = {f"{name}.py": root / f"{module.replace('.', '/')}.py" for module, name in SHARED.items()}
+    operators = (file for file in (root / "operators").iterdir() if file.name.endswith(".py"))
+    tree |= {f"operators/{file.name}": file for file in operators}
+    return {f"{PACKAGE}/{path}": _renamed(file.read_text(encoding="utf-8")) for path, file in tree.items()}
+
+
+def _renamed(text: str) -> bytes:
+    """A module's source with imports from the driver's package."""
     text = text.replace("from cobs import cobs", f"from {PACKAGE} import cobs")
-    return _IMPORT.sub(lambda found: f"{PACKAGE}.{SHARED[found[1]]}", text).encode()
+    return _IMPORT.sub(lambda found: f"{PACKAGE}.{_name_there(found[1])}", text).encode()
+
+
+def _name_there(module: str) -> str:
+    """What the driver's package calls a module of ours."""
+    return module if module.partition(".")[0] == "operators" else SHARED[module]
 
 
 def _templates(context: Mapping[str, object]) -> dict[str, bytes]:

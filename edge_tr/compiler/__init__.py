@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edge_tr import boards, overlays
 from edge_tr.compiler import mcu, overlay
-from edge_tr.compiler.common import Progress, no_progress, samples, writing_to
+from edge_tr.compiler import trust as trust_in
+from edge_tr.compiler.common import Progress, no_progress, samples
+from edge_tr.compiler.folders import opened
 from edge_tr.compiler.mcu import NotFitting
+from edge_tr.compiler.trust import require, run_by, run_by_package
 from edge_tr.errors import UsageError
+from edge_tr.files.changes import changing
+from edge_tr.files.writing import writing_to
 from edge_tr.ir import tflite
 from edge_tr.manifest import BuildFolder, Manifest, OverlayManifest
 from edge_tr.report.html import html_report
@@ -21,7 +26,8 @@ from edge_tr.target.outcome import CheckReport, LevelsReport
 from edge_tr.target.port import DIRECT, Line
 
 __all__ = [
-    "BuildFolder", "NotFitting", "Progress", "build", "check", "check_levels", "flash", "levels", "no_progress",
+    "BuildFolder", "NotFitting", "Progress", "build", "check", "check_levels", "flash", "is_own", "levels",
+    "no_progress",
 ]  # fmt: skip
 
 
@@ -54,15 +60,27 @@ def build(
     return overlay.build(model, target, out, budgets=budgets, progress=progress)
 
 
-def flash(path: Path, port: str | None = None, progress: Progress = no_progress, line: Line = DIRECT) -> FlashResult:
-    """Put a build onto its board: through `port`, or into the memory of the emulated board."""
-    folder, manifest = _open(path)
-    if isinstance(manifest, OverlayManifest):
-        raise UsageError(
-            f"{manifest.target} is not flashed: copy the folder, for example scp -r {path} xilinx@pynq:, and there run "
-            "sudo -E python validate.py, or agent.py for edge-tr check"
-        )
-    return mcu.flash(folder, boards.load(manifest.board_folder or manifest.target), port, progress, line)
+def flash(
+    path: Path,
+    port: str | None = None,
+    progress: Progress = no_progress,
+    trust: bool = False,
+    line: Line = DIRECT,
+) -> FlashResult:
+    """Put a build onto its board: through `port`, or into the memory of the emulated board.
+
+    `trust`: run what the build brings, though it is not this user's own, see `trust.require`.
+    """
+    with opened(path) as (folder, manifest):
+        if isinstance(manifest, OverlayManifest):
+            raise UsageError(
+                f"{manifest.target} is not flashed: copy the folder, for example scp -r {path} xilinx@pynq:, and there "
+                "run sudo -E python validate.py, or agent.py for edge-tr check"
+            )
+        board = boards.load(manifest.board_folder or manifest.target)
+        if port is None and not trust:
+            require(folder, run_by(board, folder), "edge-tr flash")
+        return mcu.flash(folder, board, port, progress, line)
 
 
 def check(
@@ -74,16 +92,19 @@ def check(
     layers: bool = False,
     level: int | None = None,
     line: Line = DIRECT,
+    trust: bool = False,
     progress: Progress = no_progress,
 ) -> CheckReport:
     """Run samples on the board and compare with golden and the interpreter; writes check.json and report.html.
 
-    `level`: which of the build's budgets, 0 the one with the fewest terms; None: that with the most.
+    `level`: which of the build's budgets, 0 the one with the fewest terms; None: that with the most. `trust` as for
+    `flash`.
     """
-    folder, manifest = _open(path)
-    chosen = len(manifest.levels) - 1 if level is None else _level(path, manifest, level)
-    (report,) = _reports(folder, manifest, port, line, [chosen], data, limit, layers, progress)
-    _write(folder, manifest, report, report.to_json())
+    with opened(path) as (folder, manifest), _reporting(folder) as reports:
+        chosen = len(manifest.levels) - 1 if level is None else _level(path, manifest, level)
+        asked = _Asked(port, line, data, limit, layers, trust, progress)
+        (report,) = _run(folder, manifest, [chosen], asked)
+        _write(reports, manifest, report, report.to_json())
     return report
 
 
@@ -95,19 +116,28 @@ def check_levels(
     limit: int | None = None,
     layers: bool = False,
     line: Line = DIRECT,
+    trust: bool = False,
     progress: Progress = no_progress,
 ) -> LevelsReport:
     """`check` with every budget that the build holds, one after the other, on a board that is not loaded again."""
-    folder, manifest = _open(path)
-    found = _reports(folder, manifest, port, line, range(len(manifest.levels)), data, limit, layers, progress)
-    report = LevelsReport.of(found)
-    _write(folder, manifest, found[-1], report.to_json(), report)
+    with opened(path) as (folder, manifest), _reporting(folder) as reports:
+        asked = _Asked(port, line, data, limit, layers, trust, progress)
+        found = _run(folder, manifest, range(len(manifest.levels)), asked)
+        report = LevelsReport.of(found)
+        _write(reports, manifest, found[-1], report.to_json(), report)
     return report
 
 
 def levels(path: Path) -> int:
     """How many budgets a build holds."""
-    return len(_open(path)[1].levels)
+    with opened(path) as (_, manifest):
+        return len(manifest.levels)
+
+
+def is_own(path: Path) -> bool:
+    """Whether `flash` and `check` run this build without `trust`."""
+    with opened(path) as (folder, _):
+        return trust_in.is_own(folder)
 
 
 def _level(path: Path, manifest: Manifest | OverlayManifest, level: int) -> int:
@@ -121,30 +151,44 @@ def _level(path: Path, manifest: Manifest | OverlayManifest, level: int) -> int:
     return level
 
 
-def _reports(
-    folder: BuildFolder,
-    manifest: Manifest | OverlayManifest,
-    port: str | None,
-    line: Line,
-    wanted: Sequence[int],
-    data: Path | None,
-    limit: int | None,
-    layers: bool,
-    progress: Progress,
+@dataclass(frozen=True)
+class _Asked:
+    """What a check was told."""
+
+    port: str | None
+    line: Line
+    data: Path | None
+    limit: int | None
+    layers: bool
+    trust: bool
+    progress: Progress
+
+
+def _run(
+    folder: BuildFolder, manifest: Manifest | OverlayManifest, wanted: Sequence[int], asked: _Asked
 ) -> list[CheckReport]:
     """One of each level in `wanted`, over one connection."""
     graph = tflite.load(folder.model)
     if graph.sha256 != manifest.model_sha256:
         raise UsageError(f"{folder.model} is not the model of this build: run edge-tr build again")
-    x, y = samples(graph, data, limit)
+    x, y = samples(graph, asked.data, asked.limit)
     revealed = tuple(tflite.read_file(folder.revealed_of(level)) for level in manifest.levels)
-    models = device_check.Models(folder.model.read_bytes(), revealed)
-    with _connect(folder, manifest, port, line, progress) as device:
+    models = device_check.Models(tflite.read_file(folder.model), revealed)
+    with _connect(folder, manifest, asked) as device:
         found = [
-            device_check.check(device, manifest, models, x, y, layers=layers, level=level, progress=progress)
+            device_check.check(
+                device, manifest, models, x, y, layers=asked.layers, level=level, progress=asked.progress
+            )
             for level in wanted
         ]
-    return [replace(report, connection=port or device.connection) for report in found]
+    return [replace(report, connection=asked.port or device.connection) for report in found]
+
+
+@contextlib.contextmanager
+def _reporting(folder: BuildFolder) -> Iterator[BuildFolder]:
+    """A place for reports, which get theirs together; UsageError before all work if there can be none."""
+    with changing(folder.path) as staged:
+        yield BuildFolder(staged)
 
 
 def _write(
@@ -155,29 +199,24 @@ def _write(
     levels: LevelsReport | None = None,
 ) -> None:
     """check.json and report.html."""
-    with writing_to(folder):
+    with writing_to(folder.path):
         folder.check_json.write_text(data, encoding="utf-8")
-        folder.report.write_text(html_report(manifest, report, levels), encoding="utf-8")
-
-
-def _open(path: Path) -> tuple[BuildFolder, Manifest | OverlayManifest]:
-    folder = BuildFolder(path)
-    manifest = folder.read()
-    needed = folder.program if isinstance(manifest, OverlayManifest) else folder.image
-    if not manifest.fits or not needed.is_file():
-        raise UsageError(f"{path} holds an unfinished build: run edge-tr build again")
-    return folder, manifest
+        folder.report.write_text(html_report(manifest, report, levels), encoding="utf-8", errors="replace")
 
 
 @contextlib.contextmanager
-def _connect(
-    folder: BuildFolder, manifest: Manifest | OverlayManifest, port: str | None, line: Line, progress: Progress
-) -> Iterator[device_check.Device]:
-    """The device behind `port`, or a stand-in that runs while the context lasts."""
-    board = manifest.board_folder or manifest.target
+def _connect(folder: BuildFolder, manifest: Manifest | OverlayManifest, asked: _Asked) -> Iterator[device_check.Device]:
+    """The device behind the port, or a stand-in that runs while the context lasts."""
+    name, port = manifest.board_folder or manifest.target, asked.port
+    allowed = asked.trust or port is not None
     if isinstance(manifest, OverlayManifest):
-        with overlay.connect(overlays.load(board), folder, manifest, port, line, progress) as device:
+        if not allowed:
+            require(folder, run_by_package(folder.package), "edge-tr check")
+        with overlay.connect(overlays.load(name), folder, manifest, port, asked.line, asked.progress) as device:
             yield device
     else:
-        with mcu.connect(boards.load(board), folder, port, line) as device:
+        board = boards.load(name)
+        if not allowed:
+            require(folder, run_by(board, folder), "edge-tr check")
+        with mcu.connect(board, folder, port, asked.line) as device:
             yield device

@@ -1,11 +1,9 @@
-"""What every target's build shares: models and budgets read, a folder written, samples found."""
+"""What every target's build shares: models and budgets read, files written, samples found."""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,12 +11,12 @@ import numpy as np
 
 from edge_tr.errors import UsageError
 from edge_tr.golden.samples import read_samples
+from edge_tr.graph import Graph
 from edge_tr.ir import tflite
-from edge_tr.ir.graph import Graph
 from edge_tr.ir.rewrite import rewrite_weights, with_constants_of
-from edge_tr.lower.budget import Budget, Tuned
-from edge_tr.lower.budget import parse as parse_budget
-from edge_tr.manifest import REVEALED, BuildFolder, LevelRecord
+from edge_tr.manifest import REVEALED, LevelRecord
+from edge_tr.prepared.budget import Budget, Tuned
+from edge_tr.prepared.budget import parse as parse_budget
 
 Progress = Callable[[str, int, int, str], None]
 """Called as progress(what, done, total, unit)."""
@@ -43,10 +41,16 @@ class Source:
 
 def read_source(model: Path, budgets: Sequence[str]) -> Source:
     """The model file and its budgets, from the fewest terms on; UsageError or ModelError where one is wrong."""
-    given, (*below, settings) = tflite.read_file(model), map(parse_budget, budgets)
+    name = "".join(c if c.isprintable() else "?" for c in model.name)
+    return source_of(name, tflite.read_file(model), budgets)
+
+
+def source_of(name: str, given: bytes, budgets: Sequence[str]) -> Source:
+    """The same of a file's contents."""
+    *below, settings = map(parse_budget, budgets)
     lowered = given if settings.tuned is None else _tuned(settings.tuned, given)
     graph = replace(tflite.parse(lowered), sha256=hashlib.sha256(given).hexdigest())
-    return Source(model.name, given, lowered, graph, settings, tuple(below))
+    return Source(name, given, lowered, graph, settings, tuple(below))
 
 
 def revealed_files(source: Source, levels: Sequence[Mapping[int, np.ndarray]]) -> dict[str, bytes]:
@@ -87,37 +91,12 @@ def _tuned(tuned: Tuned, data: bytes) -> bytes:
         raise UsageError(f"tuned weights {tuned.weights}: {error}") from error
 
 
-def prepare(folder: BuildFolder) -> None:
-    """Remove what an earlier build left, and only that: a folder with other things in it is refused."""
-    if folder.path.is_file():
-        raise UsageError(f"{folder.path} is a file: choose another -o")
-    if folder.path.is_dir() and any(folder.path.iterdir()) and not folder.is_ours():
-        raise UsageError(f"{folder.path} holds files that are no build of edge-tr: choose another -o, or empty it")
-    for old in (folder.sources, folder.objects, folder.state):
-        shutil.rmtree(old, ignore_errors=True)
-    levels = folder.path.glob("revealed-level*.tflite")
-    for file in (folder.image, folder.elf, folder.loader, folder.check_json, folder.report, *levels):
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            file.unlink()
-    folder.path.mkdir(parents=True, exist_ok=True)
-    folder.claim()
-
-
 def write_tree(base: Path, tree: Mapping[str, bytes]) -> None:
     """Files by their paths below `base`."""
     for path, data in tree.items():
         target = base / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(data)
-
-
-@contextlib.contextmanager
-def writing_to(folder: BuildFolder) -> Iterator[None]:
-    """Failures to write are the user's to solve: UsageError."""
-    try:
-        yield
-    except OSError as error:
-        raise UsageError(f"cannot write to {folder.path}: {error}; choose another folder") from error
 
 
 SEEDED_SAMPLES = 10

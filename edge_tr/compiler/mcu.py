@@ -12,21 +12,24 @@ from edge_tr import __version__, boards
 from edge_tr.boards import Board
 from edge_tr.codegen import mcu
 from edge_tr.compiler.alternatives import RUNTIME_FLASH, alternatives, would_fit
+from edge_tr.compiler.bill import firmware_bill
 from edge_tr.compiler.common import (
     Progress,
     Source,
     level_records,
     no_progress,
-    prepare,
     read_source,
     revealed_files,
+    source_of,
     write_tree,
-    writing_to,
 )
-from edge_tr.errors import DeviceError, DoesNotFitError
+from edge_tr.compiler.folders import changed_state, claimed, replaced_build
+from edge_tr.errors import DeviceError, DoesNotFitError, UsageError
+from edge_tr.files.reading import MAX_BINARY, read_bytes
+from edge_tr.files.writing import writing_to
 from edge_tr.formats import image as image_format
-from edge_tr.lower.kernels import parse_choice
-from edge_tr.lower.machines import isa_of, planned_for
+from edge_tr.kernels import parse_choice
+from edge_tr.kernels.machines import isa_of, planned_for
 from edge_tr.lower.program import Candidates, Layer, Limits, Program, choose, explore, lower
 from edge_tr.manifest import MANIFEST_VERSION, BuildFolder, LayerRecord, LevelRecord, Manifest
 from edge_tr.target.check import Counts, Device
@@ -62,17 +65,39 @@ def build(
 
     Kernels are chosen by the costs of `core`, the board's own by default, for `objective` (see `lower.select`) under
     the board's memory, or under `flash_limit` and `ram_limit` bytes where those are less. UsageError for a core with
-    other code. DoesNotFitError carries the manifest (with `fits` false) as `manifest`; the folder then holds build.json
-    and the sources, but nothing to flash.
+    other code. DoesNotFitError carries the manifest (with `fits` false) as `manifest`. Whatever is raised, the folder
+    is as it was.
     """
-    given = boards.load(target)
-    isa = isa_of(core := planned_for(given.name, given.core, core))
+    given, choice = boards.load(target), parse_choice(list(kernels))
+    if choice.default is not None and choice.default.dialled != (len(budgets) > 1):
+        raise UsageError(f"--kernel {choice.default.name} is not for builds with {_counted(len(budgets))}")
+    core = planned_for(given.name, given.core, core)
     board = _limited(given, flash_limit, ram_limit)
     source, folder = read_source(model, budgets), BuildFolder(out)
+    with claimed(folder), replaced_build(folder) as staged:
+        return _build(source, given, board, core, kernels, objective, staged, progress)
+
+
+def _counted(budgets: int) -> str:
+    return "several budgets" if budgets > 1 else "one budget"
+
+
+def _build(
+    source: Source,
+    given: Board,
+    board: Board,
+    core: str,
+    kernels: Sequence[str],
+    objective: str,
+    folder: BuildFolder,
+    progress: Progress,
+) -> Manifest:
+    """`build` into an empty folder; `board` is the `given` one with the memory that may be used."""
+    isa = isa_of(core)
     found = explore(source.graph, source.budget, parse_choice(list(kernels)), isa, source.below)
 
     def smallest(other: str | None, prescribed: Sequence[str]) -> int:
-        cut = source if other is None else read_source(model, (other,))
+        cut = source if other is None else source_of(source.name, source.given, (other,))
         choice = parse_choice(list(prescribed))
         return lower(cut.graph, cut.budget, choice, isa, "size", below=cut.below).chosen_flash
 
@@ -89,10 +114,12 @@ def build(
         alternatives=alternatives(program, linked.sizes, layers, given.memory, fastest),
         would_fit=tuple(would_fit(program, linked.sizes, board.memory, given, smallest, bool(kernels))),
     )
-    folder.manifest_file.write_text(manifest.to_json(), encoding="utf-8")
     if not isinstance(linked, Linked) or not manifest.fits:
         raise NotFitting(manifest)
-    _seal(board, folder, linked, build_id, bytes.fromhex(source.graph.sha256))
+    with writing_to(folder.path):
+        folder.manifest_file.write_text(manifest.to_json(), encoding="utf-8")
+        _seal(board, folder, linked, build_id, bytes.fromhex(source.graph.sha256))
+        folder.bill.write_text(firmware_bill(board, folder, manifest, linked.pieces), encoding="utf-8")
     return manifest
 
 
@@ -129,10 +156,11 @@ def _limited(board: Board, flash_limit: int | None, ram_limit: int | None) -> Bo
 
 
 def _compiled(program: Program, board: Board, folder: BuildFolder, source: Source, progress: Progress) -> Compiled:
-    """Write everything and compile it."""
+    """Write everything anew and compile it."""
     tree, revealed = mcu.source_tree(program, board.name, source.name), _revealed(program, source)
-    with writing_to(folder):
-        prepare(folder)
+    with writing_to(folder.path):
+        shutil.rmtree(folder.path)
+        folder.path.mkdir()
         write_tree(folder.sources, tree)
         folder.model.write_bytes(source.given)
         write_tree(folder.path, revealed)
@@ -179,7 +207,9 @@ def _compile(board: Board, folder: BuildFolder, paths: Sequence[str], progress: 
     )
     if board.second_stage is not None:
         loader = compile_and_link(board, board.second_stage, [], [], folder.objects, "loader")
-        shutil.copyfile(loader.elf, folder.loader)
+        with writing_to(folder.path):
+            shutil.copyfile(loader.elf, folder.loader)
+        return replace(linked, pieces=linked.pieces + loader.pieces)
     return linked
 
 
@@ -209,7 +239,7 @@ def _manifest(
         model=source.name,
         model_sha256=program.sha256,
         target=str(board.name),
-        board_folder="" if _ships(board) else str(board.folder),
+        board_folder="" if boards.ships(board) else str(board.folder),
         budget=str(program.budget),
         build_id=f"{build_id:016x}",
         core=core,
@@ -219,6 +249,7 @@ def _manifest(
         ram_limit=memory.ram_bytes,
         arena_bytes=program.memory.size,
         arena_lower_bound=program.memory.lower_bound,
+        arena=program.regions,
         fits=sizes.flash <= memory.flash_bytes and sizes.ram <= memory.ram_bytes,
         cycles_estimated=program.cycles_estimated,
         alternatives=(),
@@ -234,10 +265,6 @@ def _levels(program: Program, source: Source) -> tuple[LevelRecord, ...]:
     sizes = [[(dot.weights, dot.terms_at(level), dot.macs) for dot in dots] for level in range(len(program.levels))]
     cycles = [sum(dot.cycles_at(level) for dot in dots) for level in range(len(program.levels))]
     return level_records([level.budget for level in program.levels], _revealed(program, source), sizes, cycles)
-
-
-def _ships(board: Board) -> bool:
-    return board.name in boards.names() and board.folder == boards.load(board.name).folder
 
 
 def _layer_record(program: Program, layer: Layer, symbols: Mapping[str, int]) -> LayerRecord:
@@ -268,15 +295,29 @@ def _layer_record(program: Program, layer: Layer, symbols: Mapping[str, int]) ->
 
 def flash(folder: BuildFolder, board: Board, port: str | None, progress: Progress, line: Line = DIRECT) -> FlashResult:
     """Put a build onto its board: through `port`, or into the memory of the emulated board."""
-    return flash_image(
-        board,
-        folder.image.read_bytes(),
-        port,
-        folder.state,
-        line=line,
-        loader_elf=folder.loader if folder.loader.is_file() else None,
-        progress=lambda done, total: progress("flashing", done, total, "B"),
-    )
+    image = _image(folder, board)
+    with changed_state(folder) if port is None else contextlib.nullcontext(folder.state) as state:
+        return flash_image(
+            board,
+            image,
+            port,
+            state,
+            line=line,
+            loader_elf=folder.loader if folder.loader.is_file() else None,
+            progress=lambda done, total: progress("flashing", done, total, "B"),
+        )
+
+
+def _image(folder: BuildFolder, board: Board) -> bytes:
+    """What is flashed. An image has a CRC; a program of this computer has none, but lies in the folder twice."""
+    try:
+        image = read_bytes(folder.image, MAX_BINARY)
+        damaged = not board.toolchain.freestanding and image != read_bytes(folder.elf, MAX_BINARY)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{folder.path} cannot be read ({error}): build again") from error
+    if damaged:
+        raise DeviceError(f"the program is damaged: {folder.image} differs from {folder.elf.name}; build again")
+    return image
 
 
 @contextlib.contextmanager

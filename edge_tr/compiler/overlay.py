@@ -10,25 +10,26 @@ from pathlib import Path
 import numpy as np
 
 from edge_tr import __version__, overlays
+from edge_tr.accel import AccelLayer, AccelProgram, HostLayer, Level, lower_accel
 from edge_tr.codegen import overlay as codegen
+from edge_tr.compiler.bill import package_bill
 from edge_tr.compiler.common import (
     Progress,
     Source,
     level_records,
     no_progress,
-    prepare,
     read_source,
     revealed_files,
     samples,
     write_tree,
-    writing_to,
 )
+from edge_tr.compiler.folders import claimed, remembered, replaced_build
 from edge_tr.errors import DeviceError
+from edge_tr.files.writing import replace as replace_file
+from edge_tr.files.writing import writing_to
 from edge_tr.golden.run import run
-from edge_tr.ir.params import DotParams, Params, params
-from edge_tr.lower.accel import AccelLayer, AccelProgram, HostLayer, Level, lower_accel
-from edge_tr.lower.cost import Work
-from edge_tr.lower.program import layer_name
+from edge_tr.graph import layer_name
+from edge_tr.kernels.cost import Work
 from edge_tr.manifest import (
     MANIFEST_VERSION,
     BuildFolder,
@@ -38,6 +39,7 @@ from edge_tr.manifest import (
     OnChip,
     OverlayManifest,
 )
+from edge_tr.operators import DotParams, Record
 from edge_tr.overlays import BITFILE, OverlayBoard
 from edge_tr.target import cosim, vivado
 from edge_tr.target.check import Counts, Device
@@ -66,24 +68,25 @@ def build(
     budgets, nested, from the fewest terms on, are one program that can be switched; UsageError if they do not nest.
     """
     board = overlays.load(target)
-    source = read_source(model, budgets)
-    progress("scheduling", 0, 1, "model")
-    program = lower_accel(source.graph, source.budget, source.below)
-    progress("scheduling", 1, 1, "model")
-    tree = codegen.source_tree(program, board, source.name)
-    revealed = revealed_files(source, [level.revealed for level in program.levels])
-    folder = BuildFolder(out)
-    with writing_to(folder):
-        prepare(folder)
-        write_tree(folder.path, tree)
-        folder.model.write_bytes(source.given)
-        write_tree(folder.path, revealed)
-        _write_validation(folder, program, source)
+    source, folder = read_source(model, budgets), BuildFolder(out)
+    with claimed(folder):
+        progress("scheduling", 0, 1, "model")
+        program = lower_accel(source.graph, source.budget, source.below)
+        progress("scheduling", 1, 1, "model")
+        tree = codegen.source_tree(program, board, source.name)
+        revealed = revealed_files(source, [level.revealed for level in program.levels])
         manifest = _manifest(program, board, source, folder, codegen.build_id(tree), revealed)
-        folder.manifest_file.write_text(manifest.to_json(), encoding="utf-8")
+        with replaced_build(folder) as staged, writing_to(out):
+            write_tree(staged.path, {**tree, **revealed})
+            staged.model.write_bytes(source.given)
+            _write_validation(staged, program, source)
+            staged.manifest_file.write_text(manifest.to_json(), encoding="utf-8")
+            staged.bill.write_text(package_bill(manifest, tree), encoding="utf-8")
         if not manifest.bitstream and _bitstream(folder, codegen.vivado_digest(tree), progress):
             manifest = replace(manifest, bitstream=True)
-            folder.manifest_file.write_text(manifest.to_json(), encoding="utf-8")
+            replace_file(folder.manifest_file, manifest.to_json())
+            replace_file(folder.bill, package_bill(manifest, tree))
+            remembered(folder)
     return manifest
 
 
@@ -143,7 +146,7 @@ def _levels(program: AccelProgram, files: Iterable[str]) -> tuple[LevelRecord, .
     sizes = []
     for level in program.levels:
         graph = level.alive.graph
-        dots = [record for op in graph.ops if isinstance(record := params(graph, op), DotParams)]
+        dots = [record for op in graph.ops if isinstance(record := op.record, DotParams)]
         sizes.append([(dot.weights.size, int(term_count(dot.weights).sum()), _macs(dot)) for dot in dots])
     budgets = [level.budget for level in program.levels]
     return level_records(budgets, files, sizes, [level.cycles for level in program.levels])
@@ -153,20 +156,20 @@ def _record(level: Level, source: Source, layer: AccelLayer | HostLayer) -> Laye
     graphs = (level.alive.graph, source.graph)
     op, given = (next(op for op in graph.ops if op.index == layer.op) for graph in graphs)
     hosted = isinstance(layer, HostLayer)
-    tensor = level.alive.graph.tensor(op.outputs[0])
+    tensor = level.alive.graph.tensor(layer.tensor)
     channels = level.alive.channels.get(tensor.index)
-    left, before = params(level.alive.graph, op), params(source.graph, given)
+    left, before = op.record, given.record
     is_dot = isinstance(left, DotParams)
     setting = source.budget.of(layer_name(op)) if is_dot else None
     weights = left.weights if is_dot else np.zeros(0, np.int8)
     macs, terms = _macs(left), int(term_count(weights).sum())
     return LayerRecord(
-        name=layer_name(op),
+        name=layer.name,
         op=op.kind,
         index=op.index,
         tensor=tensor.name,
         tensor_index=tensor.index,
-        tensor_bytes=tensor.size,
+        tensor_bytes=tensor.bytes,
         channels_removed=channels.removed if channels else 0,
         macs=macs,
         macs_removed=_macs(before) - macs,
@@ -182,7 +185,7 @@ def _record(level: Level, source: Source, layer: AccelLayer | HostLayer) -> Laye
     )
 
 
-def _macs(record: Params) -> int:
+def _macs(record: Record) -> int:
     return Work.of(record, 0).macs if isinstance(record, DotParams) else 0
 
 

@@ -1,7 +1,7 @@
 """The term accelerator's program: memories, words, commands and registers.
 
 A program is a set of memory images and a list of `Command`s. Everything the
-hardware does is decided when the program is scheduled (`edge_tr.lower.accel`):
+hardware does is decided when the program is scheduled (`edge_tr.accel`):
 words are played, not interpreted.
 """
 

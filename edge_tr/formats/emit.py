@@ -10,6 +10,7 @@ import argparse
 import re
 import sys
 import textwrap
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from edge_tr.formats import accelerator, frames, image, term_table
@@ -196,15 +197,15 @@ def _read(path: Path) -> str | None:
     return path.read_text(encoding="utf-8") if path.is_file() else None
 
 
-def main() -> int:
-    """Write the generated files, or with --check say which are stale."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def main(outputs: Callable[[], Mapping[str, str]] = outputs) -> int:
+    """Write generated files, path below the project root -> text, or with --check say which are stale."""
+    parser = argparse.ArgumentParser(description="Write the generated files that are committed.")
     parser.add_argument("--check", action="store_true", help="compare only; exit 1 if a file is stale")
     check = parser.parse_args().check
     root = Path(__file__).resolve().parents[2]
     stale = [path for path, text in outputs().items() if _read(root / path) != text]
     if check and stale:
-        print(f"stale: {', '.join(stale)}; run python -m edge_tr.formats.emit", file=sys.stderr)
+        print(f"stale: {', '.join(stale)}; generate them again without --check", file=sys.stderr)
         return 1
     for path in stale:
         (root / path).parent.mkdir(parents=True, exist_ok=True)

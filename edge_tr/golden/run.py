@@ -12,15 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge_tr.errors import UsageError
-from edge_tr.golden.layers import DATA_RANGE, apply
-from edge_tr.ir.graph import Graph, Op, Tensor
-from edge_tr.ir.params import (
-    ConvParams,
-    DotParams,
-    Params,
-    params,
-    with_weights,
-)
+from edge_tr.graph import Graph, Op, Tensor
+from edge_tr.operators import DotParams, Record, with_weights
+from edge_tr.operators.arithmetic import DATA_RANGE
 from edge_tr.tr.requant import Rounding
 
 DataTerms = np.ndarray | Callable[[np.ndarray], np.ndarray]
@@ -56,7 +50,7 @@ def run(
         raise ValueError(f"keep must be 'outputs' or 'all', not {keep!r}")
     x = quantize_input(graph, x)
     steps = _steps(graph, weights or {}, data_terms or {}, rounding)
-    size = max(1, CHUNK_BYTES // max(_bytes_per_sample(graph, step.op, step.record) for step in steps))
+    size = max(1, CHUNK_BYTES // max(_bytes_per_sample(graph, step.op) for step in steps))
     kept = {i for step in steps for i in step.op.outputs} if keep == "all" else set(graph.outputs)
     chunks = [_run_chunk(graph, steps, x[i : i + size], kept) for i in range(0, max(len(x), 1), size)]
     tensors = {i: np.concatenate([chunk[i] for chunk in chunks]) for i in sorted(kept)}
@@ -68,6 +62,15 @@ def sample_shape(tensor: Tensor) -> tuple[int, ...]:
     return tensor.shape[1:] if tensor.shape[:1] == (1,) else tensor.shape
 
 
+def check_input(graph: Graph, shape: tuple[int, ...], dtype: np.dtype) -> None:
+    """UsageError unless such an array holds samples of the graph's input."""
+    tensor = graph.tensor(graph.inputs[0])
+    if not shape or shape[1:] not in (sample_shape(tensor), tensor.shape):
+        raise UsageError(f"the model's input is [samples, {_text(sample_shape(tensor))}], got {list(shape)}")
+    if dtype not in (np.int8, np.float32):
+        raise UsageError(f"the model's input is int8, or float32 to be quantised, got {dtype}")
+
+
 def quantize_input(graph: Graph, x: np.ndarray) -> np.ndarray:
     """int8 [n, ...] for the graph's input; float32 is quantised as TFLite's QUANTIZE does.
 
@@ -76,14 +79,10 @@ def quantize_input(graph: Graph, x: np.ndarray) -> np.ndarray:
     """
     tensor = graph.tensor(graph.inputs[0])
     x = np.asarray(x)
-    shape = sample_shape(tensor)
-    if x.ndim == 0 or x.shape[1:] not in (shape, tensor.shape):
-        raise UsageError(f"the model's input is [samples, {_text(shape)}], got {list(x.shape)}")
-    x = x.reshape(len(x), *shape)
+    check_input(graph, x.shape, x.dtype)
+    x = x.reshape(len(x), *sample_shape(tensor))
     if x.dtype == np.int8:
         return x
-    if x.dtype != np.float32:
-        raise UsageError(f"the model's input is int8, or float32 to be quantised, got {x.dtype}")
     if not np.isfinite(x).all():
         raise UsageError("the float32 input must be finite, got NaN or infinity")
     q = tensor.quantization
@@ -100,7 +99,7 @@ def _text(shape: tuple[int, ...]) -> str:
 @dataclass(frozen=True)
 class _Step:
     op: Op
-    record: Params
+    record: Record
     rounding: Rounding
     data_table: np.ndarray | None
 
@@ -113,9 +112,7 @@ def _steps(
 ) -> list[_Step]:
     steps = []
     for op in graph.ops:
-        record = params(graph, op)
-        if op.index in weights:
-            record = with_weights(record, weights[op.index])
+        record = with_weights(op.record, weights[op.index]) if op.index in weights else op.record
         mode = rounding if isinstance(rounding, Rounding) else rounding.get(op.kind, Rounding.DOUBLE)
         table = _data_table(data_terms[op.index]) if op.index in data_terms else None
         steps.append(_Step(op, record, mode, table))
@@ -138,18 +135,13 @@ def _data_table(terms: DataTerms) -> np.ndarray:
 def _run_chunk(graph: Graph, steps: list[_Step], x: np.ndarray, kept: set[int]) -> dict[int, np.ndarray]:
     values = {graph.inputs[0]: x}
     for step in steps:
-        arity = 2 if step.op.kind == "ADD" else 1
-        inputs = [values[i] for i in step.op.inputs[:arity]]
-        output = graph.tensor(step.op.outputs[0])
-        result = apply(step.record, inputs, step.rounding, step.data_table)
-        values[output.index] = result.reshape(len(x), *sample_shape(output))
+        inputs = [values[i] for i in graph.activations(step.op)]
+        results = step.record.golden(inputs, step.rounding, step.data_table)
+        for index, result in zip(step.op.outputs, results):
+            values[index] = result.reshape(len(x), *sample_shape(graph.tensor(index)))
     return {i: values[i] for i in kept}
 
 
-def _bytes_per_sample(graph: Graph, op: Op, record: Params) -> int:
+def _bytes_per_sample(graph: Graph, op: Op) -> int:
     """About the memory that a layer's arithmetic takes for one sample."""
-    elements = sum(graph.tensor(i).size for i in (*op.inputs[:1], *op.outputs))
-    if isinstance(record, ConvParams):
-        patches = record.output_shape[0] * record.output_shape[1] * record.weights.shape[1]
-        return 24 * elements + 10 * patches
-    return 24 * elements
+    return op.record.golden_bytes(sum(graph.tensor(i).size for i in (*op.inputs[:1], *op.outputs)))

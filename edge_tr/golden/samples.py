@@ -2,46 +2,52 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from edge_tr.errors import UsageError
-from edge_tr.golden.run import quantize_input, sample_shape
-from edge_tr.ir.graph import Graph
+from edge_tr.files.npz import Stored, TooLarge, open_npz
+from edge_tr.golden.run import check_input, quantize_input, sample_shape
+from edge_tr.graph import Graph
 
 
 def read_samples(path: Path, graph: Graph, limit: int | None = None) -> tuple[np.ndarray, np.ndarray | None]:
-    """The first `limit` inputs, int8 [n, ...], and labels, int [n] or None.
+    """The first `limit` inputs, int8 [n, ...], and labels, int [n] or None; the rest of the file is not unpacked.
 
     A sample may have another shape than the model's input with as many elements (28 x 28 for 28 x 28 x 1).
     """
-    x, y = _read_npz(path)
-    if len(x) == 0:
-        raise UsageError(f"{path} holds no samples")
-    shape = sample_shape(graph.tensor(graph.inputs[0]))
-    if x[0].size == np.prod(shape):
-        x = x.reshape(len(x), *shape)
+    try:
+        with open_npz(path) as arrays:
+            x, y = _read(path, arrays, graph, limit)
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror or error}") from error
+    except TooLarge as error:
+        raise UsageError(f"{path}: {error}: use fewer samples (check has --limit)") from error
+    except (ValueError, KeyError) as error:
+        raise UsageError(f"{path} is no .npz file with an array x (and labels y): {error}") from error
     classes = int(np.prod(sample_shape(graph.tensor(graph.outputs[0]))))
     if y is not None and classes > 1 and (y.min() < 0 or y.max() >= classes):
         raise UsageError(f"{path}: y holds labels {y.min()} to {y.max()}, the model has classes 0 to {classes - 1}")
-    return quantize_input(graph, x[:limit]), None if y is None else y[:limit]
+    return quantize_input(graph, x), y
 
 
-def _read_npz(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
-    try:
-        with path.open("rb") as file, np.lib.npyio.NpzFile(file, allow_pickle=False) as arrays:
-            x, y = np.asarray(arrays["x"]), arrays.get("y")
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from error
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise UsageError(f"{path} is no .npz file with an array x (and labels y): {error}") from error
-    if x.ndim == 0:
+def _read(
+    path: Path, arrays: Mapping[str, Stored], graph: Graph, limit: int | None
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Both arrays as they are, but for float64; UsageError where their headers are of no samples of this model."""
+    x, y = arrays["x"], arrays.get("y")
+    if not x.shape:
         raise UsageError(f"{path}: x must be [samples, ...], got a single number")
-    if x.dtype == np.float64:
-        x = x.astype(np.float32)
-    if y is not None and (y.shape != (len(x),) or y.dtype.kind not in "iu"):
-        raise UsageError(f"{path}: y must be {len(x)} integer labels, got {y.dtype} {list(y.shape)}")
-    return x, y
+    if y is not None and (y.shape != x.shape[:1] or y.dtype.kind not in "iu"):
+        raise UsageError(f"{path}: y must be {x.shape[0]} integer labels, got {y.dtype} {list(y.shape)}")
+    if x.shape[0] == 0:
+        raise UsageError(f"{path} holds no samples")
+    wanted = sample_shape(graph.tensor(graph.inputs[0]))
+    sample = wanted if np.prod(x.shape[1:], dtype=float) == np.prod(wanted) else x.shape[1:]
+    check_input(graph, (x.shape[0], *sample), np.dtype(np.float32) if x.dtype == np.float64 else x.dtype)
+    samples = x.rows(limit)
+    labels = None if y is None else y.rows(limit)
+    samples = samples.astype(np.float32) if x.dtype == np.float64 else samples
+    return samples.reshape(len(samples), *sample), labels

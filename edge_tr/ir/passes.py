@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from edge_tr.ir.graph import Graph, Op, Tensor
+from edge_tr.graph import Graph, Op, Tensor
 
 
 def fold_shapes(graph: Graph) -> Graph:

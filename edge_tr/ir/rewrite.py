@@ -14,9 +14,9 @@ import numpy as np
 import tflite
 
 from edge_tr.errors import ModelError, UsageError
-from edge_tr.ir.graph import Graph, Op
-from edge_tr.ir.params import DOT_KINDS, dot_weights, op_text, params
+from edge_tr.graph import Graph, Op
 from edge_tr.ir.tflite import parse, read
+from edge_tr.operators import DotParams, dots, op_text
 
 WEIGHTS_INPUT = 1
 BIAS_INPUT = 2
@@ -30,7 +30,7 @@ def rewrite_weights(data: bytes, weights: Mapping[int, np.ndarray]) -> bytes:
     """
     graph = parse(data)
     ops = {op.index: op for op in graph.ops}
-    return _rewrite(data, graph, WEIGHTS_INPUT, {i: _to_tflite_layout(graph, ops[i], w) for i, w in weights.items()})
+    return _rewrite(data, graph, WEIGHTS_INPUT, {i: _to_tflite_layout(ops[i], w) for i, w in weights.items()})
 
 
 def rewrite_biases(data: bytes, biases: Mapping[int, np.ndarray]) -> bytes:
@@ -45,8 +45,8 @@ def sole_readers(data: bytes, position: int) -> frozenset[int]:
     graph = parse(data)
     buffers = _buffers(data)
     reads = Counter(buffers[tensor] for op in graph.ops for tensor in op.inputs if tensor >= 0)
-    dots = (op for op in graph.ops if op.kind in DOT_KINDS and len(op.inputs) > position and op.inputs[position] >= 0)
-    return frozenset(op.index for op in dots if reads[buffers[op.inputs[position]]] == 1)
+    readers = (op for op in dots(graph) if len(op.inputs) > position and op.inputs[position] >= 0)
+    return frozenset(op.index for op in readers if reads[buffers[op.inputs[position]]] == 1)
 
 
 def _buffers(data: bytes) -> list[int]:
@@ -95,19 +95,19 @@ def _shared(graph: Graph, position: int, first: Op, second: Op) -> UsageError:
     )
 
 
-def _to_tflite_layout(graph: Graph, op: Op, weights: np.ndarray) -> bytes:
-    """int8 [rows, K] to the file's order: DEPTHWISE_CONV_2D is 1HWO, the others start with O."""
-    if op.kind not in DOT_KINDS:
+def _to_tflite_layout(op: Op, weights: np.ndarray) -> bytes:
+    """int8 [rows, K] in the file's order."""
+    if not isinstance(op.record, DotParams):
         raise ValueError(f"{op.kind} has no weights")
     weights = np.asarray(weights)
-    expected = dot_weights(graph, op).shape
+    expected = op.record.weights.shape
     if weights.dtype != np.int8 or weights.shape != expected:
         raise ValueError(f"weights must be int8 {expected}, got {weights.dtype} {weights.shape}")
-    return (weights.T if op.kind == "DEPTHWISE_CONV_2D" else weights).tobytes()
+    return op.record.in_file(weights).tobytes()
 
 
 def _has_bias(op: Op) -> bool:
-    return op.kind in DOT_KINDS and len(op.inputs) > BIAS_INPUT and op.inputs[BIAS_INPUT] >= 0
+    return isinstance(op.record, DotParams) and len(op.inputs) > BIAS_INPUT and op.inputs[BIAS_INPUT] >= 0
 
 
 def _bias_bytes(graph: Graph, op: Op, bias: np.ndarray) -> bytes:
@@ -115,7 +115,7 @@ def _bias_bytes(graph: Graph, op: Op, bias: np.ndarray) -> bytes:
     if not _has_bias(op):
         raise ValueError(f"{op_text(graph, op)} has no bias")
     bias = np.asarray(bias)
-    rows = len(dot_weights(graph, op))
+    rows = len(op.record.weights)
     if bias.dtype != np.int32 or bias.shape != (rows,):
         raise ValueError(f"biases must be int32 ({rows},), got {bias.dtype} {bias.shape}")
     return bias.astype("<i4").tobytes()
@@ -129,7 +129,7 @@ def with_constants_of(data: bytes, other: bytes) -> bytes:
     graph = parse(data)
     try:
         changed = parse(other)
-        records = {op.index: params(changed, op) for op in changed.ops if op.kind in DOT_KINDS}
+        records = {op.index: op.record for op in dots(changed)}
         biased = {op.index for op in graph.ops if _has_bias(op)}
         result = rewrite_weights(data, {index: record.weights for index, record in records.items()})
         result = rewrite_biases(result, {index: records[index].bias for index in biased})

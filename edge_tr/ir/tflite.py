@@ -20,10 +20,11 @@ import tflite
 from flatbuffers.number_types import Int32Flags
 
 from edge_tr.errors import ModelError, UsageError
-from edge_tr.ir.graph import Graph, Op, Quantization, Tensor
+from edge_tr.files.reading import MAX_BINARY, read_bytes
+from edge_tr.graph import Graph, Op, Quantization, Tensor
 from edge_tr.ir.passes import as_reshapes, fold_shapes, strip_boundary
 from edge_tr.ir.schema import DTYPES, ENUM_FIELDS, ITEM_BYTES, KINDS, OPTIONS, VECTOR_FIELDS, accessor
-from edge_tr.ir.validate import check_indices, check_order, check_support
+from edge_tr.ir.validate import check_indices, check_order, supported
 from edge_tr.ir.verify import damaged, verify
 
 MAX_RANK = 8
@@ -41,7 +42,9 @@ def load(path: str | Path) -> Graph:
 def read_file(path: str | Path) -> bytes:
     """The bytes of a model file; `UsageError` when there is none."""
     try:
-        return Path(path).read_bytes()
+        return read_bytes(Path(path), MAX_BINARY)
+    except ValueError as error:
+        raise UsageError(f"cannot read the model {path}: {error}; no board here holds such a model") from error
     except OSError as error:
         raise UsageError(f"cannot read the model {path}: {error.strerror}; check the path") from error
 
@@ -52,19 +55,25 @@ def parse(data: bytes) -> Graph:
     Raises `ModelError`, for a damaged file at once, and for what is not
     supported with one line per operator, all of them together.
     """
-    graph = read(data)
-    check_indices(graph)
-    graph = strip_boundary(as_reshapes(fold_shapes(graph)))
-    check_support(graph)
+    graphs = read_all(data)
+    for graph in graphs:
+        check_indices(graph)
+    main = strip_boundary(as_reshapes(fold_shapes(graphs[0])))
+    graph = supported([main, *(as_reshapes(fold_shapes(graph)) for graph in graphs[1:])])
     check_order(graph)
     return graph
 
 
 def read(data: bytes) -> Graph:
-    """Read the file's only subgraph as it is: no passes, nothing said about support."""
+    """Read the file's first subgraph as it is: no passes, nothing said about support."""
+    return read_all(data)[0]
+
+
+def read_all(data: bytes) -> list[Graph]:
+    """Every subgraph of the file as it is, at least one; the first is the model."""
     verify(data)
     try:
-        return _Reader(data).graph()
+        return _Reader(data).graphs()
     except _READ_ERRORS as error:
         raise damaged(f"an operator's options are out of place ({error})") from error
 
@@ -81,23 +90,22 @@ class _Reader:
         self._budget = 4 * len(data) + 65536
         self._model = tflite.Model.GetRootAs(data, 0)
 
-    def graph(self) -> Graph:
+    def graphs(self) -> list[Graph]:
         model = self._model
         if model.Version() != 3:
             raise ModelError(f"the model has schema version {model.Version()}; supported is 3: convert it again")
-        if model.SubgraphsLength() != 1:
-            raise ModelError(
-                f"the model has {model.SubgraphsLength()} subgraphs; supported is exactly one: "
-                "convert it without control flow and signatures of its own"
-            )
-        subgraph = model.Subgraphs(0)
+        if not model.SubgraphsLength():
+            raise damaged("it has no subgraph")
+        return [self._graph(model.Subgraphs(i)) for i in range(model.SubgraphsLength())]
+
+    def _graph(self, subgraph: tflite.SubGraph) -> Graph:
         return Graph(
             tensors=tuple(self._tensor(i, subgraph.Tensors(i)) for i in range(subgraph.TensorsLength())),
             ops=tuple(self._op(i, subgraph.Operators(i)) for i in range(subgraph.OperatorsLength())),
             inputs=self._indices(subgraph.InputsAsNumpy(), subgraph.InputsIsNone()),
             outputs=self._indices(subgraph.OutputsAsNumpy(), subgraph.OutputsIsNone()),
             sha256=hashlib.sha256(self._data).hexdigest(),
-            description=self._text(model.Description()),
+            description=self._text(self._model.Description()),
         )
 
     def _spend(self, size: int) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from edge_tr.errors import ModelError
-from edge_tr.ir.graph import Graph
-from edge_tr.ir.params import params
+from edge_tr.graph import Graph
+from edge_tr.ir.problems import problems, supported_kinds
 from edge_tr.ir.verify import damaged
+from edge_tr.operators import prepared
 
 
 def check_indices(graph: Graph) -> None:
@@ -40,29 +43,34 @@ def _check_indices(where: str, indices: tuple[int, ...], count: int) -> None:
         raise damaged(f"{where} names tensor {bad[0]} of {count}")
 
 
-def check_support(graph: Graph) -> None:
-    """Every operator's parameters can be made; all problems are reported together."""
-    problems = _end_problems(graph, "input", graph.inputs) + _end_problems(graph, "output", graph.outputs)
-    for op in graph.ops:
-        try:
-            params(graph, op)
-        except ModelError as error:
-            problems.append(str(error))
-    if not graph.ops:
-        problems.append("the graph has no operators")
-    if problems:
+def supported(graphs: Sequence[Graph]) -> Graph:
+    """The model's first graph with every operator's record; all problems of all graphs are reported together."""
+    main, *others = graphs
+    found = _end_problems(main, "input", main.inputs) + _end_problems(main, "output", main.outputs) + problems(main)
+    for number, graph in enumerate(others, 1):
+        found += [f"subgraph {number}: {problem}" for problem in problems(graph)]
+    if others:
+        found.append(f"the model has {len(graphs)} subgraphs, supported is one: convert it without control flow")
+    if not main.ops:
+        found.append("the graph has no operators")
+    if found:
         raise ModelError(
             "this model uses what edge-tr does not support; convert it to full int8 without these:\n"
-            + "\n".join(f"  {line}" for line in problems)
+            + "\n".join(f"  {line}" for line in (*found, *supported_kinds(graphs)))
         )
+    return prepared(main)
 
 
 def _end_problems(graph: Graph, what: str, indices: tuple[int, ...]) -> list[str]:
     if len(indices) != 1:
         return [f"the graph: found {len(indices)} {what}s; supported: exactly 1"]
     tensor = graph.tensor(indices[0])
-    if tensor.dtype != "int8" or tensor.data is not None or tensor.quantization is None:
-        return [f"graph {what} '{tensor.name}': found {tensor.dtype}; supported: computed int8, quantised"]
+    where = f"graph {what} '{tensor.name}'"
+    if tensor.dtype == "int8" and tensor.quantization is None:
+        return [f"{where}: found int8 without a scale; supported: int8 with a scale and a zero point"]
+    if tensor.dtype != "int8" or tensor.data is not None:
+        constant = "" if tensor.data is None else " that is a constant"
+        return [f"{where}: found {tensor.dtype}{constant}; supported: computed int8, quantised"]
     if what == "input" and tensor.shape[:1] != (1,):
-        return [f"graph {what} '{tensor.name}': found shape {list(tensor.shape)}; supported: batch 1"]
+        return [f"{where}: found shape {list(tensor.shape)}; supported: batch 1"]
     return []

@@ -5,41 +5,47 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from edge_tr.ir.graph import Graph, Op
-from edge_tr.ir.params import AddParams, Params, RequantizeParams
-from edge_tr.lower.dot import DotProduct
-from edge_tr.lower.kernels import works_in_place
-from edge_tr.lower.memory import Buffer, aligned
-from edge_tr.lower.sums import AddTables
+from edge_tr.graph import Graph, Op
+from edge_tr.kernels.product import DotProduct
+from edge_tr.memory_plan import Buffer, aligned, alive_bytes
+from edge_tr.operators import Record
+from edge_tr.structs import Call
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One kernel call. Tensors are TFLite indices after aliases (RESHAPE) are resolved; `macs_removed` counts
-    those of the model as given that dead channels took along."""
+    """One kernel call: `dot` of a layer with weights, `call` of any other. Tensors are TFLite indices after aliases
+    (RESHAPE) are resolved; `macs_removed` counts those of the model as given that dead channels took along."""
 
     name: str
     op: Op
-    params: Params
+    params: Record
     inputs: tuple[int, ...]
     output: int
     output_bytes: int
     tensor_name: str
     dot: DotProduct | None
-    shares: AddTables | None
+    call: Call | None
     macs_removed: int
 
     @property
     def kernel_name(self) -> str:
         """What computes the layer, as reports call it."""
+        return self.dot.kernel.name if self.dot is not None else self.call.kernel
+
+    @property
+    def scratch_bytes(self) -> int | None:
+        """Of the arena while it runs; None: it takes no scratch."""
         if self.dot is not None:
-            return self.dot.kernel.name
-        return "tables" if self.shares is not None else "reference"
+            return self.dot.scratch_bytes
+        return self.call.scratch_bytes or None
 
-
-def layer_name(op: Op) -> str:
-    """How users name a layer: its kind and its operator's index in the file, conv_2d_0."""
-    return f"{op.kind.lower()}_{op.index}"
+    @property
+    def works_in_place(self) -> bool:
+        """Whether the output may take the place of an input of its size."""
+        if self.dot is not None:
+            return self.dot.kernel.works_in_place(self.dot.params)
+        return self.call.in_place
 
 
 def buffer_name(index: int) -> str:
@@ -49,13 +55,14 @@ def buffer_name(index: int) -> str:
 
 @dataclass(frozen=True)
 class Lives:
-    """Of every tensor its bytes, and the first and last step in which it is needed, one step a layer. `result` is the
-    graph's, which nobody may overwrite."""
+    """Of every tensor its bytes, and the first and last step in which it is needed, one step a layer; `alive`, by step,
+    the bytes of the arena that all of them take. `result` is the graph's, which nobody may overwrite."""
 
     sizes: Mapping[int, int]
     first: Mapping[int, int]
     last: Mapping[int, int]
     result: int
+    alive: Sequence[int]
 
 
 def lives_of(graph: Graph, layers: Sequence[Layer], aliases: Mapping[int, int]) -> Lives:
@@ -66,7 +73,9 @@ def lives_of(graph: Graph, layers: Sequence[Layer], aliases: Mapping[int, int]) 
     for step, layer in enumerate(layers):
         last.update({tensor: step for tensor in layer.inputs})
     last[result] = len(layers) - 1
-    return Lives({t: graph.tensor(t).size for t in {*first, *last}}, first, last, result)
+    sizes = {t: graph.tensor(t).bytes for t in {*first, *last}}
+    alive = alive_bytes([Buffer("", sizes[t], first[t], last[t]) for t in first])
+    return Lives(sizes, first, last, result, alive)
 
 
 def buffers(lives: Lives, layers: Iterable[Layer]) -> tuple[list[Buffer], dict[str, str]]:
@@ -74,8 +83,8 @@ def buffers(lives: Lives, layers: Iterable[Layer]) -> tuple[list[Buffer], dict[s
     found = [Buffer(buffer_name(t), lives.sizes[t], lives.first[t], lives.last[t]) for t in lives.first]
     taken = {}
     for step, layer in enumerate(layers):
-        if layer.dot is not None:
-            found.append(Buffer(layer.name, layer.dot.scratch_bytes, step, step))
+        if layer.scratch_bytes is not None:
+            found.append(Buffer(layer.name, layer.scratch_bytes, step, step, "scratch"))
         if (place := _place(lives, step, layer)) is not None:
             taken[buffer_name(layer.output)] = buffer_name(place)
     return found, taken
@@ -83,22 +92,13 @@ def buffers(lives: Lives, layers: Iterable[Layer]) -> tuple[list[Buffer], dict[s
 
 def needed(lives: Lives, step: int, layer: Layer) -> int:
     """Bytes of the arena while the layer runs: `MemoryPlan.lower_bound` is the most of all layers'."""
-    alive = [t for t in lives.first if lives.first[t] <= step <= lives.last[t]]
-    if _place(lives, step, layer) is not None:
-        alive.remove(layer.output)
-    scratch = 0 if layer.dot is None else layer.dot.scratch_bytes
-    return sum(aligned(lives.sizes[t]) for t in alive) + aligned(scratch)
+    taken = 0 if _place(lives, step, layer) is None else aligned(lives.sizes[layer.output])
+    return lives.alive[step] - taken + aligned(layer.scratch_bytes or 0)
 
 
 def _place(lives: Lives, step: int, layer: Layer) -> int | None:
     """The input whose place the output takes: one of its size that nobody needs any more."""
-    if not _works_in_place(layer):
+    if not layer.works_in_place:
         return None
     dying = (t for t in layer.inputs if lives.last[t] == step and t != lives.result)
     return next((t for t in dying if lives.sizes[t] == layer.output_bytes), None)
-
-
-def _works_in_place(layer: Layer) -> bool:
-    if layer.dot is not None:
-        return works_in_place(layer.dot.kernel, layer.dot.params)
-    return isinstance(layer.params, (AddParams, RequantizeParams))  # element by element

@@ -3,33 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from edge_tr.errors import ModelError, UsageError
-from edge_tr.ir.dead import Alive, remove_what_is_always_dead
-from edge_tr.ir.graph import Graph, Op, Tensor
-from edge_tr.ir.params import AddParams, DotParams, Params, ReshapeParams, params
-from edge_tr.lower.arena import Layer, buffer_name, buffers, layer_name, lives_of, needed
-from edge_tr.lower.budget import Budget, check_budgets
-from edge_tr.lower.cost import Work
-from edge_tr.lower.dot import DotProduct, candidates
-from edge_tr.lower.kernels import KernelChoice
-from edge_tr.lower.memory import MemoryPlan, plan
+from edge_tr.graph import Graph, Op, Tensor, layer_name
+from edge_tr.kernels import KernelChoice
+from edge_tr.kernels.cost import Work
+from edge_tr.kernels.product import DotProduct
+from edge_tr.lower.arena import Layer, buffer_name, buffers, lives_of, needed
+from edge_tr.lower.dot import candidates
 from edge_tr.lower.select import Selection, pareto, select
-from edge_tr.lower.sums import add_tables
-from edge_tr.tr.reveal import reveal, truncate_data
-
-
-@dataclass(frozen=True)
-class ProgramLevel:
-    """One of the budgets that a program can be dialled to: its weights in the whole model by operator index, and what
-    is left of that model without the channels that are dead at every level."""
-
-    budget: Budget
-    revealed: Mapping[int, np.ndarray]
-    alive: Alive
+from edge_tr.memory_plan import MemoryPlan, Region, plan
+from edge_tr.operators import DotParams, dots
+from edge_tr.prepared.budget import Budget, check_budgets
+from edge_tr.prepared.dead import Alive
+from edge_tr.prepared.revealed import ProgramLevel, revealed_levels
+from edge_tr.structs import Call
 
 
 @dataclass(frozen=True)
@@ -53,7 +44,7 @@ class Program:
 
     @property
     def cycles_estimated(self) -> int:
-        """Of the layers with weights, by `lower.cost`."""
+        """Of the layers with weights, by `kernels.cost`."""
         return sum(layer.dot.estimate.cycles for layer in self.layers if layer.dot is not None)
 
     @property
@@ -70,6 +61,16 @@ class Program:
         """Bytes of the arena with another choice from the front."""
         return _planned(self.found, selection)[1].size
 
+    @property
+    def regions(self) -> tuple[Region, ...]:
+        """What lies in the arena, tensors that are another's bytes included; all by the names in the model."""
+        graph = self.alive.graph
+        names = {buffer_name(i): graph.tensor(i).name for layer in self.layers for i in (*layer.inputs, layer.output)}
+        placed = [replace(region, name=names.get(region.name, region.name)) for region in self.memory.regions]
+        at = {region.name: region for region in self.memory.regions}
+        views = [replace(at[buffer_name(of)], name=graph.tensor(i).name, kind="view") for i, of in self.aliases.items()]
+        return (*placed, *views)
+
     def offset(self, tensor: int) -> int:
         """Arena offset of a tensor, bytes."""
         return self.memory.offsets[buffer_name(tensor)]
@@ -85,16 +86,16 @@ class Limits:
 
 @dataclass(frozen=True)
 class Candidates:
-    """A model before kernels are chosen: `given` are the integers of its operators, `records` those of what is left
-    without dead channels, `options` every kernel of the layers with weights; all by operator index. `levels`: of
-    `budget`, the last one, and of those that can be chosen below it."""
+    """A model before kernels are chosen: `given` are the records of its layers with weights, `calls` what computes the
+    layers without them, `options` every kernel of those that have some; all by operator index. `ops` are what is left
+    without dead channels. `levels`: of `budget`, the last one, and of those that can be chosen below it."""
 
     budget: Budget
-    given: Mapping[int, Params]
+    given: Mapping[int, DotParams]
     levels: tuple[ProgramLevel, ...]
     aliases: dict[int, int]
     ops: tuple[Op, ...]
-    records: Mapping[int, Params]
+    calls: Mapping[int, tuple[Call, ...]]
     options: Mapping[int, tuple[DotProduct, ...]]
 
     @property
@@ -112,7 +113,7 @@ def lower(
     limits: Limits | None = None,
     below: Sequence[Budget] = (),
 ) -> Program:
-    """Plan every layer for an instruction set of `lower.machines`; see `explore` and `choose`."""
+    """Plan every layer for an instruction set of `kernels.machines`; see `explore` and `choose`."""
     return choose(explore(graph, budget, choice, isa, below), objective, limits)
 
 
@@ -122,23 +123,22 @@ def explore(graph: Graph, budget: Budget, choice: KernelChoice, isa: str, below:
 
     UsageError for names in a budget or `choice` that the model does not have, and for budgets that do not nest.
     """
-    given = {op.index: params(graph, op) for op in graph.ops}
-    names = [layer_name(op) for op in graph.ops if isinstance(given[op.index], DotParams)]
-    _check_names((*below, budget), choice, names)
+    given = {op.index: op.record for op in dots(graph)}
+    _check_names((*below, budget), choice, [layer_name(op) for op in dots(graph)])
     levels = revealed_levels(graph, (*below, budget))
-    settings = {i: budget.of(layer_name(op)) for op in graph.ops if (i := op.index) in levels[-1].revealed}
     graph = levels[-1].alive.graph
     aliases = _aliases(graph)
     ops = tuple(op for op in graph.ops if op.outputs[0] not in aliases)
     if not ops:
         raise ModelError("the model computes nothing: it has no operator but RESHAPE")
-    records = {op.index: params(graph, op) for op in ops}
+    calls = {op.index: op.record.calls() for op in ops if not isinstance(op.record, DotParams)}
+    below_it = [{op.index: op.record for op in dots(level.alive.graph)} for level in levels[:-1]]
     options = {}
-    for op in (op for op in ops if op.index in settings):
+    for op in (op for op in ops if op.index not in calls):
         name = layer_name(op)
-        nested = [(level.budget.of(name), params(level.alive.graph, op)) for level in levels[:-1]]
-        options[op.index] = candidates(name, records[op.index], settings[op.index], choice, isa, nested)
-    return Candidates(budget, given, levels, aliases, ops, records, options)
+        nested = [(level.budget.of(name), records[op.index]) for level, records in zip(levels, below_it)]
+        options[op.index] = candidates(name, op.record, budget.of(name), choice, isa, nested)
+    return Candidates(budget, given, levels, aliases, ops, calls, options)
 
 
 def choose(found: Candidates, objective: str = "speed", limits: Limits | None = None) -> Program:
@@ -164,40 +164,21 @@ def choose(found: Candidates, objective: str = "speed", limits: Limits | None = 
 
 def _arenas(found: Candidates) -> list[list[int]]:
     """What every candidate takes of the arena while its layer runs, bytes; no less than any layer without weights."""
-    layers = tuple(_layer(found, op, next(iter(found.options.get(op.index, ())), None)) for op in found.ops)
+    layers = _layers(found, {index: dots[0] for index, dots in found.options.items()})
     lives = lives_of(found.alive.graph, layers, found.aliases)
     others = (needed(lives, step, layer) for step, layer in enumerate(layers) if layer.dot is None)
     floor = max(others, default=0)
     return [
-        [max(floor, needed(lives, step, _layer(found, op, dot))) for dot in found.options[op.index]]
-        for step, op in enumerate(found.ops)
-        if op.index in found.options
+        [max(floor, needed(lives, step, _dot_layer(found, layer.op, dot))) for dot in found.options[layer.op.index]]
+        for step, layer in enumerate(layers)
+        if layer.dot is not None
     ]
 
 
 def _planned(found: Candidates, selection: Selection) -> tuple[tuple[Layer, ...], MemoryPlan]:
     picked = {index: options[i] for (index, options), i in zip(found.options.items(), selection.chosen)}
-    layers = tuple(_layer(found, op, picked.get(op.index)) for op in found.ops)
+    layers = _layers(found, picked)
     return layers, plan(*buffers(lives_of(found.alive.graph, layers, found.aliases), layers))
-
-
-def revealed_levels(graph: Graph, budgets: Sequence[Budget]) -> tuple[ProgramLevel, ...]:
-    """The model with each of several nested budgets: terms revealed, without the channels that are dead with all."""
-    given = {op.index: params(graph, op) for op in graph.ops}
-    dots = {op.index: layer_name(op) for op in graph.ops if isinstance(given[op.index], DotParams)}
-    revealed = []
-    for budget in budgets:
-        settings = {i: budget.of(name) for i, name in dots.items()}
-        revealed.append({i: reveal(given[i].weights, s.group, s.terms).values for i, s in settings.items()})
-    alive = remove_what_is_always_dead(graph, revealed, truncations(graph, budgets[-1]))
-    return tuple(ProgramLevel(*level) for level in zip(budgets, revealed, alive))
-
-
-def truncations(graph: Graph, budget: Budget) -> dict[int, np.ndarray]:
-    """int16 [511] by operator index, of every layer whose activations the budget cuts to s terms."""
-    dots = (op for op in graph.ops if isinstance(params(graph, op), DotParams))
-    limits = {op.index: budget.of(layer_name(op)).data_terms for op in dots}
-    return {index: truncate_data(limit) for index, limit in limits.items() if limit is not None}
 
 
 def _check_names(budgets: Sequence[Budget], choice: KernelChoice, layers: list[str]) -> None:
@@ -209,25 +190,44 @@ def _check_names(budgets: Sequence[Budget], choice: KernelChoice, layers: list[s
 
 def data_terms(program: Program) -> dict[int, np.ndarray]:
     """int16 [511] by operator index, of every layer with a data budget."""
-    dots = ((layer.op.index, layer.dot) for layer in program.layers if layer.dot is not None)
-    return {index: dot.data_terms for index, dot in dots if dot.data_terms is not None}
+    made = ((layer.op.index, layer.dot) for layer in program.layers if layer.dot is not None)
+    return {index: dot.data_terms for index, dot in made if dot.data_terms is not None}
 
 
 def _aliases(graph: Graph) -> dict[int, int]:
-    """RESHAPE's output -> the tensor whose bytes it is."""
+    """An output that is its input's bytes (RESHAPE) -> the tensor whose bytes it is."""
     aliases: dict[int, int] = {}
     for op in graph.ops:
-        if isinstance(params(graph, op), ReshapeParams):
+        if op.record.same_bytes:
             aliases[op.outputs[0]] = aliases.get(op.inputs[0], op.inputs[0])
     return aliases
 
 
-def _layer(found: Candidates, op: Op, dot: DotProduct | None) -> Layer:
-    graph, record = found.alive.graph, found.records[op.index]
-    activations = [t for t in op.inputs if t >= 0 and graph.tensor(t).data is None]
-    inputs = tuple(found.aliases.get(t, t) for t in activations)
-    output = graph.tensor(op.outputs[0])
-    final = record if dot is None else dot.params
-    removed = 0 if dot is None else Work.of(found.given[op.index], 0).macs - dot.macs
-    shares = add_tables(record) if isinstance(record, AddParams) else None
-    return Layer(layer_name(op), op, final, inputs, output.index, output.size, output.name, dot, shares, removed)
+def _layers(found: Candidates, picked: Mapping[int, DotProduct]) -> tuple[Layer, ...]:
+    """Every kernel call in order: `picked` of the layers with weights, one an output of the others."""
+    layers = []
+    for op in found.ops:
+        layers += [_dot_layer(found, op, picked[op.index])] if op.index in picked else _call_layers(found, op)
+    return tuple(layers)
+
+
+def _dot_layer(found: Candidates, op: Op, dot: DotProduct) -> Layer:
+    output = found.alive.graph.tensor(op.outputs[0])
+    removed = Work.of(found.given[op.index], 0).macs - dot.macs
+    return Layer(
+        layer_name(op), op, dot.params, _inputs(found, op), output.index, output.bytes, output.name, dot, None, removed
+    )
+
+
+def _call_layers(found: Candidates, op: Op) -> list[Layer]:
+    calls, graph = found.calls[op.index], found.alive.graph
+    layers = []
+    for number, (index, call) in enumerate(zip(op.outputs, calls, strict=True)):
+        name, output = layer_name(op, number), graph.tensor(index)
+        layers.append(Layer(name, op, op.record, _inputs(found, op), index, output.bytes, output.name, None, call, 0))
+    return layers
+
+
+def _inputs(found: Candidates, op: Op) -> tuple[int, ...]:
+    """Computed tensors that it reads, aliases resolved."""
+    return tuple(found.aliases.get(t, t) for t in found.alive.graph.activations(op))

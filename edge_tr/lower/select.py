@@ -1,5 +1,7 @@
 """Which kernel for which layer: least cycles that fit the flash, an exact knapsack, in little RAM.
 
+Models so large that the knapsack's table would not fit take the best gain for its flash first (`lower.marginal`).
+
 Every layer has a few candidates with cycles and flash. Flash is counted in units of UNIT bytes, rounded
 up, so that the best choice for every limit falls out of one table. RAM is not added up: layers run one after the
 other in one arena, so a size of it allows each layer some of its candidates, and every size has a table of its own.
@@ -13,9 +15,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge_tr.lower.cost import Estimate
+from edge_tr.kernels.cost import Estimate
+from edge_tr.lower import marginal
 
 UNIT = 64
+MOST_CELLS = 1 << 23
+"""Of the knapsack's table: layers times units of flash. Where it would be larger, gains are taken in order."""
+POINTS = 512
+"""Of the front in that case, about."""
 SLACK = 0.01
 """Of the cycles, what less RAM may cost: estimates are not that exact."""
 OBJECTIVES = ("speed", "balanced", "size")
@@ -43,7 +50,10 @@ def pareto(
         return [Selection((), 0, 0)]
     needs = [np.zeros(len(layer)) for layer in layers] if arenas is None else [np.array(needed) for needed in arenas]
     sizes = [[-(-c.flash // UNIT) for c in layer] for layer in layers]
-    largest, *others = _arenas(needs, most)
+    arenas = _arenas(needs, most)
+    if len(layers) * (sum(map(max, sizes)) + 1) > MOST_CELLS:
+        return _in_order_of_gain(layers, needs, arenas)
+    largest, *others = arenas
     tables = [_table(layers, sizes, needs, largest)]
     enough = (1 + SLACK) * tables[0].best
     best, source = tables[0].best.copy(), np.zeros(len(enough), int)
@@ -56,6 +66,22 @@ def pareto(
         tables.append(table)
     improved = np.flatnonzero(np.isfinite(best) & (best < np.minimum.accumulate([np.inf, *best[:-1]])))
     return [_trace(layers, sizes, tables[source[limit]].picks, int(limit)) for limit in improved]
+
+
+def _in_order_of_gain(
+    layers: Sequence[Sequence[Estimate]], needs: Sequence[np.ndarray], arenas: Sequence[float]
+) -> list[Selection]:
+    """With the least of `arenas`, falling, in which the fastest choice is within the slack of the fastest of all."""
+    enough, near, far = (1 + SLACK) * marginal.fastest(layers, needs, arenas[0]), 0, len(arenas)
+    while far - near > 1:
+        middle = (near + far) // 2
+        near, far = (middle, far) if marginal.fastest(layers, needs, arenas[middle]) <= enough else (near, middle)
+    return [_selection(layers, chosen) for chosen in marginal.choices(layers, needs, arenas[near], POINTS)]
+
+
+def _selection(layers: Sequence[Sequence[Estimate]], chosen: Sequence[int]) -> Selection:
+    costs = [layer[option] for layer, option in zip(layers, chosen)]
+    return Selection(tuple(chosen), sum(c.cycles for c in costs), sum(c.flash for c in costs))
 
 
 def _arenas(needs: Sequence[np.ndarray], most: int | None) -> list[float]:
@@ -98,8 +124,7 @@ def _trace(
         option = int(pick[limit])
         chosen.insert(0, option)
         limit -= units[option]
-    costs = [layer[option] for layer, option in zip(layers, chosen)]
-    return Selection(tuple(chosen), sum(c.cycles for c in costs), sum(c.flash for c in costs))
+    return _selection(layers, chosen)
 
 
 def select(front: Sequence[Selection], objective: str, flash_limit: int | None) -> Selection:

@@ -7,9 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from edge_tr.boards import Board
-from edge_tr.ir.graph import Graph, Op, Tensor
-from edge_tr.ir.params import params
-from edge_tr.lower.program import layer_name
+from edge_tr.graph import Graph, Op, Tensor, layer_name
 from edge_tr.manifest import BuildRecord, Manifest, OverlayManifest
 from edge_tr.overlays import OverlayBoard
 from edge_tr.target.outcome import CheckReport, LevelsReport, Mismatch, PlannedCost
@@ -120,10 +118,15 @@ def _firmware_text(manifest: Manifest) -> str:
     )
 
 
+def _no_others(manifest: Manifest) -> str:
+    """Why there is no table of other choices."""
+    return "several budgets have one kernel" if len(manifest.levels) > 1 else "no kernels take less flash"
+
+
 def _alternatives(manifest: Manifest) -> list[str]:
     """Other choices of kernels beside the build's own."""
     found = manifest.alternatives
-    others = "other choices of kernels:" if len(found) > 1 else "no kernels take less flash"
+    others = "other choices of kernels:" if len(found) > 1 else _no_others(manifest)
     head = f"{manifest.cycles_estimated:,} cycles estimated for the layers with weights, on {manifest.core}; {others}"
     if len(found) < 2:
         return [head]
@@ -179,7 +182,7 @@ def _describe_end(tensor: Tensor) -> dict[str, object]:
 
 def _describe_layer(graph: Graph, op: Op) -> dict[str, object]:
     output = graph.tensor(op.outputs[0])
-    weights = getattr(params(graph, op), "weights", np.zeros(0, np.int8))
+    weights = getattr(op.record, "weights", np.zeros(0, np.int8))
     return {
         "name": layer_name(op),
         "op": op.kind,

@@ -13,10 +13,10 @@ import numpy as np
 from edge_tr import boards
 from edge_tr.golden.run import run
 from edge_tr.golden.samples import read_samples
-from edge_tr.ir.graph import Graph
+from edge_tr.graph import Graph
 from edge_tr.ir.tflite import parse, read_file
-from edge_tr.lower.budget import parse as parse_budget
-from edge_tr.lower.machines import isa_of
+from edge_tr.kernels.machines import isa_of
+from edge_tr.prepared.budget import parse as parse_budget
 from edge_tr.report.benchmarks import G0B1RE, BudgetQuality
 from edge_tr.reproduction import classifiers
 from edge_tr.tr.reveal import reveal

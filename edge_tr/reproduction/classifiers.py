@@ -10,9 +10,9 @@ import numpy as np
 
 from edge_tr.golden.run import run
 from edge_tr.golden.samples import read_samples
-from edge_tr.ir.graph import Graph
-from edge_tr.ir.params import DepthwiseParams
+from edge_tr.graph import Graph
 from edge_tr.ir.tflite import parse, read_file
+from edge_tr.operators import DepthwiseParams
 from edge_tr.reproduction.accounting import BASELINE_PAIRS, DATA_BITS, Measured, quantised
 from edge_tr.reproduction.photographs import CALIBRATION, TEST, crops
 from edge_tr.tr.hese import Encoding, term_count

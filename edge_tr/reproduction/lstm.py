@@ -12,7 +12,7 @@ import numpy as np
 import tflite
 
 from edge_tr.golden.oracle import RESOLVER, find_runtime
-from edge_tr.ir.graph import Op
+from edge_tr.graph import Op
 from edge_tr.ir.tflite import read
 from edge_tr.ir.writer import ModelWriter
 

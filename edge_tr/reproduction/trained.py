@@ -11,8 +11,8 @@ import torch
 
 from edge_tr.golden.run import run
 from edge_tr.golden.samples import read_samples
-from edge_tr.ir.params import DOT_KINDS, params
 from edge_tr.ir.tflite import parse, read_file
+from edge_tr.operators import dots
 from edge_tr.tr.reveal import reveal
 from edge_tr.training import export, prepare, restore, train
 from edge_tr.tune.points import Settings
@@ -112,6 +112,6 @@ def _trained(subject: Subject, data: bytes, x: np.ndarray, test_x: np.ndarray, l
 
 def _accuracy(data: bytes, most: int | None, x: np.ndarray, labels: np.ndarray) -> float:
     graph = parse(data)
-    weights = {op.index: params(graph, op).weights for op in graph.ops if op.kind in DOT_KINDS}
+    weights = {op.index: op.record.weights for op in dots(graph)}
     revealed = {index: reveal(w, GROUP, most).values for index, w in weights.items()}
     return accuracy(run(graph, x, weights=revealed).output, labels)

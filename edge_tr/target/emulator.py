@@ -27,6 +27,7 @@ from edge_tr.target.tools import require_tool
 
 START_SECONDS = 20.0  # until the emulator listens; a loaded machine needs a few
 _LISTENING = "waiting for connection"  # printed by QEMU, and by the host board
+PLACED = "{image}"  # the program of a board that is its own emulator: what was flashed
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
@@ -111,7 +112,7 @@ def _command(board: Board, state_dir: Path, loader_elf: Path | None, listener: i
         "flash_origin": str(board.memory.flash_origin),
     }
     arguments = [_filled(argument, values) for argument in emulator.arguments]
-    if emulator.program == "{image}":
+    if emulator.program == PLACED:
         return [str(image_file(state_dir).resolve()), *arguments]
     return [require_tool(emulator.program, emulator.package), *arguments]
 

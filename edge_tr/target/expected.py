@@ -9,10 +9,10 @@ from functools import cached_property
 import numpy as np
 
 from edge_tr.golden.run import run
-from edge_tr.ir.dead import Alive, remove_what_is_always_dead
-from edge_tr.ir.graph import Graph
-from edge_tr.ir.params import DOT_KINDS, dot_weights
+from edge_tr.graph import Graph
 from edge_tr.manifest import BuildRecord
+from edge_tr.operators import dots
+from edge_tr.prepared.dead import Alive, remove_what_is_always_dead
 from edge_tr.tr.requant import Rounding
 from edge_tr.tr.reveal import truncate_data
 
@@ -29,9 +29,7 @@ class Expected:
     @cached_property
     def _alive(self) -> Alive:
         """Channels that the build computes: those that are alive with some of its budgets."""
-        weights = [
-            {op.index: dot_weights(graph, op) for op in graph.ops if op.kind in DOT_KINDS} for graph in self._levels
-        ]
+        weights = [{op.index: op.record.weights for op in dots(graph)} for graph in self._levels]
         return remove_what_is_always_dead(self.graph, weights, self._cut)[self._level]
 
     def outputs(self, x: np.ndarray, rounding: Rounding | Mapping[str, Rounding] = Rounding.DOUBLE) -> np.ndarray:

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_tr import boards
 from edge_tr.boards import Board, Part
-from edge_tr.errors import DoesNotFitError, EdgeTrError
+from edge_tr.errors import DoesNotFitError, EdgeTrError, UsageError
+from edge_tr.target import linkmap
 from edge_tr.target.tools import require_tool
 
 OPTIMISATION = ("-O2", "-fno-tree-scev-cprop")
 """The second: no multiplication behind a loop for what its variables end at; some cores call a function for it."""
 WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror")
 _JOBS = 4
+_OF_THE_COMPUTER = (
+    "No space left on device", "File size limit exceeded", "Disk quota exceeded", "Read-only file system",
+    "Permission denied", "Cannot allocate memory", "out of memory", "Input/output error", "File name too long",
+    "Too many open files",
+)  # fmt: skip
+"""What a compiler says when it is not the program that is wrong."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +36,18 @@ class Sizes:
 
 
 @dataclass(frozen=True)
+class Piece:
+    """Bytes that one object gave to a linked program, `part`: its source, or for what the compiler brings its
+    library's file name, if any, and its own."""
+
+    part: str
+    source: Path | None
+    library: str
+    member: str
+    size: int
+
+
+@dataclass(frozen=True)
 class Linked:
     """`image` is None for a host program, which is not copied into flash."""
 
@@ -34,6 +55,7 @@ class Linked:
     image: bytes | None
     sizes: Sizes
     symbols: Mapping[str, int]  # bytes by symbol
+    pieces: tuple[Piece, ...]  # of which the sizes are made, but for gaps and the stack
 
 
 def compile_and_link(
@@ -48,8 +70,24 @@ def compile_and_link(
     """Compile `sources` and the board's own, link them as `name`.elf below `build_dir`.
 
     ToolMissingError without the compiler; DoesNotFitError, with the sizes, when the link overflows
-    the board's memory; EdgeTrError with the compiler's words on any other failure.
+    the board's memory; UsageError with the compiler's words where a board that is not edge-tr's own does not compile,
+    or where files cannot be written; EdgeTrError, likewise, on any other failure.
     """
+    try:
+        return _compile_and_link(board, part, sources, include_dirs, build_dir, name, progress)
+    except CompilerFailed as failed:
+        raise _explained(failed, board) from failed
+
+
+def _compile_and_link(
+    board: Board,
+    part: Part,
+    sources: Iterable[Path],
+    include_dirs: Iterable[Path],
+    build_dir: Path,
+    name: str,
+    progress: Callable[[int, int], None],
+) -> Linked:
     gcc = _tool(board, "gcc")
     build_dir.mkdir(parents=True, exist_ok=True)
     own = list(sources)
@@ -68,20 +106,34 @@ def compile_and_link(
     _link(board, part, gcc, objects, elf)
     progress(len(commands) + 1, len(commands) + 1)
     image = _raw_image(board, elf) if board.toolchain.freestanding else None
-    return Linked(elf, image, _sizes(board, elf), _symbols(board, elf))
+    pieces = tuple(_pieces(name, dict(zip(map(str, objects), files)), elf.with_suffix(".map")))
+    return Linked(elf, image, _sizes(board, elf), _symbols(board, elf), pieces)
+
+
+def compiler_version(board: Board) -> str:
+    """Of the board's GCC, as 12.2.1."""
+    return _run([_tool(board, "gcc"), "-dumpfullversion"]).strip()
+
+
+def _pieces(part: str, sources: Mapping[str, Path], map_file: Path) -> Iterator[Piece]:
+    """What a link kept; `sources` by object."""
+    for name, size in linkmap.kept(map_file.read_text(encoding="utf-8")).items():
+        library, _, member = name.rstrip(")").rpartition("(")
+        yield Piece(part, sources.get(name), Path(library).name, Path(member).name, size)
 
 
 def _link(board: Board, part: Part, gcc: str, objects: Sequence[Path], elf: Path) -> None:
     """Link within the board's memory; if that overflows, link without limits to say by how much."""
 
     def command(ldflags: Sequence[str]) -> list[str]:
-        return [gcc, *part.cflags, *map(str, objects), *ldflags, "-o", str(elf)]
+        listing = f"-Wl,-Map={elf.with_suffix('.map')}"
+        return [gcc, *part.cflags, *map(str, objects), *ldflags, listing, "-o", str(elf)]
 
-    done = subprocess.run(command(part.ldflags), capture_output=True, text=True)
+    done = _started(command(part.ldflags))
     if done.returncode == 0:
         return
     if "will not fit in region" not in done.stderr and "overflowed by" not in done.stderr:
-        raise EdgeTrError(_failure(command(part.ldflags), done.stderr))
+        raise CompilerFailed(command(part.ldflags), done.stderr)
     unlimited = ("-Wl,--defsym=TR_FLASH_BYTES=0x10000000", "-Wl,--defsym=TR_RAM_BYTES=0x10000000")
     _run(command([*part.ldflags, *unlimited]))
     sizes, symbols = _sizes(board, elf), _symbols(board, elf)
@@ -129,11 +181,32 @@ def _tool(board: Board, tool: str) -> str:
 
 
 def _run(command: Sequence[str]) -> str:
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = _started(command)
     if done.returncode != 0:
-        raise EdgeTrError(_failure(command, done.stderr))
+        raise CompilerFailed(command, done.stderr)
     return done.stdout
 
 
-def _failure(command: Sequence[str], stderr: str) -> str:
-    return f"{command[0]} failed; this is a bug of edge-tr, please report it:\n{' '.join(command)}\n{stderr.strip()}"
+def _started(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """Run to its end, with messages in English."""
+    environment = {**os.environ, "LC_ALL": "C"}
+    return subprocess.run(command, capture_output=True, text=True, errors="replace", env=environment)
+
+
+class CompilerFailed(EdgeTrError):
+    """The compiler's command, and what it said."""
+
+    def __init__(self, command: Sequence[str], said: str) -> None:
+        super().__init__(f"{command[0]} failed")
+        self.command, self.said = command, said.strip()
+
+
+def _explained(failed: CompilerFailed, board: Board) -> EdgeTrError:
+    """The same with whose fault it is: the computer's, the user's board's, or ours."""
+    command, said = failed.command, failed.said
+    known = next((line for line in said.splitlines() if any(words in line for words in _OF_THE_COMPUTER)), None)
+    if known is not None:
+        return UsageError(f"{command[0]} could not write its files: {known}; make room or choose another folder")
+    if not boards.ships(board):
+        return UsageError(f"the board in {board.folder} does not build, {command[0]} says:\n{said}")
+    return EdgeTrError(f"{command[0]} failed; this is a bug of edge-tr, please report it:\n{' '.join(command)}\n{said}")

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import importlib.util
 import socket
 import sys
 import tempfile
 from pathlib import Path
+from types import ModuleType
 
 from edge_tr import overlays
+from edge_tr.codegen.overlay import PACKAGE
 from edge_tr.errors import EdgeTrError
 from edge_tr.overlays import OverlayBoard
 from edge_tr.target.cosim import Core
@@ -20,12 +23,18 @@ from edge_tr.target.cosim import Core
 SECONDS = 300.0
 """The driver's patience: a simulated cycle takes microseconds."""
 STREAM_CYCLES = 200_000
+_START = (
+    "import sys; sys.path[0] = sys.argv.pop(1); import runpy; "
+    "runpy.run_module('edge_tr.target.virtual_board', run_name='__main__', alter_sys=True)"
+)
+"""`python -m` would look for modules in the current folder first, which may be the build's."""
 
 
 def command(build: Path, board: OverlayBoard, library: Path, listener: int) -> list[str]:
     """What runs the package of a build folder; it answers at the inherited socket `listener`."""
     paths = (build.resolve(), board.folder, library)
-    return [sys.executable, "-m", "edge_tr.target.virtual_board", *map(str, paths), "--listener", str(listener)]
+    root = Path(__file__).resolve().parents[2]
+    return [sys.executable, "-c", _START, str(root), *map(str, paths), "--listener", str(listener)]
 
 
 def main() -> int:
@@ -36,12 +45,12 @@ def main() -> int:
     parser.add_argument("library", type=Path)
     parser.add_argument("--listener", type=int, required=True)
     arguments = parser.parse_args()
-    sys.path.insert(0, str(arguments.build))
     from edge_tr.target.virtual_zynq import VirtualZynq, overlay_files
 
-    agent, overlay = (importlib.import_module(f"edge_tr_pynq.{name}") for name in ("agent", "overlay"))
     board = overlays.load(arguments.board)
     with tempfile.TemporaryDirectory() as scratch, Core(arguments.library) as core:
+        sys.pycache_prefix = scratch
+        agent, overlay = _package(arguments.build / PACKAGE)
         bitfile, device = overlay_files(Path(scratch), board), VirtualZynq(board, core)
         loaded = overlay.TermOverlay(bitfile, device=device, seconds=SECONDS, stream_cycles=STREAM_CYCLES)
         served = agent.Agent(loaded.accelerator, lambda line: print(line, file=sys.stderr, flush=True))
@@ -49,6 +58,16 @@ def main() -> int:
             print("waiting for connection", file=sys.stderr, flush=True)
             agent.serve_tcp(served, listener)
     return 0
+
+
+def _package(folder: Path) -> tuple[ModuleType, ModuleType]:
+    """The build's agent and overlay. Nothing else in the build folder can be imported, nor what was compiled there."""
+    spec = importlib.util.spec_from_file_location(
+        PACKAGE, folder / "__init__.py", submodule_search_locations=[str(folder)]
+    )
+    sys.modules[PACKAGE] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(sys.modules[PACKAGE])
+    return importlib.import_module(f"{PACKAGE}.agent"), importlib.import_module(f"{PACKAGE}.overlay")
 
 
 if __name__ == "__main__":

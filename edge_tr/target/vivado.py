@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edge_tr.errors import ToolMissingError
+from edge_tr.files.writing import replacing
 from edge_tr.overlays import BITFILE
 from edge_tr.target.tools import require_tool, variable_of
 
@@ -52,7 +53,8 @@ def bitstream(
             _make(sources, vivado, out, progress)
             os.replace(out, made)
     for name in FILES:
-        shutil.copyfile(made / name, package / name)
+        with replacing(package / name) as partial:
+            shutil.copyfile(made / name, partial)
     return True
 
 

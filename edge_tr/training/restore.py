@@ -7,8 +7,9 @@ import torch
 from torch import nn
 
 from edge_tr.errors import UsageError
-from edge_tr.ir.graph import Graph, Op
-from edge_tr.ir.params import (
+from edge_tr.graph import Graph, Op
+from edge_tr.ir.tflite import parse
+from edge_tr.operators import (
     ConvParams,
     DepthwiseParams,
     DotParams,
@@ -17,9 +18,7 @@ from edge_tr.ir.params import (
     ReshapeParams,
     SoftmaxParams,
     op_text,
-    params,
 )
-from edge_tr.ir.tflite import parse
 
 IMAGE = 4
 """Dimensions of [1, h, w, c]."""
@@ -31,7 +30,7 @@ def restore(data: bytes) -> nn.Sequential:
     graph = parse(data)
     modules: list[nn.Module] = []
     for position, op in enumerate(graph.ops):
-        record = params(graph, op)
+        record = op.record
         if position and op.inputs[0] != graph.ops[position - 1].outputs[0]:
             raise UsageError(f"{op_text(graph, op)} does not read the operator before it: training needs a chain")
         if isinstance(record, DotParams):

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge_tr.ir.graph import Graph
-from edge_tr.ir.params import DotParams, FullyConnectedParams, params
-from edge_tr.lower.budget import Budget
-from edge_tr.lower.kernels import parse_choice
-from edge_tr.lower.program import layer_name, lower
+from edge_tr.graph import Graph, layer_name
+from edge_tr.kernels import parse_choice
+from edge_tr.lower.program import lower
+from edge_tr.operators import DotParams, FullyConnectedParams, dots
+from edge_tr.prepared.budget import Budget
 from edge_tr.tr.hese import term_count
 from edge_tr.tune.descent import MAX_TERMS
 
@@ -49,12 +49,7 @@ class Cost:
 
 def dot_layers(graph: Graph) -> list[Layer]:
     """The layers with weights, in execution order."""
-    records = [(op, params(graph, op)) for op in graph.ops]
-    return [
-        Layer(op.index, layer_name(op), record, _positions(record))
-        for op, record in records
-        if isinstance(record, DotParams)
-    ]
+    return [Layer(op.index, layer_name(op), op.record, _positions(op.record)) for op in dots(graph)]
 
 
 def _positions(record: DotParams) -> int:

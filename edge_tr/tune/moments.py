@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge_tr.ir.params import ConvParams, DepthwiseParams, DotParams, FullyConnectedParams
+from edge_tr.operators import ConvParams, DepthwiseParams, DotParams, FullyConnectedParams
 
 MAX_PATCHES = 12_000
 """Patches of one layer that enter its second moments; more change little and cost time."""

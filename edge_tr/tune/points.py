@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -13,6 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from edge_tr.errors import UsageError
+from edge_tr.files.npz import open_npz
+from edge_tr.files.writing import replacing, writing_to
 from edge_tr.ir.tflite import parse
 from edge_tr.tr.reveal import MAX_GROUP
 from edge_tr.tune.cost import Layer, cost, estimate, slots
@@ -33,7 +33,7 @@ class Settings:
               each `group` weights along the reduction axis, one k a layer (the accelerator)
     emphasis  the last layer's errors count this much more than the first's: what early layers lose, later
               ones partly make up for
-    isa       of `lower.machines`, for the estimates of cycles and flash
+    isa       of `kernels.machines`, for the estimates of cycles and flash
     """
 
     group: int | None = None
@@ -91,6 +91,15 @@ class Request:
     settings: Settings
 
 
+def made(folder: Path) -> Path:
+    """The folder of finished points, which is there afterwards."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot keep points in {folder}: {error.strerror}; choose another -o") from error
+    return folder
+
+
 class Points:
     """Computes points, or finds them finished in a folder."""
 
@@ -102,10 +111,6 @@ class Points:
         self._workers = workers or InProcess()
         if settings.group is not None and not 1 <= settings.group <= MAX_GROUP:
             raise UsageError(f"--group {settings.group}: use 1 to {MAX_GROUP} weights a group")
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UsageError(f"cannot keep points in {folder}: {error.strerror}; choose another -o") from error
 
     def at(
         self, wanted: Sequence[tuple[float, float]], finished: Callable[[Point], None] = lambda point: None
@@ -125,12 +130,7 @@ class Points:
 
     def selection(self, point: Point) -> Selection:
         """The weights and biases of a point that `at` gave."""
-        with np.load(self._file(point.key)) as arrays:
-            weights, biases = (
-                {int(name[1:]): arrays[name] for name in arrays.files if name[0] == kind and name[1:].isdigit()}
-                for kind in "wb"
-            )
-            return Selection(weights, biases, arrays["output"])
+        return self._kept(point.key)[1]
 
     def _request(self, price: float, emphasis: float) -> Request:
         settings = replace(self._settings, emphasis=emphasis)
@@ -142,18 +142,28 @@ class Points:
 
     def _read(self, key: str) -> Point | None:
         try:
-            with np.load(self._file(key)) as arrays:
-                return Point(**json.loads(str(arrays["point"])))
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+            return self._kept(key)[0]
+        except (OSError, ValueError, KeyError, TypeError):
             return None
+
+    def _kept(self, key: str) -> tuple[Point, Selection]:
+        """All of a finished point, read anew; OSError, ValueError, KeyError or TypeError if it is not whole."""
+        with open_npz(self._file(key)) as stored:
+            arrays = {name: stored[name].rows() for name in stored}
+        weights, biases = (
+            {int(name[1:]): array for name, array in arrays.items() if name[0] == kind and name[1:].isdigit()}
+            for kind in "wb"
+        )
+        point = Point(**json.loads(arrays["point"].tobytes()))
+        return point, Selection(weights, biases, arrays["output"])
 
     def _write(self, point: Point, selection: Selection) -> None:
         """Whole or not at all: an interrupted run leaves no half file under the final name."""
         arrays = {f"w{index}": weights for index, weights in selection.weights.items()}
         arrays |= {f"b{index}": bias for index, bias in selection.biases.items()}
-        partial = self._folder / f"{point.key}.partial-{os.getpid()}.npz"
-        np.savez(partial, point=json.dumps(asdict(point)), output=selection.output, **arrays)
-        partial.replace(self._file(point.key))
+        text = np.frombuffer(json.dumps(asdict(point)).encode(), np.uint8)
+        with writing_to(self._folder), replacing(self._file(point.key)) as partial:
+            np.savez(partial, point=text, output=selection.output, **arrays)
 
 
 def compute(source: Source, request: Request) -> tuple[Point, Selection]:

@@ -17,12 +17,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from edge_tr.golden.layers import apply
 from edge_tr.golden.run import run, sample_shape
-from edge_tr.ir.graph import Graph
-from edge_tr.ir.params import DepthwiseParams, DotParams, params, with_weights
+from edge_tr.graph import Graph
 from edge_tr.ir.rewrite import BIAS_INPUT, WEIGHTS_INPUT, rewrite_biases, rewrite_weights, sole_readers
 from edge_tr.ir.tflite import parse
+from edge_tr.operators import DepthwiseParams, DotParams, Record, with_weights
 from edge_tr.tr.requant import Rounding
 from edge_tr.tune.cost import Layer, dot_layers
 from edge_tr.tune.moments import Places, damping, mean_patch, patches, places, second_moments
@@ -115,7 +114,7 @@ def select(calibration: Calibration, choose: Choose) -> Selection:
     weights, biases = {}, {}
     last_reader = {tensor: op.index for op in graph.ops for tensor in op.inputs}
     for op in graph.ops:
-        record = params(graph, op)
+        record = op.record
         if op.index in layers:
             record = _choose_layer(calibration, layers[op.index], values[op.inputs[0]], choose)
             weights[op.index], biases[op.index] = record.weights, record.bias
@@ -134,10 +133,10 @@ def rewritten(calibration: Calibration, selection: Selection) -> bytes:
     return rewrite_biases(rewrite_weights(calibration.data, selection.weights), biases)
 
 
-def _apply(record: object, inputs: list[np.ndarray]) -> np.ndarray:
+def _apply(record: Record, inputs: list[np.ndarray]) -> np.ndarray:
     """One layer of golden on all samples."""
     chunks = range(0, len(inputs[0]), CHUNK)
-    return np.concatenate([apply(record, [x[i : i + CHUNK] for x in inputs], Rounding.DOUBLE) for i in chunks])
+    return np.concatenate([record.golden([x[i : i + CHUNK] for x in inputs], Rounding.DOUBLE)[0] for i in chunks])
 
 
 def _choose_layer(calibration: Calibration, layer: Layer, x: np.ndarray, choose: Choose) -> DotParams:

@@ -14,11 +14,13 @@ from pathlib import Path
 import numpy as np
 
 from edge_tr.errors import UsageError
+from edge_tr.files.locks import locked
+from edge_tr.files.writing import replace
 from edge_tr.golden.run import run
 from edge_tr.golden.samples import read_samples
+from edge_tr.graph import Graph
 from edge_tr.ir import tflite
-from edge_tr.ir.graph import Graph
-from edge_tr.tune.points import Point, Points, Settings, Source, calibrated
+from edge_tr.tune.points import Point, Points, Settings, Source, calibrated, made
 from edge_tr.tune.quality import accuracy, quality
 from edge_tr.tune.search import At, Goal, first_price, search, steps_at_most
 from edge_tr.tune.select import Calibration, rewritten
@@ -82,6 +84,8 @@ def tune(
     `workers` compute the points (default: this process); the result does not depend on which.
     Raises UsageError when `data` is not a set of its own, or when no choice of terms reaches the goal.
     """
+    if not out.name:
+        raise UsageError(f"-o {out}: give a file, such as budget.toml")
     out = out.with_suffix(".toml")
     content = tflite.read_file(model)
     graph = tflite.parse(content)
@@ -89,13 +93,16 @@ def tune(
     x, _ = read_samples(calibration, graph)
     test = None if data is None else _test(graph, data, x)
     progress("tuning", 0, steps_at_most(), "point")
-    source = Source(content, x, settings.seed)
-    shared = calibrated(source)
-    points = Points(source, settings, out.with_suffix(".work"), workers)
-    found = search(_counted(points, progress), shared.layers, first_price(shared), goal)
-    rows = _rows(shared, points, found.points, test, workers, progress)
-    chosen = next(row for row in rows if row.point is found.chosen)
-    _write(out, shared, points, chosen.point, settings)
+    source, work = Source(content, x, settings.seed), made(out.with_suffix(".work"))
+    with locked(work):
+        for left in work.glob(".edge-tr-*.npz"):  # by a killed process
+            left.unlink()
+        shared = calibrated(source)
+        points = Points(source, settings, work, workers)
+        found = search(_counted(points, progress), shared.layers, first_price(shared), goal)
+        rows = _rows(shared, points, found.points, test, workers, progress)
+        chosen = next(row for row in rows if row.point is found.chosen)
+        _write(out, shared, points, chosen.point, settings)
     return Tuning(
         model=model.name,
         model_sha256=graph.sha256,
@@ -166,7 +173,7 @@ def _measure(test: Test, model: bytes) -> tuple[float, float | None]:
 def _write(out: Path, shared: Calibration, points: Points, point: Point, settings: Settings) -> None:
     """budget.tflite, then budget.toml that refers to it."""
     weights = out.with_suffix(".tflite")
-    weights.write_bytes(rewritten(shared, points.selection(point)))
+    replace(weights, rewritten(shared, points.selection(point)))
     lines = [
         "# Written by edge-tr tune.",
         f"# {point.terms_per_mac:.3f} terms per MAC; on {len(shared.x)} calibration samples "
@@ -178,9 +185,7 @@ def _write(out: Path, shared: Calibration, points: Points, point: Point, setting
     if settings.group is not None:
         lines += ["", "[default]", f"g = {settings.group}"]
         lines += [line for name, most in point.most.items() for line in ("", f"[layer.{name}]", f"k = {most}")]
-    partial = out.with_suffix(".toml.partial")
-    partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    partial.replace(out)
+    replace(out, "\n".join(lines) + "\n")
 
 
 def goal_of(

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "tr_formats.h"
+#include "tr_layers.h"
 #include "tr_output.h"
 
 /* ---- weight tables -------------------------------------------------------- */
@@ -48,21 +49,6 @@ extern const struct tr_dot tr_dot_int8;   /* layout INT8: the multiply baseline 
 
 /* ---- layers ------------------------------------------------------------------ */
 
-/* Height, width and channels of an activation. */
-struct tr_shape {
-    uint32_t height;
-    uint32_t width;
-    uint32_t channels;
-};
-
-/* A window that slides over an image. `pad_*` is the padding before; dilation 1 is dense. */
-struct tr_window {
-    uint16_t height, width;
-    uint16_t stride_y, stride_x;
-    uint16_t dilation_y, dilation_x;
-    uint16_t pad_top, pad_left;
-};
-
 /* CONV_2D; FULLY_CONNECTED as a 1x1 convolution over its rows; DEPTHWISE_CONV_2D. */
 struct tr_convolution {
     struct tr_shape input, output;
@@ -78,84 +64,21 @@ void tr_conv_2d(const struct tr_convolution *layer, const int8_t *input, int8_t 
 void tr_depthwise_conv_2d(const struct tr_convolution *layer, const int8_t *input, int8_t *output,
                           int16_t *scratch);
 
-/* AVERAGE_POOL_2D and MAX_POOL_2D. */
-struct tr_pool {
-    struct tr_shape input, output;
-    struct tr_window window;
-    int8_t minimum, maximum;
-};
-
 void tr_average_pool_2d(const struct tr_pool *layer, const int8_t *input, int8_t *output);
 void tr_max_pool_2d(const struct tr_pool *layer, const int8_t *input, int8_t *output);
 
-/* One factor of an affine map: multiplier * 2^(shift - 31). */
-struct tr_factor {
-    int32_t multiplier;
-    int8_t shift;
-};
-
-/* ADD of two tensors of one shape. */
-struct tr_add {
-    uint32_t size;
-    int16_t zero_point[2];
-    uint8_t left_shift;
-    struct tr_factor input[2];
-    struct tr_factor output;
-    int16_t output_zero_point;
-    int8_t minimum, maximum;
-};
-
 void tr_add(const struct tr_add *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
-
-/* The same by tables of each input's share of the result, [256] by x as an unsigned byte, with `fraction` fraction
- * bits, rounding included; sums below `threshold` are less by `nudge`. Results are 0 to `range` above `minimum`.
- * The generator has tried all pairs (edge_tr/lower/sums.py). */
-struct tr_add_tables {
-    const int32_t *first, *second;
-    uint32_t fraction, range;
-    int32_t minimum;
-    uint32_t size;
-    int32_t threshold, nudge;
-};
 
 void tr_add_tables(const struct tr_add_tables *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
 
 /* Its loop where `nudge` is zero. In assembly where there is a file for the core. */
 void tr_add_looked_up(const struct tr_add_tables *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
 
-/* SOFTMAX over the last axis. `exponential` [256]: e^-d scaled to Q0.31 for d = maximum - x,
- * made by the host with the reference's fixed-point arithmetic; 0 where the reference skips. */
-struct tr_softmax {
-    uint32_t rows, depth;
-    const int32_t *exponential;
-};
-
 void tr_softmax(const struct tr_softmax *layer, const int8_t *input, int8_t *output);
-
-/* PAD of an image with a constant. */
-struct tr_pad {
-    struct tr_shape input, output;
-    uint16_t top, left, front; /* elements before, along height, width and channels */
-    int8_t value;
-};
 
 void tr_pad(const struct tr_pad *layer, const int8_t *input, int8_t *output);
 
-/* MEAN over the middle axis of [outer, count, inner]; the division is inside `factor`. */
-struct tr_mean {
-    uint32_t outer, count, inner;
-    int16_t input_zero_point, output_zero_point;
-    struct tr_factor factor;
-};
-
 void tr_mean(const struct tr_mean *layer, const int8_t *input, int8_t *output);
-
-/* QUANTIZE from int8 to int8. */
-struct tr_requantize {
-    uint32_t size;
-    int16_t input_zero_point, output_zero_point;
-    struct tr_factor factor;
-};
 
 void tr_requantize(const struct tr_requantize *layer, const int8_t *input, int8_t *output);
 

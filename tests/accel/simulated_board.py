@@ -11,10 +11,10 @@ from types import ModuleType
 import numpy as np
 
 from edge_tr import overlays
+from edge_tr.accel import AccelProgram
 from edge_tr.codegen import overlay as codegen
 from edge_tr.golden.run import run
-from edge_tr.ir.graph import Graph
-from edge_tr.lower.accel import AccelProgram
+from edge_tr.graph import Graph
 from edge_tr.target.cosim import Core, build
 from edge_tr.target.virtual_zynq import VirtualZynq, overlay_files
 

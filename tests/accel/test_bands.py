@@ -11,16 +11,16 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from edge_tr.accel import AccelProgram, chain, emitter, lower_accel
+from edge_tr.accel.arrival import Stream, arrival_of, paced
+from edge_tr.accel.bands import LONGEST, Banded
+from edge_tr.accel.layout import planar
+from edge_tr.accel.stage import Stage
+from edge_tr.accel.tiles import needs_of
 from edge_tr.golden.run import run
-from edge_tr.ir.params import AddParams, ConvParams, PoolParams
 from edge_tr.ir.tflite import parse as import_model
-from edge_tr.lower.accel import AccelProgram, chain, emitter, lower_accel
-from edge_tr.lower.accel.arrival import Stream, arrival_of, paced
-from edge_tr.lower.accel.bands import LONGEST, Banded
-from edge_tr.lower.accel.layout import planar
-from edge_tr.lower.accel.stage import Stage
-from edge_tr.lower.accel.tiles import needs_of
-from edge_tr.lower.budget import parse
+from edge_tr.operators import AddParams, ConvParams, PoolParams
+from edge_tr.prepared.budget import parse
 from edge_tr.target.cosim import Core, build
 from tests.accel.test_cosim import C, R, assert_part, control, f, infer, load, output, stops_of
 from tests.firmware.harness_models import Network

@@ -17,10 +17,10 @@ from pathlib import Path
 import pytest
 
 from edge_tr import overlays
+from edge_tr.accel import lower_accel
 from edge_tr.codegen import overlay as codegen
 from edge_tr.ir import tflite
-from edge_tr.lower.accel import lower_accel
-from edge_tr.lower.budget import parse
+from edge_tr.prepared.budget import parse
 from edge_tr.target import cosim, vivado
 from edge_tr.target.virtual_zynq import overlay_files
 from tests.system.helpers import DIGITS, run, succeed

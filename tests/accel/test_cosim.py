@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge_tr.accel import AccelLayer, AccelProgram, lower_accel
 from edge_tr.formats import accelerator as f
 from edge_tr.golden.run import run
 from edge_tr.ir import tflite
-from edge_tr.lower.accel import AccelLayer, AccelProgram, lower_accel
-from edge_tr.lower.budget import parse
+from edge_tr.prepared.budget import parse
 from edge_tr.target.cosim import Core, build
 from tests.firmware.harness_models import Network
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from edge_tr.accel import lower_accel
+from edge_tr.accel.engines import Cut, cut_data
+from edge_tr.accel.layout import planar, vector
 from edge_tr.errors import DoesNotFitError
 from edge_tr.golden.run import run
 from edge_tr.ir import tflite
-from edge_tr.ir.params import ConvParams, FullyConnectedParams
-from edge_tr.lower.accel import lower_accel
-from edge_tr.lower.accel.engines import Cut, cut_data
-from edge_tr.lower.accel.layout import planar, vector
-from edge_tr.lower.budget import parse
+from edge_tr.operators import ConvParams, FullyConnectedParams
+from edge_tr.prepared.budget import parse
 from edge_tr.target.cosim import Core, build
 from edge_tr.tr.reveal import truncate_data
 from tests.accel.test_cosim import infer, load, output

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge_tr.lower.accel.encode import EXTRA_TERMS, PLANES, encode, encodings
+from edge_tr.accel.encode import EXTRA_TERMS, PLANES, encode, encodings
 from edge_tr.tr.hese import terms
 
 WEIGHTS = 1 << np.arange(PLANES)

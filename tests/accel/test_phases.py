@@ -8,13 +8,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from edge_tr.accel import lower_accel, lowering, phases
+from edge_tr.accel.layout import Placed, planar
+from edge_tr.accel.phases import with_phases
+from edge_tr.accel.stage import Stage
 from edge_tr.ir import tflite
-from edge_tr.ir.params import AddParams, DepthwiseParams
-from edge_tr.lower.accel import lower_accel, lowering, phases
-from edge_tr.lower.accel.layout import Placed, planar
-from edge_tr.lower.accel.phases import with_phases
-from edge_tr.lower.accel.stage import Stage
-from edge_tr.lower.budget import parse
+from edge_tr.operators import AddParams, DepthwiseParams
+from edge_tr.prepared.budget import parse
 
 SHAPE = (8, 8, 2)
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge_tr.accel.image import Image
+from edge_tr.accel.scale import Scale
+from edge_tr.accel.stream import LOAD_OVERHEAD, _resident, streamed
 from edge_tr.formats import accelerator as f
-from edge_tr.lower.accel.image import Image
-from edge_tr.lower.accel.scale import Scale
-from edge_tr.lower.accel.stream import LOAD_OVERHEAD, _resident, streamed
 
 CAPACITY = f.WEIGHT_WORDS.value
 BEATS = 9  # of a weight word

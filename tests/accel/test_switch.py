@@ -7,13 +7,13 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from edge_tr.accel import AccelProgram, lower_accel
 from edge_tr.formats.accelerator import REGISTER
 from edge_tr.golden.run import run
-from edge_tr.ir.graph import Graph
+from edge_tr.graph import Graph
 from edge_tr.ir.rewrite import rewrite_weights
 from edge_tr.ir.tflite import parse
-from edge_tr.lower.accel import AccelProgram, lower_accel
-from edge_tr.lower.budget import parse as parse_budget
+from edge_tr.prepared.budget import parse as parse_budget
 from tests.accel.simulated_board import SimulatedBoard, compare
 from tests.firmware.harness_models import Network, samples
 from tests.models import random_models

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from edge_tr.accel import AccelProgram, lower_accel
 from edge_tr.errors import DoesNotFitError, ModelError
-from edge_tr.ir.graph import Graph
+from edge_tr.graph import Graph
 from edge_tr.ir.tflite import parse
-from edge_tr.lower.accel import AccelProgram, lower_accel
-from edge_tr.lower.budget import parse as parse_budget
+from edge_tr.prepared.budget import parse as parse_budget
 from tests.accel.simulated_board import SimulatedBoard, compare
 from tests.firmware.harness_models import Network, samples
 from tests.models import random_models

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from edge_tr.accel.gather import COLUMNS, IDLE, PADDING, cover
+from edge_tr.accel.scale import average, scale_of
+from edge_tr.accel.words import row_bits, rows_of
 from edge_tr.formats import accelerator as f
-from edge_tr.lower.accel.gather import COLUMNS, IDLE, PADDING, cover
-from edge_tr.lower.accel.scale import average, scale_of
-from edge_tr.lower.accel.words import row_bits, rows_of
 from edge_tr.tr.requant import Rounding, multiply_by_quantized_multiplier
 
 PAIRS = {0: (0, 0), 1: (1, 0), 2: (-1, 0), 3: (1, 1), 4: (1, -1), 5: (-1, 1), 6: (-1, -1), 7: (0, 1)}

@@ -23,7 +23,7 @@ from edge_tr.formats.frames import (
 )
 from edge_tr.formats.schema import FormatError
 from edge_tr.golden.run import run, sample_shape
-from edge_tr.ir.graph import Graph
+from edge_tr.graph import Graph
 from edge_tr.lower.program import Program, data_terms
 
 BODY_BYTES = frames.FRAME_HEADER.size + MAX_PAYLOAD.value + 4

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_tr.ir.params import FullyConnectedParams
-from edge_tr.lower.direct import Direct, direct
-from edge_tr.lower.machines import DIRECT
-from edge_tr.lower.quick import Quick, apply, common, digit_words, quick
+from edge_tr.kernels.direct import Direct, direct
+from edge_tr.kernels.machines import DIRECT
+from edge_tr.kernels.quick import Quick, apply, common, digit_words, quick
+from edge_tr.operators import FullyConnectedParams
 from edge_tr.target.count_trace import Machine
 from tests.firmware.harness_build import FIRMWARE, HERE, command, compile_c, run_c
 from tests.firmware.harness_cores import LINKER_SCRIPT, TARGETS

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from edge_tr.formats.term_table import LAYOUT, layout_of
-from edge_tr.ir.graph import Graph
+from edge_tr.graph import Graph
 from edge_tr.ir.tflite import parse
 from edge_tr.ir.writer import ModelWriter
-from edge_tr.lower.direct import Direct
+from edge_tr.kernels.direct import Direct
 from tests.firmware.harness_cores import TARGETS, compile_runtime_for, link_model, run_model
 from tests.firmware.harness_models import KERNELS, Network, expected_bytes, lower_with, random_network, samples
 

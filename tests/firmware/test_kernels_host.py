@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edge_tr.errors import ModelError
-from edge_tr.ir.graph import Graph
+from edge_tr.graph import Graph
 from edge_tr.ir.tflite import parse
 from edge_tr.ir.writer import ModelWriter
 from edge_tr.tr import requant

@@ -10,13 +10,14 @@ import pytest
 
 from edge_tr.formats import term_table
 from edge_tr.formats.term_table import TABLE_HEADER
-from edge_tr.lower.budget import TrSetting
-from edge_tr.lower.kernels import KERNELS, TableKernel
+from edge_tr.kernels import KERNELS
+from edge_tr.kernels.patches import PatchKernel
+from edge_tr.prepared.budget import TrSetting
 from edge_tr.tr.reveal import reveal, truncate_data
 from tests.firmware.harness_build import HERE, compile_c, compile_runtime, run_c
 
 SYMBOLS = (None, "tr_dot_planes", "tr_dot_pairs", "tr_dot_int8")  # as harness_table.c numbers them
-TABLE_KERNELS = [kernel for kernel in KERNELS if isinstance(kernel, TableKernel)]
+TABLE_KERNELS = [kernel for kernel in KERNELS if isinstance(kernel, PatchKernel)]
 GROUPS = (1, 2, 3, 7, 8, 16, 100, 255, 256)
 TABLES = 120
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edge_tr.ir.tflite import parse
-from edge_tr.lower.machines import isa_of
+from edge_tr.kernels.machines import isa_of
 from edge_tr.target import toolchain
 from tests.firmware.harness_build import FIRMWARE, WARNINGS, command, write_tree
 from tests.firmware.harness_models import lower_with, random_network

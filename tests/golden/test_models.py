@@ -7,9 +7,9 @@ import pytest
 
 from edge_tr.golden.oracle import Oracle
 from edge_tr.golden.run import run, sample_shape
-from edge_tr.ir.params import DOT_KINDS, dot_weights
 from edge_tr.ir.rewrite import rewrite_weights
 from edge_tr.ir.tflite import parse
+from edge_tr.operators import dots
 from edge_tr.tr.reveal import reveal
 
 MODELS = (
@@ -54,7 +54,7 @@ def test_rewritten_weights_equal_the_reference(name, shared, reference):
     """Weights with their low bits cleared, as revealing does, through file and through golden."""
     data = (shared / "models" / f"{name}.tflite").read_bytes()
     graph = parse(data)
-    weights = {op.index: dot_weights(graph, op) & np.int8(-8) for op in graph.ops if op.kind in DOT_KINDS}
+    weights = {op.index: op.record.weights & np.int8(-8) for op in dots(graph)}
     x = samples(graph, 5)
     got = run(graph, x, weights=weights, rounding=reference.rounding).output
     np.testing.assert_array_equal(got, Oracle(rewrite_weights(data, weights)).run(x))
@@ -77,8 +77,7 @@ def test_every_budget_equals_the_interpreter_on_the_rewritten_file(name, terms, 
     """g=8,k: golden with the revealed weights against an interpreter that knows nothing of terms."""
     data = (shared / "models" / f"{name}.tflite").read_bytes()
     graph = parse(data)
-    dots = [op for op in graph.ops if op.kind in DOT_KINDS]
-    weights = {op.index: reveal(dot_weights(graph, op), 8, terms).values for op in dots}
+    weights = {op.index: reveal(op.record.weights, 8, terms).values for op in dots(graph)}
     x = samples(graph, 5)
     result = run(graph, x, weights=weights, rounding=reference.rounding, keep="all")
     for index, tensor in Oracle(rewrite_weights(data, weights)).tensors(x).items():

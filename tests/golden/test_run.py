@@ -9,7 +9,6 @@ from edge_tr.errors import UsageError
 from edge_tr.golden import run as module
 from edge_tr.golden.probe import probe_model
 from edge_tr.golden.run import quantize_input, run
-from edge_tr.ir.params import params
 from edge_tr.ir.tflite import parse
 from edge_tr.ir.writer import ModelWriter
 from edge_tr.tr.requant import Rounding, multiply_by_quantized_multiplier
@@ -32,7 +31,7 @@ def inputs(n: int = 9) -> np.ndarray:
 @pytest.mark.parametrize("zero_point", [-128, 0, 127])
 def test_data_terms_truncate_what_the_dot_product_sees(zero_point):
     graph, x = parse(dense(zero_point)), inputs()
-    p = params(graph, graph.ops[0])
+    p = graph.ops[0].record
     kept = (x.astype(int) - zero_point) // 16 * 16
     acc = (kept @ p.weights.T.astype(int) + p.bias).astype(np.int32)
     expected = multiply_by_quantized_multiplier(acc, p.requant.multiplier, p.requant.shift) + p.output_zero_point

@@ -7,8 +7,8 @@ import numpy as np
 from cocotb.clock import Clock
 from cocotb.triggers import ClockCycles, FallingEdge, ReadOnly
 
+from edge_tr.accel.words import group_words, rows_of
 from edge_tr.formats import accelerator as f
-from edge_tr.lower.accel.words import group_words, rows_of
 
 COLUMNS, ROWS = f.COLUMNS.value, f.ROWS.value
 LATENCY = 7

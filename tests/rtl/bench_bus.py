@@ -9,8 +9,8 @@ import numpy as np
 from cocotb.triggers import ClockCycles
 from driver import Board, C, E, R, S
 
+from edge_tr.accel.image import Image, finish, packet
 from edge_tr.formats import accelerator as f
-from edge_tr.lower.accel.image import Image, finish, packet
 
 WORDS, ADDRESS = 2, 5
 BEATS = WORDS * f.COLUMNS.value // 8

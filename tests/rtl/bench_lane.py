@@ -9,8 +9,8 @@ import numpy as np
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, ReadOnly, RisingEdge
 
+from edge_tr.accel.scale import NO_ROUNDING, Scale, average, scale_of
 from edge_tr.errors import DoesNotFitError
-from edge_tr.lower.accel.scale import NO_ROUNDING, Scale, average, scale_of
 from edge_tr.tr.requant import Rounding, multiply_by_quantized_multiplier
 
 LATENCY = 7

@@ -9,10 +9,10 @@ import numpy as np
 from driver import Board, C, E, R
 
 import edge_tr.demo
+from edge_tr.accel import lower_accel
 from edge_tr.golden.run import run
 from edge_tr.ir import tflite
-from edge_tr.lower.accel import lower_accel
-from edge_tr.lower.budget import parse
+from edge_tr.prepared.budget import parse
 
 (MODEL,) = Path(edge_tr.demo.__file__).parent.glob("*.tflite")
 

@@ -7,10 +7,10 @@ import zlib
 import numpy as np
 
 from edge_tr import boards
+from edge_tr.files.known import remember
 from edge_tr.formats import image
 from edge_tr.formats.term_table import TABLE_HEADER
 from edge_tr.ir import tflite
-from edge_tr.ir.params import params
 from edge_tr.manifest import BuildFolder
 
 CHANGE = 0x55
@@ -19,11 +19,11 @@ CHANGE = 0x55
 def damage_weight(folder: BuildFolder, op_index: int, row: int, column: int, *, mend_table: bool) -> np.ndarray:
     """Flip bits of one weight in the firmware of a build with kernel int8; the weights int8 [rows, depth] it now has.
 
-    The image is sealed again, and with `mend_table` the weight table too.
+    The image is sealed again, and with `mend_table` the weight table too; it is known as a build of this user's.
     """
     graph = tflite.load(folder.model)
     op = next(op for op in graph.ops if op.index == op_index)
-    weights = np.array(params(graph, op).weights)
+    weights = np.array(op.record.weights)
     firmware = bytearray(folder.image.read_bytes())
     table = _find(firmware, weights)
     position = table + TABLE_HEADER.size + 4 * (len(weights) + 1) + row * weights.shape[1] + column
@@ -32,6 +32,9 @@ def damage_weight(folder: BuildFolder, op_index: int, row: int, column: int, *, 
     if mend_table:
         _mend(firmware, table)
     folder.image.write_bytes(_sealed_again(bytes(firmware), boards.load(folder.read().target).name))
+    if folder.read().target == "host":
+        folder.elf.write_bytes(firmware)
+    remember(folder.digest())
     weights.view(np.uint8)[row, column] ^= CHANGE
     return weights
 

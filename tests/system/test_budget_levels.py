@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from edge_tr.ir import tflite
-from edge_tr.ir.params import dot_weights
 from edge_tr.manifest import BuildFolder
 from edge_tr.target.link import Link
 from tests.system.helpers import DIGITS, DIGITS_DATA, refused, run, succeed
@@ -75,7 +74,7 @@ def test_a_level_is_what_a_build_of_its_budget_alone_is(level: int, folder: Path
     manifest = BuildFolder(folder).read()
     ours = tflite.load(BuildFolder(folder).revealed_of(manifest.levels[level]))
     assert ours.sha256 == tflite.load(BuildFolder(alone).revealed).sha256
-    assert any(dot_weights(ours, op).any() for op in ours.ops if op.kind == "CONV_2D")
+    assert any(op.record.weights.any() for op in ours.ops if op.kind == "CONV_2D")
 
 
 def test_one_image_is_smaller_than_the_builds_it_replaces(folder: Path, tmp_path: Path) -> None:

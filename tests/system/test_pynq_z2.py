@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 
 from edge_tr import overlays
+from edge_tr.accel import image
+from edge_tr.files.known import remember
 from edge_tr.formats import accelerator as f
-from edge_tr.lower.accel import image
+from edge_tr.manifest import BuildFolder
 from edge_tr.target.cosim import build as build_core
 from edge_tr.target.emulator import serving
 from edge_tr.target.virtual_board import command
@@ -84,13 +86,14 @@ def test_another_model_on_the_board_is_refused(digits: Path, tmp_path: Path) -> 
 
 
 def damaged_tensor(folder: Path) -> str:
-    """Exchange two values of what the package reads back of its third layer; the layer's name."""
+    """Exchange two values of what the package reads back of its third layer, as if it were built so; its name."""
     path = folder / "edge_tr_pynq" / "program.npz"
     with np.load(path) as arrays:
         kept = {name: arrays[name] for name in arrays.files}
     for name in ("0.layer0.2", "0.layer0.4"):  # the last one is the output too
         kept[name] = kept[name][::-1]
     np.savez(path, **kept)
+    remember(BuildFolder(folder).digest())
     return json.loads((folder / "build.json").read_text())["layers"][2]["name"]
 
 

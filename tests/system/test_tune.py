@@ -14,9 +14,9 @@ from edge_tr.errors import UsageError
 from edge_tr.golden.oracle import Oracle
 from edge_tr.golden.probe import reference_info
 from edge_tr.golden.run import run
-from edge_tr.ir.params import DOT_KINDS, params
 from edge_tr.ir.tflite import parse
-from edge_tr.lower import budget
+from edge_tr.operators import dots
+from edge_tr.prepared import budget
 from edge_tr.tr.hese import term_count
 from edge_tr.tune.descent import group_sums, terms_of
 from edge_tr.tune.moments import mean_patch
@@ -66,7 +66,7 @@ def test_it_keeps_the_decisions_with_a_third_of_the_terms(result):
 
 def test_the_terms_it_counts_are_those_in_the_file(result, digits):
     graph = parse((digits / "budget.tflite").read_bytes())
-    records = [params(graph, op) for op in graph.ops if op.kind in DOT_KINDS]
+    records = [op.record for op in dots(graph)]
     sizes = sum(r.weights.size for r in records)
     terms = sum(int(term_count(r.weights).sum(dtype=np.int64)) for r in records)
     assert result.chosen.point.terms_per_weight == pytest.approx(terms / sizes)
@@ -143,11 +143,10 @@ def test_a_group_keeps_to_its_k(digits, tmp_path):
     result = tuned(digits, out, settings=Settings(group=8))
     graph = parse(out.with_suffix(".tflite").read_bytes())
     settings = budget.read(out)
-    for op in graph.ops:
-        if op.kind in DOT_KINDS:
-            setting = settings.of(f"{op.kind.lower()}_{op.index}")
-            assert setting.group == 8
-            assert group_sums(terms_of(params(graph, op).weights), 8).max() <= setting.terms
+    for op in dots(graph):
+        setting = settings.of(f"{op.kind.lower()}_{op.index}")
+        assert setting.group == 8
+        assert group_sums(terms_of(op.record.weights), 8).max() <= setting.terms
     assert result.chosen.point.issued_per_mac <= 0.75 and result.chosen.test_agreement >= 96
 
 

@@ -89,7 +89,7 @@ def test_outside_the_checkout_a_build_gives_the_same_bytes_and_runs(
 ) -> None:
     installed("build", DIGITS, "--target", board, "-o", "theirs", "-q", cwd=tmp_path)
     succeed("build", DIGITS, "--target", board, "-o", tmp_path / "ours", "-q")
-    for file in ("build.json", "revealed.tflite", *(["firmware.bin"] if board != "host" else [])):
+    for file in ("build.json", "revealed.tflite", "sbom.cdx.json", *(["firmware.bin"] if board != "host" else [])):
         assert (tmp_path / "theirs" / file).read_bytes() == (tmp_path / "ours" / file).read_bytes(), file
     installed("flash", "theirs", "-q", cwd=tmp_path)
     checked = installed("check", "theirs", "--data", DIGITS_DATA, "--limit", 2, "--layers", "--json", cwd=tmp_path)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from edge_tr import __version__
 from edge_tr.manifest import MANIFEST_VERSION, REVEALED, Alternative, LayerRecord, LevelRecord, Manifest
+from edge_tr.memory_plan import Region
 from edge_tr.target.outcome import CheckReport, Cost, LayerCost, Mismatch, Reference
 
 NASTY = "<script>alert('x')</script> & \"co\""
@@ -62,6 +63,7 @@ MANIFEST = Manifest(
     ram_limit=131_072,
     arena_bytes=1536,
     arena_lower_bound=1500,
+    arena=(Region("input", "tensor", 0, 1000, 0, 0), Region("conv_2d_0", "scratch", 1000, 536, 0, 0)),
     fits=True,
     cycles_estimated=1234,
     alternatives=(

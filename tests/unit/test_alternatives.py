@@ -11,8 +11,8 @@ import pytest
 from edge_tr import boards, compiler
 from edge_tr.compiler.alternatives import RUNTIME_FLASH
 from edge_tr.compiler.common import read_source
-from edge_tr.lower.kernels import parse_choice
-from edge_tr.lower.machines import ISA_OF_CORE, isa_of, planned_for, tables_of
+from edge_tr.kernels import parse_choice
+from edge_tr.kernels.machines import ISA_OF_CORE, isa_of, planned_for, tables_of
 from edge_tr.lower.program import lower
 from edge_tr.lower.select import Selection, handful, pareto
 from edge_tr.manifest import Manifest

@@ -11,9 +11,9 @@ import unicorn
 from unicorn import arm_const, riscv_const
 
 from edge_tr.codegen.assembly import EMITTERS
-from edge_tr.lower.generated import Sweep
-from edge_tr.lower.machines import MACHINES
-from edge_tr.lower.straightline import interpret, plan
+from edge_tr.kernels.generated import Sweep
+from edge_tr.kernels.machines import MACHINES
+from edge_tr.kernels.straightline import interpret, plan
 from edge_tr.target.tools import require_tool
 from edge_tr.tr.reveal import reveal
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edge_tr.errors import UsageError
-from edge_tr.lower.budget import Budget, TrSetting, check_budgets, parse, read
+from edge_tr.prepared.budget import Budget, TrSetting, check_budgets, parse, read
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 
 from edge_tr.golden.run import run
+from edge_tr.graph import Graph
 from edge_tr.ir import tflite
-from edge_tr.ir.dead import Alive, remove_dead_channels, reordered, tied
-from edge_tr.ir.graph import Graph
-from edge_tr.ir.params import params
-from edge_tr.ir.ranges import channel_ranges
 from edge_tr.ir.writer import ModelWriter
-from edge_tr.lower.budget import parse as parse_budget
+from edge_tr.prepared.budget import parse as parse_budget
+from edge_tr.prepared.dead import Alive, remove_dead_channels, reordered, tied
+from edge_tr.prepared.ranges import channel_ranges
 from edge_tr.tr.reveal import truncate_data
 from tests.firmware.harness_models import Network, lower_with, random_network, samples
 
@@ -121,7 +120,7 @@ def test_channels_in_another_order_change_no_tensor(seed):
 def test_no_value_leaves_the_range_that_was_proven(seed):
     rng = np.random.default_rng(seed)
     graph = tflite.parse(random_network(rng)) if seed % 2 else planted(rng)
-    ranges = channel_ranges(graph, {op.index: params(graph, op) for op in graph.ops}, {})
+    ranges = channel_ranges(graph, {op.index: op.record for op in graph.ops}, {})
     for tensor, values in run(graph, samples(graph, rng, 30), keep="all").tensors.items():
         flat = values.reshape(-1, values.shape[-1])
         assert (flat.min(axis=0) >= ranges[tensor].low).all() and (flat.max(axis=0) <= ranges[tensor].high).all()

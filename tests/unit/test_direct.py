@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edge_tr.ir.params import Requant, params
 from edge_tr.ir.tflite import parse
-from edge_tr.lower.direct import apply, direct, is_unsigned
+from edge_tr.kernels.direct import apply, direct, is_unsigned
+from edge_tr.operators import Requant
 from tests.unit.test_quick import exact, layer
 
 WHOLE = (-128, 127)
@@ -53,7 +53,7 @@ def test_the_models_layers_with_the_whole_range(name, shared):
     graph = parse((shared / "models" / f"{name}.tflite").read_bytes())
     tried = 0
     for op in graph.ops:
-        record = params(graph, op)
+        record = op.record
         if not hasattr(record, "weights"):
             continue
         bias = record.bias - record.input_zero_point * record.weights.astype(np.int64).sum(axis=1)

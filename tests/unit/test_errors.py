@@ -67,7 +67,7 @@ def test_a_missing_compiler_names_its_package_and_its_variable(tmp_path: Path, m
     words = ("arm-none-eabi-gcc is not installed", "apt-get install gcc-arm-none-eabi", "EDGE_TR_ARM_NONE_EABI_GCC")
     refused(build(tmp_path / "out", target="mps2-an386"), 5, *words)
     ran = run("flash", tmp_path / "out")
-    refused(ran, 2, "unfinished build", "run edge-tr build again")
+    refused(ran, 2, "holds no build", "run edge-tr build")
 
 
 def test_a_missing_emulator_names_its_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,7 +98,7 @@ def test_a_model_that_does_not_fit_says_by_how_much(memory: dict[str, int], said
         kind = name.removesuffix("_bytes")
         assert built[f"{kind}_limit"] == limit < built[f"{kind}_bytes"]
         assert f"{built[name] - limit:,} too many" in ran.err
-    refused(run("flash", tmp_path / "out"), 2, "unfinished build")
+    refused(run("flash", tmp_path / "out"), 2, "holds no build")
     text = build(tmp_path / "text", target=tmp_path / "small").out
     assert "Flash: [" in text and "RAM:   [" in text
 

@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 
 from edge_tr.errors import UsageError
-from edge_tr.ir.params import DOT_KINDS, dot_weights
 from edge_tr.ir.rewrite import rewrite_weights
 from edge_tr.ir.tflite import parse
 from edge_tr.ir.writer import ModelWriter
-from tests.models.random_ops import build
+from tests.models.random_ops import DOT_KINDS, build
 
 
 @pytest.mark.parametrize("kind", DOT_KINDS)
@@ -18,11 +17,11 @@ def test_rewritten_weights_are_read_back_and_nothing_else_changes(kind):
     rng = np.random.default_rng(4)
     data = build(kind, rng)
     graph = parse(data)
-    old = dot_weights(graph, graph.ops[0])
+    old = graph.ops[0].record.weights
     new = rng.integers(-128, 128, old.shape).astype(np.int8)
     rewritten = rewrite_weights(data, {0: new})
     assert len(rewritten) == len(data)
-    assert np.array_equal(dot_weights(parse(rewritten), graph.ops[0]), new)
+    assert np.array_equal(parse(rewritten).ops[0].record.weights, new)
     assert rewrite_weights(rewritten, {0: old}) == data
 
 
@@ -39,7 +38,7 @@ def twins() -> bytes:
 def test_layers_that_share_a_buffer_may_get_the_same_weights():
     new = np.full((3, 3), 7, np.int8)
     graph = parse(rewrite_weights(twins(), {0: new, 1: new}))
-    assert all(np.array_equal(dot_weights(graph, op), new) for op in graph.ops)
+    assert all(np.array_equal(op.record.weights, new) for op in graph.ops)
 
 
 @pytest.mark.parametrize("second", [None, 8])

@@ -7,10 +7,10 @@ import pytest
 import tflite
 
 from edge_tr.errors import ModelError, UsageError
-from edge_tr.ir.params import params
 from edge_tr.ir.tflite import load, parse
 from edge_tr.ir.writer import ModelWriter
-from tests.models.random_ops import BUILDERS, build, flat_shape
+from tests.models.random_ops import BUILDERS, build
+from tests.operators.test_op_reshape import flat_shape
 
 WINDOW = dict(padding="SAME", stride_h=1, stride_w=1, dilation_h_factor=1, dilation_w_factor=1)
 SHARED_MODELS = {
@@ -37,13 +37,12 @@ def test_shared_models_import(shared, name):
     assert len(graph.sha256) == 64
 
 
-def test_operators_without_support_are_listed_all_at_once(shared):
+def test_operators_without_support_are_named_with_tensor_and_version(shared):
     with pytest.raises(ModelError) as error:
         load(shared / "models" / "mnist_lstm32_int8.tflite")
     lines = str(error.value).splitlines()
-    assert [line.split()[0] for line in lines[1:]] == ["UNIDIRECTIONAL_SEQUENCE_LSTM", "STRIDED_SLICE"]
-    assert "'tfl.unidirectional_sequence_lstm', version 1" in lines[1]
-    assert "supported: CONV_2D, DEPTHWISE_CONV_2D" in lines[1]
+    assert "UNIDIRECTIONAL_SEQUENCE_LSTM (operator 0, 'tfl.unidirectional_sequence_lstm', version 1)" in lines[1]
+    assert any("CONV_2D, DEPTHWISE_CONV_2D" in line for line in lines)
 
 
 @pytest.mark.parametrize("kind", BUILDERS)
@@ -230,8 +229,22 @@ def test_a_missing_file_is_a_usage_error(tmp_path):
 def test_parameters_of_a_convolution():
     """5x5 SAME with a 3x3 window: one pixel of padding; 0.5 * 0.5 / 1 = 2**-2 in TFLite's form."""
     graph = parse(conv_model(scales=(0.5, 0.25), activation="RELU6"))
-    p = params(graph, graph.ops[0])
+    p = graph.ops[0].record
     assert (p.input_shape, p.output_shape, p.pad) == ((5, 5, 4), (5, 5, 2), (1, 1))
     assert p.weights.shape == (2, 36) and p.bias.tolist() == [0, 0]
     assert p.requant.multiplier.tolist() == [2**30, 2**30] and p.requant.shift.tolist() == [-1, -2]
     assert p.activation == (0, 6)
+
+
+def test_operators_with_one_reason_are_counted_and_the_supported_ones_listed_once():
+    model = ModelWriter()
+    x = y = model.activation((1, 4), 0.5)
+    for kind in ("CUSTOM", "CUSTOM", "QUANTIZE", "QUANTIZE"):
+        y, before = model.activation((1, 4), 0.25), y
+        model.op(kind, [before], [y], version=1 if kind == "CUSTOM" else 99)
+    with pytest.raises(ModelError) as error:
+        parse(model.finish([x], [y]))
+    lines = str(error.value).splitlines()
+    assert sum("CUSTOM" in line for line in lines) == 1 and sum("(and 1 more like it)" in line for line in lines) == 2
+    assert str(error.value).count("supported operators:") == 1
+    assert max(map(len, lines)) < 200

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from edge_tr.errors import UsageError
-from edge_tr.ir.params import DotParams, params
 from edge_tr.ir.tflite import parse
 from edge_tr.ir.writer import ModelWriter
-from edge_tr.lower.budget import TrSetting
-from edge_tr.lower.kernels import KERNELS, KernelChoice, TableKernel, allowed, parse_choice
+from edge_tr.kernels import KERNELS, KernelChoice, allowed, parse_choice
+from edge_tr.kernels.product import Task
+from edge_tr.operators import DotParams
+from edge_tr.prepared.budget import TrSetting
 from edge_tr.tr.reveal import reveal
-
-FIRMWARE = Path(__file__).resolve().parents[2] / "firmware"
-TABLE_KERNELS = [kernel for kernel in KERNELS if isinstance(kernel, TableKernel)]
 
 
 def conv_of(width: int) -> DotParams:
@@ -29,15 +27,19 @@ def conv_of(width: int) -> DotParams:
     options = dict(padding="SAME", stride_h=1, stride_w=1, dilation_h_factor=1, dilation_w_factor=1)
     model.op("CONV_2D", [x, w, b], [y], **options)
     graph = parse(model.finish([x], [y]))
-    return params(graph, graph.ops[0])
+    return graph.ops[0].record
 
 
 CONVOLUTIONS = [kernel.name for kernel in KERNELS if kernel.name not in ("twins", "subsets", "dual", "levels")]
 """Kernels that take a CONV_2D of more than one pixel, with one budget; the first one no other."""
 
 
+def task_of(record: DotParams) -> Task:
+    return Task(record, reveal(record.weights, 8, None), TrSetting(), "c")
+
+
 def names_allowed(words: list[str], layer: str, record: DotParams) -> list[str]:
-    kernels = allowed(parse_choice(words), layer, record, reveal(record.weights, 8, None), TrSetting())
+    kernels = allowed(parse_choice(words), layer, task_of(record))
     return [kernel.name for kernel in kernels]
 
 
@@ -67,12 +69,12 @@ def test_a_kernel_for_one_layer_that_does_not_take_it_is_refused_with_those_that
 
 def test_several_budgets_leave_the_kernels_that_can_be_switched():
     record = conv_of(2)
-    revealed, setting = reveal(record.weights, 8, None), TrSetting()
+    task = replace(task_of(record), below=((TrSetting(), record),))
     for words in ([], ["int8"], ["conv_2d_0=levels"]):
-        (kernel,) = allowed(parse_choice(words), "conv_2d_0", record, revealed, setting, dialled=True)
+        (kernel,) = allowed(parse_choice(words), "conv_2d_0", task)
         assert kernel.name == "levels"
     with pytest.raises(UsageError, match="int8 does not take layer conv_2d_0; use levels"):
-        allowed(parse_choice(["conv_2d_0=int8"]), "conv_2d_0", record, revealed, setting, dialled=True)
+        allowed(parse_choice(["conv_2d_0=int8"]), "conv_2d_0", task)
     with pytest.raises(UsageError, match="levels does not take layer conv_2d_0; use pairs or"):
         names_allowed(["conv_2d_0=levels"], "conv_2d_0", record)
 
@@ -97,19 +99,3 @@ def test_the_last_word_counts():
 def test_an_unknown_kernel_is_refused_with_what_is_known(word, hint):
     with pytest.raises(UsageError, match=re.escape(hint)):
         parse_choice(["planes", word])
-
-
-def test_every_table_kernel_is_an_object_that_the_firmware_declares():
-    header = (FIRMWARE / "include" / "tr_kernels.h").read_text()
-    for kernel in TABLE_KERNELS:
-        assert f"extern const struct tr_dot {kernel.symbol};" in header
-        assert (FIRMWARE / "src" / f"{kernel.symbol}.c").is_file()
-    assert len({kernel.name for kernel in KERNELS}) == len(KERNELS)
-    assert len({kernel.symbol for kernel in TABLE_KERNELS}) == header.count("extern const struct tr_dot")
-
-
-@pytest.mark.parametrize("depth", [1, 2, 3, 64, 8191])
-def test_scratch_holds_the_patch_and_what_is_derived_from_it(depth):
-    """Patch: int16 each. planes: a patch per plane. term-pairs: a word-aligned uint32 each behind the patch."""
-    sizes = {kernel.name: kernel.scratch_bytes(depth, 8) for kernel in TABLE_KERNELS}
-    assert sizes == {"planes": 16 * depth, "term-pairs": -(-2 * depth // 4) * 4 + 4 * depth, "int8": 2 * depth}

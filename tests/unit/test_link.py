@@ -227,11 +227,11 @@ def test_only_the_reply_of_the_right_length_is_taken(name: str) -> None:
     for size in range(80):
         port = FakePort(lambda request, _, size=size: reply(request, bytes(size)))
         if size == RIGHT[name]:
-            QUESTIONS[name](Link(port, SHORT))
+            QUESTIONS[name](Link(port))
             continue
         words = f"the board answered {name} with {size} bytes instead of {RIGHT[name]}: .* run edge-tr flash again"
         with pytest.raises(DeviceError, match=words):
-            QUESTIONS[name](Link(port, SHORT))
+            QUESTIONS[name](Link(port))
         assert len(port.requests) == 1
 
 
@@ -239,13 +239,13 @@ def test_only_the_reply_of_the_right_length_is_taken(name: str) -> None:
 def test_a_status_that_nobody_knows_is_one_message(name: str) -> None:
     port = FakePort(lambda request, _: reply(request, status=200))
     with pytest.raises(DeviceError, match=f"the board refused {name} with 200: reset it and run again"):
-        QUESTIONS[name](Link(port, SHORT))
+        QUESTIONS[name](Link(port))
 
 
 def test_an_ok_reply_of_another_version_is_not_taken() -> None:
     port = FakePort(lambda request, _: reply(request, version=9))
     with pytest.raises(DeviceError, match="the board speaks version 9 of the link"):
-        Link(port, SHORT).reset()
+        Link(port).reset()
 
 
 def test_a_reply_about_another_sample_is_passed_over() -> None:
@@ -253,7 +253,7 @@ def test_a_reply_about_another_sample_is_passed_over() -> None:
         other = Frame(request.command, request.sequence, request.sample + 1)
         return reply(other, b"wrong") + reply(request, b"right")
 
-    assert Link(FakePort(board), SHORT).read_output(3, 5) == b"right"
+    assert Link(FakePort(board)).read_output(3, 5) == b"right"
 
 
 @pytest.mark.parametrize("endless", [b"\0", b"\1", b"\n", NAK], ids=["zeros", "ones", "line feeds", "NAKs"])
@@ -282,7 +282,7 @@ def test_a_bad_wire_gets_shorter_frames_and_more_tries() -> None:
         return reply(request, part) if len(part) <= 60 else NAK
 
     port = FakePort(board)
-    assert Link(port, SHORT).read_output(0, len(tensor)) == tensor
+    assert Link(port).read_output(0, len(tensor)) == tensor
     counts = [frames.TRANSFER.unpack(request.payload)["count"] for request in port.requests]
     assert counts[:8] == [512, 512, 256, 256, 128, 128, 64, 64] and set(counts[8:]) == {32}
     assert len({request.sequence for request in port.requests}) == 4 + len(counts[8:])

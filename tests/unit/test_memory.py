@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_tr.lower.memory import ALIGNMENT, Buffer, MemoryPlan, plan
+from edge_tr.memory_plan import ALIGNMENT, Buffer, MemoryPlan, plan
 
 SEEDED = settings(derandomize=True, deadline=None, database=None, max_examples=120)
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
 from edge_tr.errors import ModelError, UsageError
-from edge_tr.golden.layers import apply
 from edge_tr.golden.run import run
-from edge_tr.ir.graph import Graph
+from edge_tr.graph import Graph
 from edge_tr.ir.tflite import parse
 from edge_tr.ir.writer import ModelWriter
-from edge_tr.lower.budget import parse as parse_budget
-from edge_tr.lower.kernels import parse_choice
+from edge_tr.kernels import parse_choice
 from edge_tr.lower.program import Limits, Program, _arenas, _planned, choose, data_terms, explore, lower
 from edge_tr.lower.select import SLACK, Selection
+from edge_tr.prepared.budget import parse as parse_budget
 from edge_tr.tr.hese import term_count
 from edge_tr.tr.requant import Rounding
 from tests.firmware.harness_models import Network, lower_with, random_network, samples
@@ -46,9 +47,25 @@ def run_in_arena(program: Program, x: np.ndarray) -> dict[int, np.ndarray]:
             scratch = arena[program.memory.offsets[layer.name] :][: layer.dot.scratch_bytes]
             scratch[:] = rng.integers(-128, 128, len(scratch))
         terms = layer.dot.data_terms if layer.dot is not None else None
-        at(layer.output, layer.output_bytes)[:] = apply(layer.params, inputs, Rounding.DOUBLE, terms).ravel()
+        at(layer.output, layer.output_bytes)[:] = layer.params.golden(inputs, Rounding.DOUBLE, terms)[0].ravel()
         written[layer.output] = at(layer.output, layer.output_bytes).copy()
     return written
+
+
+def test_the_arena_is_told_region_by_region_with_reshapes_as_views():
+    graph = tiny()
+    program = lower_with(graph, "planes", "lossless")
+    by_name = {region.name: region for region in program.regions}
+    conv, flat, dense, result = (graph.tensor(op.outputs[0]).name for op in graph.ops)
+    assert [by_name[name].kind for name in (conv, flat, dense, result)] == ["tensor", "view", "tensor", "view"]
+    assert by_name[flat].offset == by_name[conv].offset and by_name[result].offset == by_name[dense].offset
+    assert [(by_name[name].first, by_name[name].last) for name in (conv, dense)] == [(0, 1), (1, 1)]
+    assert by_name["conv_2d_0"].kind == "scratch" and by_name["conv_2d_0"].bytes == program.layers[0].scratch_bytes
+    assert max(region.offset + region.bytes for region in program.regions) <= program.memory.size
+    solid = [region for region in program.regions if region.kind != "view"]
+    for a, b in itertools.combinations(solid, 2):
+        together = a.first <= b.last and b.first <= a.last
+        assert not together or a.offset + a.bytes <= b.offset or b.offset + b.bytes <= a.offset
 
 
 @pytest.mark.parametrize("seed", range(6))

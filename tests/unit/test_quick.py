@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edge_tr.ir.params import FullyConnectedParams, Requant, params
 from edge_tr.ir.tflite import parse
-from edge_tr.lower.quick import ALWAYS_NEAR, _few_digits, apply, common, digit_words, quick
+from edge_tr.kernels.quick import ALWAYS_NEAR, _few_digits, apply, common, digit_words, quick
+from edge_tr.operators import FullyConnectedParams, Requant
 from edge_tr.tr.requant import multiply_by_quantized_multiplier
 
 INT32 = np.iinfo(np.int32)
@@ -69,7 +69,7 @@ def test_the_models_rarely_need_the_exact_routine(name, shared):
     graph = parse((shared / "models" / f"{name}.tflite").read_bytes())
     shares = []
     for op in graph.ops:
-        record = params(graph, op)
+        record = op.record
         if not hasattr(record, "weights"):
             continue
         bias = record.bias - record.input_zero_point * record.weights.astype(np.int64).sum(axis=1)

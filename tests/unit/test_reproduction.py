@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_tr.ir.params import FullyConnectedParams, params
 from edge_tr.ir.tflite import parse
 from edge_tr.ir.writer import ModelWriter
+from edge_tr.operators import FullyConnectedParams
 from edge_tr.reproduction import effort
 from edge_tr.reproduction.accounting import BASELINE_PAIRS, DATA_BITS, Measured, quantised, table
 from edge_tr.reproduction.classifiers import Bench, revealing
@@ -28,7 +28,7 @@ def dense_bench(weights: np.ndarray, x: np.ndarray, zero_point: int) -> Bench:
     bias = model.constant(np.zeros(units, np.int32), [0.25])
     model.op("FULLY_CONNECTED", [source, constant, bias], [result], version=4)
     graph = parse(model.finish([source], [result]))
-    assert isinstance(params(graph, graph.ops[0]), FullyConnectedParams)
+    assert isinstance(graph.ops[0].record, FullyConnectedParams)
     return Bench(graph, x.astype(np.int8), np.zeros(len(x), np.int64), {"TR": "0 %"})
 
 

@@ -7,7 +7,8 @@ import itertools
 import numpy as np
 import pytest
 
-from edge_tr.lower.cost import Estimate
+from edge_tr.kernels.cost import Estimate
+from edge_tr.lower import select as select_module
 from edge_tr.lower.select import SLACK, UNIT, pareto, select
 
 
@@ -81,3 +82,24 @@ def test_little_ram_costs_at_most_the_slack_and_what_it_need_not_take_is_left(se
             fastest = min(c[1] for c in allowed if c[0] <= flash)
             enough = [c[2] for c in allowed if c[0] <= flash and c[1] <= (1 + SLACK) * fastest]
             assert needed == min(enough)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_large_models_take_gains_in_order_and_are_at_most_one_upgrade_from_the_best(seed, monkeypatch):
+    rng = np.random.default_rng(seed)
+    layers = [
+        [Estimate(int(rng.integers(1, 1000)), int(rng.integers(0, 60)) * UNIT) for _ in range(rng.integers(1, 7))]
+        for _ in range(60)
+    ]
+    arenas = [[int(rng.integers(1, 9)) for _ in layer] for layer in layers]
+    most = max(6, max(map(min, arenas)))
+    exact = pareto(layers, arenas, 6)
+    monkeypatch.setattr(select_module, "MOST_CELLS", 0)
+    front = pareto(layers, arenas, 6)
+    assert all(a.flash < b.flash and a.cycles > b.cycles for a, b in itertools.pairwise(front))
+    assert front[0].flash == exact[0].flash
+    assert front[-1].cycles <= (1 + SLACK) ** 2 * exact[-1].cycles
+    largest = max(c.cycles for layer in layers for c in layer)
+    for point in front:
+        assert point.cycles <= (1 + SLACK) * select(exact, "speed", point.flash).cycles + largest
+        assert all(arenas[i][option] <= most for i, option in enumerate(point.chosen))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge_tr.lower.machines import MACHINES
-from edge_tr.lower.straightline import Add, Double, Flush, Load, Shift, interpret, plan
+from edge_tr.kernels.machines import MACHINES
+from edge_tr.kernels.straightline import Add, Double, Flush, Load, Shift, interpret, plan
 from edge_tr.tr.reveal import reveal
 
 

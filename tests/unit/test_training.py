@@ -17,8 +17,8 @@ from edge_tr.errors import ToolMissingError, UsageError
 from edge_tr.golden.oracle import Oracle
 from edge_tr.golden.probe import reference_info
 from edge_tr.golden.run import run
-from edge_tr.ir.params import DOT_KINDS, params
 from edge_tr.ir.tflite import parse
+from edge_tr.operators import dots
 from edge_tr.tr.requant import Rounding
 from edge_tr.tr.reveal import reveal
 from edge_tr.training import RevealedLayer, RevealedNetwork, export, prepare, restore, train
@@ -62,13 +62,10 @@ def test_every_layer_computes_what_golden_does(net, budget):
     network, q = net
     network.set_budget(budget)
     graph = parse(export(network))
-    weights = {
-        op.index: reveal(params(graph, op).weights, 8, budget).values for op in graph.ops if op.kind in DOT_KINDS
-    }
+    weights = {op.index: reveal(op.record.weights, 8, budget).values for op in dots(graph)}
     tensors = {graph.inputs[0]: q, **run(graph, q, weights=weights, keep="all").tensors}
-    dots = [op for op in graph.ops if op.kind in DOT_KINDS]
-    assert len(dots) == len(network.layers)
-    for op, layer in zip(dots, network.layers):
+    assert len(dots(graph)) == len(network.layers)
+    for op, layer in zip(dots(graph), network.layers):
         padded = graph.ops[op.index - 1].kind == "PAD"
         x = tensors[graph.ops[op.index - 1].inputs[0] if padded else op.inputs[0]]
         x = channels_first(x).float()
@@ -111,8 +108,8 @@ def test_a_model_file_becomes_a_network_again(net):
     x = (torch.from_numpy(q.astype(np.float32)).permute(0, 3, 1, 2) + 128) / 255
     again = prepare(restore(data), x)
     graph = parse(data)
-    for op, layer in zip((op for op in graph.ops if op.kind in DOT_KINDS), again.layers):
-        np.testing.assert_array_equal(layer.integer_weights(None).detach().numpy(), params(graph, op).weights)
+    for op, layer in zip(dots(graph), again.layers):
+        np.testing.assert_array_equal(layer.integer_weights(None).detach().numpy(), op.record.weights)
     choices = again.integers(channels_first(q)).numpy().argmax(axis=1)
     assert (choices == run(graph, q).output.argmax(axis=1)).mean() >= 0.99
     assert str(restore(export(again))) == str(restore(data))

@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge_tr.golden.layers import requant
 from edge_tr.golden.run import run
-from edge_tr.ir.graph import Graph
-from edge_tr.ir.params import DOT_KINDS, DepthwiseParams, DotParams, params
+from edge_tr.graph import Graph
 from edge_tr.ir.tflite import parse
 from edge_tr.ir.writer import ModelWriter
+from edge_tr.operators import DepthwiseParams, DotParams
+from edge_tr.operators.arithmetic import requant
 from edge_tr.tr.requant import Rounding
 from edge_tr.tune.moments import mean_patch, patches, places, second_moments
-from edge_tr.tune.sensitivity import _LAYERS, sensitivities
-from tests.models.random_ops import build
+from edge_tr.tune.sensitivity import sensitivities
+from tests.models.random_ops import DOT_KINDS, build
 
 SAMPLES = 3
 CASES = [(kind, seed) for kind in DOT_KINDS for seed in range(6)]
@@ -24,7 +24,7 @@ def case(kind: str, seed: int) -> tuple[Graph, DotParams, np.ndarray]:
     rng = np.random.default_rng(seed)
     graph = parse(build(kind, rng))
     shape = graph.tensor(graph.inputs[0]).shape[1:]
-    return graph, params(graph, graph.ops[0]), rng.integers(-128, 128, (SAMPLES, *shape)).astype(np.int8)
+    return graph, graph.ops[0].record, rng.integers(-128, 128, (SAMPLES, *shape)).astype(np.int8)
 
 
 def accumulators(record: DotParams, taken: np.ndarray) -> np.ndarray:
@@ -56,7 +56,7 @@ def test_gradients_are_the_adjoint_of_the_layer(kind, seed):
     _, record, x = case(kind, seed)
     sums = accumulators(record, patches(record, x, places(record, SAMPLES, np.random.default_rng(0))))
     g = np.random.default_rng(seed).integers(-4, 5, sums.shape).astype(np.float32)
-    (back,) = _LAYERS[type(record)](record, x, np.zeros(0), g.reshape(SAMPLES, -1, sums.shape[-1]))
+    back = record.input_gradient(g.reshape(SAMPLES, -1, sums.shape[-1]))
     centred = x.astype(np.float64) - record.input_zero_point
     assert (centred * back.reshape(x.shape)).sum() == pytest.approx((sums * g).sum(), abs=1)
 
@@ -65,7 +65,7 @@ def test_gradients_are_the_adjoint_of_the_layer(kind, seed):
 def test_a_gradient_of_one_everywhere_comes_back_whole(kind):
     graph, record, x = case(kind, 1)
     y = run(graph, x).output
-    (back,) = _LAYERS[type(record)](record, x, y, np.ones(y.shape, np.float32))
+    (back,) = record.gradients([x], y, np.ones(y.shape, np.float32))
     assert np.isfinite(back).all() and (back >= 0).all() and back.sum() > 0
 
 
@@ -86,6 +86,6 @@ def test_sensitivities_of_two_layers_and_one_output_are_exact():
     second = model.op("FULLY_CONNECTED", [h, model.constant(w2, [0.01]), -1], [y])
     graph = parse(model.finish([x], [y]))
     got = sensitivities(graph, rng.integers(-100, 100, (20, 4)).astype(np.int8), np.random.default_rng(0))
-    scales = params(graph, graph.ops[0]).requant.real[0], params(graph, graph.ops[1]).requant.real[0]
+    scales = graph.ops[0].record.requant.real[0], graph.ops[1].record.requant.real[0]
     np.testing.assert_allclose(got[second], [scales[1] ** 2], rtol=1e-5)
     np.testing.assert_allclose(got[first], (scales[0] * scales[1] * w2[0].astype(float)) ** 2, rtol=1e-5)

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from edge_tr.errors import UsageError
-from edge_tr.ir.params import DOT_KINDS, params
 from edge_tr.ir.rewrite import (
     BIAS_INPUT,
     WEIGHTS_INPUT,
@@ -17,7 +16,7 @@ from edge_tr.ir.rewrite import (
 )
 from edge_tr.ir.tflite import parse
 from edge_tr.ir.writer import ModelWriter
-from tests.models.random_ops import build
+from tests.models.random_ops import DOT_KINDS, build
 
 
 def twins() -> bytes:
@@ -38,10 +37,10 @@ def test_rewritten_biases_are_read_back_and_nothing_else_changes(kind):
         if sole_readers(data, BIAS_INPUT):
             break
     graph = parse(data)
-    old = params(graph, graph.ops[0]).bias
+    old = graph.ops[0].record.bias
     new = np.arange(len(old), dtype=np.int32) * -1_000_003
     rewritten = rewrite_biases(data, {0: new})
-    assert np.array_equal(params(parse(rewritten), graph.ops[0]).bias, new)
+    assert np.array_equal(parse(rewritten).ops[0].record.bias, new)
     assert rewrite_biases(rewritten, {0: old}) == data
 
 
@@ -53,7 +52,7 @@ def test_a_constant_with_two_readers_is_nobody_s_own():
 def test_layers_that_share_a_bias_must_agree():
     new = np.array([1, 2, 3], np.int32)
     assert all(
-        np.array_equal(params(g, op).bias, new)
+        np.array_equal(op.record.bias, new)
         for g in [parse(rewrite_biases(twins(), {0: new, 1: new}))]
         for op in g.ops[:2]
     )

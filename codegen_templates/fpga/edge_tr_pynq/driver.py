@@ -17,7 +17,6 @@ from pynq import DefaultIP, allocate
 from edge_tr_pynq.accelerator import ACCEL_ID, ACCEL_VERSION, CONTROL, ERROR, NO_STOP, REGISTER, STATUS
 from edge_tr_pynq.errors import DeviceError, UsageError
 from edge_tr_pynq.hardware import VLNV
-from edge_tr_pynq.kernels import apply
 from edge_tr_pynq.program import HostLayer, Layer, Level, Program, Segment
 from edge_tr_pynq.requant import Rounding
 
@@ -286,7 +285,8 @@ class Accelerator:
         """Layers of the processor, from tensors and to tensors in `values`, int8 [elements]."""
         for layer in layers:
             inputs = [values[tensor][np.newaxis] for tensor in layer.inputs]
-            values[layer.tensor] = apply(layer.record, inputs, Rounding.DOUBLE, layer.data_terms).reshape(-1)
+            outputs = layer.record.golden(inputs, Rounding.DOUBLE, layer.data_terms)
+            values[layer.tensor] = outputs[layer.output].reshape(-1)
 
     def _segment(self, entry: int, stop: int) -> None:
         self.ip.write(REGISTER.ENTRY, entry)

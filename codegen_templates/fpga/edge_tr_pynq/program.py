@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import zlib
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
 
-from edge_tr_pynq import records
 from edge_tr_pynq.errors import UsageError
+from edge_tr_pynq.record import Record, Requant
 
-FORMAT = 5
+FORMAT = 6
 FOLDER = Path(__file__).resolve().parent
 
 
@@ -35,12 +36,14 @@ class Layer:
 
 @dataclass(frozen=True)
 class HostLayer:
-    """A layer that the processor computes, see `kernels.apply`; `data_terms`: int16 [511] or None."""
+    """A layer that the processor computes: number `output` of what `Record.golden` gives; `data_terms`: int16 [511] or
+    None."""
 
     name: str
     tensor: int
     inputs: tuple[int, ...]
-    record: object
+    output: int
+    record: Record
     data_terms: np.ndarray | None
 
 
@@ -128,7 +131,7 @@ class Level:
 @dataclass(frozen=True)
 class Program:
     """A model for the accelerator, with each of its budgets from the fewest terms on; arrays as in
-    edge_tr.lower.accel.AccelProgram."""
+    edge_tr.accel.AccelProgram."""
 
     model: str
     model_sha256: str
@@ -194,16 +197,17 @@ def _host(facts: dict, arrays: dict[str, np.ndarray], number: int) -> HostLayer:
     values = {name: tuple(value) if isinstance(value, list) else value for name, value in facts["record"].items()}
     values |= _below(arrays, f"host{number}.")
     data_terms = values.pop("data_terms", None)
-    record = _record(getattr(records, facts["kind"]), values)
-    return HostLayer(facts["name"], facts["tensor"], tuple(facts["inputs"]), record, data_terms)
+    module, name = facts["kind"]
+    record = _record(getattr(import_module(f"edge_tr_pynq.operators.{module}"), name), values)
+    return HostLayer(facts["name"], facts["tensor"], tuple(facts["inputs"]), facts["output"], record, data_terms)
 
 
-def _record(kind: type, values: dict[str, object]) -> object:
+def _record(kind: type[Record], values: dict[str, object]) -> Record:
     """`values` by field, those of a Requant by `field.name`."""
     found = {name: value for name, value in values.items() if "." not in name}
     for field in {name.partition(".")[0] for name in values if "." in name}:
         nested = {n.partition(".")[2]: v for n, v in values.items() if n.startswith(f"{field}.")}
-        found[field] = records.Requant(**nested)
+        found[field] = Requant(**nested)
     return kind(**found)
 
 

@@ -1,0 +1,60 @@
+"""ADD, and data truncated to s terms, by two tables of all values."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edge_tr.accel.cycles import DRAIN, TABLE_WORD
+from edge_tr.accel.image import Image
+from edge_tr.accel.layout import COLUMNS, Placed
+from edge_tr.accel.stage import Planned
+from edge_tr.formats import accelerator as f
+from edge_tr.operators import AddParams
+from edge_tr.operators.arithmetic import INT8_VALUES
+from edge_tr.tr.requant import Rounding
+
+PAIRS = COLUMNS // 8  # of table values in a dense word
+TABLE_WORDS = f.TABLE_VALUES.value // PAIRS
+TABLE_COMMAND, TABLE_LOAD, TABLE_READS = 7, TABLE_WORDS * TABLE_WORD - 5, TABLE_WORDS - 1
+
+
+def table_words(first: np.ndarray, second: np.ndarray) -> list[int]:
+    """int64 [256] each, by the byte of x: dense words."""
+    pairs = (first.astype(np.int64) & 0x7FFFFFFF) | (second.astype(np.int64) & 0x7FFFFFFF) << 32
+    data = pairs.astype("<u8").reshape(-1, PAIRS)
+    return [int.from_bytes(row.tobytes(), "little") for row in data]
+
+
+def load_tables(image: Image, tables: tuple[np.ndarray, np.ndarray]) -> Planned:
+    """Fetch an addition's tables. What follows runs meanwhile; an addition waits."""
+    return Planned(image.command(opcode=f.OPCODE.TABLE, weights=image.dense(table_words(*tables))), TABLE_COMMAND)
+
+
+def add_layer(image: Image, limits: tuple[int, int], a: Placed, b: Placed, y: Placed) -> Planned:
+    """ADD of two tensors that lie alike, value for value, by the tables that were loaded last."""
+    command = image.command(
+        opcode=f.OPCODE.ADD, tiles=y.words, src=a.base, src2=b.base, dst=y.base, low=limits[0], high=limits[1]
+    )
+    return Planned(command, 4 * y.words + DRAIN - 2)
+
+
+def add_tables(p: AddParams) -> tuple[np.ndarray, np.ndarray] | None:
+    """Both tables in units of 2^-20 of the result's step, the half and the result's zero point in the first; None if a
+    pair of inputs differs."""
+    shift = int(p.requant_out.shift[0])
+    unit = float(p.requant_out.multiplier[0]) * 2.0 ** (shift - 31)
+    shares = [share * unit for share in p.shares]
+    step = 1 << f.TABLE_FRACTION.value
+    a, b = np.repeat(INT8_VALUES, 256).astype(np.int8), np.tile(INT8_VALUES, 256).astype(np.int8)
+    (exact,), limit = p.golden([a, b], Rounding.DOUBLE), 1 << (f.TABLE_BITS.value - 1)
+    for nudge in (0, 1, -1, 2, -2, 4, -4):
+        first = np.round(shares[0] * step).astype(np.int64) + step // 2 + nudge + p.output_zero_point * step
+        second = np.round(shares[1] * step).astype(np.int64)
+        total = np.repeat(first, 256) + np.tile(second, 256)
+        if not all(-limit <= values.min() and values.max() < limit for values in (first, second, total)):
+            return None
+        if np.array_equal(np.clip(total >> f.TABLE_FRACTION.value, *p.activation), exact):
+            tables = np.zeros((2, f.TABLE_VALUES.value), np.int64)
+            tables[:, INT8_VALUES & 255] = first, second
+            return tables[0], tables[1]
+    return None

@@ -1,0 +1,206 @@
+"""Who computes what: the accelerator all that it has engines for, the processor the rest, in few turns.
+
+Tensors that only the processor has (the sample, results of its operators) are sent when a stage first reads them; what
+it needs of the accelerator's is read at the end of the turn that made it. A RESHAPE of an accelerator's tensor is
+nothing but another name for it, unless a reader would find its channels elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge_tr.accel.engines import hwc, output_layout, refusal, zero_point
+from edge_tr.accel.layout import Placed, planar, vector
+from edge_tr.accel.stage import Stage, Turn
+from edge_tr.errors import DoesNotFitError, ModelError
+from edge_tr.formats import accelerator as f
+from edge_tr.graph import Graph, Op
+from edge_tr.operators import (
+    AddParams,
+    ConvParams,
+    DepthwiseParams,
+    FullyConnectedParams,
+    MeanParams,
+    PoolParams,
+    Record,
+    ReshapeParams,
+)
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What became of a graph.
+
+    aliases  by tensor: the one whose memory it shares
+    layouts  by tensor, of all that is ever in the accelerator's memory
+    reasons  by operator of the processor: why it is its
+    result   the graph's output
+    """
+
+    turns: tuple[Turn, ...]
+    aliases: Mapping[int, int]
+    layouts: Mapping[int, Placed]
+    reasons: Mapping[int, str]
+    result: int
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """All layers of the accelerator in the order in which they run."""
+        return tuple(stage for turn in self.turns for stage in turn.stages)
+
+
+Refusals = dict[tuple[object, ...], str]
+"""Answers of `engines.refusal` by operator and how its inputs lie; they cost as much as scheduling a layer."""
+
+
+def assign(
+    graph: Graph, cut: Mapping[int, np.ndarray], left_out: Mapping[int, str], known: Refusals | None = None
+) -> Assignment:
+    """`cut`: by operator, what data is truncated to; `left_out`: by operator, why it is the processor's whatever else;
+    `known`: what was found out before, of the same graph and budget.
+
+    ModelError, or DoesNotFitError where room lacks, with every reason if nothing is left for the accelerator.
+    """
+    work = _Assigner(graph, cut, left_out, {} if known is None else known)
+    for op in graph.ops:
+        work.place(op)
+    if not work.stages:
+        lines = [f"  {op.kind} (operator {op.index}): {work.reasons[op.index]}" for op in graph.ops]
+        error = DoesNotFitError if left_out or work.lacks_room else ModelError
+        raise error("the model computes nothing that the accelerator could:\n" + "\n".join(lines))
+    turns = work.turns()
+    layouts = {t: work.sent_layout(t) for turn in turns for t in turn.sends}
+    result = graph.outputs[0]
+    return Assignment(turns, work.aliases, layouts | work.made, work.reasons, work.aliases.get(result, result))
+
+
+class _Assigner:
+    """Decides operator after operator; `made`: layouts of the accelerator's results."""
+
+    def __init__(
+        self, graph: Graph, cut: Mapping[int, np.ndarray], left_out: Mapping[int, str], known: Refusals
+    ) -> None:
+        self.graph, self.cut, self.left_out, self.known = graph, cut, left_out, known
+        self.lacks_room = False
+        self.records = {op.index: op.record for op in graph.ops}
+        self.aliases: dict[int, int] = {}
+        self.stages: dict[int, Stage] = {}
+        self.made: dict[int, Placed] = {}
+        self.reasons: dict[int, str] = {}
+
+    def inputs(self, op: Op) -> tuple[int, ...]:
+        """Computed tensors that it reads, aliases resolved."""
+        return tuple(self.aliases.get(t, t) for t in self.graph.activations(op))
+
+    # --- engine or processor ---
+
+    def place(self, op: Op) -> None:
+        """Decide one operator, after those before it."""
+        inputs, output = self.inputs(op), op.outputs[0]
+        if isinstance(self.records[op.index], ReshapeParams):
+            if inputs[0] in self.made and self._is_view(inputs[0], output):
+                self.aliases[output] = inputs[0]
+            else:
+                self.reasons[op.index] = "it moves values between channels"
+            return
+        if op.index in self.left_out:
+            self.reasons[op.index] = self.left_out[op.index]
+            return
+        stage = Stage(op, self.records[op.index], inputs, output)
+        try:
+            layouts = [self.made.get(t) or self._offered(t, stage.record) for t in inputs]
+            layout = output_layout(self.graph, stage, layouts)
+            reason = self._without_room(layouts, layout) or self._refused(stage, layouts, layout)
+        except ModelError as error:
+            reason = str(error)
+        if reason:
+            self.reasons[op.index] = reason
+        else:
+            self.stages[op.index], self.made[output] = stage, layout
+
+    def _without_room(self, inputs: list[Placed], y: Placed) -> str:
+        """Why activation memory cannot hold the layer's own tensors; empty if it can."""
+        distinct = {id(x): x for x in (*inputs, y)}.values()
+        words, depth = sum(x.words for x in distinct), f.ACTIVATION_WORDS.value
+        self.lacks_room |= words > depth
+        return f"its tensors need {words:,} words of {f.COLUMNS.value} values, there are {depth:,}" * (words > depth)
+
+    def _refused(self, stage: Stage, inputs: list[Placed], y: Placed) -> str:
+        """Why no engine computes the layer; empty if one does."""
+        key = (stage.op.index, *((x.vector, x.shape) for x in inputs))
+        if key not in self.known:
+            self.known[key] = refusal(stage, inputs, y, self.cut.get(stage.op.index))
+        return self.known[key]
+
+    def _offered(self, tensor: int, reader: Record) -> Placed:
+        """How a tensor that the processor has could be sent to one reader."""
+        found = self.graph.tensor(tensor)
+        if isinstance(reader, FullyConnectedParams) or len(found.shape) < 3:
+            return vector(found.size, zero_point(found))
+        return planar(hwc(found), zero_point(found))
+
+    def _is_view(self, root: int, tensor: int) -> bool:
+        """Whether all that read `tensor` can read the memory of `root`."""
+        x, y = self.made[root], self.graph.tensor(tensor)
+        if zero_point(y) != x.zero_point:
+            return False
+        for op in self.graph.ops:
+            record = self.records[op.index]
+            if tensor not in self.graph.activations(op):
+                continue
+            if isinstance(record, ReshapeParams):
+                if not self._is_view(root, op.outputs[0]):
+                    return False
+            elif isinstance(record, (ConvParams, DepthwiseParams, PoolParams)):
+                if record.input_shape[2] != x.shape[2]:
+                    return False
+            elif isinstance(record, (AddParams, MeanParams)) and y.shape[-1] != x.shape[2]:
+                return False
+        return True
+
+    # --- turns ---
+
+    def turns(self) -> tuple[Turn, ...]:
+        """The processor takes all that it can, then the accelerator, and so on."""
+        there, waiting = {*self.graph.inputs}, list(self.graph.ops)
+        parts: list[tuple[list[Op], list[Op]]] = []
+        while waiting:
+            host = self._take(waiting, there, lambda op: op.index in self.reasons)
+            stages = self._take(waiting, there, lambda op: op.index not in self.reasons)
+            parts.append((host, [op for op in stages if op.index in self.stages]))
+        result, turns, sent = self.aliases.get(self.graph.outputs[0], self.graph.outputs[0]), [], set()
+        for i, (host, ops) in enumerate(parts):
+            later = {t for hosts, _ in parts[i + 1 :] for op in hosts for t in self.inputs(op)} | {result}
+            stages = tuple(self.stages[op.index] for op in ops)
+            read = dict.fromkeys(t for stage in reversed(stages) for t in stage.inputs if t not in self.made)
+            sends = tuple(t for t in read if t not in sent)  # the first stage's last
+            reads = tuple(stage.output for stage in stages if stage.output in later)
+            sent |= set(sends)
+            turns.append(Turn(tuple(host), stages, sends, reads or tuple(stage.output for stage in stages[-1:])))
+        return tuple(turns)
+
+    def _take(self, waiting: list[Op], there: set[int], wanted: Callable[[Op], bool]) -> list[Op]:
+        """Move what is wanted and can be computed out of `waiting`."""
+        taken = []
+        for op in list(waiting):
+            if wanted(op) and there.issuperset(self.graph.activations(op)):
+                waiting.remove(op)
+                there.update(op.outputs)
+                taken.append(op)
+        return taken
+
+    def sent_layout(self, tensor: int) -> Placed:
+        """For all stages that read it; sorted by phase for a stride where nothing else minds."""
+        found = self.graph.tensor(tensor)
+        readers = [stage.record for stage in self.stages.values() if tensor in stage.inputs]
+        if len(found.shape) < 3 or all(isinstance(record, FullyConnectedParams) for record in readers):
+            return vector(found.size, zero_point(found))
+        strides = {record.stride for record in readers if isinstance(record, (ConvParams, DepthwiseParams))}
+        plain = any(
+            isinstance(record, AddParams) or getattr(record, "dilation", (1, 1)) != (1, 1) for record in readers
+        )
+        phases = strides.pop() if len(strides) == 1 and not plain else (1, 1)
+        return planar(hwc(found), zero_point(found), phases if max(phases) <= 2 else (1, 1))

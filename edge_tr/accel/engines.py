@@ -1,0 +1,250 @@
+"""Which engine computes a layer, and where its result lies; what no engine can do is refused with the reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum
+
+import numpy as np
+
+from edge_tr.accel.addition import add_layer, add_tables
+from edge_tr.accel.arrival import Arrival
+from edge_tr.accel.dense import dense_layer
+from edge_tr.accel.image import Image
+from edge_tr.accel.layout import Placed, alike, planar, vector
+from edge_tr.accel.pools import maximum_layer, sum_layer
+from edge_tr.accel.stage import Planned, Stage
+from edge_tr.accel.windows import PARTIAL_CHANNELS, window_layer
+from edge_tr.errors import DoesNotFitError, EdgeTrError, ModelError
+from edge_tr.formats import accelerator as f
+from edge_tr.graph import Graph, Tensor, layer_name
+from edge_tr.operators import (
+    AddParams,
+    ConvParams,
+    DepthwiseParams,
+    FullyConnectedParams,
+    MeanParams,
+    PoolParams,
+    Record,
+)
+
+
+class Effort(Enum):
+    """How to make a program fit, tried in this order."""
+
+    FASTEST = "fewest cycles"
+    COMPACT = "fewer weight words"
+    STREAMED = "weights and channel parameters that do not fit come from DDR with each inference"
+
+
+STREAMED_WORDS = f.WEIGHT_WORDS.value // 2
+"""About as many weight words as one command has when weights are streamed."""
+Tables = tuple[np.ndarray, np.ndarray]
+"""Of an addition: int64 [256] each."""
+
+
+def output_layout(graph: Graph, stage: Stage, inputs: list[Placed]) -> Placed:
+    """How the stage's result lies in memory, not yet where. ModelError if no engine computes it from such inputs."""
+    tensor, record, x = graph.tensor(stage.output), stage.record, inputs[0]
+    at = zero_point(tensor)
+    if isinstance(record, FullyConnectedParams):
+        if record.rows != 1:
+            raise ModelError(f"{record.rows} rows, the accelerator takes one")
+        return vector(record.units, at)
+    if isinstance(record, AddParams):
+        if not alike(*inputs):
+            raise ModelError("its inputs lie differently in the accelerator's memory")
+        return replace(x, zero_point=at)
+    if isinstance(record, (MeanParams, PoolParams)):
+        return _reduced(tensor, stage, x)
+    if not isinstance(record, (ConvParams, DepthwiseParams)):
+        raise ModelError(f"no engine for {stage.op.kind}")
+    if not x.vector:
+        return planar(hwc(tensor), at)
+    if not isinstance(record, ConvParams) or record.kernel != (1, 1) or record.output_shape[:2] != (1, 1):
+        raise ModelError("a window over a vector")
+    return vector(tensor.size, at)
+
+
+def _reduced(tensor: Tensor, stage: Stage, x: Placed) -> Placed:
+    """Of MEAN and of pools."""
+    record, at = stage.record, zero_point(tensor)
+    if x.vector:
+        raise ModelError("a window over a vector")
+    if isinstance(record, PoolParams) and at != x.zero_point:
+        raise ModelError("a pool that changes the zero point")
+    if isinstance(record, PoolParams) and record.kind == "MAX_POOL_2D":
+        if record.activation != (-128, 127):
+            raise ModelError("a maximum with an activation of its own")
+        return planar(hwc(tensor), at)
+    if not _covers(record, x):
+        raise ModelError("the accelerator averages over whole images only")
+    return vector(tensor.size, at)
+
+
+def _covers(record: MeanParams | PoolParams, x: Placed) -> bool:
+    """Whether the average is over all pixels."""
+    if isinstance(record, MeanParams):
+        h, w, channels = x.shape
+        return record.outer == 1 and record.count == h * w and record.inner == channels
+    ends = (kernel - pad for kernel, pad in zip(record.kernel, record.pad))
+    return record.output_shape[:2] == (1, 1) and all(end >= size for end, size in zip(ends, record.input_shape[:2]))
+
+
+def emit(
+    image: Image, stage: Stage, x: Placed, x2: Placed, y: Placed, effort: Effort, arrival: Arrival | None = None
+) -> Planned:
+    """The layer's commands; x2 is an addition's other input; `arrival`: x comes meanwhile. DoesNotFitError if the
+    engine's numbers are too small for it."""
+    name, record, pieces = layer_name(stage.op), stage.record, effort is Effort.STREAMED
+    if isinstance(record, (ConvParams, DepthwiseParams)):
+        if x.vector:
+            return dense_layer(image, _as_dense(record), x, y, name, pieces)
+        return _windows(image, record, x.viewed(record.input_shape), y, name, effort, arrival)
+    if isinstance(record, FullyConnectedParams):
+        return dense_layer(image, record, x, y, name, pieces)
+    if isinstance(record, AddParams):
+        return add_layer(image, record.activation, x, x2, y)
+    if isinstance(record, PoolParams) and record.kind == "MAX_POOL_2D":
+        return maximum_layer(image, record, x.viewed(record.input_shape), y, name)
+    return sum_layer(image, record, x, y, name)
+
+
+def _windows(
+    image: Image,
+    record: ConvParams | DepthwiseParams,
+    x: Placed,
+    y: Placed,
+    name: str,
+    effort: Effort,
+    arrival: Arrival | None,
+) -> Planned:
+    """The whole layer as one command, or parts of its channels one after the other: partial sums are kept of so many
+    only, and what is streamed must fit the weight memory."""
+    compact, channels = effort is not Effort.FASTEST, len(record.weights)
+    whole = channels <= PARTIAL_CHANNELS
+    if not whole:
+        try:
+            window_layer(Image(), record, x, y, name, compact, arrival)
+            whole = True
+        except DoesNotFitError:
+            pass
+    size = channels if whole else PARTIAL_CHANNELS
+    if effort is Effort.STREAMED and isinstance(record, ConvParams):
+        trial = Image()
+        window_layer(trial, *_part(record, x, y, 0, size), name, compact, arrival)
+        size = min(size, max(f.ROWS.value, size * STREAMED_WORDS // trial.used()["weight words"][0] // 4 * 4))
+    cycles, beside, done = 0, 0, None
+    for first in range(0, channels, size):
+        part = _part(record, x, y, first, min(first + size, channels))
+        done = window_layer(image, *part, name, compact, arrival if first == 0 else None)
+        cycles, beside = cycles + done.cycles, beside + done.beside
+    return Planned(done.command, cycles, beside=beside)
+
+
+def _part(
+    p: ConvParams | DepthwiseParams, x: Placed, y: Placed, first: int, last: int
+) -> tuple[ConvParams | DepthwiseParams, Placed, Placed]:
+    """Output channels `first` to `last` of a layer, and where their input and output lie."""
+    if (first, last) == (0, len(p.weights)):
+        return p, x, y
+    rows = slice(first, last)
+    requant = replace(
+        p.requant, multiplier=p.requant.multiplier[rows], shift=p.requant.shift[rows], real=p.requant.real[rows]
+    )
+    shape = (*p.output_shape[:2], last - first)
+    part = replace(p, weights=p.weights[rows], bias=p.bias[rows], requant=requant, output_shape=shape)
+    if isinstance(p, DepthwiseParams):
+        if p.depth_multiplier != 1:
+            raise DoesNotFitError(f"more than {PARTIAL_CHANNELS} channels with a depth multiplier")
+        part = replace(part, input_shape=(*p.input_shape[:2], last - first))
+        x = x.channels(first, last)
+    return part, x, y.channels(first, last)
+
+
+def tables_of(stage: Stage) -> Tables:
+    """Of an addition."""
+    tables = add_tables(stage.record)
+    if tables is None:
+        raise DoesNotFitError(f"no table of {f.TABLE_BITS.value} bits gives TFLite's sums")
+    return tables
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A layer's data truncated to a few terms a value.
+
+    codes       int64 [256], by x + 128: int8, as they lie in memory
+    zero_point  of the codes
+    extreme     what code 127, or -128 if this is negative, is less the zero point; None: the difference
+    """
+
+    codes: np.ndarray
+    zero_point: int
+    extreme: int | None
+
+    @property
+    def tables(self) -> Tables:
+        """Of the ADD engine, which makes codes of x."""
+        entries = np.zeros(f.TABLE_VALUES.value, np.int64)
+        entries[np.arange(-128, 128) & 255] = self.codes << f.TABLE_FRACTION.value
+        return entries, np.zeros_like(entries)
+
+
+def cut_data(record: Record, x: Placed, data_terms: np.ndarray) -> Cut:
+    """By int16 [511] of x - zero point: codes that eight bits hold, of x's zero point or one near it. The fully
+    connected engine allows for one value at either end that is farther out than they reach. DoesNotFitError if they
+    cannot be."""
+    values = data_terms.astype(np.int64)[np.arange(-128, 128) - x.zero_point + 255]
+    ends = np.unique(values)
+    options = [(ends, -128, 127, None)]
+    if isinstance(record, FullyConnectedParams) or x.vector:
+        options += [(ends[:-1], -128, 126, int(ends[-1])), (ends[1:], -127, 127, int(ends[0]))]
+    for inner, low, high, extreme in options:
+        least, most = low - int(inner[0]), high - int(inner[-1])
+        if least <= most and (extreme is None or abs(extreme) <= 255):
+            zero_point = min(max(x.zero_point, least, -128), most, 127)
+            outside = 0 if extreme is None else 127 if extreme >= 0 else -128
+            return Cut(np.where(values == extreme, outside, values + zero_point), zero_point, extreme)
+    raise DoesNotFitError(
+        f"with so few terms a value its input less the zero point is {ends[0]} to {ends[-1]}, more than eight bits "
+        "hold; allow this layer four terms a value or more"
+    )
+
+
+def refusal(stage: Stage, inputs: list[Placed], y: Placed, data_terms: np.ndarray | None) -> str:
+    """Why the accelerator cannot compute the layer, whatever else is in its memories; empty if it can."""
+    trial = Image()
+    try:
+        if isinstance(stage.record, AddParams):
+            tables_of(stage)
+        if data_terms is not None:
+            cut_data(stage.record, inputs[0], data_terms)
+        emit(trial, stage, inputs[0], inputs[-1], y, Effort.STREAMED)
+    except EdgeTrError as error:
+        return str(error).removeprefix(f"{layer_name(stage.op)}: ")
+    used = trial.used()
+    del used["weight words"]  # they can be streamed
+    lacks = [f"{n:,} {name} of {depth:,}" for name, (n, depth) in used.items() if n > depth]
+    return f"it alone needs {', '.join(lacks)}" if lacks else ""
+
+
+def _as_dense(p: ConvParams) -> FullyConnectedParams:
+    """A 1 x 1 convolution of a vector."""
+    return FullyConnectedParams(
+        1, p.weights.shape[1], len(p.weights), p.input_zero_point, p.output_zero_point, p.activation, p.weights, p.bias,
+        p.requant,
+    )  # fmt: skip
+
+
+def hwc(tensor: Tensor) -> tuple[int, int, int]:
+    """Rows, columns and channels; ModelError if the tensor is no image."""
+    shape = tensor.shape[1:] if len(tensor.shape) == 4 else tensor.shape
+    if len(shape) != 3:
+        raise ModelError(f"{len(tensor.shape)} dimensions where an image is needed")
+    return shape
+
+
+def zero_point(tensor: Tensor) -> int:
+    """Of a quantised tensor."""
+    return int(tensor.quantization.zero_point[0])

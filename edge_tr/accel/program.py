@@ -1,0 +1,155 @@
+"""A scheduled model: memory images, and what the host must know to use them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge_tr.accel.layout import COLUMNS
+from edge_tr.accel.traffic import Traffic
+from edge_tr.operators import Record
+from edge_tr.prepared.budget import Budget
+from edge_tr.prepared.dead import Alive
+
+
+@dataclass(frozen=True)
+class AccelLayer:
+    """A layer that the accelerator computes: stop before a command and dump `words` words from `address`; byte
+    `index[i]` of them is element i of the tensor (NHWC). Element i is there before command `stops[part[i]]`; the layer
+    is done before the last of them."""
+
+    name: str
+    op: int
+    tensor: int
+    stops: tuple[int, ...]
+    address: int
+    words: int
+    index: np.ndarray
+    part: np.ndarray  # int [elements], or [1] for all
+    cycles: int
+
+
+@dataclass(frozen=True)
+class HostLayer:
+    """A layer that the processor computes of the tensors `inputs`: number `output` of its operator's outputs;
+    `data_terms` as golden takes them."""
+
+    name: str
+    op: int
+    tensor: int
+    inputs: tuple[int, ...]
+    output: int
+    record: Record
+    data_terms: np.ndarray | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class Send:
+    """int32 [64 * words], which element of the tensor each byte of an INPUT is; -1: zero."""
+
+    tensor: int
+    index: np.ndarray
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One run of the accelerator, from command `entry` to an END.
+
+    sends   come first, one INPUT each
+    stream  uint64 [n], load packets that follow them
+    layers  in the order in which they run
+    reads   positions in `layers` of what the processor needs; the first one comes by OUTPUT, others are dumped
+    """
+
+    entry: int
+    sends: tuple[Send, ...]
+    stream: np.ndarray
+    layers: tuple[AccelLayer, ...]
+    reads: tuple[int, ...]
+
+    @property
+    def sent_bytes(self) -> int:
+        """By DMA, in each inference."""
+        return sum(len(send.index) for send in self.sends) + self.stream.nbytes
+
+    @property
+    def read_bytes(self) -> int:
+        """By DMA, in each inference."""
+        return sum(self.layers[read].words * COLUMNS for read in self.reads)
+
+
+@dataclass(frozen=True)
+class ProgramTurn:
+    """What the processor computes, then what the accelerator does; the last turn may have no segment."""
+
+    host: tuple[HostLayer, ...]
+    segment: Segment | None
+
+    @property
+    def layers(self) -> tuple[HostLayer | AccelLayer, ...]:
+        """In the order in which they run."""
+        return self.host + (self.segment.layers if self.segment else ())
+
+
+@dataclass(frozen=True)
+class Level:
+    """One budget's schedule: its turns, the predicted cycles of a whole inference, and what moves on the chip. Weights
+    `revealed` are the whole model's by operator index, int8 [rows, K]; `alive` is what is left of it."""
+
+    budget: Budget
+    turns: tuple[ProgramTurn, ...]
+    cycles: int
+    traffic: Traffic
+    revealed: Mapping[int, np.ndarray]
+    alive: Alive
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        """Runs of the accelerator in one inference."""
+        return tuple(turn.segment for turn in self.turns if turn.segment)
+
+    @property
+    def layers(self) -> tuple[AccelLayer, ...]:
+        """Of the accelerator."""
+        return tuple(layer for segment in self.segments for layer in segment.layers)
+
+    @property
+    def host_layers(self) -> tuple[HostLayer, ...]:
+        """Of the processor."""
+        return tuple(layer for turn in self.turns for layer in turn.host)
+
+
+@dataclass(frozen=True)
+class AccelProgram:
+    """All that a board needs.
+
+    load         uint64 [n], load packets of all memories
+    program_crc  what register PROGRAM reads then
+    source       the input's tensor
+    result       the tensor that is the output, maybe in another shape
+    levels       of each budget that the program holds, from the fewest terms on; the same layers in the same turns
+    used         words of each memory, and how many there are
+    data_terms   int16 [511] by operator index, of layers that truncate their activations
+    """
+
+    sha256: str
+    load: np.ndarray
+    program_crc: int
+    source: int
+    result: int
+    levels: tuple[Level, ...]
+    used: Mapping[str, tuple[int, int]]
+    data_terms: Mapping[int, np.ndarray]
+
+    @property
+    def most(self) -> Level:
+        """The budget with the most terms, which is the one of a build with one budget."""
+        return self.levels[-1]
+
+    @property
+    def fits(self) -> bool:
+        """Whether every memory is large enough."""
+        return all(n <= depth for n, depth in self.used.values())

@@ -1,0 +1,100 @@
+"""The typed graph every later stage works on: frozen, validated, int8.
+
+Shapes are NHWC as in TFLite; weights keep TFLite's layouts (CONV_2D: OHWI,
+DEPTHWISE_CONV_2D: 1HWO, FULLY_CONNECTED: OI).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from edge_tr.record import Record
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """Affine quantisation, real = scale * (q - zero_point).
+
+    `scale` is float32 as stored, length 1 (per tensor) or the length of `axis`
+    (per channel); `zero_point` is int64 of the same length.
+    """
+
+    scale: np.ndarray
+    zero_point: np.ndarray
+    axis: int = 0
+
+    @property
+    def per_tensor(self) -> bool:
+        return self.scale.size == 1
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """One tensor of the subgraph. `data` is read-only, None for activations."""
+
+    index: int
+    name: str
+    shape: tuple[int, ...]
+    dtype: str  # numpy name: "int8", "int32", "float32", ...
+    quantization: Quantization | None = None
+    data: np.ndarray | None = None
+
+    @property
+    def size(self) -> int:
+        """Elements."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
+    def bytes(self) -> int:
+        """Of all elements."""
+        return self.size * np.dtype(self.dtype).itemsize
+
+
+@dataclass(frozen=True)
+class Op:
+    """One operator. `kind` is TFLite's builtin name, `options` its options by snake_case name.
+
+    An absent optional input is -1, as in TFLite. `record` is what Prepare made of it (`operators.prepared`): None in
+    a file as it was read, and never in a graph that a later stage sees.
+    """
+
+    index: int
+    kind: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    options: Mapping[str, object] = field(default_factory=dict)
+    version: int = 1
+    record: Record | None = field(default=None, repr=False, compare=False)
+
+
+def layer_name(op: Op, output: int = 0) -> str:
+    """How users name a layer: its kind and its operator's index in the file, conv_2d_0; of several outputs, each one's
+    number behind it, split_3_0."""
+    name = f"{op.kind.lower()}_{op.index}"
+    return name if len(op.outputs) == 1 else f"{name}_{output}"
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A validated model: operators in execution order, tensors by TFLite index."""
+
+    tensors: tuple[Tensor, ...]
+    ops: tuple[Op, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    sha256: str  # of the .tflite file's bytes, hex
+    description: str = ""
+
+    def tensor(self, index: int) -> Tensor:
+        return self.tensors[index]
+
+    def activations(self, op: Op) -> tuple[int, ...]:
+        """Indices of the operator's inputs that are computed, not constants."""
+        return tuple(i for i in op.inputs if i >= 0 and self.tensors[i].data is None)
+
+    def channels(self, tensor: int) -> int:
+        """Length of a tensor's last axis; 1 of a scalar."""
+        return (1, *self.tensors[tensor].shape)[-1]

@@ -1,0 +1,98 @@
+"""What a kernel is: everything that planning and code generation ask one way of computing dot products.
+
+A kernel is one module beside this one: what it takes, how its weights lie, scratch, costs by instruction set, and its
+call in C. `registry` lists them all, and nobody else knows one by name.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from edge_tr.kernels.call import DotCall
+from edge_tr.kernels.cost import Estimate, Work
+from edge_tr.kernels.generated import Code
+from edge_tr.kernels.output import requantisation
+from edge_tr.kernels.pixels import tiles
+from edge_tr.kernels.product import DotProduct, Task
+from edge_tr.operators import ConvParams, DotParams
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a kernel computes with: the encoded weight table or the generated code, scratch in bytes, and costs."""
+
+    body: bytes | Code
+    scratch_bytes: int
+    estimate: Estimate
+
+
+class Kernel(ABC):
+    """One way to compute a layer's dot products. `name` is what `--kernel` calls it, `doc` says it in half a line.
+    `dialled`: it computes with any of a build's budgets; the others hold one."""
+
+    name: ClassVar[str]
+    doc: ClassVar[str]
+    dialled: ClassVar[bool] = False
+
+    @property
+    def headers(self) -> tuple[str, ...]:
+        """C headers that declare what it calls."""
+        return (f"tr_{self.name}.h",)
+
+    @abstractmethod
+    def takes(self, task: Task) -> bool:
+        """Whether it can compute the layer."""
+
+    def works_in_place(self, params: DotParams) -> bool:
+        """Whether the output may take the place of the input. Pointwise convolutions: pixels are copied before those
+        are written."""
+        return isinstance(params, ConvParams) and keeps_shape(params) and _is_pointwise(params)
+
+    @abstractmethod
+    def product(self, task: Task) -> DotProduct:
+        """A layer that it takes."""
+
+    def call(self, name: str, dot: DotProduct) -> DotCall:
+        """How C computes the layer called `name`: most kernels read pixels and a table (tr_pixels.h)."""
+        return tiles(name, dot, self.name)
+
+
+class OneBudgetKernel(Kernel):
+    """A kernel that holds one of a build's budgets."""
+
+    def lacks(self, task: Task) -> np.ndarray:
+        """int64 [rows]: what its sums lack."""
+        return lacking(task.params, task.cut)
+
+    def product(self, task: Task) -> DotProduct:
+        bias = self.lacks(task)
+        requant = requantisation(task.params, bias, task.isa)
+        work = Work.of(task.params, int(task.revealed.counts.sum()), requant)
+        made = self.made(task, work)
+        return DotProduct(
+            task.params, task.setting, self, made.body, bias, requant, work.macs, work.terms, task.data_terms,
+            made.scratch_bytes, made.estimate,
+        )  # fmt: skip
+
+    @abstractmethod
+    def made(self, task: Task, work: Work) -> Made:
+        """Weights, scratch and costs of a layer that it takes."""
+
+
+def lacking(params: DotParams, cut: bool) -> np.ndarray:
+    """int64 [rows], what sums lack of activations as they are; `cut`: of x - zero_point cut to s terms."""
+    bias = params.bias.astype(np.int64)
+    return bias if cut else bias - params.input_zero_point * params.weights.sum(axis=1, dtype=np.int64)
+
+
+def keeps_shape(params: DotParams) -> bool:
+    """Whether a convolution's output has its input's shape."""
+    return params.input_shape == params.output_shape
+
+
+def _is_pointwise(params: ConvParams) -> bool:
+    return params.kernel == params.stride == (1, 1) and params.pad == (0, 0)

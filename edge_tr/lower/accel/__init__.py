@@ -1,6 +1,0 @@
-"""The scheduler of the term accelerator (`rtl/`): a model and its budgets become an `AccelProgram`."""
-
-from edge_tr.lower.accel.lowering import lower_accel
-from edge_tr.lower.accel.program import AccelLayer, AccelProgram, HostLayer, Level, Segment
-
-__all__ = ["AccelLayer", "AccelProgram", "HostLayer", "Level", "Segment", "lower_accel"]

@@ -1,0 +1,125 @@
+"""One operator, one module: its record, TFLite's Prepare, golden arithmetic, and what every pass asks of it.
+
+A new operator is a module with `KINDS`, `STRUCTS` if it has a C struct, and one line in `_MODULES`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from edge_tr.errors import ModelError
+from edge_tr.graph import Graph, Op
+from edge_tr.operators import (
+    add,
+    conv_2d,
+    depthwise_conv_2d,
+    dequantize,
+    fully_connected,
+    mean,
+    pad,
+    pool_2d,
+    quantize,
+    reshape,
+    softmax,
+)
+from edge_tr.operators.add import AddParams
+from edge_tr.operators.checks import require
+from edge_tr.operators.conv_2d import ConvParams
+from edge_tr.operators.depthwise_conv_2d import DepthwiseParams
+from edge_tr.operators.dot import DotParams, with_weights
+from edge_tr.operators.fully_connected import FullyConnectedParams
+from edge_tr.operators.mean import MeanParams
+from edge_tr.operators.pad import PadParams
+from edge_tr.operators.pool_2d import PoolParams
+from edge_tr.operators.quantize import RequantizeParams
+from edge_tr.operators.reshape import ReshapeParams
+from edge_tr.operators.softmax import SoftmaxParams
+from edge_tr.record import Record, Requant
+from edge_tr.structs import Struct
+
+_MODULES = (
+    conv_2d,
+    depthwise_conv_2d,
+    fully_connected,
+    pool_2d,
+    add,
+    reshape,
+    softmax,
+    pad,
+    mean,
+    quantize,
+    dequantize,
+)
+_PREPARE = {kind: entry for module in _MODULES for kind, entry in module.KINDS.items()}
+"""By TFLite's name: how it is prepared, and up to which version: the newest that LiteRT's reference resolver has."""
+SUPPORTED_KINDS = tuple(_PREPARE)
+
+
+def newest_version(kind: str) -> int:
+    """The newest version of an operator that is supported, by TFLite's name; KeyError if none is."""
+    return _PREPARE[kind][1]
+
+
+def prepare(graph: Graph, op: Op) -> Record:
+    """The record of `op`; `ModelError` with one line when it is not supported."""
+    try:
+        require(op.kind in _PREPARE, "this operator", ", ".join(SUPPORTED_KINDS))
+        prepare_op, newest = _PREPARE[op.kind]
+        require(1 <= op.version <= newest, f"version {op.version}", f"1 to {newest}")
+        return prepare_op(graph, op)
+    except ModelError as error:
+        raise ModelError(f"{op_text(graph, op)}: {error}") from None
+
+
+def prepared(graph: Graph) -> Graph:
+    """The graph with every operator's record; `ModelError` with a line for each operator that has none."""
+    ops, problems = [], []
+    for op in graph.ops:
+        try:
+            ops.append(replace(op, record=prepare(graph, op)))
+        except ModelError as error:
+            problems.append(str(error))
+    if problems:
+        raise ModelError("\n".join(problems))
+    return replace(graph, ops=tuple(ops))
+
+
+def structs() -> tuple[Struct, ...]:
+    """The C structs of all operators' layers."""
+    return tuple(struct for module in _MODULES for struct in getattr(module, "STRUCTS", ()))
+
+
+def op_text(graph: Graph, op: Op) -> str:
+    """An operator in a message: kind, index, output tensor's name, version."""
+    name = graph.tensor(op.outputs[0]).name if op.outputs else ""
+    return f"{op.kind} (operator {op.index}, '{name}', version {op.version})"
+
+
+def dots(graph: Graph) -> list[Op]:
+    """The operators with weights, in order."""
+    return [op for op in graph.ops if isinstance(op.record, DotParams)]
+
+
+__all__ = [
+    "SUPPORTED_KINDS",
+    "AddParams",
+    "ConvParams",
+    "DepthwiseParams",
+    "DotParams",
+    "FullyConnectedParams",
+    "MeanParams",
+    "PadParams",
+    "PoolParams",
+    "Record",
+    "Requant",
+    "RequantizeParams",
+    "ReshapeParams",
+    "SoftmaxParams",
+    "dots",
+    "newest_version",
+    "op_text",
+    "prepare",
+    "prepared",
+    "structs",
+    "with_weights",
+]

@@ -1,0 +1,105 @@
+"""FULLY_CONNECTED: tensorflow/lite/kernels/fully_connected.cc, internal/reference/integer_ops/fully_connected.h."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from edge_tr.graph import Graph, Op, Tensor
+from edge_tr.operators.checks import (
+    activation_range,
+    activation_tensor,
+    arity,
+    output_shape,
+    requant,
+    require,
+    scale,
+    shape_text,
+    zero_point,
+)
+from edge_tr.operators.dot import MixingParams, bias, matmul, per_channel_requant, products, weights_tensor
+from edge_tr.record import Range, Requant, Size
+
+
+@dataclass(frozen=True)
+class FullyConnectedParams(MixingParams):
+    """FULLY_CONNECTED on [rows, depth], giving [rows, units]."""
+
+    rows: int
+    depth: int
+    units: int
+    input_zero_point: int
+    output_zero_point: int
+    activation: Size
+    weights: np.ndarray  # int8 [units, depth]
+    bias: np.ndarray  # int32 [units]
+    requant: Requant  # n = units
+
+    def accumulated(self, x: np.ndarray) -> np.ndarray:
+        acc = matmul(x.reshape(-1, self.depth), self.weights)
+        acc += self.bias
+        return acc.reshape(-1, self.rows, self.units)
+
+    def sums(self, x: Range) -> tuple[np.ndarray, np.ndarray]:
+        low, high = products(self.weights.astype(np.int64), x.over(self.depth))
+        return low[None], high[None]
+
+    def input_gradient(self, gradient: np.ndarray) -> np.ndarray:
+        return gradient.reshape(-1, self.units) @ self.weights.astype(np.float32)
+
+    def in_file(self, weights: np.ndarray) -> np.ndarray:
+        return weights
+
+
+def prepare(graph: Graph, op: Op) -> FullyConnectedParams:
+    """Weights OI; the input is read as [rows, depth] whatever its shape."""
+    arity(op, (2, 3))
+    layout = op.options.get("weights_format", 0)
+    require(layout == 0, f"weights format {layout}", "the default format")
+    x = activation_tensor(graph, op.inputs[0], "input")
+    y = activation_tensor(graph, op.outputs[0], "output")
+    w = weights_tensor(graph, op, rank=2, channel_axis=0)
+    units, depth = w.shape
+    keep = op.options.get("keep_num_dims", False)
+    fits = x.shape[-1:] == (depth,) if keep else x.size % depth == 0
+    require(fits, f"an input of shape {shape_text(x.shape)} for weights of depth {depth}", "rows of that depth")
+    require(
+        w.quantization.per_tensor or not keep or len(x.shape) == 2,
+        "per-channel weights with keep_num_dims on more than two dimensions, which TFLite 2.14 gets wrong",
+        "per-tensor weights, or a RESHAPE to two dimensions",
+    )
+    rows = x.size // depth
+    output_shape(y, (*x.shape[:-1], units) if keep else (rows, units))
+    return FullyConnectedParams(
+        rows=rows,
+        depth=depth,
+        units=units,
+        input_zero_point=zero_point(x),
+        output_zero_point=zero_point(y),
+        activation=activation_range(op, y),
+        weights=w.data,
+        bias=bias(graph, op, units, optional=True),
+        requant=_requant(graph, op, x, w, y, units),
+    )
+
+
+def _requant(graph: Graph, op: Op, x: Tensor, w: Tensor, y: Tensor, units: int) -> Requant:
+    """Per tensor, TFLite multiplies the scales in float32 and checks the bias's scale."""
+    per_channel = per_channel_requant(x, w, y, units)
+    if not w.quantization.per_tensor:
+        return per_channel
+    with np.errstate(over="ignore", under="ignore"):
+        product = float(x.quantization.scale[0] * w.quantization.scale[0])
+    if len(op.inputs) == 3 and op.inputs[2] >= 0:
+        quantization = graph.tensor(op.inputs[2]).quantization
+        bias_scale = 0.0 if quantization is None else float(quantization.scale[0])
+        require(
+            abs(scale(x) * scale(w) - bias_scale) / scale(y) <= 0.02,
+            f"bias scale {bias_scale}",
+            f"about input scale times weight scale, {product}",
+        )
+    return replace(requant(np.full(units, product / scale(y))), real=per_channel.real)
+
+
+KINDS = {"FULLY_CONNECTED": (prepare, 14)}

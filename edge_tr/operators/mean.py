@@ -1,0 +1,132 @@
+"""MEAN: tensorflow/lite/kernels/reduce.cc, internal/reference/reduce.h."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge_tr.graph import Graph, Op
+from edge_tr.operators.arithmetic import finish, finished_range
+from edge_tr.operators.checks import (
+    INT8,
+    arity,
+    constant,
+    ends,
+    output_shape,
+    read_only,
+    requant,
+    require,
+    scale,
+    shape_text,
+    zero_point,
+)
+from edge_tr.record import Range, Record, Requant
+from edge_tr.structs import FACTOR, Call, Field, Struct
+from edge_tr.tr.requant import Rounding
+
+STRUCT = Struct(
+    "tr_mean",
+    "MEAN over the middle axis of [outer, count, inner]; the division is inside `factor`.",
+    (
+        Field("uint32_t", "outer"),
+        Field("uint32_t", "count"),
+        Field("uint32_t", "inner"),
+        Field("int16_t", "input_zero_point"),
+        Field("int16_t", "output_zero_point"),
+        Field(FACTOR, "factor"),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class MeanParams(Record):
+    """MEAN over the middle of [outer, count, inner], giving [outer, inner].
+
+    out = requant(sum - count * input_zero_point) + output_zero_point, saturated;
+    the division by `count` is inside `requant` (n = 1).
+    """
+
+    outer: int
+    count: int
+    inner: int
+    input_zero_point: int
+    output_zero_point: int
+    requant: Requant
+
+    def golden(
+        self, inputs: Sequence[np.ndarray], rounding: Rounding, data_table: np.ndarray | None = None
+    ) -> tuple[np.ndarray, ...]:
+        acc = inputs[0].reshape(-1, self.outer, self.count, self.inner).sum(axis=2, dtype=np.int32)
+        acc -= np.int32(self.count * self.input_zero_point)
+        return (finish(acc, self.requant, self.output_zero_point, INT8, rounding),)
+
+    def ranges(
+        self, inputs: Sequence[Range], outputs: Sequence[int], data_terms: np.ndarray | None = None
+    ) -> tuple[Range, ...]:
+        inner = inputs[0].over(self.inner)
+        sums = ((end - self.input_zero_point) * self.count for end in (inner.low, inner.high))
+        return (finished_range(*sums, self.requant, self.output_zero_point, INT8),)
+
+    def ties(self, inputs: Sequence[int], outputs: Sequence[int]) -> list[np.ndarray] | None:
+        return [np.arange(inputs[0])] * 2 if self.inner == inputs[0] == outputs[0] else None
+
+    def gradients(self, inputs: Sequence[np.ndarray], output: np.ndarray, gradient: np.ndarray) -> list[np.ndarray]:
+        share = gradient.reshape(-1, self.outer, 1, self.inner) * np.float32(self.requant.real[0])
+        return [np.repeat(share, self.count, axis=2)]
+
+    def call(self) -> Call:
+        values = {
+            "outer": self.outer,
+            "count": self.count,
+            "inner": self.inner,
+            "input_zero_point": self.input_zero_point,
+            "output_zero_point": self.output_zero_point,
+            "factor": self.requant,
+        }
+        return Call("tr_mean", STRUCT, values)
+
+
+def prepare(graph: Graph, op: Op) -> MeanParams:
+    """`QuantizedMeanOrSum` in reference/reduce.h folds 1 / count into the multiplier."""
+    arity(op, (2,))
+    x, y = ends(graph, op)
+    axis = constant(graph, op.inputs[1], "axes", ("int32",)).data.reshape(-1)
+    rank = len(x.shape)
+    require(np.all((axis >= -rank) & (axis < rank)), f"axes {axis.tolist()}", f"axes of {rank} dimensions")
+    axes = sorted({int(a) % rank for a in axis})
+    if op.options.get("keep_dims", False):
+        output_shape(y, tuple(1 if i in axes else d for i, d in enumerate(x.shape)))
+    else:
+        output_shape(y, tuple(d for i, d in enumerate(x.shape) if i not in axes))
+    outer, count, inner = _middle(x.shape, axes)
+    return MeanParams(outer, count, inner, zero_point(x), zero_point(y), _requant(scale(x) / scale(y), count))
+
+
+def _middle(shape: tuple[int, ...], axes: list[int]) -> tuple[int, int, int]:
+    """Read `shape` as (outer, count, inner) with the reduced `axes` in the middle."""
+    reduced = [i for i in axes if shape[i] > 1]
+    first, last = (reduced[0], reduced[-1] + 1) if reduced else (len(shape), len(shape))
+    require(
+        all(i in axes or shape[i] == 1 for i in range(first, last)),
+        f"axes {axes} of an input of shape {shape_text(shape)}",
+        "axes beside each other",
+    )
+    return math.prod(shape[:first]), math.prod(shape[first:last]), math.prod(shape[last:])
+
+
+def _requant(real: float, count: int) -> Requant:
+    whole = requant(real)
+    multiplier, shift = int(whole.multiplier[0]), int(whole.shift[0])
+    bits = min(count.bit_length() - 1, 32, 31 + shift)
+    return Requant(
+        multiplier=read_only(np.array([(multiplier << bits) // count], dtype=np.int32)),
+        shift=read_only(np.array([shift - bits], dtype=np.int32)),
+        real=read_only(whole.real / count),
+    )
+
+
+STRUCTS = (STRUCT,)
+KINDS = {"MEAN": (prepare, 3)}

@@ -1,0 +1,1 @@
+"""The floor below both planners: budgets, revealed terms, ranges and dead channels."""

@@ -1,0 +1,40 @@
+"""The model with each of its budgets: terms revealed, dead channels gone; what both planners start from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge_tr.graph import Graph, layer_name
+from edge_tr.operators import dots
+from edge_tr.prepared.budget import Budget
+from edge_tr.prepared.dead import Alive, remove_what_is_always_dead
+from edge_tr.tr.reveal import reveal, truncate_data
+
+
+@dataclass(frozen=True)
+class ProgramLevel:
+    """One of the budgets that a program can be dialled to: its weights in the whole model by operator index, and what
+    is left of that model without the channels that are dead at every level."""
+
+    budget: Budget
+    revealed: Mapping[int, np.ndarray]
+    alive: Alive
+
+
+def revealed_levels(graph: Graph, budgets: Sequence[Budget]) -> tuple[ProgramLevel, ...]:
+    """The model with each of several nested budgets: terms revealed, without the channels that are dead with all."""
+    revealed = []
+    for budget in budgets:
+        settings = [(op, budget.of(layer_name(op))) for op in dots(graph)]
+        revealed.append({op.index: reveal(op.record.weights, s.group, s.terms).values for op, s in settings})
+    alive = remove_what_is_always_dead(graph, revealed, truncations(graph, budgets[-1]))
+    return tuple(ProgramLevel(*level) for level in zip(budgets, revealed, alive))
+
+
+def truncations(graph: Graph, budget: Budget) -> dict[int, np.ndarray]:
+    """int16 [511] by operator index, of every layer whose activations the budget cuts to s terms."""
+    limits = {op.index: budget.of(layer_name(op)).data_terms for op in dots(graph)}
+    return {index: truncate_data(limit) for index, limit in limits.items() if limit is not None}

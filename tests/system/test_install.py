@@ -1,0 +1,313 @@
+"""`install.sh` on machines that lack everything: what apt-get and pip are asked for, in which order, and what is said.
+
+The machine is a folder of programs that is the whole PATH. apt-get is a fake that knows the packages of one release and
+what each brings; Python is a fake of that release's version. `tests/bare_machine.sh` is the real thing.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import PROJECT
+
+BASE = ("cat", "cut", "dirname", "env", "grep", "make", "mktemp", "rm", "sed", "sh", "tail", "tee", "touch")
+"""Programs of every Debian, and make."""
+
+DEMO = {"gcc-arm-none-eabi": "arm-none-eabi-gcc", "qemu-system-arm": "qemu-system-arm"}
+TEST = DEMO | {
+    "gcc": "gcc",
+    "g++": "g++",
+    "git": "git",
+    "gcc-riscv64-unknown-elf": "riscv64-unknown-elf-gcc",
+    "qemu-system-misc": "qemu-system-riscv32",
+    "verilator": "verilator",
+    "iverilog": "iverilog",
+    "yosys": "yosys",
+    "tcl": "tclsh",
+}
+"""Packages and the program that is looked for in each: the same names in all four releases."""
+
+RELEASES = {"Debian 12": "3.11", "Debian 13": "3.13", "Ubuntu 22.04": "3.10", "Ubuntu 24.04": "3.12"}
+"""Releases and their Python, whose packages carry its version in their names."""
+
+APT = """
+echo "apt-get $*" >>{log}
+test "$1" = install || exit 0
+for word; do
+    case $word in
+        install | -*) ;;
+        *=*) ;;
+        *)
+            test -f "{packages}/$word" || {{ echo "E: Unable to locate package $word"; exit 100; }}
+            echo "dlstatus:1:49.5:Retrieving file"
+            sh "{packages}/$word"
+            echo "pmstatus:$word:100.0000:Installed $word"
+            ;;
+    esac
+done
+"""
+PYTHON = """
+case "$*" in
+    *"sys.exit(not"*) ;;
+    *"python%d.%d"*) echo python{version} ;;
+    *ensurepip*) test -f {machine}/ensurepip ;;
+    *"ctypes.CDLL('libpython{version}.so.1.0')"*) test -f {machine}/libpython ;;
+    "-m venv"*) for folder; do :; done; mkdir -p "$folder/bin"; cp "$0" "$folder/bin/python" ;;
+    "-m pip install"*) echo "pip $*" >>{log}; echo "Collecting numpy<2,>=1.23"; test ! -f {machine}/offline ;;
+    *) echo "unexpected: $*" >&2; exit 99 ;;
+esac
+"""
+SUDO = 'echo sudo >>{log}; exec "$@"'
+
+
+def script(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A checkout on a machine of one release, which has `python3` and what tests add."""
+
+    folder: Path
+    version: str
+
+    @property
+    def programs(self) -> Path:
+        return self.folder / "programs"
+
+    @property
+    def asked(self) -> list[str]:
+        """What was asked of apt-get, pip and sudo, in order."""
+        log = self.folder / "log"
+        return log.read_text().splitlines() if log.exists() else []
+
+    @property
+    def asked_of(self) -> list[str]:
+        """Who was asked, in order; each run of one once."""
+        return [who for who, _ in groupby(line.split()[0] for line in self.asked)]
+
+    @property
+    def installed_itself(self) -> int:
+        """How often pip got to the last step."""
+        return sum("-e ." in line for line in self.asked)
+
+    @property
+    def packages(self) -> set[str]:
+        """What apt-get was asked to install."""
+        (line,) = (line for line in self.asked if line.startswith("apt-get install"))
+        assert line.startswith("apt-get install -y --no-install-recommends -o APT::Status-Fd=1 ")
+        return {word for word in line.split()[2:] if not word.startswith("-") and "::" not in word}
+
+    def has(self, *programs: str) -> None:
+        for name in programs:
+            script(self.programs / name, "exit 0")
+
+    def sells(self, package: str, brings: str) -> None:
+        """Apt knows a package, which brings a file."""
+        path = self.folder / "packages" / package
+        script(path, f"echo '#!/bin/sh' >{brings}; chmod +x {brings}")
+
+    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command, cwd=self.folder / "checkout", env={"PATH": str(self.programs), "TMPDIR": str(self.folder)},
+            capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False,
+        )  # fmt: skip
+
+    def install(self, group: str) -> subprocess.CompletedProcess[str]:
+        return self.run("./install.sh", group)
+
+
+def machine_of(folder: Path, version: str) -> Machine:
+    """Root's machine without one tool; apt-get sells what the releases have."""
+    made = Machine(folder, version)
+    made.programs.mkdir()
+    (folder / "checkout").mkdir()
+    for name in ("Makefile", "install.sh", "pyproject.toml"):
+        shutil.copy(PROJECT / name, folder / "checkout" / name)
+    shutil.copytree(PROJECT / "requirements", folder / "checkout" / "requirements")
+    for name in (*BASE, "chmod", "mkdir", "cp"):
+        (made.programs / name).symlink_to(shutil.which(name) or pytest.fail(f"no {name} here"))
+    script(made.programs / "id", "echo 0")
+    log = folder / "log"
+    script(made.programs / "apt-get", APT.format(log=log, packages=folder / "packages"))
+    script(made.programs / "python3", PYTHON.format(log=log, machine=folder, version=version))
+    for package, program in TEST.items():
+        made.sells(package, str(made.programs / program))
+    made.sells(f"python{version}-venv", str(folder / "ensurepip"))
+    made.sells(f"libpython{version}", str(folder / "libpython"))
+    return made
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return machine_of(tmp_path, "3.11")
+
+
+# --- What is asked for.
+
+
+@pytest.mark.parametrize("version", RELEASES.values(), ids=RELEASES.keys())
+def test_where_every_tool_is_missing_apt_is_asked_for_names_that_the_release_has(version: str, tmp_path: Path) -> None:
+    machine = machine_of(tmp_path, version)
+    done = machine.install("test")
+    assert done.returncode == 0, done.stdout + done.stderr
+    headers = {"libc6-dev"} if "libc6-dev" in machine.packages else set()  # where the machine of the tests lacks it too
+    assert machine.packages - headers == {*TEST, f"python{version}-venv", f"libpython{version}"}
+
+
+@pytest.mark.parametrize("version", RELEASES.values(), ids=RELEASES.keys())
+def test_the_demo_asks_for_its_own_tools_only(version: str, tmp_path: Path) -> None:
+    machine = machine_of(tmp_path, version)
+    assert machine.install("demo").returncode == 0
+    assert machine.packages == {*DEMO, f"python{version}-venv"}
+
+
+def test_what_is_there_is_not_asked_for(machine: Machine) -> None:
+    machine.has("arm-none-eabi-gcc")
+    (machine.folder / "ensurepip").touch()
+    assert machine.install("demo").returncode == 0
+    assert machine.packages == {"qemu-system-arm"}
+
+
+def test_tools_are_installed_before_python_packages(machine: Machine) -> None:
+    assert machine.install("test").returncode == 0
+    assert machine.asked_of == ["apt-get", "pip"]
+
+
+def test_python_packages_are_the_locked_ones(machine: Machine) -> None:
+    assert machine.install("test").returncode == 0
+    build, torch, locked, itself = (line for line in machine.asked if line.startswith("pip "))
+    assert build.endswith(" --require-hashes -r requirements/build.txt")
+    assert torch.endswith(" --no-index --no-deps --require-hashes -r requirements/torch-cpu.txt")
+    assert locked.endswith(" --no-deps --no-build-isolation --require-hashes -r requirements/test.txt")
+    assert itself.endswith(" --no-build-isolation -e .[test]")
+
+
+def test_progress_is_shown(machine: Machine) -> None:
+    said = machine.install("demo").stdout.splitlines()
+    (wanted,) = (line for line in said if line.startswith("installing Debian packages: "))
+    assert {*wanted.split()[3:]} == {*DEMO, "python3.11-venv"}
+    assert "  downloaded 40 %" in said and "  installed 100 %" in said and "  numpy<2,>=1.23" in said
+
+
+@pytest.mark.parametrize("group", ["demo", "test"])
+def test_a_second_run_installs_nothing_and_says_nothing(group: str, machine: Machine) -> None:
+    assert machine.install(group).returncode == 0
+    before = machine.asked
+    again = machine.install(group)
+    assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
+    assert machine.install("demo").returncode == 0  # which every group holds
+    assert machine.asked == before
+
+
+@pytest.mark.parametrize("changed", ["pyproject.toml", "requirements/demo.txt"])
+def test_new_dependencies_are_installed(changed: str, machine: Machine) -> None:
+    machine.install("demo")
+    later = (machine.folder / "checkout" / ".venv" / "demo.stamp").stat().st_mtime + 5
+    os.utime(machine.folder / "checkout" / changed, (later, later))
+    machine.install("demo")
+    assert machine.asked_of == ["apt-get", "pip"] and machine.installed_itself == 2
+
+
+def test_an_environment_whose_python_is_gone_is_made_again(machine: Machine) -> None:
+    machine.install("demo")
+    (machine.folder / "checkout" / ".venv" / "bin" / "python").unlink()
+    assert machine.install("demo").returncode == 0
+    assert machine.asked_of == ["apt-get", "pip"] and machine.installed_itself == 2
+
+
+@pytest.mark.parametrize(("version", "left_out"), [("3.11", False), ("3.13", True)])
+def test_what_has_no_wheel_for_this_python_is_named(version: str, left_out: bool, tmp_path: Path) -> None:
+    said = machine_of(tmp_path, version).install("test").stdout
+    assert ("not on python3.13: tflite-runtime 2.14.0, pynq 3.1.2" in said) is left_out
+
+
+# --- What is said where it cannot be installed: exit code 5 always.
+
+
+def test_without_root_and_sudo_the_one_command_to_run_is_printed(machine: Machine) -> None:
+    script(machine.programs / "id", "echo 1000")
+    done = machine.install("demo")
+    install = "apt-get install -y --no-install-recommends gcc-arm-none-eabi qemu-system-arm python3.11-venv"
+    assert done.returncode == 5 and machine.asked == []
+    assert f"missing tools; as root, run:  apt-get update && {install}" in done.stderr
+
+
+def test_make_says_5_and_ends_with_its_own_2(machine: Machine) -> None:
+    script(machine.programs / "id", "echo 1000")
+    done = machine.run("make", "demo")
+    assert done.returncode == 2 and "install-demo] Error 5" in done.stderr and "edge-tr demo" not in done.stdout
+
+
+def test_with_sudo_it_is_used(machine: Machine) -> None:
+    script(machine.programs / "id", "echo 1000")
+    script(machine.programs / "sudo", SUDO.format(log=machine.folder / "log"))
+    assert machine.install("demo").returncode == 0
+    assert machine.asked_of == ["sudo", "apt-get", "sudo", "apt-get", "pip"]
+
+
+def test_where_apt_fails_its_words_are_shown_and_pip_is_not_begun(machine: Machine) -> None:
+    (machine.folder / "packages" / "qemu-system-arm").unlink()
+    done = machine.install("demo")
+    assert done.returncode == 5 and "E: Unable to locate package qemu-system-arm" in done.stderr
+    assert "run:  apt-get update && apt-get install -y --no-install-recommends gcc-arm-none-eabi" in done.stderr
+    assert not any(line.startswith("pip") for line in machine.asked)
+
+
+def test_a_package_that_does_not_bring_its_program_is_named(machine: Machine) -> None:
+    machine.sells("qemu-system-arm", str(machine.programs / "something-else"))
+    done = machine.install("demo")
+    assert done.returncode == 5 and "what should come with qemu-system-arm is still not found" in done.stderr
+
+
+def test_without_apt_the_packages_are_named(machine: Machine) -> None:
+    (machine.programs / "apt-get").unlink()
+    done = machine.install("demo")
+    assert done.returncode == 5 and "gcc-arm-none-eabi qemu-system-arm python3.11-venv" in done.stderr
+
+
+def test_where_pip_fails_the_next_run_begins_again(machine: Machine) -> None:
+    (machine.folder / "offline").touch()
+    done = machine.install("demo")
+    assert done.returncode == 5 and "could not install Python packages" in done.stderr
+    (machine.folder / "offline").unlink()
+    assert machine.install("demo").returncode == 0
+    assert machine.asked_of == ["apt-get", "pip"] and machine.installed_itself == 1
+
+
+def test_without_a_python_that_will_do_it_is_said(machine: Machine) -> None:
+    (machine.programs / "python3").unlink()
+    done = machine.install("demo")
+    assert done.returncode == 5 and "no Python from 3.10 to 3.13" in done.stderr and machine.asked == []
+
+
+# --- The real machine.
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "cause"),
+    [("id", "echo 1000", "needs root"), ("unshare", "exit 1", "forbids namespaces")],
+)
+def test_where_no_bare_machine_can_be_made_it_fails_and_says_why(
+    name: str, text: str, cause: str, tmp_path: Path
+) -> None:
+    programs = tmp_path / "programs"
+    script(programs / "id", "echo 0")
+    script(programs / "debootstrap", "exit 0")
+    script(programs / name, text)
+    (tmp_path / "machines").mkdir()
+    done = subprocess.run(
+        [PROJECT / "tests" / "bare_machine.sh", "--install-only", tmp_path / "machines"],
+        env=os.environ | {"PATH": f"{programs}:{os.environ['PATH']}"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 5 and cause in done.stderr
+    assert list((tmp_path / "machines").iterdir()) == []
