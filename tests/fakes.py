@@ -208,20 +208,40 @@ class FakeStm32:
         self._send(ACK)
 
 
-class InProcess:
-    """A port with a chip behind it, without sockets, on a clock that only moves while nothing comes.
+class ClockedPort:
+    """What host code wants of a pyserial port, in this process, on a clock that only moves while it is read."""
+
+    port, baudrate, is_open = "in this process", 115200, True
+    idle_seconds, byte_seconds = 0.01, 0.0  # that a read without a byte takes, and one with bytes
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self._pending = bytearray()
+
+    def read(self, count: int) -> bytes:
+        self.now += self.byte_seconds if self._pending else self.idle_seconds
+        taken = bytes(self._pending[:count])
+        del self._pending[:count]
+        return taken
+
+    def reset_input_buffer(self) -> None:
+        self._pending.clear()
+
+    def monotonic(self) -> float:
+        """Instead of time.monotonic."""
+        return self.now
+
+
+class InProcess(ClockedPort):
+    """A port with a chip behind it, without sockets.
 
     lose_answer, lose_byte  numbers of the bytes from and to the chip that are lost on the way
     """
 
-    port, baudrate = "in this process", 115200
-    is_open = True
-
     def __init__(self, chip: FakeStm32, lose_answer: int | None = None, lose_byte: int | None = None) -> None:
-        self.now = 0.0
+        super().__init__()
         self.answered = self.written = 0  # bytes so far
         self._chip, self._lose_answer, self._lose_byte = chip, lose_answer, lose_byte
-        self._pending = bytearray()
 
     def write(self, data: bytes) -> None:
         for byte in data:
@@ -233,20 +253,6 @@ class InProcess:
         lost = None if self._lose_answer is None else self._lose_answer - self.answered
         self.answered += len(data)
         self._pending += data if lost is None or not 0 <= lost < len(data) else data[:lost] + data[lost + 1 :]
-
-    def read(self, count: int) -> bytes:
-        if not self._pending:
-            self.now += 0.01
-        taken = bytes(self._pending[:count])
-        del self._pending[:count]
-        return taken
-
-    def reset_input_buffer(self) -> None:
-        self._pending.clear()
-
-    def monotonic(self) -> float:
-        """Instead of time.monotonic."""
-        return self.now
 
     def __enter__(self) -> InProcess:
         return self

@@ -25,10 +25,8 @@ from edge_tr.target import check, exchange
 from edge_tr.target import port as port_module
 from edge_tr.target.link import Link, identify
 from edge_tr.target.transfer import Transfer
-from tests.fakes import FakeStm32
+from tests.fakes import ClockedPort, FakeStm32
 
-IDLE_SECONDS = 0.2  # that a read without a byte takes, on the fake clock
-BYTE_SECONDS = 0.01  # and one with a byte
 MOST_READS = 1_000_000  # of one execution; more is a hang
 BOARD_ID, BUILD_ID, MODEL = 7, 8, bytes(range(32))
 LAYERS = (("conv", 40), ("pool", 20), ("dense", 10))
@@ -38,16 +36,15 @@ class Hang(BaseException):
     """The host went on reading. No `except Exception` hides it."""
 
 
-class Port:
-    """What host code wants of a pyserial port. `answer` gives the device's bytes to what was written; `endless` is sent
-    again whenever nothing else is there."""
+class Port(ClockedPort):
+    """`answer` gives the device's bytes to what was written; `endless` is sent again whenever nothing else is there."""
 
-    port, baudrate, is_open = "a hostile device", 115200, True
+    port, idle_seconds, byte_seconds = "a hostile device", 0.2, 0.01
 
     def __init__(self) -> None:
-        self.now, self.reads = 0.0, 0
+        super().__init__()
+        self.reads = 0
         self.endless = b""
-        self._pending = bytearray()
 
     def answer(self, data: bytes) -> bytes:
         raise NotImplementedError
@@ -61,16 +58,7 @@ class Port:
             raise Hang
         if not self._pending:
             self._pending += self.endless
-        self.now += BYTE_SECONDS if self._pending else IDLE_SECONDS
-        taken = bytes(self._pending[:count])
-        del self._pending[:count]
-        return taken
-
-    def reset_input_buffer(self) -> None:
-        self._pending.clear()
-
-    def monotonic(self) -> float:
-        return self.now
+        return super().read(count)
 
 
 # --- the link ---------------------------------------------------------------------------------------
