@@ -47,6 +47,7 @@ conformance: install-test ## hundreds of cases of every operator through everyth
 	$(BIN)/python -m tests.conformance $(call option,count,COUNT)
 
 soak: install-test ## inferences with faults on the wire, in the DMA and in the accelerator: COUNT=inferences, MINUTES=, SEED=; PARTS=wire,kill: checks over a bad wire and killed transfers, RECORD=1
+	$(if $(PARTS),,$(BIN)/python -m tests.flips -o docs/reliability/flips.json)
 	$(BIN)/python -m tests.soak $(call option,count,COUNT) $(call option,minutes,MINUTES) $(call option,seed,SEED) $(call option,parts,PARTS) $(if $(RECORD),--record)
 
 reliability: install-demo ## print docs/reliability.md from what campaigns recorded

@@ -68,6 +68,8 @@ def parser(verbs: Verbs) -> argparse.ArgumentParser:
     _add_check(commands)
     _add_bench(commands)
     _add_tune(commands)
+    command = commands.add("keys", "make a pair of keys for signed images")
+    command.add_argument("-o", dest="out", type=Path, metavar="NAME", default=Path("edge-tr"), help="%(default)s")
     commands.add("boards", "list the boards, their memory, and how far each is verified")
     command = commands.add("demo", "build, flash and check the digits model on an emulated board")
     command.add_argument("-o", dest="out", type=Path, metavar="DIR", default=Path("out/demo"), help="default: out/demo")
@@ -109,6 +111,24 @@ def _add_build(commands: _Commands) -> None:
     )
     command.add_argument("--flash-limit", type=int, metavar="BYTES", help="use less than the board's flash")
     command.add_argument("--ram-limit", type=int, metavar="BYTES", help="use less than the board's RAM")
+    command.add_argument(
+        "--verify-before-invoke",
+        action="store_true",
+        help="check the model's constants and code before each inference: none is run on a flipped bit",
+    )
+    command.add_argument(
+        "--sign",
+        type=Path,
+        metavar="KEY.pem",
+        help="sign the image (see keys); the build's loader starts no other, where the board has a loader of ours",
+    )
+    command.add_argument(
+        "--image-version",
+        type=int,
+        default=0,
+        metavar="N",
+        help="of a signed image: once it has started, none with a lower one starts (default %(default)s)",
+    )
 
 
 def _add_check(commands: _Commands) -> None:

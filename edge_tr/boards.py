@@ -15,7 +15,7 @@ import itertools
 import types
 import typing
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
@@ -24,6 +24,10 @@ from edge_tr import resources
 from edge_tr.errors import UsageError
 from edge_tr.files.reading import brief, is_file, read_toml
 from edge_tr.formats import image
+
+MONOCYPHER = "third_party/monocypher"
+VERSION_PAGES = 2
+"""Pages at the end of flash for the versions of signed images."""
 
 Verified = Literal["hardware", "emulator", "builds"]
 Parity = Literal["none", "even"]
@@ -116,6 +120,23 @@ class Emulator:
 
 
 @dataclass(frozen=True)
+class Slots:
+    """How flash is divided where the loader has a key: an image with its signature, its copy, two pages of versions."""
+
+    bytes: int  # of each slot; of all but the versions, where the image is too large for two
+    backup: int | None  # address of the copy
+    versions: int  # address
+
+
+@dataclass(frozen=True)
+class Trust:
+    """Whose images a loader starts: a public Ed25519 key of 32 bytes, and where they lie."""
+
+    public_key: bytes
+    slots: Slots
+
+
+@dataclass(frozen=True)
 class Part:
     """One thing to compile for a board, application or loader: what goes to the compiler besides -O and warnings."""
 
@@ -165,22 +186,52 @@ class Board:
     @property
     def second_stage(self) -> Part | None:
         """All of our loader; None for boards without one."""
+        return self.loader_for(None)
+
+    def loader_for(self, trust: Trust | None) -> Part | None:
+        """The loader that starts any whole image, or only those that `trust` says."""
         if self.loader is None:
             return None
         files = self._files(self.sources.files + self.sources.loader_files)
         files += tuple(_firmware(name) for name in ("src/tr_string.c", "src/tr_crc32.c"))
         files += tuple(sorted(_firmware("boot").glob("*.c")))
-        defines = {
+        defines: dict[str, int | str] = {
             "TR_LOADER": 1,
             "TR_IMAGE_ORIGIN": self.memory.flash_origin,
             "TR_IMAGE_BYTES": self.memory.flash_bytes,
+            "TR_FLASH_BYTES": self.memory.flash_bytes,
             "TR_PAGE_BYTES": self.flash.pages[0].bytes,
             "TR_PRODUCT_ID": self.flash.product_id,
             "TR_BOARD_ID": self.board_id,
             "TR_BOOT_WAIT_MS": self.loader.wait_ms,
             "TR_BOOT_TIMEOUT_MS": self.loader.timeout_ms,
         }
-        return self._part(files, self.loader.origin, self.loader.bytes, defines)
+        if trust is not None:
+            files += tuple(sorted(_firmware(MONOCYPHER).glob("*.c")))
+            defines |= self._trusting(trust)
+        part = self._part(files, self.loader.origin, self.loader.bytes, defines)
+        return part if trust is None else replace(part, include_dirs=(*part.include_dirs, _firmware(MONOCYPHER)))
+
+    def _trusting(self, trust: Trust) -> dict[str, int | str]:
+        """Where addresses are the whole board's, however little of it a build may use."""
+        slots = trust.slots
+        defines: dict[str, int | str] = {"TR_IMAGE_BYTES": slots.bytes, "TR_VERSIONS": slots.versions}
+        defines |= {"TR_FLASH_BYTES": self._page_bytes, "TR_SIGNING_KEY": ",".join(map(hex, trust.public_key))}
+        return defines if slots.backup is None else defines | {"TR_BACKUP": slots.backup}
+
+    @property
+    def _page_bytes(self) -> int:
+        """Of all pages."""
+        return sum(run.count * run.bytes for run in self.flash.pages)
+
+    def slots(self, image_bytes: int = 0) -> Slots:
+        """For a signed image of that size, and all that are no larger than half of flash if it is not."""
+        page, origin = self.flash.pages[0].bytes, self.memory.flash_origin
+        room = self._page_bytes - VERSION_PAGES * page
+        half = room // 2 // page * page
+        if image_bytes > half:
+            return Slots(room, None, origin + room)
+        return Slots(half, origin + half, origin + room)
 
     def _files(self, names: tuple[str, ...]) -> tuple[Path, ...]:
         return tuple(self.file(name) for name in names)
@@ -191,15 +242,18 @@ class Board:
         own = (self.folder / name).resolve()
         return own if is_file(own) else (resources.folder("boards") / "any" / name).resolve()
 
-    def _part(self, sources: tuple[Path, ...], origin: int, size: int, defines: Mapping[str, int]) -> Part:
+    def _part(self, sources: tuple[Path, ...], origin: int, size: int, defines: Mapping[str, int | str]) -> Part:
         defines = {"TR_BAUD": self.link.baud, "TR_PARITY_EVEN": int(self.link.parity == "even"), **defines}
-        cflags = (*self.toolchain.cflags, "-std=c11", *(f"-D{name}={value}u" for name, value in defines.items()))
+        cflags = (*self.toolchain.cflags, "-std=c11", *(_define(*item) for item in defines.items()))
         ldflags: tuple[str, ...] = ()
+        script = ("-T", str(self.file(self.sources.linker_script))) if self.sources.linker_script else ()
         if self.toolchain.freestanding:
             cflags += ("-ffreestanding", "-fno-common", "-ffunction-sections", "-fdata-sections")
             ldflags = ("-nostdlib", "-nostartfiles", "-static", "-Wl,--gc-sections", "-Wl,--build-id=none")
             ldflags += tuple(f"-Wl,--defsym={name}={value:#x}" for name, value in self._symbols(origin, size).items())
-            ldflags += ("-T", str(self.file(str(self.sources.linker_script))), "-lgcc")
+            ldflags += (*script, "-lgcc")
+        else:  # at addresses that are known when the model is sealed
+            cflags, ldflags = (*cflags, "-fno-pie"), ("-no-pie", *script)
         common = (self.folder.parent / "common", resources.folder("boards") / "common")
         return Part(sources, (_firmware("include"), *filter(Path.is_dir, common)), cflags, ldflags)
 
@@ -211,6 +265,10 @@ class Board:
             "TR_RAM_BYTES": self.memory.ram_bytes,
             "TR_STACK_BYTES": self.memory.stack_bytes,
         }
+
+
+def _define(name: str, value: int | str) -> str:
+    return f"-D{name}={value}" if isinstance(value, str) else f"-D{name}={value}u"
 
 
 def _firmware(path: str) -> Path:

@@ -22,6 +22,7 @@ from edge_tr.report import summary
 from edge_tr.report.bench import bench_text
 from edge_tr.report.progress import Progress
 from edge_tr.target.port import Line
+from edge_tr.target.signing import make_keys
 from edge_tr.tune import report as tune_report
 from edge_tr.tune import tuning
 from edge_tr.tune.points import Settings
@@ -107,6 +108,7 @@ def _build(arguments: argparse.Namespace) -> int:
             objective=arguments.optimise,
             flash_limit=arguments.flash_limit,
             ram_limit=arguments.ram_limit,
+            protect=compiler.Protect(arguments.verify_before_invoke, arguments.sign, arguments.image_version),
             progress=_progress(arguments),
         )
     except compiler.NotFitting as error:
@@ -115,6 +117,13 @@ def _build(arguments: argparse.Namespace) -> int:
     _print(arguments, asdict(manifest), f"{summary.build_text(manifest)}\nwritten to {out}")
     if not compiler.is_own(out):
         print("edge-tr: flash and check will ask for --trust: the state folder cannot be written", file=sys.stderr)
+    return 0
+
+
+def _keys(arguments: argparse.Namespace) -> int:
+    keys = make_keys(arguments.out)
+    text = f"{keys.private}: keep it secret, for edge-tr build --sign\n{keys.public}: public key {keys.public_key}"
+    _print(arguments, asdict(keys), text)
     return 0
 
 
@@ -224,7 +233,7 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 VERBS = {
     "inspect": _inspect, "build": _build, "flash": _flash, "check": _check, "bench": _bench, "tune": _tune,
-    "boards": _boards, "demo": _demo,
+    "keys": _keys, "boards": _boards, "demo": _demo,
 }  # fmt: skip
 
 

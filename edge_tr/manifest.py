@@ -112,6 +112,40 @@ class BuildRecord:
 
 
 @dataclass(frozen=True)
+class Signature:
+    """Of an image, and of the loader that asks for it.
+
+    public_key    hexadecimal
+    image_version
+    loader_bytes  of the build's loader, of which `checking` are for signatures, versions and the copy; 0 on a board
+                  whose only loader is in ROM, which starts unsigned images too
+    way_back      whether flash holds the image and its copy
+    """
+
+    public_key: str
+    image_version: int
+    loader_bytes: int
+    checking: int
+    way_back: bool
+
+
+@dataclass(frozen=True)
+class Protection:
+    """What guards a build against changes of its memory.
+
+    verified_bytes  of the model, its code and the runtime: what tr_model_verify() adds up
+    verify_cycles   estimated, of one round; None for a core without a cycle table
+    before_invoke   whether every inference begins with one
+    signature       of the image, if it is signed
+    """
+
+    verified_bytes: int
+    verify_cycles: int | None
+    before_invoke: bool
+    signature: tuple[Signature, ...] = ()
+
+
+@dataclass(frozen=True)
 class Manifest(BuildRecord):
     """A build for a microcontroller. `core` is the one by whose costs kernels were chosen; `flash_bytes` and
     `ram_bytes` are the linked program's, stack included; `would_fit`: options of `edge-tr build` of which each makes
@@ -128,6 +162,7 @@ class Manifest(BuildRecord):
     cycles_estimated: int  # of the layers with weights
     alternatives: tuple[Alternative, ...]
     would_fit: tuple[str, ...]
+    protection: Protection
 
     @property
     def memory_use(self) -> tuple[MemoryUse, ...]:

@@ -23,11 +23,13 @@ class Field:
 
 @dataclass(frozen=True)
 class Struct:
-    """`struct <name>` with its members in the order in which the runtime, assembly included, reads them."""
+    """`struct <name>` with its members in the order in which the runtime, assembly included, reads them. `before`: C
+    declarations that its members need."""
 
     name: str
     doc: str
     fields: tuple[Field, ...]
+    before: str = ""
 
     def field(self, name: str) -> Field:
         """The member called `name`; KeyError if there is none."""

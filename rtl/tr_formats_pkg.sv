@@ -90,13 +90,14 @@ package tr_formats_pkg;
   localparam int ImageMagic = 32'h4d495254;  // First word of the header, 'TRIM'.
   localparam int ImageVersion = 1;  // Version of the image format.
   localparam int ImageHeaderOffset = 64;  // Bytes from the image base to the header.
+  localparam int SignatureMagic = 32'h47535254;  // First word of a signature, 'TRSG'.
   localparam int ImageHeaderBits = 512;  // Filled in by the host after linking; the firmware reserves the space.
   localparam int ImageHeaderMagicLsb = 0;
   localparam int ImageHeaderMagicBits = 32;  // IMAGE_MAGIC.
   localparam int ImageHeaderVersionLsb = 32;
   localparam int ImageHeaderVersionBits = 16;  // IMAGE_VERSION.
-  localparam int ImageHeaderReservedLsb = 48;
-  localparam int ImageHeaderReservedBits = 16;  // Zero.
+  localparam int ImageHeaderImageVersionLsb = 48;
+  localparam int ImageHeaderImageVersionBits = 16;  // Raised to revoke older images: a loader with a key refuses less than has started.
   localparam int ImageHeaderLoadAddressLsb = 64;
   localparam int ImageHeaderLoadAddressBits = 32;  // Address of byte 0.
   localparam int ImageHeaderImageBytesLsb = 96;
@@ -109,6 +110,25 @@ package tr_formats_pkg;
   localparam int ImageHeaderModelSha256Bits = 256;  // SHA-256 of the .tflite file.
   localparam int ImageHeaderCrc32Lsb = 480;
   localparam int ImageHeaderCrc32Bits = 32;  // CRC-32 of the image with these four bytes as zero.
+  localparam int ImageSignatureBits = 576;  // Follows a signed image.
+  localparam int ImageSignatureMagicLsb = 0;
+  localparam int ImageSignatureMagicBits = 32;  // SIGNATURE_MAGIC.
+  localparam int ImageSignatureReservedLsb = 32;
+  localparam int ImageSignatureReservedBits = 32;  // Zero.
+  localparam int ImageSignatureSignatureLsb = 64;
+  localparam int ImageSignatureSignatureBits = 512;  // Ed25519 (RFC 8032) of the image's image_bytes, its CRC-32 filled in.
+  localparam int VersionEntryBits = 64;  // In the loader's two pages of versions: that an image of this version has started.
+  localparam int VersionEntryVersionLsb = 0;
+  localparam int VersionEntryVersionBits = 32;  // ImageHeader.image_version.
+  localparam int VersionEntryComplementLsb = 32;
+  localparam int VersionEntryComplementBits = 32;  // Its ones' complement, written with it: an entry without it counts for nothing.
+  localparam int ModelSealBits = 96;  // What the model's code and constants add up to, modulo 2^32 - 1 (Fletcher's sum over words, which every change of one or two bits changes). Filled in by the host after linking, all zeros until then.
+  localparam int ModelSealBytesLsb = 0;
+  localparam int ModelSealBytesBits = 32;  // Of code and constants, whole words.
+  localparam int ModelSealLowLsb = 32;
+  localparam int ModelSealLowBits = 32;  // The sum of all words.
+  localparam int ModelSealHighLsb = 64;
+  localparam int ModelSealHighBits = 32;  // The sum of the sums after each word.
 
   // ---- Serial link ----
   localparam int LinkVersion = 2;  // Version of frames and commands, first byte of every frame.
@@ -131,7 +151,7 @@ package tr_formats_pkg;
   localparam int StatusBadArgument = 3;  // A payload of the wrong length, or an offset or layer out of range.
   localparam int StatusBadState = 4;  // The sample is not loaded, or not run, or another one is.
   localparam int StatusBadVersion = 5;  // Frames of another LINK_VERSION.
-  localparam int StatusBadTable = 6;  // A weight table in flash fails its CRC-32: flash the board again.
+  localparam int StatusBadTable = 6;  // The model in flash is not as it was built: flash the board again.
   localparam int CounterNone = 0;  // Nothing that moves.
   localparam int CounterCycles = 1;  // Core clock cycles (DWT CYCCNT or SysTick).
   localparam int CounterTimer = 2;  // A timer of ticks_hz, under an emulator in virtual time.

@@ -4,7 +4,7 @@
 static bool is_inside(uint32_t address, uint32_t bytes)
 {
     uint32_t offset = address - (uint32_t)TR_IMAGE_ORIGIN;
-    return offset <= TR_IMAGE_BYTES && bytes <= TR_IMAGE_BYTES - offset;
+    return offset <= TR_FLASH_BYTES && bytes <= TR_FLASH_BYTES - offset;
 }
 
 bool tr_board_flash_erase(uint32_t address, uint32_t bytes)

@@ -13,6 +13,7 @@ from edge_tr.compiler import trust as trust_in
 from edge_tr.compiler.common import Progress, no_progress, samples
 from edge_tr.compiler.folders import opened
 from edge_tr.compiler.mcu import NotFitting
+from edge_tr.compiler.sealing import UNPROTECTED, Protect
 from edge_tr.compiler.trust import require, run_by, run_by_package
 from edge_tr.errors import UsageError
 from edge_tr.files.changes import changing
@@ -26,7 +27,7 @@ from edge_tr.target.outcome import CheckReport, LevelsReport
 from edge_tr.target.port import DIRECT, Line
 
 __all__ = [
-    "BuildFolder", "NotFitting", "Progress", "build", "check", "check_levels", "flash", "is_own", "levels",
+    "BuildFolder", "NotFitting", "Progress", "Protect", "build", "check", "check_levels", "flash", "is_own", "levels",
     "no_progress",
 ]  # fmt: skip
 
@@ -42,6 +43,7 @@ def build(
     objective: str = "speed",
     flash_limit: int | None = None,
     ram_limit: int | None = None,
+    protect: Protect = UNPROTECTED,
     progress: Progress = no_progress,
 ) -> Manifest | OverlayManifest:
     """Build `model` for the board called `target` into the folder `out`, see `mcu.build` and `overlay.build`.
@@ -53,10 +55,12 @@ def build(
     if not overlays.is_overlay(target):
         return mcu.build(
             model, target, out, budgets=budgets, kernels=kernels, core=core, objective=objective,
-            flash_limit=flash_limit, ram_limit=ram_limit, progress=progress,
+            flash_limit=flash_limit, ram_limit=ram_limit, protect=protect, progress=progress,
         )  # fmt: skip
     if kernels or core or flash_limit or ram_limit or objective != "speed":
         raise UsageError(f"{target} is an accelerator: kernels, cores and memory limits are for microcontrollers")
+    if protect != UNPROTECTED:
+        raise UsageError(f"{target} is an accelerator: checks of memory and signatures are for microcontrollers")
     return overlay.build(model, target, out, budgets=budgets, progress=progress)
 
 

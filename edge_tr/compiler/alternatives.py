@@ -12,7 +12,7 @@ from edge_tr.lower.select import Selection, handful, select
 from edge_tr.manifest import Alternative
 from edge_tr.target.toolchain import Sizes
 
-RUNTIME_FLASH = 12 << 10
+RUNTIME_FLASH = 13 << 10
 """Bytes that kernels, loader protocol and start-up take beside the layers, to begin with; the link tells."""
 STEPS = 4
 """Of the Pareto front between its ends, besides the choices that have a name."""

@@ -24,14 +24,14 @@ from edge_tr.compiler.common import (
     write_tree,
 )
 from edge_tr.compiler.folders import changed_state, claimed, replaced_build
+from edge_tr.compiler.sealing import UNPROTECTED, Protect, Sealing
 from edge_tr.errors import DeviceError, DoesNotFitError, UsageError
 from edge_tr.files.reading import MAX_BINARY, read_bytes
 from edge_tr.files.writing import writing_to
-from edge_tr.formats import image as image_format
 from edge_tr.kernels import parse_choice
 from edge_tr.kernels.machines import isa_of, planned_for
 from edge_tr.lower.program import Candidates, Layer, Limits, Program, choose, explore, lower
-from edge_tr.manifest import MANIFEST_VERSION, BuildFolder, LayerRecord, LevelRecord, Manifest
+from edge_tr.manifest import MANIFEST_VERSION, BuildFolder, LayerRecord, LevelRecord, Manifest, Protection
 from edge_tr.target.check import Counts, Device
 from edge_tr.target.emulator import emulate
 from edge_tr.target.flash import FlashResult
@@ -59,23 +59,25 @@ def build(
     objective: str = "speed",
     flash_limit: int | None = None,
     ram_limit: int | None = None,
+    protect: Protect = UNPROTECTED,
     progress: Progress = no_progress,
 ) -> Manifest:
     """Build `model` for the board called `target` into the folder `out`, with one budget or several nested ones.
 
-    Kernels are chosen by the costs of `core`, the board's own by default, for `objective` (see `lower.select`) under
-    the board's memory, or under `flash_limit` and `ram_limit` bytes where those are less. UsageError for a core with
-    other code. DoesNotFitError carries the manifest (with `fits` false) as `manifest`. Whatever is raised, the folder
-    is as it was.
+    Kernels are chosen by the costs of `core`, the board's own by default, for `objective` (see `lower.select`)
+    under the board's memory, or under `flash_limit` and `ram_limit` bytes where those are less. UsageError for a
+    core with other code, or for a protection that the board has no use for. DoesNotFitError carries the manifest
+    (with `fits` false) as `manifest`. Whatever is raised, the folder is as it was.
     """
     given, choice = boards.load(target), parse_choice(list(kernels))
     if choice.default is not None and choice.default.dialled != (len(budgets) > 1):
         raise UsageError(f"--kernel {choice.default.name} is not for builds with {_counted(len(budgets))}")
     core = planned_for(given.name, given.core, core)
-    board = _limited(given, flash_limit, ram_limit)
+    sealing = Sealing(given, protect)
+    board = _limited(given, min(flash_limit or sealing.room, sealing.room), ram_limit)
     source, folder = read_source(model, budgets), BuildFolder(out)
     with claimed(folder), replaced_build(folder) as staged:
-        return _build(source, given, board, core, kernels, objective, staged, progress)
+        return _build(source, given, board, core, kernels, objective, sealing, staged, progress)
 
 
 def _counted(budgets: int) -> str:
@@ -89,6 +91,7 @@ def _build(
     core: str,
     kernels: Sequence[str],
     objective: str,
+    sealing: Sealing,
     folder: BuildFolder,
     progress: Progress,
 ) -> Manifest:
@@ -102,7 +105,7 @@ def _build(
         return lower(cut.graph, cut.budget, choice, isa, "size", below=cut.below).chosen_flash
 
     def compiled(program: Program) -> Compiled:
-        return _compiled(program, board, folder, source, progress)
+        return _compiled(program, board, folder, source, sealing.verifies, progress)
 
     program, build_id, linked = _fitted(found, objective, board, compiled)
     manifest = _manifest(program, board, core, source, build_id, linked)
@@ -117,9 +120,10 @@ def _build(
     if not isinstance(linked, Linked) or not manifest.fits:
         raise NotFitting(manifest)
     with writing_to(folder.path):
+        pieces, protection = sealing.write(folder, linked, core, build_id, bytes.fromhex(source.graph.sha256))
+        manifest = replace(manifest, protection=protection)
         folder.manifest_file.write_text(manifest.to_json(), encoding="utf-8")
-        _seal(board, folder, linked, build_id, bytes.fromhex(source.graph.sha256))
-        folder.bill.write_text(firmware_bill(board, folder, manifest, linked.pieces), encoding="utf-8")
+        folder.bill.write_text(firmware_bill(board, folder, manifest, linked.pieces + pieces), encoding="utf-8")
     return manifest
 
 
@@ -155,9 +159,11 @@ def _limited(board: Board, flash_limit: int | None, ram_limit: int | None) -> Bo
     return replace(board, memory=replace(memory, flash_bytes=flash, ram_bytes=ram))
 
 
-def _compiled(program: Program, board: Board, folder: BuildFolder, source: Source, progress: Progress) -> Compiled:
+def _compiled(
+    program: Program, board: Board, folder: BuildFolder, source: Source, verifies: bool, progress: Progress
+) -> Compiled:
     """Write everything anew and compile it."""
-    tree, revealed = mcu.source_tree(program, board.name, source.name), _revealed(program, source)
+    tree, revealed = mcu.source_tree(program, board.name, source.name, verifies), _revealed(program, source)
     with writing_to(folder.path):
         shutil.rmtree(folder.path)
         folder.path.mkdir()
@@ -193,7 +199,7 @@ class NotFitting(DoesNotFitError):
 
 
 def _compile(board: Board, folder: BuildFolder, paths: Sequence[str], progress: Progress) -> Linked:
-    """The application, and the board's loader if it has one. (First the one that the user can make smaller.)"""
+    """The application."""
     sources = [folder.sources / path for path in paths if path.endswith((".c", ".S"))]
     includes = [folder.sources / part for part in ("include", "model", "app")]
     linked = compile_and_link(
@@ -205,33 +211,13 @@ def _compile(board: Board, folder: BuildFolder, paths: Sequence[str], progress: 
         "firmware",
         lambda done, total: progress("compiling", done, total, "file"),
     )
-    if board.second_stage is not None:
-        loader = compile_and_link(board, board.second_stage, [], [], folder.objects, "loader")
-        with writing_to(folder.path):
-            shutil.copyfile(loader.elf, folder.loader)
-        return replace(linked, pieces=linked.pieces + loader.pieces)
     return linked
-
-
-def _seal(board: Board, folder: BuildFolder, linked: Linked, build_id: int, sha256: bytes) -> None:
-    shutil.copyfile(linked.elf, folder.elf)
-    if linked.image is None:
-        shutil.copyfile(linked.elf, folder.image)
-        return
-    sealed = image_format.seal(
-        linked.image,
-        load_address=board.memory.flash_origin,
-        board=board.name,
-        build_id=build_id,
-        model_sha256=sha256,
-    )
-    folder.image.write_bytes(sealed)
 
 
 def _manifest(
     program: Program, board: Board, core: str, source: Source, build_id: int, linked: Linked | OverflowingLink
 ) -> Manifest:
-    """All but the alternatives and the remedies."""
+    """All but the alternatives, the remedies and the protection."""
     memory, sizes = board.memory, linked.sizes
     return Manifest(
         manifest_version=MANIFEST_VERSION,
@@ -254,6 +240,7 @@ def _manifest(
         cycles_estimated=program.cycles_estimated,
         alternatives=(),
         would_fit=(),
+        protection=Protection(0, None, False),
         layers=tuple(_layer_record(program, layer, linked.symbols) for layer in program.layers),
         levels=_levels(program, source),
     )

@@ -50,7 +50,7 @@ STATUS = Enumeration(
         Constant("BAD_ARGUMENT", 3, "A payload of the wrong length, or an offset or layer out of range."),
         Constant("BAD_STATE", 4, "The sample is not loaded, or not run, or another one is."),
         Constant("BAD_VERSION", 5, "Frames of another LINK_VERSION."),
-        Constant("BAD_TABLE", 6, "A weight table in flash fails its CRC-32: flash the board again."),
+        Constant("BAD_TABLE", 6, "The model in flash is not as it was built: flash the board again."),
     ),
 )
 

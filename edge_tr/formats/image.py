@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import zlib
 
+import numpy as np
+
 from edge_tr.formats.schema import Constant, Field, Format, FormatError, Record
 
 IMAGE_MAGIC = Constant("IMAGE_MAGIC", int.from_bytes(b"TRIM", "little"), "First word of the header, 'TRIM'.")
@@ -21,7 +23,7 @@ IMAGE_HEADER = Record(
     (
         Field("magic", 32, "IMAGE_MAGIC."),
         Field("version", 16, "IMAGE_VERSION."),
-        Field("reserved", 16, "Zero."),
+        Field("image_version", 16, "Raised to revoke older images: a loader with a key refuses less than has started."),
         Field("load_address", 32, "Address of byte 0."),
         Field("image_bytes", 32, "Length from byte 0, header included; a multiple of four."),
         Field("board_id", 32, "CRC-32 of the board's name: a loader refuses another board's image."),
@@ -31,8 +33,45 @@ IMAGE_HEADER = Record(
     ),
 )
 
-FORMAT = Format("Firmware image", __doc__ or "", (IMAGE_MAGIC, IMAGE_VERSION, IMAGE_HEADER_OFFSET), (), (IMAGE_HEADER,))
+SIGNATURE_MAGIC = Constant("SIGNATURE_MAGIC", int.from_bytes(b"TRSG", "little"), "First word of a signature, 'TRSG'.")
+IMAGE_SIGNATURE = Record(
+    "ImageSignature",
+    "Follows a signed image.",
+    (
+        Field("magic", 32, "SIGNATURE_MAGIC."),
+        Field("reserved", 32, "Zero."),
+        Field("signature", 512, "Ed25519 (RFC 8032) of the image's image_bytes, its CRC-32 filled in.", is_bytes=True),
+    ),
+)
+VERSION_ENTRY = Record(
+    "VersionEntry",
+    "In the loader's two pages of versions: that an image of this version has started.",
+    (
+        Field("version", 32, "ImageHeader.image_version."),
+        Field("complement", 32, "Its ones' complement, written with it: an entry without it counts for nothing."),
+    ),
+)
 
+MODEL_SEAL = Record(
+    "ModelSeal",
+    "What the model's code and constants add up to, modulo 2^32 - 1 (Fletcher's sum over words, which every change of "
+    "one or two bits changes). Filled in by the host after linking, all zeros until then.",
+    (
+        Field("bytes", 32, "Of code and constants, whole words."),
+        Field("low", 32, "The sum of all words."),
+        Field("high", 32, "The sum of the sums after each word."),
+    ),
+)
+
+FORMAT = Format(
+    "Firmware image",
+    __doc__ or "",
+    (IMAGE_MAGIC, IMAGE_VERSION, IMAGE_HEADER_OFFSET, SIGNATURE_MAGIC),
+    (),
+    (IMAGE_HEADER, IMAGE_SIGNATURE, VERSION_ENTRY, MODEL_SEAL),
+)
+
+_SEAL_MODULUS = (1 << 32) - 1
 _START = IMAGE_HEADER_OFFSET.value
 _END = _START + IMAGE_HEADER.size
 
@@ -42,7 +81,9 @@ def board_id(board: str) -> int:
     return zlib.crc32(board.encode())
 
 
-def seal(image: bytes, *, load_address: int, board: str, build_id: int, model_sha256: bytes) -> bytes:
+def seal(
+    image: bytes, *, load_address: int, board: str, build_id: int, model_sha256: bytes, image_version: int = 0
+) -> bytes:
     """Pad a linked image to words and fill in its header."""
     image = image + bytes(-len(image) % 4)
     if len(image) < _END or any(image[_START:_END]):
@@ -50,6 +91,7 @@ def seal(image: bytes, *, load_address: int, board: str, build_id: int, model_sh
     values = {
         "magic": IMAGE_MAGIC.value,
         "version": IMAGE_VERSION.value,
+        "image_version": image_version,
         "load_address": load_address,
         "image_bytes": len(image),
         "board_id": board_id(board),
@@ -60,8 +102,22 @@ def seal(image: bytes, *, load_address: int, board: str, build_id: int, model_sh
     return image[:_START] + IMAGE_HEADER.pack(**values, crc32=zlib.crc32(blank)) + image[_END:]
 
 
+def signed(image: bytes, signature: bytes) -> bytes:
+    """A sealed image with its signature behind it."""
+    return image + IMAGE_SIGNATURE.pack(magic=SIGNATURE_MAGIC.value, signature=signature)
+
+
+def split(image: bytes) -> tuple[bytes, bytes | None]:
+    """A sealed image and its signature, if it has one."""
+    end = len(image) - IMAGE_SIGNATURE.size
+    if end < _END or int.from_bytes(image[end : end + 4], "little") != SIGNATURE_MAGIC.value:
+        return image, None
+    return image[:end], IMAGE_SIGNATURE.unpack(image[end:])["signature"]
+
+
 def check(image: bytes) -> dict[str, int | bytes]:
-    """The header of a sealed image; FormatError if its magic, version, length or CRC is wrong."""
+    """The header of a sealed image, signed or not; FormatError if its magic, version, length or CRC is wrong."""
+    image, _ = split(image)
     header = IMAGE_HEADER.unpack(image[_START:])
     if header["magic"] != IMAGE_MAGIC.value or header["version"] != IMAGE_VERSION.value:
         raise FormatError(f"not a version {IMAGE_VERSION.value} firmware image")
@@ -71,3 +127,10 @@ def check(image: bytes) -> dict[str, int | bytes]:
     if zlib.crc32(blank) != header["crc32"]:
         raise FormatError("firmware image with a wrong CRC-32")
     return header
+
+
+def model_seal(model: bytes) -> bytes:
+    """The seal of a linked model, whole words."""
+    words = np.frombuffer(model, "<u4").astype(object)
+    low, high = sum(words), sum(words * np.arange(len(words), 0, -1).astype(object))
+    return MODEL_SEAL.pack(bytes=len(model), low=low % _SEAL_MODULUS, high=high % _SEAL_MODULUS)

@@ -19,22 +19,34 @@ TABLE_VERSION = Constant("TABLE_VERSION", 1, "Version of the table format.")
 NO_TERM = Constant("NO_TERM", 15, "Exponent of a term word that carries no term (an empty group's only word).")
 MAX_GROUP = Constant("MAX_GROUP", 256, "Largest group size: TermWord.index counts within a group.")
 
-LAYOUT = Enumeration(
-    "TableLayout",
-    "What the payload's words are.",
+_LAYOUTS = (  # with the type of a word
+    ("<u2", Constant("TERMS", 0, "16-bit TermWords, group after group, largest term of a group first.")),
+    ("<u2", Constant("PLANES", 1, "16-bit offsets into pre-shifted activations, highest exponent first.")),
+    ("<i1", Constant("INT8", 2, "Plain int8 weights, for the multiply baseline.")),
+    ("<u1", Constant("LISTS", 3, "Bytes: runs of element numbers, exponent after exponent, each behind a ListRun.")),
     (
-        Constant("TERMS", 0, "16-bit TermWords, group after group, largest term of a group first."),
-        Constant("PLANES", 1, "16-bit offsets into pre-shifted activations, highest exponent first."),
-        Constant("INT8", 2, "Plain int8 weights, for the multiply baseline."),
-        Constant("LISTS", 3, "Bytes: runs of element numbers, exponent after exponent, each behind a ListRun."),
+        "<i1",
         Constant("FOURS", 4, "int8 weights of four rows, two elements: 0.0 1.0 0.1 1.1 2.0 3.0 2.1 3.1 (row.element)."),
+    ),
+    (
+        "<i1",
         Constant("FOURS_APART", 7, "As FOURS, but window rows rounded up to four elements, of these 0 2, then 1 3."),
-        Constant("FOURS_JOINT", 8, "As FOURS_APART, but two rows' weights one halfword, first + 256 * second."),
+    ),
+    ("<i1", Constant("FOURS_JOINT", 8, "As FOURS_APART, but two rows' weights one halfword, first + 256 * second.")),
+    (
+        "<u1",
         Constant("TWINS", 5, "Bytes: the order of elements, then weights + 128 in blocks of four rows, four elements."),
+    ),
+    (
+        "<u1",
         Constant("LANES", 9, "Bytes: rows two by two, runs of units of two elements, 0.0 1.0 0.1 1.1 (row.element)."),
+    ),
+    (
+        "<u1",
         Constant("SUBSETS", 6, "Bytes: by SUBSET_ROWS rows, then two SUBSET_ELEMENTS elements, then row: bit planes."),
     ),
 )
+LAYOUT = Enumeration("TableLayout", "What the payload's words are.", tuple(layout for _, layout in _LAYOUTS))
 
 TERM_WORD = Record(
     "TermWord",
@@ -117,18 +129,7 @@ FORMAT = Format(
     (TABLE_HEADER, TERM_WORD, PLANE_ROW, PLANE_OFFSET, LIST_RUN, LANE_RUN),
 )
 
-_WORD_DTYPE = {
-    LAYOUT.TERMS: "<u2",
-    LAYOUT.PLANES: "<u2",
-    LAYOUT.INT8: "<i1",
-    LAYOUT.LISTS: "<u1",
-    LAYOUT.FOURS: "<i1",
-    LAYOUT.FOURS_APART: "<i1",
-    LAYOUT.FOURS_JOINT: "<i1",
-    LAYOUT.TWINS: "<u1",
-    LAYOUT.SUBSETS: "<u1",
-    LAYOUT.LANES: "<u1",
-}
+_WORD_DTYPE = {layout.value: dtype for dtype, layout in _LAYOUTS}
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,22 @@ DIRECT_OUTPUT = 11
 BORDER_TAP = 1.6
 """Of the cycles of a run: a tap of two windows at the border."""
 
+VERIFIED_WORD = {
+    "cortex-m0": 19,
+    "cortex-m0plus": 18,
+    "cortex-m3": 11,
+    "cortex-m4": 11,
+    "rv32ec": 15,
+    "rv32imc": 15,
+}
+"""Cycles of a word of the model in firmware/src/tr_verify.c, by core."""
+
+
+def verify_cycles(core: str, model_bytes: int) -> int | None:
+    """Of one tr_model_verify() over a model of that size; None for a core without a table."""
+    word = VERIFIED_WORD.get(core.removesuffix("-mul32"))
+    return None if word is None else word * model_bytes // 4
+
 
 @dataclass(frozen=True)
 class Estimate:

@@ -16,9 +16,10 @@ from edge_tr.kernels.call import DotCall
 from edge_tr.kernels.cost import Estimate, Work
 from edge_tr.kernels.generated import Code
 from edge_tr.kernels.output import requantisation
-from edge_tr.kernels.pixels import tiles
+from edge_tr.kernels.pixels import TILES, tiles
 from edge_tr.kernels.product import DotProduct, Task
 from edge_tr.operators import ConvParams, DotParams
+from edge_tr.structs import Struct
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Kernel(ABC):
     name: ClassVar[str]
     doc: ClassVar[str]
     dialled: ClassVar[bool] = False
+    struct: ClassVar[Struct] = TILES  # of its calls in C
 
     @property
     def headers(self) -> tuple[str, ...]:

@@ -39,7 +39,7 @@ LEVELS = Struct(
     "A layer whose weights are byte lists of several budgets, one nested in the next.",
     (
         Field(PIXELS_STRUCT, "pixels"),
-        Field("const uint32_t *", "table", "row channel * levels + l has the terms that level l has more than l - 1"),
+        Field("const uint32_t *", "table", "layout LISTS: row channel * levels + l has what level l adds to l - 1"),
         Field(OUTPUT_STRUCT, "to"),
         Field("uint32_t", "levels"),
         Field("const uint32_t *", "level", "0 to levels - 1: the one in use"),
@@ -54,6 +54,7 @@ class LevelsKernel(Kernel):
     name = "levels"
     doc = "byte lists of nested budgets, for builds with several of them and only for those"
     dialled = True
+    struct = LEVELS
 
     def takes(self, task: Task) -> bool:
         return int(names_of(task.params)[-1]) < MAX_LIST_DEPTH
@@ -97,7 +98,7 @@ class LevelsKernel(Kernel):
             "level": "&level",
             "corrections": corrections,
         }
-        return DotCall(function, LEVELS, values, (corrections, *output_arrays(dot)), output_rows(dot), lookup(dot))
+        return DotCall(function, self.struct, values, (corrections, *output_arrays(dot)), output_rows(dot), lookup(dot))
 
 
 def _scratch_bytes(task: Task) -> int:

@@ -31,6 +31,15 @@ PAIRS = Struct(
         Field("tr_plane *const *", "planes", "DEPTHWISE_CONV_2D [output.channels]; null where all weights are zero"),
         Field(OUTPUT_STRUCT, "to"),
     ),
+    before="""\
+/* Sums of all rows, [rows][2], of `words`. */
+typedef void tr_code(const int32_t *words, int32_t *sums);
+
+/* All sums of one channel of a depthwise layer, in place: `words` is its padded plane, and the two sums of
+ * each window replace the words below its corner, which no later window reads. */
+typedef void tr_plane(int32_t *words);
+
+""",
 )
 
 
@@ -39,6 +48,7 @@ class PairsKernel(OneBudgetKernel):
 
     name = "pairs"
     doc = "generated straight-line code over two pixels a word"
+    struct = PAIRS
 
     def takes(self, task: Task) -> bool:
         params = task.params
@@ -67,7 +77,7 @@ class PairsKernel(OneBudgetKernel):
             entry, generated = {"code": symbol}, Generated("tr_code", {symbol: function})
         values = {"pixels": pixels(dot), **entry, "to": output(name, dot)}
         function = f"{convolution(dot.params)}_pairs"
-        return DotCall(function, PAIRS, values, output_arrays(dot), output_rows(dot), lookup(dot), generated)
+        return DotCall(function, self.struct, values, output_arrays(dot), output_rows(dot), lookup(dot), generated)
 
 
 def _estimate(work: Work, params: DotParams, code: Code) -> Estimate:

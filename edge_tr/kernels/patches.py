@@ -42,6 +42,7 @@ class PatchKernel(OneBudgetKernel):
     """Weights in a table that one C routine reads: `symbol` is its C object."""
 
     symbol: ClassVar[str]
+    struct = CONVOLUTION
 
     @property
     def headers(self) -> tuple[str, ...]:
@@ -82,4 +83,4 @@ class PatchKernel(OneBudgetKernel):
         }
         values, function = shapes(dot.params) | values, convolution(dot.params)
         arrays, rows = output_arrays(dot), output_rows(dot)
-        return DotCall(function, CONVOLUTION, values, arrays, rows, lookup(dot), scratch_type="int16_t")
+        return DotCall(function, self.struct, values, arrays, rows, lookup(dot), scratch_type="int16_t")

@@ -9,11 +9,13 @@ from edge_tr.kernels.kernel import Kernel
 from edge_tr.kernels.lanes import LanesKernel
 from edge_tr.kernels.levels import LevelsKernel
 from edge_tr.kernels.lists import ListsKernel
+from edge_tr.kernels.output import DIRECT_STRUCT
 from edge_tr.kernels.pairs import PairsKernel
 from edge_tr.kernels.planes import PlanesKernel
 from edge_tr.kernels.subsets import SubsetsKernel
 from edge_tr.kernels.term_pairs import TermPairsKernel
 from edge_tr.kernels.twins import TwinsKernel
+from edge_tr.structs import Struct
 
 KERNELS: tuple[Kernel, ...] = (
     PairsKernel(),
@@ -28,3 +30,8 @@ KERNELS: tuple[Kernel, ...] = (
     LevelsKernel(),
     Int8Kernel(),
 )
+
+
+def structs() -> tuple[Struct, ...]:
+    """The C structs of all kernels' layers, each once, and of what they point to."""
+    return tuple(dict.fromkeys((DIRECT_STRUCT, *(kernel.struct for kernel in KERNELS))))

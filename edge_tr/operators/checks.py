@@ -159,3 +159,8 @@ def ends(graph: Graph, op: Op) -> tuple[Tensor, Tensor]:
         activation_tensor(graph, op.inputs[0], "input"),
         activation_tensor(graph, op.outputs[0], "output"),
     )
+
+
+def summed(count: int, what: str, most: int) -> None:
+    """TFLite adds up in int32 too: what it computes for more is undefined, so nothing can equal it."""
+    require(count <= most, f"{what} over {count:,} elements", f"up to {most:,}, whose sum TFLite has room for")

@@ -21,11 +21,15 @@ from edge_tr.operators.checks import (
     require,
     scale,
     shape_text,
+    summed,
     zero_point,
 )
 from edge_tr.record import Range, Record, Requant
 from edge_tr.structs import FACTOR, Call, Field, Struct
 from edge_tr.tr.requant import Rounding
+
+MAX_COUNT = (2**31 - 1) // 255
+"""Elements of x - zero point whose sum is an int32."""
 
 STRUCT = Struct(
     "tr_mean",
@@ -102,6 +106,7 @@ def prepare(graph: Graph, op: Op) -> MeanParams:
     else:
         output_shape(y, tuple(d for i, d in enumerate(x.shape) if i not in axes))
     outer, count, inner = _middle(x.shape, axes)
+    summed(count, "a mean", MAX_COUNT)
     return MeanParams(outer, count, inner, zero_point(x), zero_point(y), _requant(scale(x) / scale(y), count))
 
 

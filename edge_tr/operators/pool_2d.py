@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ from edge_tr.operators.checks import (
     require,
     require_options,
     shape_text,
+    summed,
     window,
 )
 from edge_tr.operators.windows import scatter
@@ -27,6 +29,8 @@ from edge_tr.structs import window as window_members
 from edge_tr.tr.requant import Rounding
 
 MAX_WINDOW = 4096
+MAX_COUNT = (2**32 - 2) // 257
+"""Elements of -128 whose sum, and the half of their count that rounds it, are an int32."""
 STRUCT = Struct(
     "tr_pool",
     "AVERAGE_POOL_2D and MAX_POOL_2D.",
@@ -133,6 +137,8 @@ def prepare(graph: Graph, op: Op) -> PoolParams:
     require(max(kernel) <= MAX_WINDOW, f"a window of {shape_text(kernel)}", f"up to {MAX_WINDOW}")
     out, stride, pad = window(op, image, kernel, (1, 1))
     output_shape(y, (1, *out, image[2]))
+    if op.kind == "AVERAGE_POOL_2D":
+        summed(math.prod(map(min, kernel, image[:2])), "a window", MAX_COUNT)
     return PoolParams(op.kind, image, (*out, image[2]), kernel, stride, pad, activation_range(op, y))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from edge_tr.boards import Board
 from edge_tr.graph import Graph, Op, Tensor, layer_name
-from edge_tr.manifest import BuildRecord, Manifest, OverlayManifest
+from edge_tr.manifest import BuildRecord, Manifest, OverlayManifest, Protection, Signature
 from edge_tr.overlays import OverlayBoard
 from edge_tr.target.outcome import CheckReport, LevelsReport, Mismatch, PlannedCost
 from edge_tr.tr.hese import term_count
@@ -113,9 +113,27 @@ def _firmware_text(manifest: Manifest) -> str:
             memory_bar("Flash", manifest.flash_bytes, manifest.flash_limit),
             memory_bar("RAM", manifest.ram_bytes, manifest.ram_limit),
             arena,
+            _protection(manifest.protection),
+            *(_signature(signature) for signature in manifest.protection.signature),
             *_alternatives(manifest),
         ]
     )
+
+
+def _protection(protection: Protection) -> str:
+    """What a check of the model costs, and when it is done."""
+    cycles = "" if protection.verify_cycles is None else f", {protection.verify_cycles:,} cycles estimated"
+    when = "before each inference" if protection.before_invoke else "when told to, see --verify-before-invoke"
+    return f"model check: {protection.verified_bytes:,} bytes of constants and code{cycles}, {when}"
+
+
+def _signature(signature: Signature) -> str:
+    head = f"signed by {signature.public_key[:16]}..., image version {signature.image_version}"
+    if not signature.loader_bytes:
+        return f"{head}; NOT ENFORCED: this board's only loader is in ROM, which starts unsigned images too"
+    loader = f"the loader takes {signature.loader_bytes:,} bytes, {signature.checking:,} of them to check signatures"
+    copy = "keeps a copy to go back to" if signature.way_back else "keeps NO COPY: flash has no room for two"
+    return f"{head}; {loader}, and {copy}"
 
 
 def _no_others(manifest: Manifest) -> str:

@@ -35,6 +35,7 @@ BLOCK = 256  # bytes that one read or write moves at most
 MAX_PAGES = 64  # per erase; the protocol allows more, our loader 127
 
 REPLY_SECONDS = 2.0
+START_SECONDS = 60.0  # our loader checks a signature first
 PAGE_ERASE_SECONDS = 5.0  # a page; an STM32F4's 128 KB sector takes up to 4 s at 1.8 V (DS8626, table 39)
 MASS_ERASE_SECONDS = 60.0  # an STM32F4 of 1 MB takes up to 32 s (likewise)
 ECHOES = 2
@@ -206,7 +207,8 @@ class Loader:
     def go(self, address: int) -> None:
         """Start what lies there."""
         self._command(GO)
-        self._address(address)
+        self._port.write(_summed(address.to_bytes(4, "big")))
+        self._expect_ack(f"starting at {address:#010x}", START_SECONDS)
 
     def _command(self, code: int) -> None:
         self._port.reset_input_buffer()

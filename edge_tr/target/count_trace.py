@@ -149,6 +149,11 @@ class Machine:
         self._blocks.update(itertools.pairwise(seen))
         del seen[:-1]
 
+    def map(self, address: int, size: int) -> None:
+        """Memory where the program has none."""
+        first = address // _PAGE
+        self._engine.mem_map(first * _PAGE, (-(-(address + size) // _PAGE) - first) * _PAGE)
+
     def write(self, address: int, data: bytes) -> None:
         self._engine.mem_write(address, data)
 

@@ -216,7 +216,7 @@ def _payload(request: Request, reply: Frame) -> bytes:
             "build and flash again with this edge-tr"
         )
     if reply.status == STATUS.BAD_TABLE:
-        raise DeviceError("a weight table in the board's flash is damaged: run edge-tr flash again")
+        raise DeviceError("the model in the board's flash is damaged: run edge-tr flash again")
     if reply.status == STATUS.BAD_STATE:
         raise StateLost(f"the board refused {name} with BAD_STATE: reset it and run again")
     if reply.status != STATUS.OK:

@@ -12,12 +12,16 @@ from pathlib import Path
 from edge_tr import boards
 from edge_tr.boards import Board, Part
 from edge_tr.errors import DoesNotFitError, EdgeTrError, UsageError
+from edge_tr.formats import image as image_format
 from edge_tr.target import linkmap
 from edge_tr.target.tools import require_tool
 
 OPTIMISATION = ("-O2", "-fno-tree-scev-cprop")
 """The second: no multiplication behind a loop for what its variables end at; some cores call a function for it."""
 WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror")
+MODEL_SECTION, SEAL_SECTION = ".tr_model", ".tr_seal"
+"""Of linked programs: what is checked, and what it must add up to."""
+THIRD_PARTY = "third_party"
 _JOBS = 4
 _OF_THE_COMPUTER = (
     "No space left on device", "File size limit exceeded", "Disk quota exceeded", "Read-only file system",
@@ -56,6 +60,7 @@ class Linked:
     sizes: Sizes
     symbols: Mapping[str, int]  # bytes by symbol
     pieces: tuple[Piece, ...]  # of which the sizes are made, but for gaps and the stack
+    model_bytes: int  # code and constants that the program checks
 
 
 def compile_and_link(
@@ -94,9 +99,9 @@ def _compile_and_link(
     taken = {path.name for path in part.sources}
     files = [path for path in own if path.name not in taken] + list(part.sources)
     includes = [f"-I{path}" for path in (*include_dirs, *part.include_dirs)]
-    objects = [build_dir / f"{name}-{index:02d}-{path.stem}.o" for index, path in enumerate(files)]
+    objects = [build_dir / f"{name}-{index:02d}-{_object_name(path)}" for index, path in enumerate(files)]
     commands = [
-        [gcc, *OPTIMISATION, *part.cflags, *WARNINGS, *includes, "-c", str(source), "-o", str(target)]
+        [gcc, *OPTIMISATION, *part.cflags, *_warnings(source), *includes, "-c", str(source), "-o", str(target)]
         for source, target in zip(files, objects)
     ]
     with ThreadPoolExecutor(_JOBS) as pool:
@@ -105,9 +110,10 @@ def _compile_and_link(
     elf = build_dir / f"{name}.elf"
     _link(board, part, gcc, objects, elf)
     progress(len(commands) + 1, len(commands) + 1)
+    model_bytes = _seal_model(board, elf)
     image = _raw_image(board, elf) if board.toolchain.freestanding else None
     pieces = tuple(_pieces(name, dict(zip(map(str, objects), files)), elf.with_suffix(".map")))
-    return Linked(elf, image, _sizes(board, elf), _symbols(board, elf), pieces)
+    return Linked(elf, image, _sizes(board, elf), _symbols(board, elf), pieces, model_bytes)
 
 
 def compiler_version(board: Board) -> str:
@@ -122,12 +128,36 @@ def _pieces(part: str, sources: Mapping[str, Path], map_file: Path) -> Iterator[
         yield Piece(part, sources.get(name), Path(library).name, Path(member).name, size)
 
 
+def _warnings(source: Path) -> tuple[str, ...]:
+    """What others wrote is compiled as it is."""
+    return ("-w",) if THIRD_PARTY in source.parts else WARNINGS
+
+
+def _object_name(source: Path) -> str:
+    """After the source and its folder, which linker scripts tell the model's objects by."""
+    return f"{source.stem}.{source.resolve().parent.name}.o"
+
+
+def _seal_model(board: Board, elf: Path) -> int:
+    """Fill in the model's seal; the bytes that it is of, 0 where nothing checks them."""
+    sections = _sections(board, elf)
+    if not sections.get(MODEL_SECTION) or not sections.get(SEAL_SECTION):
+        return 0
+    objcopy, part = _tool(board, "objcopy"), elf.with_suffix(".part")
+    _run([objcopy, "-O", "binary", f"--only-section={MODEL_SECTION}", str(elf), str(part)])
+    model = part.read_bytes()
+    part.write_bytes(image_format.model_seal(model))
+    _run([objcopy, f"--update-section={SEAL_SECTION}={part}", str(elf)])
+    part.unlink()
+    return len(model)
+
+
 def _link(board: Board, part: Part, gcc: str, objects: Sequence[Path], elf: Path) -> None:
     """Link within the board's memory; if that overflows, link without limits to say by how much."""
 
     def command(ldflags: Sequence[str]) -> list[str]:
-        listing = f"-Wl,-Map={elf.with_suffix('.map')}"
-        return [gcc, *part.cflags, *map(str, objects), *ldflags, listing, "-o", str(elf)]
+        listing = "-Xlinker", f"-Map={elf.with_suffix('.map')}"
+        return [gcc, *part.cflags, *map(str, objects), *ldflags, *listing, "-o", str(elf)]
 
     done = _started(command(part.ldflags))
     if done.returncode == 0:
@@ -152,12 +182,17 @@ class OverflowingLink(DoesNotFitError):
 
 def _sizes(board: Board, elf: Path) -> Sizes:
     """From `size -A`: sections that are loaded, by where they live."""
-    listing = _run([_tool(board, "size"), "-A", str(elf)]).splitlines()
-    sections = {line.split()[0]: int(line.split()[1]) for line in listing if line.startswith(".")}
+    sections = _sections(board, elf)
     data, bss = (sum(size for name, size in sections.items() if name.startswith(kind)) for kind in (".data", ".bss"))
-    constant = (".text", ".rodata", ".vectors", ".tr_image", ".image", ".ARM", ".init", ".fini", ".eh_frame")
+    constant = (".text", ".rodata", ".vectors", ".tr_", ".image", ".ARM", ".init", ".fini", ".eh_frame")
     code = sum(size for name, size in sections.items() if name.startswith(constant))
     return Sizes(flash=code + data, ram=data + bss + board.memory.stack_bytes)
+
+
+def _sections(board: Board, elf: Path) -> dict[str, int]:
+    """Bytes by section."""
+    listing = _run([_tool(board, "size"), "-A", str(elf)]).splitlines()
+    return {line.split()[0]: int(line.split()[1]) for line in listing if line.startswith(".")}
 
 
 def _symbols(board: Board, elf: Path) -> dict[str, int]:

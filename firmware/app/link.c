@@ -18,6 +18,9 @@ static uint32_t receive_wire(void)
     for (;;) {
         int byte = tr_board_receive();
         if (byte < 0) {
+            if (length == 0u) {
+                tr_link_idle();
+            }
             continue;
         }
         if (byte == 0 && length > 0u) {

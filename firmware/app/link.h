@@ -17,6 +17,9 @@ enum tr_link_result { TR_LINK_FRAME, TR_LINK_DAMAGED };
 /* Block until a frame has ended; its fields are valid only for TR_LINK_FRAME. */
 enum tr_link_result tr_link_receive(struct tr_frame *frame);
 
+/* Called while no frame has begun; the application's. In less than a byte's time on the wire, or bytes are lost. */
+void tr_link_idle(void);
+
 /* Send `frame` as a reply: REPLY_BIT and LINK_VERSION are added here. */
 void tr_link_reply(const struct tr_frame *frame);
 

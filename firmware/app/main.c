@@ -17,7 +17,9 @@ static struct {
     uint32_t digests[TR_MODEL_LAYERS];
 } state;
 
-static bool tables_are_good;
+static bool model_is_good;
+
+void tr_link_idle(void) { model_is_good = tr_model_verify_step(); }
 
 static void hello(struct tr_frame *frame)
 {
@@ -94,7 +96,10 @@ static uint32_t infer(struct tr_frame *frame)
     if (frame->length != TR_INFER_REQUEST_SIZE) {
         return TR_STATUS_BAD_ARGUMENT;
     }
-    if (!tables_are_good) {
+    if (TR_MODEL_VERIFIES) {
+        model_is_good = tr_model_verify();
+    }
+    if (!model_is_good) {
         return TR_STATUS_BAD_TABLE;
     }
     uint32_t request = tr_load_u32(frame->payload);
@@ -233,7 +238,7 @@ static uint32_t execute(struct tr_frame *frame)
 int main(void)
 {
     tr_board_init();
-    tables_are_good = tr_model_check();
+    model_is_good = tr_model_verify();
     for (;;) {
         struct tr_frame frame = {0};
         if (tr_link_receive(&frame) == TR_LINK_DAMAGED) {

@@ -132,7 +132,8 @@ static void go(void)
     if (!receive_bytes(0u, 5u)) {
         return;
     }
-    bool good = sums_up(5u) && address_in_buffer() == TR_IMAGE_ORIGIN && tr_image_is_good();
+    bool good = sums_up(5u) && address_in_buffer() == TR_IMAGE_ORIGIN &&
+                tr_image_is_good(TR_IMAGE_ORIGIN) && tr_image_may_start();
     acknowledge(good);
     if (good) {
         tr_board_flush();
@@ -150,8 +151,11 @@ static void write_memory(void)
     if (!receive_bytes(1u, count + 1u)) {
         return;
     }
-    acknowledge(sums_up(count + 2u) && address % 4u == 0u && count % 4u == 0u && is_inside(address, count) &&
-                tr_board_flash_write(address, buffer + 1, count));
+    bool good = sums_up(count + 2u) && address % 4u == 0u && count % 4u == 0u && is_inside(address, count);
+    if (good) {
+        tr_image_keep();
+    }
+    acknowledge(good && tr_board_flash_write(address, buffer + 1, count));
 }
 
 static uint32_t page_number(uint32_t index) { return (uint32_t)buffer[2u + 2u * index] << 8 | buffer[3u + 2u * index]; }
@@ -162,6 +166,9 @@ static bool erase_pages(uint32_t count)
     bool good = true;
     for (uint32_t i = 0u; i < count; i++) {
         good = good && page_number(i) < TR_IMAGE_BYTES / TR_PAGE_BYTES;
+    }
+    if (good) {
+        tr_image_keep();
     }
     for (uint32_t i = 0u; good && i < count; i++) {
         good = tr_board_flash_erase(TR_IMAGE_ORIGIN + page_number(i) * TR_PAGE_BYTES, TR_PAGE_BYTES);
@@ -184,6 +191,9 @@ static void extended_erase(void)
     } else if (pages > 0u) {
         acknowledge(erase_pages(pages));
     } else {
+        if (code == MASS_ERASE) {
+            tr_image_keep();
+        }
         acknowledge(code == MASS_ERASE && tr_board_flash_erase(TR_IMAGE_ORIGIN, TR_IMAGE_BYTES));
     }
 }

@@ -3,11 +3,11 @@
 #include "tr_formats.h"
 
 /* Everything in the header is checked before the CRC, and the length before anything is read by it. */
-bool tr_image_is_good(void)
+bool tr_image_is_good(uint32_t base)
 {
     static const uint8_t no_crc[4] = {0u};
     const uint32_t crc_offset = TR_IMAGE_HEADER_OFFSET + TR_IMAGE_HEADER_CRC32_OFFSET;
-    const uint8_t *image = tr_boot_memory(TR_IMAGE_ORIGIN);
+    const uint8_t *image = tr_boot_memory(base);
     const uint8_t *header = image + TR_IMAGE_HEADER_OFFSET;
     uint32_t bytes = tr_image_header_image_bytes(header);
     if (tr_image_header_magic(header) != TR_IMAGE_MAGIC || tr_image_header_version(header) != TR_IMAGE_VERSION ||

@@ -1,4 +1,5 @@
-/* After reset: a good image starts unless a host calls within TR_BOOT_WAIT_MS; without one, wait for a host. */
+/* After reset: a good image starts unless a host calls within TR_BOOT_WAIT_MS; without one, the one that was kept; without
+ * that, wait for a host. */
 #include "tr_board.h"
 #include "tr_boot.h"
 
@@ -15,14 +16,25 @@ static bool host_calls(void)
     return false;
 }
 
+static void start_if_allowed(void)
+{
+    if (tr_image_may_start()) {
+        tr_board_start(TR_IMAGE_ORIGIN);
+    }
+}
+
 int main(void)
 {
     tr_board_init();
-    if (tr_image_is_good()) {
-        if (!host_calls()) {
-            tr_board_start(TR_IMAGE_ORIGIN);
+    if (tr_image_is_good(TR_IMAGE_ORIGIN) || tr_image_restore()) {
+        if (host_calls()) {
+            tr_board_transmit(TR_AN3155_ACK);
+        } else {
+            start_if_allowed();
+            if (tr_image_restore()) {
+                start_if_allowed();
+            }
         }
-        tr_board_transmit(TR_AN3155_ACK);
     }
     for (;;) {
         int byte = tr_board_receive();

@@ -34,7 +34,8 @@ _Noreturn void tr_board_reset(void);
 
 /* --- second-stage loader only ------------------------------------------------ */
 
-/* Erase [address, address + bytes), then write it; false if outside the image area or it failed. */
+/* Erase [address, address + bytes), then write it; false if outside the TR_FLASH_BYTES from TR_IMAGE_ORIGIN on, or it
+ * failed. */
 bool tr_board_flash_erase(uint32_t address, uint32_t bytes);
 bool tr_board_flash_write(uint32_t address, const uint8_t *data, uint32_t bytes);
 

@@ -201,6 +201,9 @@ static inline uint32_t tr_lane_run_last(uint32_t word) { return word >> TR_LANE_
 /* Bytes from the image base to the header. */
 #define TR_IMAGE_HEADER_OFFSET 64u
 
+/* First word of a signature, 'TRSG'. */
+#define TR_SIGNATURE_MAGIC 0x47535254u
+
 /* Filled in by the host after linking; the firmware reserves the space. */
 #define TR_IMAGE_HEADER_SIZE 64u
 /* IMAGE_MAGIC. */
@@ -211,6 +214,10 @@ static inline void tr_image_header_set_magic(uint8_t *record, uint32_t value) { 
 #define TR_IMAGE_HEADER_VERSION_OFFSET 4u
 static inline uint32_t tr_image_header_version(const uint8_t *record) { return tr_load_u16(record + TR_IMAGE_HEADER_VERSION_OFFSET); }
 static inline void tr_image_header_set_version(uint8_t *record, uint32_t value) { tr_store_u16(record + TR_IMAGE_HEADER_VERSION_OFFSET, value); }
+/* Raised to revoke older images: a loader with a key refuses less than has started. */
+#define TR_IMAGE_HEADER_IMAGE_VERSION_OFFSET 6u
+static inline uint32_t tr_image_header_image_version(const uint8_t *record) { return tr_load_u16(record + TR_IMAGE_HEADER_IMAGE_VERSION_OFFSET); }
+static inline void tr_image_header_set_image_version(uint8_t *record, uint32_t value) { tr_store_u16(record + TR_IMAGE_HEADER_IMAGE_VERSION_OFFSET, value); }
 /* Address of byte 0. */
 #define TR_IMAGE_HEADER_LOAD_ADDRESS_OFFSET 8u
 static inline uint32_t tr_image_header_load_address(const uint8_t *record) { return tr_load_u32(record + TR_IMAGE_HEADER_LOAD_ADDRESS_OFFSET); }
@@ -234,6 +241,42 @@ static inline void tr_image_header_set_build_id(uint8_t *record, uint64_t value)
 #define TR_IMAGE_HEADER_CRC32_OFFSET 60u
 static inline uint32_t tr_image_header_crc32(const uint8_t *record) { return tr_load_u32(record + TR_IMAGE_HEADER_CRC32_OFFSET); }
 static inline void tr_image_header_set_crc32(uint8_t *record, uint32_t value) { tr_store_u32(record + TR_IMAGE_HEADER_CRC32_OFFSET, value); }
+
+/* Follows a signed image. */
+#define TR_IMAGE_SIGNATURE_SIZE 72u
+/* SIGNATURE_MAGIC. */
+#define TR_IMAGE_SIGNATURE_MAGIC_OFFSET 0u
+static inline uint32_t tr_image_signature_magic(const uint8_t *record) { return tr_load_u32(record + TR_IMAGE_SIGNATURE_MAGIC_OFFSET); }
+static inline void tr_image_signature_set_magic(uint8_t *record, uint32_t value) { tr_store_u32(record + TR_IMAGE_SIGNATURE_MAGIC_OFFSET, value); }
+/* Ed25519 (RFC 8032) of the image's image_bytes, its CRC-32 filled in. */
+#define TR_IMAGE_SIGNATURE_SIGNATURE_OFFSET 8u
+#define TR_IMAGE_SIGNATURE_SIGNATURE_SIZE 64u
+
+/* In the loader's two pages of versions: that an image of this version has started. */
+#define TR_VERSION_ENTRY_SIZE 8u
+/* ImageHeader.image_version. */
+#define TR_VERSION_ENTRY_VERSION_OFFSET 0u
+static inline uint32_t tr_version_entry_version(const uint8_t *record) { return tr_load_u32(record + TR_VERSION_ENTRY_VERSION_OFFSET); }
+static inline void tr_version_entry_set_version(uint8_t *record, uint32_t value) { tr_store_u32(record + TR_VERSION_ENTRY_VERSION_OFFSET, value); }
+/* Its ones' complement, written with it: an entry without it counts for nothing. */
+#define TR_VERSION_ENTRY_COMPLEMENT_OFFSET 4u
+static inline uint32_t tr_version_entry_complement(const uint8_t *record) { return tr_load_u32(record + TR_VERSION_ENTRY_COMPLEMENT_OFFSET); }
+static inline void tr_version_entry_set_complement(uint8_t *record, uint32_t value) { tr_store_u32(record + TR_VERSION_ENTRY_COMPLEMENT_OFFSET, value); }
+
+/* What the model's code and constants add up to, modulo 2^32 - 1 (Fletcher's sum over words, which every change of one or two bits changes). Filled in by the host after linking, all zeros until then. */
+#define TR_MODEL_SEAL_SIZE 12u
+/* Of code and constants, whole words. */
+#define TR_MODEL_SEAL_BYTES_OFFSET 0u
+static inline uint32_t tr_model_seal_bytes(const uint8_t *record) { return tr_load_u32(record + TR_MODEL_SEAL_BYTES_OFFSET); }
+static inline void tr_model_seal_set_bytes(uint8_t *record, uint32_t value) { tr_store_u32(record + TR_MODEL_SEAL_BYTES_OFFSET, value); }
+/* The sum of all words. */
+#define TR_MODEL_SEAL_LOW_OFFSET 4u
+static inline uint32_t tr_model_seal_low(const uint8_t *record) { return tr_load_u32(record + TR_MODEL_SEAL_LOW_OFFSET); }
+static inline void tr_model_seal_set_low(uint8_t *record, uint32_t value) { tr_store_u32(record + TR_MODEL_SEAL_LOW_OFFSET, value); }
+/* The sum of the sums after each word. */
+#define TR_MODEL_SEAL_HIGH_OFFSET 8u
+static inline uint32_t tr_model_seal_high(const uint8_t *record) { return tr_load_u32(record + TR_MODEL_SEAL_HIGH_OFFSET); }
+static inline void tr_model_seal_set_high(uint8_t *record, uint32_t value) { tr_store_u32(record + TR_MODEL_SEAL_HIGH_OFFSET, value); }
 
 /* ---- Serial link ---- */
 
@@ -273,7 +316,7 @@ enum tr_status {
     TR_STATUS_BAD_ARGUMENT = 3, /* A payload of the wrong length, or an offset or layer out of range. */
     TR_STATUS_BAD_STATE = 4, /* The sample is not loaded, or not run, or another one is. */
     TR_STATUS_BAD_VERSION = 5, /* Frames of another LINK_VERSION. */
-    TR_STATUS_BAD_TABLE = 6, /* A weight table in flash fails its CRC-32: flash the board again. */
+    TR_STATUS_BAD_TABLE = 6, /* The model in flash is not as it was built: flash the board again. */
 };
 
 /* What the device counts with; chosen at start-up after it was seen to move. */

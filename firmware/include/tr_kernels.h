@@ -49,17 +49,6 @@ extern const struct tr_dot tr_dot_int8;   /* layout INT8: the multiply baseline 
 
 /* ---- layers ------------------------------------------------------------------ */
 
-/* CONV_2D; FULLY_CONNECTED as a 1x1 convolution over its rows; DEPTHWISE_CONV_2D. */
-struct tr_convolution {
-    struct tr_shape input, output;
-    struct tr_window window;
-    int16_t input_zero_point;
-    const int16_t *data_terms; /* [256]: x + 128 -> x - zero_point cut to s terms; null keeps all */
-    const struct tr_dot *dot;
-    const uint32_t *table;
-    struct tr_output to;
-};
-
 void tr_conv_2d(const struct tr_convolution *layer, const int8_t *input, int8_t *output, int16_t *scratch);
 void tr_depthwise_conv_2d(const struct tr_convolution *layer, const int8_t *input, int8_t *output,
                           int16_t *scratch);

@@ -1,18 +1,9 @@
-/* Layers whose weights are byte lists of several budgets, one nested in the next (edge_tr/lower/levels.py): a level
+/* Layers whose weights are byte lists of several budgets, one nested in the next (edge_tr/kernels/levels.py): a level
  * reads its own lists and those of all levels below it. Which level it is may change between two inferences. */
 #ifndef TR_LEVELS_H
 #define TR_LEVELS_H
 
 #include "tr_lists.h"
-
-struct tr_levels {
-    struct tr_pixels pixels;
-    const uint32_t *table; /* layout LISTS: row channel * levels + l has the terms that level l has more than l - 1 */
-    struct tr_output to;
-    uint32_t levels;
-    const uint32_t *level;      /* 0 to levels - 1: the one in use */
-    const int32_t *corrections; /* [levels][output channels]: what a sum of that level lacks for `to` */
-};
 
 /* Scratch: four words for each weight of a row. FULLY_CONNECTED is a 1x1 convolution over its rows. */
 void tr_conv_2d_levels(const struct tr_levels *layer, const int8_t *input, int8_t *output, int32_t *scratch);

@@ -1,4 +1,4 @@
-/* Layers whose weights are byte lists of terms (layout LISTS, edge_tr/lower/lists.py), read once for eight
+/* Layers whose weights are byte lists of terms (layout LISTS, edge_tr/kernels/lists.py), read once for eight
  * pixels: an element's activations are four words of two pixels (tr_pixels.h), one addition each. Fully connected
  * layers have one pixel a row and read the input's bytes where they are. */
 #ifndef TR_LISTS_H

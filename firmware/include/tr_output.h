@@ -1,12 +1,14 @@
 /* From a dot product to an int8 activation: TFLite's requantisation, exact, in one 32-bit
  * multiplication for all but a few sums, or a few shifts and additions where the core cannot multiply. How the
- * constants are made and why it is exact: edge_tr/lower/quick.py. On Armv7E-M in one long multiplication where a
- * layer allows it: edge_tr/lower/direct.py. */
+ * constants are made and why it is exact: edge_tr/kernels/quick.py. On Armv7E-M in one long multiplication where a
+ * layer allows it: edge_tr/kernels/direct.py. */
 #ifndef TR_OUTPUT_H
 #define TR_OUTPUT_H
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "tr_layers.h"
 
 #if defined(__riscv) && !defined(__riscv_mul)
 #define TR_SHIFT_ADD 1
@@ -21,7 +23,7 @@ struct tr_channel {
     int32_t offset;
     uint32_t near;
 #if defined(TR_SHIFT_ADD)
-    uint32_t added, taken; /* factor: powers of two, five bits each (edge_tr/lower/quick.py, digit_words) */
+    uint32_t added, taken; /* factor: powers of two, five bits each (edge_tr/kernels/quick.py, digit_words) */
 #else
     int32_t factor;
 #endif
@@ -32,27 +34,6 @@ struct tr_channel {
 #else
 #define TR_CHANNEL(low, high, factor, offset, near, added, taken) {low, high, offset, near, factor}
 #endif
-
-/* Armv7E-M, an activation of all int8: with h the rounded high word of (2 * sum + bias) * multiplier, one less where
- * 2 * sum + bias < 0, the result is (h + ((2 * zero_point + 1) << shift)) >> shift >> 1, clamped to int8. Above a zero
- * point of -128 the one less makes no difference. */
-struct tr_direct {
-    int32_t bias, multiplier, shift;
-};
-
-/* One layer's requantisation: by `direct`, or if that is null by the others. `bias` [channels] is what a sum lacks; the
- * exact result is (sum + bias) * multiplier * 2^(shift - 31) + zero_point, clamped. `common`, fully connected layers
- * only: of each one for all channels, `bias` excepted, which holds that of `direct`, or else is less by quick->low. */
-struct tr_output {
-    const struct tr_channel *quick;
-    const int32_t *bias;
-    const int32_t *multiplier;
-    const int8_t *shift;
-    int16_t zero_point;
-    int8_t minimum, maximum;
-    const struct tr_direct *direct;
-    bool common; /* not read by tr_finish_pixels and tr_finish_run */
-};
 
 int8_t tr_output_exact(const struct tr_output *to, uint32_t channel, int32_t sum);
 

@@ -4,38 +4,10 @@
 
 #include "tr_kernels.h"
 
-/* Bytes between activations, modulo 2^32, multiplied out by the generator: a core may have to do it by software. */
-struct tr_strides {
-    uint32_t corner;      /* from the input to the first window's corner */
-    uint32_t right, down; /* from one window's corner to the next one's, and from the last of a row on */
-    uint32_t column, row; /* from one tap of a window to the next, and from one row of taps to the next */
-    uint32_t line;        /* from one row of the input to the next */
-    uint32_t run;         /* of a row of a dense window */
-    uint32_t end;         /* columns, not bytes: the corner behind the last one of a row */
-    uint32_t rows;        /* rows: of the input that a window reaches over */
-};
-
-/* Where words come from. x is the activation as it is, the zero point being part of the bias, or
- * x - zero_point cut to its s largest terms. */
-struct tr_pixels {
-    struct tr_shape input, output;
-    struct tr_window window;
-    struct tr_strides strides;
-    int8_t outside;            /* the activation that lies outside the image */
-    const int16_t *data_terms; /* [256]: x + 128 -> what words hold; null: x itself */
-};
-
 /* One output pixel: the input row and column of its window's corner, which may lie outside, below zero
  * as a large number, and where in the input it is, bytes modulo 2^32. */
 struct tr_corner {
     uint32_t y, x, at;
-};
-
-/* A layer whose weights are a table that is read once for a tile of pixels. */
-struct tr_tiles {
-    struct tr_pixels pixels;
-    const uint32_t *table;
-    struct tr_output to;
 };
 
 static inline int32_t tr_packed(int32_t first, int32_t second)

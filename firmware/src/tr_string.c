@@ -1,13 +1,16 @@
-/* The four functions that a compiler may call even in freestanding code (GCC manual, "Language
- * Standards"): linked where there is no C library. */
+/* The four functions that a compiler may call even in freestanding code (GCC manual, "Language Standards"), for
+ * programs without a C library. With one, -ffreestanding is not given and nothing is defined here; where both are used,
+ * the definitions are weak and any other that is linked wins. */
 #include <stddef.h>
 #include <stdint.h>
 
+#if !__STDC_HOSTED__
+
 /* Otherwise GCC turns these loops into calls of themselves. */
 #if defined(__GNUC__) && !defined(__clang__)
-#define NO_CALLS __attribute__((optimize("no-tree-loop-distribute-patterns")))
+#define OURS __attribute__((weak, optimize("no-tree-loop-distribute-patterns")))
 #else
-#define NO_CALLS
+#define OURS __attribute__((weak))
 #endif
 
 void *memcpy(void *restrict to, const void *restrict from, size_t bytes);
@@ -20,7 +23,7 @@ static int is_aligned(const void *pointer)
     return ((uintptr_t)pointer & 3u) == 0u;
 }
 
-NO_CALLS void *memcpy(void *restrict to, const void *restrict from, size_t bytes)
+OURS void *memcpy(void *restrict to, const void *restrict from, size_t bytes)
 {
     uint8_t *out = to;
     const uint8_t *in = from;
@@ -37,7 +40,7 @@ NO_CALLS void *memcpy(void *restrict to, const void *restrict from, size_t bytes
     return to;
 }
 
-NO_CALLS void *memmove(void *to, const void *from, size_t bytes)
+OURS void *memmove(void *to, const void *from, size_t bytes)
 {
     uint8_t *out = to;
     const uint8_t *in = from;
@@ -53,7 +56,7 @@ NO_CALLS void *memmove(void *to, const void *from, size_t bytes)
     return to;
 }
 
-NO_CALLS void *memset(void *to, int value, size_t bytes)
+OURS void *memset(void *to, int value, size_t bytes)
 {
     uint8_t *out = to;
     while (bytes-- > 0u) {
@@ -62,7 +65,7 @@ NO_CALLS void *memset(void *to, int value, size_t bytes)
     return to;
 }
 
-NO_CALLS int memcmp(const void *a, const void *b, size_t bytes)
+OURS int memcmp(const void *a, const void *b, size_t bytes)
 {
     const uint8_t *left = a;
     const uint8_t *right = b;
@@ -73,3 +76,5 @@ NO_CALLS int memcmp(const void *a, const void *b, size_t bytes)
     }
     return 0;
 }
+
+#endif

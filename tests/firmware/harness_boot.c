@@ -10,14 +10,14 @@
 #include "tr_board.h"
 #include "tr_boot.h"
 
-static uint8_t *flash; /* TR_IMAGE_BYTES, on the heap: a sanitizer sees every byte outside */
+static uint8_t *flash; /* TR_FLASH_BYTES, on the heap: a sanitizer sees every byte outside */
 static uint32_t millis;
 
 static void load_flash(void)
 {
     FILE *file = fopen(getenv("TR_FLASH_FILE"), "rb");
-    flash = malloc(TR_IMAGE_BYTES);
-    if (file == NULL || flash == NULL || fread(flash, 1u, TR_IMAGE_BYTES, file) != TR_IMAGE_BYTES) {
+    flash = malloc(TR_FLASH_BYTES);
+    if (file == NULL || flash == NULL || fread(flash, 1u, TR_FLASH_BYTES, file) != TR_FLASH_BYTES) {
         abort();
     }
     (void)fclose(file);
@@ -26,7 +26,7 @@ static void load_flash(void)
 static _Noreturn void finish(int code)
 {
     FILE *file = fopen(getenv("TR_FLASH_FILE"), "wb");
-    if (file == NULL || fwrite(flash, 1u, TR_IMAGE_BYTES, file) != TR_IMAGE_BYTES || fclose(file) != 0) {
+    if (file == NULL || fwrite(flash, 1u, TR_FLASH_BYTES, file) != TR_FLASH_BYTES || fclose(file) != 0) {
         abort();
     }
     free(flash);
@@ -35,8 +35,8 @@ static _Noreturn void finish(int code)
 
 static uint32_t checked_offset(uint32_t address, uint32_t bytes)
 {
-    if (address < TR_IMAGE_ORIGIN || address - TR_IMAGE_ORIGIN > TR_IMAGE_BYTES ||
-        bytes > TR_IMAGE_BYTES - (address - TR_IMAGE_ORIGIN)) {
+    if (address < TR_IMAGE_ORIGIN || address - TR_IMAGE_ORIGIN > TR_FLASH_BYTES ||
+        bytes > TR_FLASH_BYTES - (address - TR_IMAGE_ORIGIN)) {
         (void)fprintf(stderr, "outside the image area: %x, %u bytes\n", (unsigned)address, (unsigned)bytes);
         abort();
     }

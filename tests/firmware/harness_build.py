@@ -40,17 +40,19 @@ def run_c(program: Path, data: bytes = b"", status: int = 0) -> bytes:
 
 
 def compile_runtime(folder: Path) -> Path:
-    """firmware/src as a static library; tr_string.c would shadow the sanitizers' own memcpy."""
-    sources = sorted(path for path in (FIRMWARE / "src").glob("*.c") if path.name != "tr_string.c")
+    """firmware/src as a static library."""
+    sources = sorted((FIRMWARE / "src").glob("*.c"))
     command("gcc", *WARNINGS, *SANITIZED, f"-I{FIRMWARE / 'include'}", "-c", *sources, cwd=folder)
     library = folder / "runtime.a"
     command("ar", "rcs", library, *sorted(folder.glob("*.o")))
     return library
 
 
-def write_tree(program: Program, folder: Path, board: str = "host", name: str = "test.tflite") -> Path:
+def write_tree(
+    program: Program, folder: Path, board: str = "host", name: str = "test.tflite", verifies: bool = False
+) -> Path:
     """The generated sources of a program, below `folder`."""
-    for path, data in mcu.source_tree(program, board, name).items():
+    for path, data in mcu.source_tree(program, board, name, verifies).items():
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(data)

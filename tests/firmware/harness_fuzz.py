@@ -16,6 +16,7 @@ from tests.firmware.harness_models import Network, lower_levels
 LOADER = {
     "TR_IMAGE_ORIGIN": 0x2100_0000,
     "TR_IMAGE_BYTES": 0x4000,
+    "TR_FLASH_BYTES": 0x4000,
     "TR_PAGE_BYTES": 0x400,
     "TR_PRODUCT_ID": 0xED01,
     "TR_BOARD_ID": image.board_id("a-board"),
@@ -37,8 +38,8 @@ def compile_frames(folder: Path) -> Path:
 
 
 def compile_loader(folder: Path) -> Path:
-    """The loader without memory.c."""
-    sources = [FIRMWARE / "boot" / name for name in ("main.c", "image.c", "an3155.c")]
+    """The loader of unsigned images, without memory.c."""
+    sources = [path for path in sorted((FIRMWARE / "boot").glob("*.c")) if path.name != "memory.c"]
     sources += [FIRMWARE / "src/tr_crc32.c", HERE / "fuzz_loader.c"]
     defines = [f"-D{name}={value}u" for name, value in LOADER.items()]
     return compile_c(folder / "loader", sources, [FIRMWARE / "boot"], ["-Dmain=loader_main", *defines])

@@ -16,7 +16,7 @@ static void put(const int8_t *data, uint32_t bytes)
 int main(void)
 {
     static int8_t sample[TR_MODEL_INPUT_BYTES];
-    if (!tr_model_check()) {
+    if (!tr_model_verify()) {
         return EXIT_FAILURE;
     }
     while (fread(sample, 1u, sizeof sample, stdin) == sizeof sample) {

@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import random
 import subprocess
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import xor
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
 from edge_tr.formats import image
+from tests.firmware.harness_build import SANITIZED, WARNINGS, command
 
 ROOT = Path(__file__).resolve().parents[2]
 ORIGIN, FLASH_BYTES, PAGE_BYTES = 0x2100_0000, 0x4000, 0x400
@@ -53,25 +56,33 @@ class NativeLoader:
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("boot") / "loader"
-    defines = {
+    return compile_loader(tmp_path_factory.mktemp("boot") / "loader")
+
+
+def compile_loader(
+    path: Path, defines: Mapping[str, object] = MappingProxyType({}), sources: Sequence[Path] = ()
+) -> Path:
+    """The loader as a program, with all sanitizers."""
+    numbers = {
         "TR_IMAGE_ORIGIN": ORIGIN,
         "TR_IMAGE_BYTES": FLASH_BYTES,
+        "TR_FLASH_BYTES": FLASH_BYTES,
         "TR_PAGE_BYTES": PAGE_BYTES,
         "TR_PRODUCT_ID": 0xED01,
         "TR_BOARD_ID": image.board_id(BOARD),
         "TR_BOOT_WAIT_MS": 300,
         "TR_BOOT_TIMEOUT_MS": 500,
     }
-    sources = [ROOT / "firmware/boot" / name for name in ("main.c", "image.c", "an3155.c")]
-    sources += [ROOT / "firmware/src/tr_crc32.c", ROOT / "tests/firmware/harness_boot.c"]
-    subprocess.run(
-        ["gcc", "-std=c11", "-O1", "-g", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror"]
-        + ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-        + [f"-D{name}={value}u" for name, value in defines.items()]
-        + [f"-I{ROOT / 'firmware/include'}", f"-I{ROOT / 'firmware/boot'}", *map(str, sources), "-o", str(path)],
-        check=True,
-    )
+    given = {**{name: f"{value}u" for name, value in numbers.items()}, **defines}
+    own = [file for file in sorted((ROOT / "firmware/boot").glob("*.c")) if file.name != "memory.c"]
+    own += [ROOT / "firmware/src/tr_crc32.c", ROOT / "tests/firmware/harness_boot.c"]
+    includes = [ROOT / "firmware/include", ROOT / "firmware/boot", *{source.parent for source in sources}]
+    options = ["-std=c11", *SANITIZED, *(f"-I{folder}" for folder in includes)]
+    options += [f"-D{name}={value}" for name, value in given.items()]
+    objects = [path.with_suffix(f".{source.stem}.o") for source in (*own, *sources)]
+    for source, target in zip((*own, *sources), objects):
+        command("gcc", *options, *(["-w"] if source in sources else WARNINGS), "-c", source, "-o", target)
+    command("gcc", *SANITIZED, *objects, "-o", path)
     return path
 
 

@@ -1,4 +1,4 @@
-"""A build with one wrong weight, such that every CRC still holds, or only the weight table's does not."""
+"""A build with one wrong weight, such that every check still holds, or only the model's does not."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ from edge_tr.formats import image
 from edge_tr.formats.term_table import TABLE_HEADER
 from edge_tr.ir import tflite
 from edge_tr.manifest import BuildFolder
+from edge_tr.target.toolchain import MODEL_SECTION, SEAL_SECTION
+from tests.firmware.harness_build import command
 
 CHANGE = 0x55
 
 
-def damage_weight(folder: BuildFolder, op_index: int, row: int, column: int, *, mend_table: bool) -> np.ndarray:
+def damage_weight(folder: BuildFolder, op_index: int, row: int, column: int, *, mend: bool) -> np.ndarray:
     """Flip bits of one weight in the firmware of a build with kernel int8; the weights int8 [rows, depth] it now has.
 
-    The image is sealed again, and with `mend_table` the weight table too; it is known as a build of this user's.
+    The image is sealed again, with `mend` the weight table and the model too; it is known as a build of this user's.
     """
     graph = tflite.load(folder.model)
     op = next(op for op in graph.ops if op.index == op_index)
@@ -29,8 +31,9 @@ def damage_weight(folder: BuildFolder, op_index: int, row: int, column: int, *, 
     position = table + TABLE_HEADER.size + 4 * (len(weights) + 1) + row * weights.shape[1] + column
     assert firmware[position] == weights.view(np.uint8)[row, column]
     firmware[position] ^= CHANGE
-    if mend_table:
-        _mend(firmware, table)
+    if mend:
+        _mend_table(firmware, table)
+        _mend_model(firmware, folder)
     folder.image.write_bytes(_sealed_again(bytes(firmware), boards.load(folder.read().target).name))
     if folder.read().target == "host":
         folder.elf.write_bytes(firmware)
@@ -47,7 +50,21 @@ def _find(firmware: bytes, weights: np.ndarray) -> int:
     return start
 
 
-def _mend(firmware: bytearray, table: int) -> None:
+def _mend_model(firmware: bytearray, folder: BuildFolder) -> None:
+    """Sections lie in the ELF, which on the host is the program, at other places than in an image."""
+    board = boards.load(folder.read().target)
+    lines = command(f"{board.toolchain.prefix}objdump", "-h", folder.elf).splitlines()
+    places = {words[1]: [int(word, 16) for word in words[2:6]] for words in map(str.split, lines) if len(words) == 7}
+
+    def place(section: str) -> slice:
+        size, address, _, offset = places[section]
+        start = address - board.memory.flash_origin if board.toolchain.freestanding else offset
+        return slice(start, start + size)
+
+    firmware[place(SEAL_SECTION)] = image.model_seal(bytes(firmware[place(MODEL_SECTION)]))
+
+
+def _mend_table(firmware: bytearray, table: int) -> None:
     header = TABLE_HEADER.unpack(firmware[table:])
     end = table + TABLE_HEADER.size
     payload = firmware[end : end + header["payload_bytes"]]

@@ -26,7 +26,7 @@ def build(folder: Path, board: str) -> tuple[BuildFolder, dict]:
 def test_one_wrong_weight_is_named_by_layer_tensor_and_element(board: str, op: str, tmp_path: Path) -> None:
     folder, built = build(tmp_path, board)
     record = [layer for layer in built["layers"] if layer["op"] == op][-1]
-    damaged = damage_weight(folder, record["index"], row=5, column=17, mend_table=True)
+    damaged = damage_weight(folder, record["index"], row=5, column=17, mend=True)
     place(tmp_path, board)
     ran = run("check", tmp_path, "--data", DIGITS_DATA, "--limit", 3, "--layers", "--json")
     refused(ran, 7, "of 3 samples differ from golden")
@@ -51,7 +51,7 @@ def test_one_wrong_weight_is_named_by_layer_tensor_and_element(board: str, op: s
 def test_without_layers_a_wrong_output_is_traced_to_its_layer_and_told_to_people(tmp_path: Path) -> None:
     folder, built = build(tmp_path, "host")
     record = built["layers"][0]
-    damage_weight(folder, record["index"], row=2, column=4, mend_table=True)
+    damage_weight(folder, record["index"], row=2, column=4, mend=True)
     succeed("flash", tmp_path)
     ran = run("check", tmp_path, "--data", DIGITS_DATA, "--limit", 20)
     refused(ran, 7, "samples differ from golden")
@@ -65,7 +65,7 @@ def test_only_layers_show_an_error_that_the_output_hides(tmp_path: Path) -> None
     """The sample is chosen so that a changed weight moves a hidden tensor and no output byte."""
     folder, built = build(tmp_path, "host")
     record = built["layers"][0]
-    damaged = damage_weight(folder, record["index"], row=2, column=4, mend_table=True)
+    damaged = damage_weight(folder, record["index"], row=2, column=4, mend=True)
     graph = tflite.load(folder.model)
     x = np.load(DIGITS_DATA)["x"]
     right = run_golden(graph, x)
@@ -81,8 +81,8 @@ def test_only_layers_show_an_error_that_the_output_hides(tmp_path: Path) -> None
 @pytest.mark.parametrize("board", BOARDS)
 def test_a_damaged_weight_table_is_refused_before_the_first_answer(board: str, tmp_path: Path) -> None:
     folder, built = build(tmp_path, board)
-    damage_weight(folder, built["layers"][0]["index"], row=0, column=0, mend_table=False)
+    damage_weight(folder, built["layers"][0]["index"], row=0, column=0, mend=False)
     place(tmp_path, board)
     ran = run("check", tmp_path, "--data", DIGITS_DATA, "--limit", 1, "--json")
-    refused(ran, 6, "a weight table in the board's flash is damaged", "edge-tr flash")
+    refused(ran, 6, "the model in the board's flash is damaged", "edge-tr flash")
     assert ran.out == ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edge_tr import __version__
-from edge_tr.manifest import MANIFEST_VERSION, REVEALED, Alternative, LayerRecord, LevelRecord, Manifest
+from edge_tr.manifest import MANIFEST_VERSION, REVEALED, Alternative, LayerRecord, LevelRecord, Manifest, Protection
 from edge_tr.memory_plan import Region
 from edge_tr.target.outcome import CheckReport, Cost, LayerCost, Mismatch, Reference
 
@@ -72,6 +72,7 @@ MANIFEST = Manifest(
         Alternative(124_625, 40_900, 1000, None, False),
     ),
     would_fit=(),
+    protection=Protection(verified_bytes=9_000, verify_cycles=24_750, before_invoke=False),
     layers=(layer("conv_2d_0"), SOFTMAX),
     levels=(LevelRecord("lossless", REVEALED, 201, 2.7917, 1234),),
 )

@@ -30,12 +30,16 @@ def conv_of(width: int) -> DotParams:
     return graph.ops[0].record
 
 
-CONVOLUTIONS = [kernel.name for kernel in KERNELS if kernel.name not in ("twins", "subsets", "dual", "levels")]
-"""Kernels that take a CONV_2D of more than one pixel, with one budget; the first one no other."""
-
-
 def task_of(record: DotParams) -> Task:
     return Task(record, reveal(record.weights, 8, None), TrSetting(), "c")
+
+
+def taking(record: DotParams) -> list[str]:
+    """Kernels that take a layer with one budget."""
+    return [kernel.name for kernel in KERNELS if not kernel.dialled and kernel.takes(task_of(record))]
+
+
+CONVOLUTIONS, OF_ONE_PIXEL = taking(conv_of(2)), taking(conv_of(1))
 
 
 def names_allowed(words: list[str], layer: str, record: DotParams) -> list[str]:
@@ -43,10 +47,21 @@ def names_allowed(words: list[str], layer: str, record: DotParams) -> list[str]:
     return [kernel.name for kernel in kernels]
 
 
+def test_which_kernels_take_a_convolution():
+    both = {"lists", "planes", "term-pairs", "fours", "lanes", "int8"}
+    neither = {"twins", "subsets", "dual", "levels"}
+    assert set(CONVOLUTIONS) >= {"pairs", *both} and not neither & set(CONVOLUTIONS)
+    assert set(OF_ONE_PIXEL) >= both and not {"pairs", *neither} & set(OF_ONE_PIXEL)
+
+
+def test_names_are_different():
+    assert len({kernel.name for kernel in KERNELS}) == len(KERNELS)
+
+
 def test_without_a_choice_every_kernel_that_takes_a_layer_is_allowed():
     assert parse_choice([]) == KernelChoice(None, {})
     assert names_allowed([], "conv_2d_0", conv_of(2)) == CONVOLUTIONS
-    assert names_allowed([], "conv_2d_0", conv_of(1)) == CONVOLUTIONS[1:]
+    assert names_allowed([], "conv_2d_0", conv_of(1)) == OF_ONE_PIXEL
 
 
 @pytest.mark.parametrize("name", CONVOLUTIONS)
@@ -57,12 +72,12 @@ def test_a_kernel_for_all_layers_and_another_for_one(name):
 
 
 def test_a_kernel_for_all_layers_leaves_out_those_that_it_does_not_take():
-    assert names_allowed(["pairs"], "conv_2d_0", conv_of(1)) == CONVOLUTIONS[1:]
+    assert names_allowed(["pairs"], "conv_2d_0", conv_of(1)) == OF_ONE_PIXEL
     assert names_allowed(["dual"], "conv_2d_0", conv_of(2)) == CONVOLUTIONS
 
 
 def test_a_kernel_for_one_layer_that_does_not_take_it_is_refused_with_those_that_do():
-    others = "lists or planes or term-pairs or fours or lanes or int8"
+    others = " or ".join(OF_ONE_PIXEL)
     with pytest.raises(UsageError, match=f"pairs does not take layer conv_2d_0; use {others}"):
         names_allowed(["int8", "conv_2d_0=pairs"], "conv_2d_0", conv_of(1))
 
@@ -90,7 +105,7 @@ def test_the_last_word_counts():
         ("plane", "did you mean planes?"),
         ("term_pairs", "did you mean term-pairs?"),
         ("conv_2d_0=int", "did you mean int8?"),
-        ("xyzzy", "Known: pairs, lists, planes, term-pairs, fours, twins, lanes, subsets, dual, levels, int8"),
+        ("xyzzy", f"Known: {', '.join(kernel.name for kernel in KERNELS)}"),
         ("", "no kernel is called ''"),
         ("conv_2d_0=", "no kernel is called ''"),
         ("INT8", "Known:"),

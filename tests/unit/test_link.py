@@ -115,7 +115,7 @@ def test_sequence_numbers_wrap_and_never_repeat_from_one_request_to_the_next() -
 @pytest.mark.parametrize(
     ("status", "version", "words"),
     [
-        (STATUS.BAD_TABLE, 1, "a weight table in the board's flash is damaged: run edge-tr flash again"),
+        (STATUS.BAD_TABLE, 1, "the model in the board's flash is damaged: run edge-tr flash again"),
         (STATUS.BAD_STATE, 1, "the board refused READ_OUTPUT with BAD_STATE: reset it and run again"),
         (STATUS.BAD_ARGUMENT, 1, "the board refused READ_OUTPUT with BAD_ARGUMENT"),
         (STATUS.BAD_VERSION, 9, "the board speaks version 9 of the link, this edge-tr .*: build and flash again"),
