@@ -12,6 +12,7 @@ from edge_tr.kernels import KERNELS
 from edge_tr.kernels.machines import tables_of
 from edge_tr.lower.cores import CORES
 from edge_tr.lower.select import OBJECTIVES
+from edge_tr.target.token import VARIABLE
 
 Verbs = Mapping[str, Callable[[argparse.Namespace], int]]
 """By name: what runs it and returns the exit code."""
@@ -141,6 +142,12 @@ def _add_check(commands: _Commands) -> None:
         help="x: inputs (int8, or float32 to be quantised), y: integer labels; default: 10 samples of seeded noise",
     )
     command.add_argument("--limit", type=int, metavar="N", help="only the first N samples")
+    command.add_argument(
+        "--token-file",
+        type=Path,
+        metavar="FILE",
+        help=f"what the accelerator's agent behind --port wants to know; default: what {VARIABLE} is",
+    )
     command.add_argument("--layers", action="store_true", help="compare every layer's tensor, not only the output")
     command.add_argument(
         "--budget-level",

@@ -20,9 +20,11 @@ from edge_tr.ir import tflite
 from edge_tr.kernels.machines import isa_of, planned_for
 from edge_tr.report import summary
 from edge_tr.report.bench import bench_text
-from edge_tr.report.progress import Progress
+from edge_tr.report.progress import BEAT_SECONDS, Progress
+from edge_tr.target.heart import beating
 from edge_tr.target.port import Line
 from edge_tr.target.signing import make_keys
+from edge_tr.target.token import read_token
 from edge_tr.tune import report as tune_report
 from edge_tr.tune import tuning
 from edge_tr.tune.points import Settings
@@ -35,7 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of `edge-tr`; the exit code."""
     arguments = parser(VERBS).parse_args(argv)
     try:
-        return arguments.run(arguments)
+        arguments.progress = Progress(quiet=arguments.quiet)
+        with beating(arguments.progress.beat, BEAT_SECONDS):
+            return arguments.run(arguments)
     except EdgeTrError as error:
         print(f"edge-tr: {_printable(str(error))}", file=sys.stderr)
         return error.exit_code
@@ -61,10 +65,6 @@ def _bug() -> int:
 def _printable(text: str) -> str:
     """Without characters that a terminal obeys: messages quote files."""
     return "".join(c if c.isprintable() or c == "\n" else "?" for c in text)
-
-
-def _progress(arguments: argparse.Namespace) -> Progress:
-    return Progress(quiet=arguments.quiet)
 
 
 def _print(arguments: argparse.Namespace, data: object, text: str) -> None:
@@ -109,7 +109,7 @@ def _build(arguments: argparse.Namespace) -> int:
             flash_limit=arguments.flash_limit,
             ram_limit=arguments.ram_limit,
             protect=compiler.Protect(arguments.verify_before_invoke, arguments.sign, arguments.image_version),
-            progress=_progress(arguments),
+            progress=arguments.progress,
         )
     except compiler.NotFitting as error:
         _print(arguments, asdict(error.manifest), summary.build_text(error.manifest))
@@ -128,20 +128,14 @@ def _keys(arguments: argparse.Namespace) -> int:
 
 
 def _flash(arguments: argparse.Namespace) -> int:
-    result = compiler.flash(arguments.build, arguments.port, _progress(arguments), arguments.trust, _line(arguments))
+    result = compiler.flash(arguments.build, arguments.port, arguments.progress, arguments.trust, _line(arguments))
     _print(arguments, asdict(result), f"{result.image_bytes:,} bytes, {result.method}")
     return 0
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    how = dict(
-        data=arguments.data,
-        limit=arguments.limit,
-        layers=arguments.layers,
-        line=_line(arguments),
-        trust=arguments.trust,
-        progress=_progress(arguments),
-    )
+    how = dict(data=arguments.data, limit=arguments.limit, layers=arguments.layers, progress=arguments.progress)
+    how |= dict(line=_line(arguments), trust=arguments.trust, token=read_token(arguments.token_file, os.environ))
     if arguments.budget_level in (None, ALL_LEVELS) and compiler.levels(arguments.build) > 1:
         report = compiler.check_levels(arguments.build, arguments.port, **how)
         text = summary.levels_text(report)
@@ -177,7 +171,7 @@ def _tune(arguments: argparse.Namespace) -> int:
             settings=Settings(group=arguments.group, seed=arguments.seed, isa=isa),
             data=arguments.data,
             workers=workers,
-            progress=_progress(arguments),
+            progress=arguments.progress,
         )
     replace(arguments.out.with_suffix(".html"), tune_report.html(result))
     where = f"written: {arguments.out.with_suffix('.toml')}, .tflite, .html; build with --budget"
@@ -219,7 +213,7 @@ def _boards(arguments: argparse.Namespace) -> int:
 
 
 def _demo(arguments: argparse.Namespace) -> int:
-    progress = _progress(arguments)
+    progress = arguments.progress
     with as_file(demo.MODEL) as model, as_file(demo.TEST_DATA) as data:
         manifest = compiler.build(model, DEMO_BOARD, arguments.out, progress=progress)
         flashed = compiler.flash(arguments.out, progress=progress)

@@ -97,8 +97,8 @@ class Record:
         return tuple(full_range(channels) for channels in outputs)
 
     def ties(self, inputs: Sequence[int], outputs: Sequence[int]) -> list[np.ndarray] | None:
-        """For each input and output, by their numbers of channels, int [channels]: the channel of the first input
-        that each channel stands or falls with. None: channels cannot be told apart."""
+        """For each input and output, by their numbers of channels, int [channels]: channels with one number stand or
+        fall together. None: channels cannot be told apart."""
         return None
 
     def reads(

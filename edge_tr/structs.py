@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,6 +56,7 @@ class Call:
     kernel         what computes it, as reports call it
     in_place       whether the output may take the place of an input of its size
     scratch_bytes  of arena while it runs
+    gathered       whether its inputs come as one array of pointers, since their number varies
     """
 
     function: str
@@ -64,11 +65,20 @@ class Call:
     kernel: str = "reference"
     in_place: bool = False
     scratch_bytes: int = 0
+    gathered: bool = False
 
     @property
     def arrays(self) -> tuple[Array, ...]:
-        """The constant arrays among the values, in their order."""
-        return tuple(value for value in self.values.values() if isinstance(value, Array))
+        """The constant arrays among the values, at any depth, in their order."""
+        return tuple(_arrays(self.values))
+
+
+def _arrays(value: Value) -> Iterator[Array]:
+    if isinstance(value, Array):
+        yield value
+    elif isinstance(value, (tuple, Mapping)):
+        for part in value.values() if isinstance(value, Mapping) else value:
+            yield from _arrays(part)
 
 
 SHAPE = Struct(

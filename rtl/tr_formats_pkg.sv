@@ -145,6 +145,7 @@ package tr_formats_pkg;
   localparam int CommandReadCost = 7;  // Counter ticks of layers from Transfer.offset on. (Transfer; u64s)
   localparam int CommandReset = 8;  // Answer, then restart the board. (nothing; nothing)
   localparam int CommandCalibrate = 9;  // Time a loop of `sample` rounds, at most MAX_CALIBRATION. (nothing; InferReply)
+  localparam int CommandAuthenticate = 32;  // An agent's token, before anything else that it answers. (bytes; nothing)
   localparam int StatusOk = 0;  // Done.
   localparam int StatusNak = 1;  // The frame's CRC or length was wrong: send it again.
   localparam int StatusBadCommand = 2;  // No such command.
@@ -152,6 +153,7 @@ package tr_formats_pkg;
   localparam int StatusBadState = 4;  // The sample is not loaded, or not run, or another one is.
   localparam int StatusBadVersion = 5;  // Frames of another LINK_VERSION.
   localparam int StatusBadTable = 6;  // The model in flash is not as it was built: flash the board again.
+  localparam int StatusDenied = 32;  // An agent's token was not given, or is another one.
   localparam int CounterNone = 0;  // Nothing that moves.
   localparam int CounterCycles = 1;  // Core clock cycles (DWT CYCCNT or SysTick).
   localparam int CounterTimer = 2;  // A timer of ticks_hz, under an emulator in virtual time.

@@ -85,8 +85,9 @@ def _types(graph: Graph, kind: str) -> str:
 def _compare(data: bytes, graph: Graph, rng: np.random.Generator, core: str) -> None:
     x = rng.integers(-128, 128, (SAMPLES, *sample_shape(graph.tensor(graph.inputs[0])))).astype(np.int8)
     x[0], x[1] = -128, 127
-    result = run(graph, x, rounding=reference_info().rounding, keep="all")
-    for index, expected in Oracle(data).tensors(x).items():
+    oracle = Oracle(data)
+    result = run(graph, x, rounding=reference_info(oracle.runtime).rounding, keep="all")
+    for index, expected in oracle.tensors(x).items():
         np.testing.assert_array_equal(result.tensors[index], expected, err_msg=f"golden, tensor {index}")
     kernel = str(rng.choice(KERNELS))
     with tempfile.TemporaryDirectory(dir=_scratch()) as folder:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import json
 import sys
 import tempfile
 import time
@@ -33,7 +34,7 @@ from tests.accel.simulated_board import SimulatedBoard, compare
 from tests.damaged import Damaged
 from tests.firmware import harness_build, harness_cores
 from tests.firmware.harness_models import KERNELS, expected_bytes, lower_with, samples
-from tests.models import random_models
+from tests.models import random_models, random_shapes
 
 SERIAL = {"device-frames": 5000, "device-loader": 20_000, "host-link": 200, "host-loader": 10}  # executions a seed
 LARGEST = 1 << 16  # elements of a tensor in a damaged file that is still lowered
@@ -53,6 +54,7 @@ class Fuzz:
 
     def __init__(self, scratch: Path) -> None:
         self._scratch, self._made = scratch, {}
+        self.counts = dict.fromkeys(("accelerator_layers", "processor_layers", "models_refused"), 0)
         self.folder = scratch / "seed"
         self.parts: dict[str, Callable[[np.random.Generator, bytes, Graph, str], None]] = {
             "interpreter": self.interpreter,
@@ -61,6 +63,7 @@ class Fuzz:
             "accelerator": self.accelerator,
             "file": self.file,
             "frames": self.frames,
+            "shapes": self.shapes,
             "damaged": self.damaged,
             **{part: functools.partial(self.serial, part) for part in fuzz_serial.NAMES},
         }
@@ -104,14 +107,23 @@ class Fuzz:
         assert harness_cores.run_model(elf, program, x) == expected_bytes(graph, program, x)
 
     def accelerator(self, rng: np.random.Generator, data: bytes, graph: Graph, budget: str) -> None:
-        """The program under the real driver, with streams that pause."""
+        """The program under the real driver; cycles as predicted, unless streams pause."""
         try:
             program = lower_accel(graph, parse_budget(budget))
         except (ModelError, DoesNotFitError) as error:
             assert "nothing that the accelerator could" in str(error), error
+            self.counts["models_refused"] += 1
             return
-        self.board.core.pause(*(int(v) for v in rng.choice([0, 0, 60], 2)), int(rng.integers(1, 1000)))
-        compare(self.board, graph, program, samples(graph, rng, 3))
+        pauses = [int(v) for v in rng.choice([0, 0, 60], 2)]
+        self.board.core.pause(*pauses, int(rng.integers(1, 1000)))
+        compare(self.board, graph, program, samples(graph, rng, 3), predicted=not any(pauses))
+        self.counts["accelerator_layers"] += len(program.most.layers)
+        self.counts["processor_layers"] += len(program.most.host_layers)
+
+    def shapes(self, rng: np.random.Generator, data: bytes, graph: Graph, budget: str) -> None:
+        """Another model, of odd shapes, through the accelerator's part."""
+        data = random_shapes.build(rng)
+        self.accelerator(rng, data, parse(data), budget)
 
     def file(self, rng: np.random.Generator, data: bytes, graph: Graph, budget: str) -> None:
         """The model's file with some bytes changed, or cut short: refused as an EdgeTrError, or a model."""
@@ -174,11 +186,12 @@ def main() -> int:
     parser.add_argument(
         "--parts",
         default="",
-        help="some of interpreter,host,core,accelerator,file,frames,damaged," + ",".join(fuzz_serial.NAMES),
+        help="some of interpreter,host,core,accelerator,file,frames,shapes,damaged," + ",".join(fuzz_serial.NAMES),
     )
+    parser.add_argument("--report", type=Path, help="write what was tried and what was found as JSON")
     arguments = parser.parse_args()
     first = int(time.time()) if arguments.seed is None else arguments.seed
-    start, done = time.monotonic(), 0
+    start, done, failed = time.monotonic(), 0, []
     with tempfile.TemporaryDirectory() as scratch:
         fuzz = Fuzz(Path(scratch))
         parts = arguments.parts.split(",") if arguments.parts else list(fuzz.parts)
@@ -189,12 +202,18 @@ def main() -> int:
             except Exception:
                 traceback.print_exc()
                 print(f"fuzz: seed {seed} failed; reproduce: make fuzz SEED={seed} COUNT=1", file=sys.stderr)
-                return 1
+                failed.append(seed)
+                break
             done += 1
             of = f" of {arguments.count}" if arguments.count else ""
             print(f"\rfuzz: {done}{of} models, {time.monotonic() - start:.0f} s", end="", file=sys.stderr, flush=True)
-    print(f"\nfuzz: {done} models from seed {first} agree everywhere", file=sys.stderr)
-    return 0
+    if arguments.report:
+        tried = {"first_seed": first, "models": done, "parts": parts, "failed_seeds": failed}
+        seconds = {"seconds": round(time.monotonic() - start), "processor_seconds": round(time.process_time())}
+        arguments.report.write_text(json.dumps(tried | fuzz.counts | seconds, indent=1) + "\n")
+    if not failed:
+        print(f"\nfuzz: {done} models from seed {first} agree everywhere", file=sys.stderr)
+    return int(bool(failed))
 
 
 if __name__ == "__main__":

@@ -82,6 +82,12 @@ SECTIONS = (
         "`flash` does not bring back.",
     ),
     Section(
+        "accelerator",
+        "The term accelerator",
+        "`make fuzz PARTS=shapes`. Random models of odd shapes are built for the accelerator and run on the Verilated "
+        "RTL under the generated driver.",
+    ),
+    Section(
         "flips",
         "Flipped bits in flash",
         "`make soak`, its first part. Here every bit that was flipped has to be found: by the check before the next "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edge_tr.accel.cycles import DRAIN, TABLE_WORD
+from edge_tr.accel.cycles import DRAIN, TABLE_WORDS
 from edge_tr.accel.image import Image
 from edge_tr.accel.layout import COLUMNS, Placed
 from edge_tr.accel.stage import Planned
@@ -14,8 +14,7 @@ from edge_tr.operators.arithmetic import INT8_VALUES
 from edge_tr.tr.requant import Rounding
 
 PAIRS = COLUMNS // 8  # of table values in a dense word
-TABLE_WORDS = f.TABLE_VALUES.value // PAIRS
-TABLE_COMMAND, TABLE_LOAD, TABLE_READS = 7, TABLE_WORDS * TABLE_WORD - 5, TABLE_WORDS - 1
+TABLE_COMMAND, TABLE_READS = 7, TABLE_WORDS - 1
 
 
 def table_words(first: np.ndarray, second: np.ndarray) -> list[int]:

@@ -17,10 +17,12 @@ VISIBLE = 2  # cycles from a word's write until a step may begin that needs it
 
 @dataclass(frozen=True)
 class Arrival:
-    """`across` words that lie `stride` apart come one after the other, then those behind them."""
+    """`across` words that lie `stride` apart come one after the other, then those behind them. `late`: how many cycles
+    later than it might the command is launched that waits for them."""
 
     across: int
     stride: int
+    late: int = 0
 
     @property
     def words(self) -> int:
@@ -71,11 +73,11 @@ class Stream:
     time must be told before that time is asked for.
     """
 
-    def __init__(self, words: int) -> None:
+    def __init__(self, words: int, late: int = 0) -> None:
         self._beats = BEATS * words
         self._taken = self._held = 0
         self._clock = FIRST_BEAT
-        self._origin = 0
+        self._origin = late
         self._written: list[int] = []
         self._busy: set[int] = set()
 

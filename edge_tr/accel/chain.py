@@ -81,11 +81,11 @@ def _windows(stages: Sequence[Stage], layouts: Mapping[int, Placed]) -> tuple[li
         record, name = stage.record, layer_name(stage.op)
         x, y = layouts[stage.inputs[0]].viewed(record.input_shape), layouts[stage.output]
         try:
-            w, cycles, _ = choose_windows(record, x, y, name, compact=False)
+            w, played, _ = choose_windows(record, x, y, name, compact=False)
             if not windows:
-                cycles = choose_windows(record, x, y, name, compact=False, arrival=arrival_of(x))[1]
+                played = choose_windows(record, x, y, name, compact=False, arrival=arrival_of(x))[1]
         except DoesNotFitError:
             break  # it takes several commands
         windows.append(w)
-        alone.append(cycles)
+        alone.append(played.cycles)
     return windows, alone

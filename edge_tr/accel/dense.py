@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edge_tr.accel.cycles import DRAIN, TABLE_WORD
+from edge_tr.accel.cycles import DRAIN, Gaps
 from edge_tr.accel.image import Image
 from edge_tr.accel.layout import COLUMNS, Placed
 from edge_tr.accel.stage import Planned
@@ -45,7 +45,7 @@ def dense_layer(
     words = [[int.from_bytes(row.tobytes(), "little") for row in block] for block in data]
     parameters = image.parameters([(scale, 0) for scale in (scales if each else scales[:1])])
     pause = COLUMNS + 8 if each else 7  # until the next block may begin
-    step, cycles, beside = 1 if pieces else blocks, 0, 0
+    step, cycles, gaps = 1 if pieces else blocks, 0, []
     for first in range(0, blocks, step):
         command = image.command(
             opcode=f.OPCODE.DENSE, tiles=step, count=channels, pixels=pixels, each=each,
@@ -55,11 +55,7 @@ def dense_layer(
             dst=y.base + first, zero_point=x.zero_point, extreme=127 - x.zero_point if x.extreme is None else x.extreme,
             **results(p.activation, p.output_zero_point),
         )  # fmt: skip
+        read = [cycles + i * (len(rows) + pause) + len(rows) for i in range(step)]
         cycles += step * (len(rows) + pause) - (0 if each else 7) + DRAIN
-        beside += (step - 1) * _of_use(pause) + _of_use(DRAIN + (pause if each else 0))
-    return Planned(command, cycles, beside=beside)
-
-
-def _of_use(pause: int) -> int:
-    """Cycles of tables that come in a pause of the weight memory: a word begins whenever one is free."""
-    return -(-pause // TABLE_WORD) * TABLE_WORD
+        gaps += [(at, at + pause) for at in read[:-1]] + [(read[-1], cycles)]
+    return Planned(command, cycles, gaps=Gaps(tuple(gaps), False))

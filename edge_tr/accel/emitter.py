@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from edge_tr.accel.addition import TABLE_LOAD, TABLE_READS, add_layer, load_tables
+from edge_tr.accel.addition import TABLE_READS, add_layer, load_tables
 from edge_tr.accel.arrival import BEATS, Arrival, arrival_of
 from edge_tr.accel.assign import Assignment
 from edge_tr.accel.chain import Chain
-from edge_tr.accel.cycles import TABLE_WORD
+from edge_tr.accel.cycles import Coming
 from edge_tr.accel.engines import Cut, Effort, Tables, cut_data, emit, tables_of
 from edge_tr.accel.image import Image
 from edge_tr.accel.layout import COLUMNS, Placed
 from edge_tr.accel.program import AccelLayer, HostLayer, Level, ProgramTurn, Segment, Send
-from edge_tr.accel.room import Room
+from edge_tr.accel.room import Room, TooLarge
 from edge_tr.accel.stage import Planned, Stage, Turn
 from edge_tr.accel.stream import Streamed
 from edge_tr.accel.traffic import traffic_of
 from edge_tr.accel.windows import emit_windows, window_parameters
+from edge_tr.errors import DoesNotFitError
 from edge_tr.formats import accelerator as f
 from edge_tr.graph import layer_name
 from edge_tr.operators import AddParams, ConvParams, DepthwiseParams
@@ -51,7 +53,7 @@ class Job:
 
 
 class Emitter:
-    """A job's commands, in `image` from its construction on."""
+    """A job's commands, in `image` from its construction on. TooLarge if a layer's numbers do not fit them so."""
 
     def __init__(self, job: Job, image: Image, effort: Effort, chain: Chain | None) -> None:
         self.job, self.image, self.effort, self.chain = job, image, effort, chain
@@ -60,7 +62,7 @@ class Emitter:
         self.ends = np.cumsum([len(turn.stages) for turn in self.assignment.turns])  # of each turn's stages
         self.grown: list[dict[str, int]] = []  # by stage, how much of each memory it took
         self.tables: Tables | None = None  # that were loaded last
-        self.missing = 0  # cycles until they are there
+        self.fetched = Coming()  # they, on their way
         self.coming = 0  # cycles until the input is there that the next layer waits for
         inner = chain.inner if chain else {}
         placed = {tensor: y.at(self.room.words[tensor]) for tensor, y in job.layouts.items() if tensor not in inner}
@@ -106,9 +108,10 @@ class Emitter:
         for tensor in turn.sends:
             x = placed[tensor]
             arrival = arrival_of(x)
-            self.image.command(
-                opcode=f.OPCODE.INPUT, tiles=x.words, count=arrival.across, dst=x.base, dst_stride=arrival.stride
-            )
+            with _blaming(next(stage for stage in turn.stages if tensor in stage.inputs)):
+                self.image.command(
+                    opcode=f.OPCODE.INPUT, tiles=x.words, count=arrival.across, dst=x.base, dst_stride=arrival.stride
+                )
             sends.append(Send(tensor, _input_index(x, arrival, self.job.order.get(tensor))))
             beats += INPUT_COMMAND + BEATS * x.words
         self.coming = BEATS * placed[turn.sends[-1]].words if turn.sends else 0
@@ -118,16 +121,18 @@ class Emitter:
         self.grown += [{name: 0 for name in self.image.used()} for _ in done]  # it is not asked for with a chain
         for i in range(len(done), len(turn.stages)):
             before = {name: n for name, (n, _) in self.image.used().items()}
-            done.append(self._emit(first + i, number, arrival if i == 0 and self._overlaps(number) else None))
+            with _blaming(turn.stages[i]):
+                done.append(self._emit(first + i, number, arrival if i == 0 and self._overlaps(number) else None))
             self.grown.append({name: n - before[name] for name, (n, _) in self.image.used().items()})
         outputs = [stage.output for stage in turn.stages]
         layers = [
             (stage, placed[t], _index(placed[t], self.job.order.get(t))) for stage, t in zip(turn.stages, outputs)
         ]
-        result = placed[turn.reads[0]]
-        self.image.command(opcode=f.OPCODE.OUTPUT, tiles=result.words, src=result.base)
-        self.image.command(opcode=f.OPCODE.END)
         reads = tuple(outputs.index(tensor) for tensor in turn.reads)
+        result = placed[turn.reads[0]]
+        with _blaming(turn.stages[reads[0]]):
+            self.image.command(opcode=f.OPCODE.OUTPUT, tiles=result.words, src=result.base)
+        self.image.command(opcode=f.OPCODE.END)
         return _Part(entry, tuple(sends), beats, tuple(done), tuple(layers), reads)
 
     def _overlaps(self, number: int) -> bool:
@@ -140,13 +145,14 @@ class Emitter:
     def _emit_chain(self, chain: Chain, end: int) -> list[Planned]:
         """The commands of layers that take turns, the first ones of stages up to `end`."""
         layers, pieces = chain.bands.layers, chain.bands.pieces
-        extra = self._load_next(0, end) + (TABLE_READS if self.missing else 0)
-        self.missing = max(0, self.missing - chain.bands.cycles)
+        extra = self._load_next(0, end) + (TABLE_READS if self.fetched.words else 0)
+        self.fetched.go_by(chain.bands.cycles)
         data = [(window_parameters(self.image, w), self.image.terms(w.terms.words)) for w in layers]
         bands: list[list[tuple[int, int, int]]] = [[] for _ in layers]
         for piece in pieces:
             tiles = piece.first, piece.end
-            command = emit_windows(self.image, layers[piece.layer], tiles, *data[piece.layer], piece.waits)
+            with _blaming(self.stages[piece.layer]):
+                command = emit_windows(self.image, layers[piece.layer], tiles, *data[piece.layer], piece.waits)
             bands[piece.layer].append((command, *tiles))
         cycles = [sum(p.cycles for p in pieces if p.layer == i) for i in range(len(bands))]
         cycles[0] += extra
@@ -158,19 +164,18 @@ class Emitter:
         stage, placed, extra = self.stages[i], self.placed, 0
         x, y = placed[stage.inputs[0]], placed[stage.output]
         if stage.op.index in self.cut:
-            extra += self._beside_input(self._load(self._cut(stage).tables) + self._wait())
+            extra += self._beside_input(self._load(self._cut(stage).tables) + self.fetched.take())
             x, cycles = self._truncate(stage, x)
             extra += cycles
         if isinstance(stage.record, AddParams):
-            extra += self._beside_input(self._load(tables_of(stage)) + self._wait())
+            extra += self._beside_input(self._load(tables_of(stage)) + self.fetched.take())
         else:
-            extra += self._beside_input(self._load_next(i, int(self.ends[number])))
+            before = self._load_next(i, int(self.ends[number]))
+            if arrival:
+                arrival = replace(arrival, late=before)
+            extra += self._beside_input(before)
         done = emit(self.image, stage, x, placed[stage.inputs[-1]], y, self.effort, arrival)
-        beside = done.cycles if done.beside is None else min(done.beside, done.cycles)
-        if isinstance(stage.record, (ConvParams, DepthwiseParams)) and not x.vector:
-            extra += min(self.missing, beside) // TABLE_WORD  # it reads nothing meanwhile
-        self.missing = max(0, self.missing - beside)
-        return Planned(done.command, done.cycles + extra)
+        return Planned(done.command, done.cycles + extra + self.fetched.go_by(done.cycles, done.gaps))
 
     def _load_next(self, i: int, end: int) -> int:
         """Let the tables come that the next stage of this turn with tables needs; cycles of the command."""
@@ -185,18 +190,14 @@ class Emitter:
         """Let the adders have these tables; cycles of the command."""
         if self.tables is not None and all(map(np.array_equal, tables, self.tables)):
             return 0
-        command, self.tables, self.missing = load_tables(self.image, tables), tables, TABLE_LOAD
+        command, self.tables = load_tables(self.image, tables), tables
+        self.fetched.start()
         return command.cycles
-
-    def _wait(self) -> int:
-        """Cycles until an addition has its tables."""
-        missing, self.missing = self.missing, 0
-        return missing
 
     def _beside_input(self, cycles: int) -> int:
         """What of `cycles` is left when the input is there; tables come meanwhile."""
         coming, self.coming = self.coming, 0
-        self.missing = max(0, self.missing - coming)
+        self.fetched.go_by(coming)
         return max(0, cycles - coming)
 
     def _truncate(self, stage: Stage, x: Placed) -> tuple[Placed, int]:
@@ -209,6 +210,15 @@ class Emitter:
 
     def _cut(self, stage: Stage) -> Cut:
         return cut_data(stage.record, self.assignment.layouts[stage.inputs[0]], self.cut[stage.op.index])
+
+
+@contextlib.contextmanager
+def _blaming(stage: Stage) -> Iterator[None]:
+    """What does not fit is this layer."""
+    try:
+        yield
+    except DoesNotFitError as error:
+        raise TooLarge(stage.op.index, str(error)) from error
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,13 @@ import numpy as np
 
 from edge_tr.accel.addition import add_layer, add_tables
 from edge_tr.accel.arrival import Arrival
+from edge_tr.accel.cycles import Gaps
 from edge_tr.accel.dense import dense_layer
 from edge_tr.accel.image import Image
 from edge_tr.accel.layout import Placed, alike, planar, vector
 from edge_tr.accel.pools import maximum_layer, sum_layer
 from edge_tr.accel.stage import Planned, Stage
-from edge_tr.accel.windows import PARTIAL_CHANNELS, window_layer
+from edge_tr.accel.windows import PARTIAL_CHANNELS, choose_windows, window_layer
 from edge_tr.errors import DoesNotFitError, EdgeTrError, ModelError
 from edge_tr.formats import accelerator as f
 from edge_tr.graph import Graph, Tensor, layer_name
@@ -131,15 +132,16 @@ def _windows(
             pass
     size = channels if whole else PARTIAL_CHANNELS
     if effort is Effort.STREAMED and isinstance(record, ConvParams):
-        trial = Image()
-        window_layer(trial, *_part(record, x, y, 0, size), name, compact, arrival)
-        size = min(size, max(f.ROWS.value, size * STREAMED_WORDS // trial.used()["weight words"][0] // 4 * 4))
-    cycles, beside, done = 0, 0, None
+        w, *_ = choose_windows(*_part(record, x, y, 0, size), name, compact, arrival)
+        words = -(-len(w.terms.words) // 2)
+        size = min(size, max(f.ROWS.value, size * STREAMED_WORDS // words // 4 * 4))
+    cycles, gaps, done = 0, [], None
     for first in range(0, channels, size):
         part = _part(record, x, y, first, min(first + size, channels))
         done = window_layer(image, *part, name, compact, arrival if first == 0 else None)
-        cycles, beside = cycles + done.cycles, beside + done.beside
-    return Planned(done.command, cycles, beside=beside)
+        gaps += [(cycles + start, cycles + end) for start, end in done.gaps.spans]
+        cycles += done.cycles
+    return Planned(done.command, cycles, gaps=Gaps(tuple(gaps), True))
 
 
 def _part(
@@ -223,8 +225,13 @@ def refusal(stage: Stage, inputs: list[Placed], y: Placed, data_terms: np.ndarra
         emit(trial, stage, inputs[0], inputs[-1], y, Effort.STREAMED)
     except EdgeTrError as error:
         return str(error).removeprefix(f"{layer_name(stage.op)}: ")
-    used = trial.used()
-    del used["weight words"]  # they can be streamed
+    return without_room(trial)
+
+
+def without_room(alone: Image) -> str:
+    """What a layer alone needs more of than there is, weight words apart: they can be streamed. Empty if nothing."""
+    used = alone.used()
+    del used["weight words"]
     lacks = [f"{n:,} {name} of {depth:,}" for name, (n, depth) in used.items() if n > depth]
     return f"it alone needs {', '.join(lacks)}" if lacks else ""
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from edge_tr.accel.gather import Cut
 from edge_tr.accel.scale import Scale, parameter
+from edge_tr.errors import DoesNotFitError
 from edge_tr.formats import accelerator as f
+from edge_tr.formats.schema import Record
 
 HALF_BITS = f.TERM_WORD_BITS.value
 _BEATS = {
@@ -25,19 +27,41 @@ _STREAMED = (f.MEMORY.WEIGHTS, f.MEMORY.PARAMETERS)
 """What may stay in DDR, see `stream`."""
 Extent = tuple[int, int] | None
 """Addresses [start, end) that a command reads, if any."""
+Fields = Mapping[str, int]
+"""All fields of a Command or a GatherOp; signed ones may be negative."""
+_RECORDS = {f.MEMORY.COMMANDS: f.COMMAND, f.MEMORY.GATHER: f.GATHER}
+"""What is packed last, when all of the image is known to fit: see ADDRESSES."""
+ADDRESSES = {
+    "mask": (f.GATHER, f.MASKS.value),
+    "gather": (f.COMMAND, f.GATHER_OPS.value),
+    "weights": (f.COMMAND, 2 * f.WEIGHT_WORDS.value),
+    "parameters": (f.COMMAND, f.PARAMETERS.value),
+}
+"""Fields that say where words lie in a memory: whose they are, and how many addresses there are. While a program is put
+together they may be beyond that, which `Image.used` tells. Other fields are checked when they are given."""
+
+
+def _limits(record: Record, signed: Set[str] = frozenset()) -> dict[str, tuple[int, int]]:
+    """By field: its least and largest number."""
+    halves = {item.name: 1 << item.bits - 1 for item in record.fields}
+    return {name: (-half, half - 1) if name in signed else (0, 2 * half - 1) for name, half in halves.items()}
+
+
+LIMITS = {f.COMMAND.name: _limits(f.COMMAND, f.COMMAND_SIGNED), f.GATHER.name: _limits(f.GATHER)}
 
 
 @dataclass
 class Image:
-    """Words by AccelMemory; weights are kept as halves of a word, each a term word.
+    """Words by AccelMemory: commands and gather operations as their fields, weights as halves of a word, each a term
+    word.
 
     extents  of weights (in halves) and of channel parameters, by command: what it reads
     buffers  by memory: room in it for words that are not among these
     """
 
-    words: dict[int, list[int]] = field(default_factory=lambda: {memory: [] for memory in _BEATS})
+    words: dict[int, list[int] | list[Fields]] = field(default_factory=lambda: {memory: [] for memory in _BEATS})
     shared: dict[tuple[int, int], int] = field(default_factory=dict)
-    lists: dict[tuple[int, ...], int] = field(default_factory=dict)
+    lists: dict[tuple[tuple[int, ...], ...], int] = field(default_factory=dict)
     extents: dict[int, list[Extent]] = field(default_factory=lambda: {memory: [] for memory in _STREAMED})
     buffers: dict[int, int] = field(default_factory=dict)
 
@@ -71,13 +95,15 @@ class Image:
         return self._share(f.MEMORY.MASKS, int.from_bytes(f.MASK.pack(**fields), "little"))
 
     def gather(self, ops: list[dict[str, int]]) -> int:
-        """A list of GatherOps given by their fields; its address. Equal lists are one."""
+        """A list of GatherOps given by their fields; its address. Equal lists are one. DoesNotFitError if a number is
+        larger than its field."""
         memory = self.words[f.MEMORY.GATHER]
-        words = tuple(int.from_bytes(f.GATHER.pack(**op), "little") for op in ops)
-        if words not in self.lists:
-            self.lists[words] = len(memory)
+        words = [_checked(f.GATHER, op) for op in ops]
+        key = tuple(tuple(word.values()) for word in words)
+        if key not in self.lists:
+            self.lists[key] = len(memory)
             memory += words
-        return self.lists[words]
+        return self.lists[key]
 
     def parameter(self, scale: Scale, bias: int) -> int:
         """One channel's; its address."""
@@ -90,16 +116,17 @@ class Image:
         return min(self.parameter(scale, bias) for scale, bias in channels)
 
     def command(self, extent: Extent = None, channels: int = 0, **fields: int) -> int:
-        """One command; its index. Signed fields may be negative. Its weights are in halves `extent`, or were added just
-        before; it reads the parameters of so many channels."""
+        """One command; its index. DoesNotFitError if a number is larger than its field.
+
+        extent    halves in which its weights are; None: those that were added just before
+        channels  how many channels' parameters it reads
+        """
         weights, first = fields.get("weights"), fields.get("parameters", 0)
         added = None if weights is None else (weights, len(self.words[f.MEMORY.WEIGHTS]))
         self.extents[f.MEMORY.WEIGHTS].append(extent or added)
         self.extents[f.MEMORY.PARAMETERS].append((first, first + channels) if channels else None)
-        widths = {item.name: item.bits for item in f.COMMAND.fields}
-        raw = {name: value & ((1 << widths[name]) - 1) for name, value in fields.items()}
         memory = self.words[f.MEMORY.COMMANDS]
-        memory.append(int.from_bytes(f.COMMAND.pack(**raw), "little"))
+        memory.append(_checked(f.COMMAND, fields))
         return len(memory) - 1
 
     def used(self) -> dict[str, tuple[int, int]]:
@@ -110,8 +137,11 @@ class Image:
             name: (counts[memory] + self.buffers.get(memory, 0), depth) for memory, (_, depth, name) in _BEATS.items()
         }
 
-    def _whole(self, memory: int) -> list[int]:
+    def packed(self, memory: int) -> list[int]:
+        """The memory's whole words as they are loaded, of an image that fits."""
         words = self.words[memory]
+        if memory in _RECORDS:
+            return [_packed(_RECORDS[memory], word) for word in words]
         if memory != f.MEMORY.WEIGHTS:
             return words
         padded = words + [0] * (len(words) % 2)
@@ -119,8 +149,23 @@ class Image:
 
     def load(self) -> tuple[np.ndarray, int]:
         """uint64 beats that load all memories, and their CRC-32."""
-        parts = [packet(memory, 0, self._whole(memory)) for memory in _BEATS if self.words[memory]]
+        parts = [packet(memory, 0, self.packed(memory)) for memory in _BEATS if self.words[memory]]
         return finish(parts)
+
+
+def _checked(record: Record, fields: Fields) -> Fields:
+    """All of the record's fields; DoesNotFitError if a number is not one of its field's, but for ADDRESSES."""
+    for name, value in fields.items():
+        low, high = LIMITS[record.name][name]
+        if not low <= value <= high and name not in ADDRESSES:
+            raise DoesNotFitError(f"{name} of a {record.name} would be {value:,}, its field holds {low:,} to {high:,}")
+    return dict.fromkeys(record.offsets, 0) | {name: int(value) for name, value in fields.items()}
+
+
+def _packed(record: Record, fields: Fields) -> int:
+    signed = {name for name, (low, _) in LIMITS[record.name].items() if low < 0}
+    raw = {i.name: fields[i.name] % (1 << i.bits) if i.name in signed else fields[i.name] for i in record.fields}
+    return int.from_bytes(record.pack(**raw), "little")
 
 
 def packet(memory: int, address: int, words: list[int]) -> bytes:

@@ -9,7 +9,7 @@ import numpy as np
 from edge_tr.accel.assign import Assignment, Refusals, assign
 from edge_tr.accel.chain import Chain, find_chain
 from edge_tr.accel.emitter import Emitter, Job
-from edge_tr.accel.engines import Effort, emit
+from edge_tr.accel.engines import Effort, emit, without_room
 from edge_tr.accel.image import Image
 from edge_tr.accel.layout import Placed
 from edge_tr.accel.order import by_length
@@ -17,7 +17,7 @@ from edge_tr.accel.phases import with_phases
 from edge_tr.accel.program import AccelProgram
 from edge_tr.accel.room import TooLarge, room_for
 from edge_tr.accel.stage import Stage
-from edge_tr.accel.stream import resident, streamed
+from edge_tr.accel.stream import Streamed, resident, streamed
 from edge_tr.errors import DoesNotFitError
 from edge_tr.formats import accelerator as f
 from edge_tr.graph import Graph, layer_name
@@ -25,6 +25,9 @@ from edge_tr.operators import dots
 from edge_tr.prepared.budget import Budget, check_budgets
 from edge_tr.prepared.dead import reordered
 from edge_tr.prepared.revealed import ProgramLevel, revealed_levels, truncations
+
+_NOT_SO = 1 << 40
+"""Cycles of a layer in a layout that it cannot be computed in."""
 
 
 def lower_accel(graph: Graph, budget: Budget, below: Sequence[Budget] = ()) -> AccelProgram:
@@ -61,13 +64,19 @@ class _Planner:
         chains = [find_chain(job.assignment, job.layouts, self.cut) for job in jobs]
         alone: list[Chain | None] = [None] * len(jobs)
         tries = [(Effort.FASTEST, chains)] if any(chains) else []
+        large = None
         for effort, own in [*tries, *((effort, alone) for effort in Effort)]:
             image = Image()
-            emitters = [Emitter(job, image, effort, chain) for job, chain in zip(jobs, own)]
-            program = self._finished(image, emitters, effort)
-            if program.fits:
-                return program
-        raise _too_large(program, emitters)
+            try:
+                emitters = [Emitter(job, image, effort, chain) for job, chain in zip(jobs, own)]
+            except TooLarge as error:
+                large = error
+                continue
+            final = streamed(image) if effort is Effort.STREAMED else resident(image)
+            large = _too_large(final, emitters)
+            if large is None:
+                return self._program(final, emitters)
+        raise large
 
     def _assignments(self) -> list[Assignment]:
         """Of each level, the same layers to the processor: what one level's numbers do not allow the others leave."""
@@ -86,15 +95,12 @@ class _Planner:
             room_for(assignment, self.cut), _layouts(assignment),
         )  # fmt: skip
 
-    def _finished(self, image: Image, emitters: Sequence[Emitter], effort: Effort) -> AccelProgram:
-        final = streamed(image) if effort is Effort.STREAMED else resident(image)
+    def _program(self, final: Streamed, emitters: Sequence[Emitter]) -> AccelProgram:
         load, crc = final.image.load()
-        peak = max(emitter.peak for emitter in emitters)
         graph = self.graphs[-1]
         return AccelProgram(
             graph.sha256, load, crc, graph.inputs[0], emitters[-1].assignment.result,
-            tuple(emitter.level(final) for emitter in emitters),
-            final.image.used() | {"activation words": (peak, f.ACTIVATION_WORDS.value)}, self.cut,
+            tuple(emitter.level(final) for emitter in emitters), _used(final, emitters), self.cut,
         )  # fmt: skip
 
 
@@ -102,18 +108,28 @@ def _layouts(assignment: Assignment) -> dict[int, Placed]:
     """How each tensor lies in memory, not yet where."""
 
     def cycles(stage: Stage, x: Placed, y: Placed) -> int:
+        alone = Image()
         try:
-            return emit(Image(), stage, x, x, y, Effort.FASTEST).cycles
+            done = emit(alone, stage, x, x, y, Effort.FASTEST)
         except DoesNotFitError:
-            return 1 << 40  # not so
+            return _NOT_SO
+        return _NOT_SO if without_room(alone) else done.cycles
 
     sent = {tensor for turn in assignment.turns for tensor in turn.sends}
     return with_phases(assignment.stages, assignment.layouts, sent, cycles)
 
 
-def _too_large(program: AccelProgram, emitters: Sequence[Emitter]) -> TooLarge:
-    """The layer that takes most of a memory that is too small."""
-    name, (n, depth) = next((name, use) for name, use in program.used.items() if use[0] > use[1])
-    stages = emitters[-1].stages
+def _used(final: Streamed, emitters: Sequence[Emitter]) -> dict[str, tuple[int, int]]:
+    """Words of each memory that are used, and there."""
+    peak = max(emitter.peak for emitter in emitters)
+    return final.image.used() | {"activation words": (peak, f.ACTIVATION_WORDS.value)}
+
+
+def _too_large(final: Streamed, emitters: Sequence[Emitter]) -> TooLarge | None:
+    """The layer that takes most of a memory that is too small; None if none is."""
+    lacks = [(name, n, depth) for name, (n, depth) in _used(final, emitters).items() if n > depth]
+    if not lacks:
+        return None
+    (name, n, depth), stages = lacks[0], emitters[-1].stages
     most = max(range(len(stages)), key=lambda i: sum(emitter.grown[i][name] for emitter in emitters))
     return TooLarge(stages[most].op.index, f"of {depth:,} {name} the whole model needs {n:,}, it most of them")

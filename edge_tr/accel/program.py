@@ -148,8 +148,3 @@ class AccelProgram:
     def most(self) -> Level:
         """The budget with the most terms, which is the one of a build with one budget."""
         return self.levels[-1]
-
-    @property
-    def fits(self) -> bool:
-        """Whether every memory is large enough."""
-        return all(n <= depth for n, depth in self.used.values())

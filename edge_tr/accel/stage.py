@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from edge_tr.accel.cycles import Gaps
 from edge_tr.graph import Op
 from edge_tr.operators import Record
 
@@ -35,10 +36,10 @@ class Turn:
 @dataclass(frozen=True)
 class Planned:
     """A layer in the image: its last command's index and its predicted cycles. `bands`: of a layer that takes turns
-    with others each command and the tiles, [first, end), that it computes. `beside`: cycles of it that are of use to
-    tables on their way, which wait while the weight memory is read without a pause; None: all."""
+    with others each command and the tiles, [first, end), that it computes. `gaps`: when tables on their way may be read
+    from the weight memory; None: always."""
 
     command: int
     cycles: int
     bands: tuple[tuple[int, int, int], ...] = ()
-    beside: int | None = None
+    gaps: Gaps | None = None

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge_tr.accel.image import HALF_BITS, Extent, Image, finish, packet
+from edge_tr.accel.image import HALF_BITS, Extent, Fields, Image, finish, packet
 from edge_tr.formats import accelerator as f
 
 LOAD_OVERHEAD = 8  # cycles of a LOAD besides its beats
@@ -45,18 +45,17 @@ def streamed(image: Image) -> Streamed:
         return resident(image)
     moved, parts, index, cycles = Image(), {}, [], []
     moved.words = {memory: list(words) for memory, words in image.words.items()}
-    rewritten: list[int] = []
-    for command, word in enumerate(image.words[f.MEMORY.COMMANDS]):
+    rewritten = moved.words[f.MEMORY.COMMANDS] = []
+    for command, fields in enumerate(image.words[f.MEMORY.COMMANDS]):
         packets = [store.packet(command) for store in stores if command in store.buffered]
         if packets:
             parts[command] = finish(packets)[0]
-            rewritten.append(int.from_bytes(f.COMMAND.pack(opcode=f.OPCODE.LOAD), "little"))
+            moved.command(opcode=f.OPCODE.LOAD)
         cycles.append(len(parts[command]) + LOAD_OVERHEAD if packets else 0)
         index.append(len(rewritten))
         for store in stores:
-            word = store.moved(command, word)
-        rewritten.append(word)
-    moved.words[f.MEMORY.COMMANDS] = rewritten
+            fields = store.moved(command, fields)
+        rewritten.append(fields)
     for store in stores:
         moved.words[store.memory] = store.kept
         moved.buffers[store.memory] = store.buffer
@@ -101,14 +100,12 @@ class _Store:
             words = [low | high << HALF_BITS for low, high in zip(words[::2], words[1::2])]
         return packet(self.memory, self._after, words)
 
-    def moved(self, command: int, word: int) -> int:
+    def moved(self, command: int, fields: Fields) -> Fields:
         """The command with its address where its words are now; which part of a word they begin in stays."""
         extent = self.extents[command]
         if extent is None:
-            return word
-        at = self.unit * self.starts.get(command, self._after) + extent[0] % self.unit
-        offset, bits = f.COMMAND.offsets[self.field], next(i.bits for i in f.COMMAND.fields if i.name == self.field)
-        return word & ~(((1 << bits) - 1) << offset) | at << offset
+            return fields
+        return {**fields, self.field: self.unit * self.starts.get(command, self._after) + extent[0] % self.unit}
 
 
 def _store(image: Image, memory: int, field: str, unit: int, capacity: int, pinned: Set[int]) -> _Store | None:
@@ -144,8 +141,7 @@ def _aligned(words: Sequence[int], extent: Extent, unit: int) -> list[int]:
 def _beside_input(image: Image) -> set[int]:
     """Commands from an INPUT to the last ARRAY that waits for its words."""
     found, since = set(), []
-    for number, word in enumerate(image.words[f.MEMORY.COMMANDS]):
-        command = f.COMMAND.unpack(word.to_bytes(f.COMMAND.size, "little"))
+    for number, command in enumerate(image.words[f.MEMORY.COMMANDS]):
         since = [] if command["opcode"] == f.OPCODE.INPUT else [*since, number]
         if command["opcode"] == f.OPCODE.ARRAY and command["src"]:
             found.update(since)

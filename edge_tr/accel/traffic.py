@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edge_tr.accel.addition import TABLE_WORDS
-from edge_tr.accel.image import Image
+from edge_tr.accel.cycles import TABLE_WORDS
+from edge_tr.accel.image import Fields, Image
 from edge_tr.formats import accelerator as f
 
 WORD = f.COLUMNS.value  # values of an activation word, a byte each outside
@@ -25,14 +25,13 @@ class Traffic:
 def traffic_of(image: Image, commands: range) -> Traffic:
     """Each of the commands once; a gathered window is read from two words."""
     total = [0, 0, 0]
-    for word in image.words[f.MEMORY.COMMANDS][commands.start : commands.stop]:
-        command = f.COMMAND.unpack(word.to_bytes(f.COMMAND.size, "little"))
+    for command in image.words[f.MEMORY.COMMANDS][commands.start : commands.stop]:
         for i, n in enumerate(_of(image, command)):
             total[i] += n
     return Traffic(*total)
 
 
-def _of(image: Image, command: dict[str, int]) -> tuple[int, int, int]:
+def _of(image: Image, command: Fields) -> tuple[int, int, int]:
     opcode, tiles, count = command["opcode"], command["tiles"], command["count"]
     if opcode == f.OPCODE.ARRAY:
         results = tiles * WORD * _rows(image, command)
@@ -53,14 +52,11 @@ def _of(image: Image, command: dict[str, int]) -> tuple[int, int, int]:
     return (0, WORD * tiles, 0) if opcode == f.OPCODE.OUTPUT else (0, 0, 0)
 
 
-def _list(image: Image, at: int) -> list[dict[str, int]]:
+def _list(image: Image, at: int) -> list[Fields]:
     """The gather operations from `at` to the end of their list."""
-    ops = []
-    for word in image.words[f.MEMORY.GATHER][at:]:
-        ops.append(f.GATHER.unpack(word.to_bytes(f.GATHER.size, "little")))
-        if ops[-1]["end"]:
-            break
-    return ops
+    memory = image.words[f.MEMORY.GATHER]
+    end = next(i for i in range(at, len(memory)) if memory[i]["end"])
+    return memory[at : end + 1]
 
 
 def _gathered(image: Image, at: int) -> int:
@@ -73,7 +69,7 @@ def _results(image: Image, at: int) -> int:
     return sum(op["last"] for op in _list(image, at))
 
 
-def _rows(image: Image, command: dict[str, int]) -> int:
+def _rows(image: Image, command: Fields) -> int:
     """Channels that an ARRAY command computes, from the control bits of its words."""
     halves = image.words[f.MEMORY.WEIGHTS][command["weights"] : command["weights"] + command["count"]]
     above = f.ROW_TERMS.bits * f.ROWS.value

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from edge_tr.accel.arrival import Arrival, Stream, pace, paced
-from edge_tr.accel.cycles import DRAIN, Load, array_cycles
+from edge_tr.accel.cycles import Load, Played, play
 from edge_tr.accel.image import Image
 from edge_tr.accel.layout import Placed
 from edge_tr.accel.stage import Planned
@@ -79,15 +79,15 @@ def window_layer(
     arrival: Arrival | None = None,
 ) -> Planned:
     """CONV_2D or DEPTHWISE_CONV_2D on the array. `arrival`: how x comes meanwhile; else it is there."""
-    w, cycles, waits = choose_windows(p, x, y, name, compact, arrival)
+    w, played, waits = choose_windows(p, x, y, name, compact, arrival)
     command = emit_windows(image, w, (0, len(w.tiles)), window_parameters(image, w), image.terms(w.terms.words), waits)
-    return Planned(command, cycles, beside=len(w.tiles) * len(w.terms.words) + DRAIN)
+    return Planned(command, played.cycles, gaps=played.gaps)
 
 
 def choose_windows(
     p: ConvParams | DepthwiseParams, x: Placed, y: Placed, name: str, compact: bool, arrival: Arrival | None = None
-) -> tuple[Windows, int, tuple[int, int]]:
-    """Of the ways to fill the data memory the fastest, or the one with the fewest words; its cycles, and how its steps
+) -> tuple[Windows, Played, tuple[int, int]]:
+    """Of the ways to fill the data memory the fastest, or the one with the fewest words; how it goes, and how its steps
     wait for the input."""
     check_sums(p, name)
     best = None
@@ -96,12 +96,12 @@ def choose_windows(
         waits, stream, needed = (0, 0), None, []
         if arrival:
             least = w.needed(arrival)
-            waits, stream = pace(least, arrival.words), Stream(arrival.words)
+            waits, stream = pace(least, arrival.words), Stream(arrival.words, arrival.late)
             needed = paced(waits, len(least), arrival.words)
-        cycles = array_cycles(w.loads(), double, stream, needed)
-        rank = (len(w.terms.words), cycles) if compact else (cycles, len(w.terms.words))
+        played = play(w.loads(), double, stream, needed)
+        rank = (len(w.terms.words), played.cycles) if compact else (played.cycles, len(w.terms.words))
         if best is None or rank < best[0]:
-            best = (rank, w, cycles, waits)
+            best = (rank, w, played, waits)
     return best[1:]
 
 

@@ -19,6 +19,7 @@ class LayerCode:
     call: Call | DotCall
     initialisers: dict[str, str]
     inputs: tuple[int, ...]  # arena offsets
+    gathered: bool  # they are one argument
     output: int
     output_bytes: int
     scratch: int | None
@@ -27,6 +28,12 @@ class LayerCode:
     @property
     def name(self) -> str:
         return self.layer.name
+
+    @property
+    def arguments(self) -> str:
+        """The inputs as C passes them: pointers, or one array of pointers."""
+        tensors = ", ".join(f"TENSOR({offset})" for offset in self.inputs)
+        return f"(const int8_t *const[]){{{tensors}}}" if self.gathered else tensors
 
     @property
     def table(self) -> bytes | None:
@@ -53,6 +60,7 @@ def constants_of(program: Program, layer: Layer) -> LayerCode:
         call=call,
         initialisers=initialisers(call.struct, call.values, layer.name),
         inputs=tuple(program.offset(tensor) for tensor in layer.inputs),
+        gathered=layer.call is not None and layer.call.gathered,
         output=program.offset(layer.output),
         output_bytes=layer.output_bytes,
         scratch=None if dot is None else program.memory.offsets[layer.name],

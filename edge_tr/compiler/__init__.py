@@ -97,16 +97,17 @@ def check(
     level: int | None = None,
     line: Line = DIRECT,
     trust: bool = False,
+    token: bytes | None = None,
     progress: Progress = no_progress,
 ) -> CheckReport:
     """Run samples on the board and compare with golden and the interpreter; writes check.json and report.html.
 
     `level`: which of the build's budgets, 0 the one with the fewest terms; None: that with the most. `trust` as for
-    `flash`.
+    `flash`; `token`: of an accelerator's agent behind `port`.
     """
     with opened(path) as (folder, manifest), _reporting(folder) as reports:
         chosen = len(manifest.levels) - 1 if level is None else _level(path, manifest, level)
-        asked = _Asked(port, line, data, limit, layers, trust, progress)
+        asked = _Asked(port, line, data, limit, layers, trust, token, progress)
         (report,) = _run(folder, manifest, [chosen], asked)
         _write(reports, manifest, report, report.to_json())
     return report
@@ -121,11 +122,12 @@ def check_levels(
     layers: bool = False,
     line: Line = DIRECT,
     trust: bool = False,
+    token: bytes | None = None,
     progress: Progress = no_progress,
 ) -> LevelsReport:
     """`check` with every budget that the build holds, one after the other, on a board that is not loaded again."""
     with opened(path) as (folder, manifest), _reporting(folder) as reports:
-        asked = _Asked(port, line, data, limit, layers, trust, progress)
+        asked = _Asked(port, line, data, limit, layers, trust, token, progress)
         found = _run(folder, manifest, range(len(manifest.levels)), asked)
         report = LevelsReport.of(found)
         _write(reports, manifest, found[-1], report.to_json(), report)
@@ -165,6 +167,7 @@ class _Asked:
     limit: int | None
     layers: bool
     trust: bool
+    token: bytes | None
     progress: Progress
 
 
@@ -216,7 +219,9 @@ def _connect(folder: BuildFolder, manifest: Manifest | OverlayManifest, asked: _
     if isinstance(manifest, OverlayManifest):
         if not allowed:
             require(folder, run_by_package(folder.package), "edge-tr check")
-        with overlay.connect(overlays.load(name), folder, manifest, port, asked.line, asked.progress) as device:
+        with overlay.connect(
+            overlays.load(name), folder, manifest, port, asked.line, asked.token, asked.progress
+        ) as device:
             yield device
     else:
         board = boards.load(name)

@@ -55,6 +55,7 @@ _PATIENCE = Patience(reply_seconds=60.0)
 """With a simulation on this computer: nothing is lost on the way, and a busy computer simulates slowly."""
 START_SECONDS = 300.0
 """Until the simulated board listens: it has loaded the program by then, and a simulated cycle takes microseconds."""
+_STARTING = "loading the program into the simulated accelerator"
 VALIDATION = "validation.npz"
 
 
@@ -79,7 +80,7 @@ def build(
         with replaced_build(folder) as staged, writing_to(out):
             write_tree(staged.path, {**tree, **revealed})
             staged.model.write_bytes(source.given)
-            _write_validation(staged, program, source)
+            _write_validation(staged, program, source, progress)
             staged.manifest_file.write_text(manifest.to_json(), encoding="utf-8")
             staged.bill.write_text(package_bill(manifest, tree), encoding="utf-8")
         if not manifest.bitstream and _bitstream(folder, codegen.vivado_digest(tree), progress):
@@ -99,10 +100,14 @@ def _bitstream(folder: BuildFolder, digest: str, progress: Progress) -> bool:
     return vivado.bitstream(folder.path / "vivado", digest, folder.package, step)
 
 
-def _write_validation(folder: BuildFolder, program: AccelProgram, source: Source) -> None:
+def _write_validation(folder: BuildFolder, program: AccelProgram, source: Source, progress: Progress) -> None:
     """Seeded samples and golden's outputs with each budget, for validate.py on the board."""
     x, _ = samples(source.graph, None, None)
-    golden = [run(source.graph, x, weights=of.revealed, data_terms=program.data_terms).output for of in program.levels]
+    golden, what, count = [], "computing what the board's answers must be", len(program.levels)
+    for done, level in enumerate(program.levels):
+        progress(what, done, count, "budget")
+        golden.append(run(source.graph, x, weights=level.revealed, data_terms=program.data_terms).output)
+    progress(what, count, count, "budget")
     np.savez_compressed(folder.package / VALIDATION, x=x, golden=np.stack(golden))
 
 
@@ -196,19 +201,26 @@ def connect(
     manifest: OverlayManifest,
     port: str | None,
     line: Line,
+    token: bytes | None,
     progress: Progress,
 ) -> Iterator[Device]:
-    """The board behind `port`; without one, the package's own driver and agent on the simulated accelerator."""
+    """The board behind `port`, whose agent may want `token`; without one, the package's own driver and agent on the
+    simulated accelerator."""
     if port is not None:
         with open_port(port, line.baud or BAUD, wait_seconds=line.wait_seconds) as serial_port:
             counts = Counts(1.0, "cycles", f"cycle counter of the accelerator at {board.clock_mhz} MHz")
-            yield Device(Link(serial_port), board.board_id, cycles=counts, predicts=True)
+            link = Link(serial_port)
+            if token is not None:
+                link.authenticate(token)
+            yield Device(link, board.board_id, cycles=counts, predicts=True)
         return
-    progress("preparing the co-simulation", 0, 1, "accelerator")
-    library = cosim.build()
-    progress("preparing the co-simulation", 1, 1, "accelerator")
+    library = cosim.build(
+        progress=lambda done, total: progress("compiling the simulator (minutes, once)", done, total, "file")
+    )
+    progress(_STARTING, 0, 1, "board")
     source = "co-simulation: counted by the Verilated accelerator under the package's own driver, not on a board"
     with serving(lambda listener: command(folder.path, board, library, listener), START_SECONDS) as running:
+        progress(_STARTING, 1, 1, "board")
         try:
             with open_port(running.url, BAUD) as serial_port:
                 yield Device(

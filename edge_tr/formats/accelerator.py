@@ -117,6 +117,8 @@ _COMMAND_FIELDS = (
     ("tag", 16, "The layer, for the host; ignored."),
 )
 COMMAND = Record("Command", "One step of a program.", tuple(Field(*item) for item in _COMMAND_FIELDS))
+COMMAND_SIGNED = frozenset({"extreme", "zero_point", "low", "high", "output_zero_point"})
+"""Fields of a Command that are signed."""
 
 GATHER = Record(
     "GatherOp",

@@ -37,6 +37,7 @@ COMMAND = Enumeration(
         Constant("READ_COST", 7, "Counter ticks of layers from Transfer.offset on. (Transfer; u64s)"),
         Constant("RESET", 8, "Answer, then restart the board. (nothing; nothing)"),
         Constant("CALIBRATE", 9, "Time a loop of `sample` rounds, at most MAX_CALIBRATION. (nothing; InferReply)"),
+        Constant("AUTHENTICATE", 32, "An agent's token, before anything else that it answers. (bytes; nothing)"),
     ),
 )
 
@@ -51,6 +52,7 @@ STATUS = Enumeration(
         Constant("BAD_STATE", 4, "The sample is not loaded, or not run, or another one is."),
         Constant("BAD_VERSION", 5, "Frames of another LINK_VERSION."),
         Constant("BAD_TABLE", 6, "The model in flash is not as it was built: flash the board again."),
+        Constant("DENIED", 32, "An agent's token was not given, or is another one."),
     ),
 )
 

@@ -1,13 +1,14 @@
 """The reference: the TFLite interpreter with its reference kernels (BUILTIN_REF).
 
-Works with tflite-runtime (Python < 3.12, numpy < 2) and ai-edge-litert.
-Nothing else in edge_tr needs an interpreter.
+Works with tflite-runtime (Python < 3.12, numpy < 2) and ai-edge-litert; what their reference kernels do not have in
+int8 is asked of TFLite Micro (`LACKING`). Nothing else in edge_tr needs an interpreter.
 """
 
 from __future__ import annotations
 
 import importlib
 import importlib.metadata
+from collections.abc import Collection
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -16,11 +17,29 @@ import numpy as np
 
 from edge_tr.errors import ModelError, ToolMissingError
 from edge_tr.golden.run import sample_shape
+from edge_tr.graph import Graph, Op
 from edge_tr.ir.rewrite import truncate, with_vector_axes
 from edge_tr.ir.tflite import parse, read
+from edge_tr.operators.broadcast import BroadcastParams
+from edge_tr.operators.lookup import LookupParams
+from edge_tr.operators.select import SelectParams
 
-RUNTIMES = {"tflite-runtime": "tflite_runtime.interpreter", "ai-edge-litert": "ai_edge_litert.interpreter"}
+RUNTIMES = {
+    "tflite-runtime": "tflite_runtime.interpreter",
+    "ai-edge-litert": "ai_edge_litert.interpreter",
+    "tflite-micro": "edge_tr.golden.micro",
+}
 RESOLVER = "BUILTIN_REF"
+WIDE = "broadcast over more than four axes"
+LACKING = {
+    "tflite-runtime": frozenset({WIDE, "ADD_N", "CUMSUM", "DIV", "ELU", "LOG", "NEG", "SQRT", "SUM"}),
+    "ai-edge-litert": frozenset({"ADD_N", "CUMSUM", "ELU", "SUM"}),
+    "tflite-micro": frozenset(
+        {"EXP", "FLOOR_DIV", "FLOOR_MOD", "GELU", "LOG", "NEG", "RELU_0_TO_1", "RELU_N1_TO_1", "SQRT"}
+        | {"REDUCE_PROD", "TILE"}
+    ),
+}
+"""What an interpreter's reference kernels do not compute in int8, of the operators that edge-tr does."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +51,14 @@ class Runtime:
     module: ModuleType
 
 
-def find_runtime() -> Runtime:
-    """The first of `RUNTIMES` that works here."""
+def find_runtime(kinds: Collection[str] = ()) -> Runtime:
+    """The first of `RUNTIMES` that works here and computes operators of these `kinds`."""
     remedy = "pip install 'tflite-runtime==2.14.*' 'numpy<2' (Python 3.11 or older) or pip install ai-edge-litert"
     reasons = []
     for name, path in RUNTIMES.items():
+        if lacking := sorted(LACKING[name].intersection(kinds)):
+            reasons.append(f"{name} has no int8 {', '.join(lacking)}")
+            continue
         if name == "tflite-runtime" and int(np.__version__.split(".")[0]) >= 2:
             reasons.append(f"{name} needs numpy below 2, here is {np.__version__}")
             continue
@@ -44,6 +66,8 @@ def find_runtime() -> Runtime:
             return Runtime(name, importlib.metadata.version(name), importlib.import_module(path))
         except (ImportError, importlib.metadata.PackageNotFoundError):
             reasons.append(f"{name} is not installed")
+    if kinds and LACKING["tflite-micro"].isdisjoint(kinds):
+        remedy += " or tflite-micro"
     raise ToolMissingError(f"no TFLite interpreter to compare with: {'; '.join(reasons)}; {remedy}")
 
 
@@ -55,8 +79,8 @@ class Oracle:
     """
 
     def __init__(self, data: bytes, runtime: Runtime | None = None) -> None:
-        self.runtime = runtime or find_runtime()
         self._graph = parse(data)
+        self.runtime = runtime or find_runtime(_needed(self._graph))
         self._data = with_vector_axes(data)
         self._file_input = read(data).inputs[0]
         self._interpreter = _interpreter(self.runtime, self._data)
@@ -111,6 +135,18 @@ class Oracle:
         if details["dtype"] == np.uint8 and x.dtype == np.int8:
             x = (x.astype(np.int16) + 128).astype(np.uint8)
         return x.astype(details["dtype"], casting="no").reshape(-1, *tensor.shape)
+
+
+def _needed(graph: Graph) -> set[str]:
+    """What `LACKING` may say of the model."""
+    kinds = {op.kind for op in graph.ops}
+    return kinds | {WIDE} if any(_is_wide(graph, op) for op in graph.ops) else kinds
+
+
+def _is_wide(graph: Graph, op: Op) -> bool:
+    shapes = {graph.tensor(i).shape for i in op.inputs if i >= 0}
+    element_wise = isinstance(op.record, (BroadcastParams, LookupParams, SelectParams))
+    return element_wise and len(shapes) > 1 and max(map(len, shapes)) > 4
 
 
 def _interpreter(runtime: Runtime, data: bytes) -> Any:

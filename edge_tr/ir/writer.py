@@ -79,6 +79,10 @@ class ModelWriter:
         zeros = [0] * len(scale) if zero_point is None else zero_point
         return self._tensor(data.shape, data.dtype.name, scale, zeros, axis, len(self._buffers) - 1)
 
+    def quantization_of(self, tensor: int) -> tuple[float, int]:
+        """(scale, zero point) of a tensor that has one of each."""
+        return float(self._tensors[tensor].scale[0]), int(self._tensors[tensor].zero_point[0])
+
     def _tensor(
         self,
         shape: tuple[int, ...],

@@ -8,19 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge_tr.graph import Graph, Op
+from edge_tr.operators import sums
 from edge_tr.operators.add_tables import AddTables, add_tables
 from edge_tr.operators.arithmetic import INT8_VALUES, finish, finished_range, requant
-from edge_tr.operators.checks import (
-    activation_range,
-    activation_tensor,
-    arity,
-    ends,
-    output_shape,
-    require,
-    scale,
-    shape_text,
-    zero_point,
-)
+from edge_tr.operators.checks import activation_range, operands, output_shape, require, scale, zero_point
 from edge_tr.operators.checks import requant as requant_of
 from edge_tr.record import Range, Record, Requant, Size
 from edge_tr.structs import FACTOR, Array, Call, Field, Struct
@@ -150,16 +141,12 @@ class AddParams(Record):
         }
 
 
-def prepare(graph: Graph, op: Op) -> AddParams:
-    """Both inputs are brought to twice the larger scale with 20 bits of headroom."""
-    arity(op, (2,))
-    a, y = ends(graph, op)
-    b = activation_tensor(graph, op.inputs[1], "second input")
-    require(
-        a.shape == b.shape,
-        f"inputs of shapes {shape_text(a.shape)} and {shape_text(b.shape)}",
-        "equal shapes",
-    )
+def prepare(graph: Graph, op: Op) -> Record:
+    """Both inputs are brought to twice the larger scale with 20 bits of headroom. With a constant or with broadcast it
+    is one of the `sums`."""
+    a, b, y = operands(graph, op)
+    if a.shape != b.shape or a.data is not None or b.data is not None:
+        return sums.prepare(graph, op)
     output_shape(y, a.shape)
     twice = 2 * max(scale(a), scale(b))
     output = twice / ((1 << LEFT_SHIFT) * scale(y))

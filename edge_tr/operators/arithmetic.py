@@ -14,6 +14,11 @@ INT8_VALUES = np.arange(-128, 128, dtype=np.int32)
 INT32_MAX = (1 << 31) - 1
 
 
+def by_unsigned_byte(table: np.ndarray) -> np.ndarray:
+    """A table [256] by x + 128, by x as an unsigned byte: the order in which the runtime looks it up."""
+    return np.roll(table, 128, axis=0)
+
+
 def requant(x: np.ndarray, by: Requant, rounding: Rounding) -> np.ndarray:
     """int32 [..., channels] times `by`; int32, wrapping where C would overflow."""
     if rounding is not Rounding.FLOAT:

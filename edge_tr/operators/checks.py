@@ -36,10 +36,16 @@ def shape_text(shape: tuple[int, ...]) -> str:
 
 def activation_tensor(graph: Graph, index: int, what: str) -> Tensor:
     """A computed int8 tensor with one positive scale and a zero point in int8."""
+    tensor = operand(graph, index, what)
+    require(tensor.data is None, f"a constant {what} '{tensor.name}'", f"a computed {what}")
+    return tensor
+
+
+def operand(graph: Graph, index: int, what: str) -> Tensor:
+    """The same, or a constant."""
     require(index >= 0, f"no {what}", f"an int8 {what}")
     tensor = graph.tensor(index)
     require(tensor.dtype == "int8", f"{what} of type {tensor.dtype}", "int8")
-    require(tensor.data is None, f"a constant {what} '{tensor.name}'", f"a computed {what}")
     require(tensor.size > 0, f"an empty {what} of shape {shape_text(tensor.shape)}", "at least one element")
     q = tensor.quantization
     require(q is not None and q.per_tensor, f"{what} without one scale and zero point", "per-tensor quantisation")
@@ -109,16 +115,27 @@ def activation_range(op: Op, output: Tensor) -> Size:
     TFLite divides and rounds (half away from zero) in float32.
     """
     activation = op.options.get("fused_activation_function", "NONE")
-    bounds = _ACTIVATIONS.get(activation)
-    require(bounds is not None, f"fused activation {activation}", ", ".join(_ACTIVATIONS))
-    low, high = (None if real is None else _quantize(real, output) for real in bounds)
+    require(activation in FUSED, f"fused activation {activation}", ", ".join(FUSED))
+    return activation_limits(activation, output)
+
+
+def activation_limits(activation: str, output: Tensor) -> Size:
+    """(min, max) of the int8 output of one of `REAL_LIMITS`."""
+    low, high = (None if real is None else _quantize(real, output) for real in REAL_LIMITS[activation])
     return (
         INT8[0] if low is None else max(INT8[0], low),
         INT8[1] if high is None else min(INT8[1], high),
     )
 
 
-_ACTIVATIONS = {"NONE": (None, None), "RELU": (0.0, None), "RELU6": (0.0, 6.0), "RELU_N1_TO_1": (-1.0, 1.0)}
+REAL_LIMITS: dict[str, tuple[float | None, float | None]] = {
+    "NONE": (None, None),
+    "RELU": (0.0, None),
+    "RELU6": (0.0, 6.0),
+    "RELU_N1_TO_1": (-1.0, 1.0),
+    "RELU_0_TO_1": (0.0, 1.0),
+}
+FUSED = ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")
 
 
 def _quantize(real: float, output: Tensor) -> int:
@@ -164,3 +181,33 @@ def ends(graph: Graph, op: Op) -> tuple[Tensor, Tensor]:
 def summed(count: int, what: str, most: int) -> None:
     """TFLite adds up in int32 too: what it computes for more is undefined, so nothing can equal it."""
     require(count <= most, f"{what} over {count:,} elements", f"up to {most:,}, whose sum TFLite has room for")
+
+
+def integers(graph: Graph, index: int, what: str, dtypes: tuple[str, ...] = ("int32", "int64")) -> list[int]:
+    """The elements of a constant of integers, in order."""
+    return [int(value) for value in constant(graph, index, what, dtypes).data.reshape(-1)]
+
+
+def axis_of(axis: int, rank: int) -> int:
+    """An axis that may count from the end."""
+    require(-rank <= axis < rank, f"axis {axis}", f"an axis of {rank} dimensions")
+    return axis % rank
+
+
+def flags(graph: Graph, index: int, what: str) -> Tensor:
+    """A bool tensor, computed or constant: bytes of 0 and 1."""
+    require(index >= 0, f"no {what}", f"a bool {what}")
+    tensor = graph.tensor(index)
+    require(tensor.dtype == "bool", f"{what} of type {tensor.dtype}", "bool")
+    require(tensor.size > 0, f"an empty {what} of shape {shape_text(tensor.shape)}", "at least one element")
+    return tensor
+
+
+def operands(graph: Graph, op: Op) -> tuple[Tensor, Tensor, Tensor]:
+    """Both inputs, of which one may be a constant, and the output: int8."""
+    arity(op, (2,))
+    return (
+        operand(graph, op.inputs[0], "first input"),
+        operand(graph, op.inputs[1], "second input"),
+        activation_tensor(graph, op.outputs[0], "output"),
+    )

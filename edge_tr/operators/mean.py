@@ -1,4 +1,7 @@
-"""MEAN: tensorflow/lite/kernels/reduce.cc, internal/reference/reduce.h."""
+"""MEAN: tensorflow/lite/kernels/reduce.cc, internal/reference/reduce.h. Versions 1 to 3, int8, any constant axes.
+
+Axes beside each other have a kernel of their own; of axes apart it is the one of `reduce`.
+"""
 
 from __future__ import annotations
 
@@ -10,26 +13,11 @@ import numpy as np
 
 from edge_tr.graph import Graph, Op
 from edge_tr.operators.arithmetic import finish, finished_range
-from edge_tr.operators.checks import (
-    INT8,
-    arity,
-    constant,
-    ends,
-    output_shape,
-    read_only,
-    requant,
-    require,
-    scale,
-    shape_text,
-    summed,
-    zero_point,
-)
+from edge_tr.operators.checks import INT8, read_only, requant, scale, summed, zero_point
+from edge_tr.operators.reduce import MAX_COUNT, ReduceParams, merged, read
 from edge_tr.record import Range, Record, Requant
 from edge_tr.structs import FACTOR, Call, Field, Struct
 from edge_tr.tr.requant import Rounding
-
-MAX_COUNT = (2**31 - 1) // 255
-"""Elements of x - zero point whose sum is an int32."""
 
 STRUCT = Struct(
     "tr_mean",
@@ -93,33 +81,17 @@ class MeanParams(Record):
         return Call("tr_mean", STRUCT, values)
 
 
-def prepare(graph: Graph, op: Op) -> MeanParams:
+def prepare(graph: Graph, op: Op) -> Record:
     """`QuantizedMeanOrSum` in reference/reduce.h folds 1 / count into the multiplier."""
-    arity(op, (2,))
-    x, y = ends(graph, op)
-    axis = constant(graph, op.inputs[1], "axes", ("int32",)).data.reshape(-1)
-    rank = len(x.shape)
-    require(np.all((axis >= -rank) & (axis < rank)), f"axes {axis.tolist()}", f"axes of {rank} dimensions")
-    axes = sorted({int(a) % rank for a in axis})
-    if op.options.get("keep_dims", False):
-        output_shape(y, tuple(1 if i in axes else d for i, d in enumerate(x.shape)))
-    else:
-        output_shape(y, tuple(d for i, d in enumerate(x.shape) if i not in axes))
-    outer, count, inner = _middle(x.shape, axes)
+    x, y, axes = read(graph, op)
+    shape, reduced = merged(x.shape, axes)
+    count = math.prod(shape[axis] for axis in reduced)
     summed(count, "a mean", MAX_COUNT)
-    return MeanParams(outer, count, inner, zero_point(x), zero_point(y), _requant(scale(x) / scale(y), count))
-
-
-def _middle(shape: tuple[int, ...], axes: list[int]) -> tuple[int, int, int]:
-    """Read `shape` as (outer, count, inner) with the reduced `axes` in the middle."""
-    reduced = [i for i in axes if shape[i] > 1]
-    first, last = (reduced[0], reduced[-1] + 1) if reduced else (len(shape), len(shape))
-    require(
-        all(i in axes or shape[i] == 1 for i in range(first, last)),
-        f"axes {axes} of an input of shape {shape_text(shape)}",
-        "axes beside each other",
-    )
-    return math.prod(shape[:first]), math.prod(shape[first:last]), math.prod(shape[last:])
+    factor = _requant(scale(x) / scale(y), count)
+    if len(reduced) > 1:
+        return ReduceParams("SUM", shape, reduced, zero_point(x), zero_point(y), factor)
+    outer = math.prod(shape[: reduced[0]]) if reduced else x.size
+    return MeanParams(outer, count, x.size // outer // count, zero_point(x), zero_point(y), factor)
 
 
 def _requant(real: float, count: int) -> Requant:

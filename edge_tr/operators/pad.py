@@ -1,117 +1,86 @@
-"""PAD and PADV2: tensorflow/lite/kernels/pad.cc, internal/reference/pad.h."""
+"""PAD, PADV2 and MIRROR_PAD: tensorflow/lite/kernels/pad.cc, mirror_pad.cc, internal/reference/pad.h.
+
+PAD and PADV2 versions 1 to 6, MIRROR_PAD 1 to 3; int8, any rank, every axis, constant amounts. Negative amounts are
+refused, as the reference does, and a PADV2 whose value is not in the output's quantisation.
+"""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from edge_tr.graph import Graph, Op, Tensor
-from edge_tr.operators.checks import arity, constant, ends, output_shape, require, scale, shape_text, zero_point
-from edge_tr.record import Range, Record, Shape3
-from edge_tr.structs import SHAPE, Call, Field, Struct
-from edge_tr.tr.requant import Rounding
-
-STRUCT = Struct(
-    "tr_pad",
-    "PAD of an image with a constant; elements before, along height, width and channels.",
-    (
-        Field(SHAPE, "input"),
-        Field(SHAPE, "output"),
-        Field("uint16_t", "top"),
-        Field("uint16_t", "left"),
-        Field("uint16_t", "front"),
-        Field("int8_t", "value"),
-    ),
+from edge_tr.operators.checks import (
+    arity,
+    constant,
+    ends,
+    output_shape,
+    require,
+    require_options,
+    scale,
+    shape_text,
+    zero_point,
 )
+from edge_tr.operators.moves import Loop, move, picked, strides
+from edge_tr.record import Record
 
 
-@dataclass(frozen=True)
-class PadParams(Record):
-    """PAD or PADV2: `value` around the image, `before` and `after` each of (h, w, c)."""
-
-    input_shape: Shape3
-    output_shape: Shape3
-    before: Shape3
-    after: Shape3
-    value: int
-
-    @property
-    def keeps_channels(self) -> bool:
-        return self.before[2] == self.after[2] == 0
-
-    def golden(
-        self, inputs: Sequence[np.ndarray], rounding: Rounding, data_table: np.ndarray | None = None
-    ) -> tuple[np.ndarray, ...]:
-        widths = [(0, 0), *zip(self.before, self.after)]
-        return (np.pad(inputs[0].reshape(-1, *self.input_shape), widths, constant_values=self.value),)
-
-    def ranges(
-        self, inputs: Sequence[Range], outputs: Sequence[int], data_terms: np.ndarray | None = None
-    ) -> tuple[Range, ...]:
-        """The value of the padding may appear in every channel."""
-        values = inputs[0] if self.keeps_channels else inputs[0].over(1)
-        padded = Range(np.minimum(values.low, self.value), np.maximum(values.high, self.value))
-        return (padded if any((*self.before, *self.after)) else inputs[0],)
-
-    def ties(self, inputs: Sequence[int], outputs: Sequence[int]) -> list[np.ndarray] | None:
-        return [np.arange(inputs[0])] * 2 if self.keeps_channels else None
-
-    def gradients(self, inputs: Sequence[np.ndarray], output: np.ndarray, gradient: np.ndarray) -> list[np.ndarray]:
-        inner = tuple(slice(before, before + size) for before, size in zip(self.before, self.input_shape))
-        return [gradient.reshape(-1, *self.output_shape)[(slice(None), *inner)]]
-
-    def call(self) -> Call:
-        top, left, front = self.before
-        shapes = {"input": self.input_shape, "output": self.output_shape}
-        return Call("tr_pad", STRUCT, shapes | {"top": top, "left": left, "front": front, "value": self.value})
-
-
-def prepare(graph: Graph, op: Op) -> PadParams:
+def prepare(graph: Graph, op: Op) -> Record:
     """PAD fills with the output's zero point, PADV2 with its third input."""
     arity(op, (2,) if op.kind == "PAD" else (3,))
     x, y = ends(graph, op)
-    amounts = constant(graph, op.inputs[1], "paddings", ("int32", "int64")).data.astype(np.int64)
+    amounts = _amounts(graph, op, x)
+    output_shape(y, tuple(d + before + after for d, (before, after) in zip(x.shape, amounts)))
+    target = strides(y.shape)
+    loops = [Loop(*loop) for loop in zip(x.shape, strides(x.shape), target)]
+    first = sum(before * step for (before, _), step in zip(amounts, target))
+    value = zero_point(y) if op.kind == "PAD" else _value(graph, op, y)
+    return move(x.size, y.size, loops, first=(0, first), filling=value, steady=amounts[-1:] == [(0, 0)])
+
+
+def _amounts(graph: Graph, op: Op, x: Tensor) -> list[tuple[int, int]]:
+    """Elements before and after, by axis."""
+    data = constant(graph, op.inputs[1], "paddings", ("int32", "int64")).data
     rank = len(x.shape)
-    require(
-        2 <= rank <= 4 and x.shape[0] == 1,
-        f"input of shape {shape_text(x.shape)}",
-        "2 to 4 dimensions with batch 1",
-    )
-    require(amounts.shape == (rank, 2), f"paddings of shape {shape_text(amounts.shape)}", f"{rank}x2")
-    require(
-        amounts.min() >= 0 and not amounts[0].any(),
-        "negative paddings or a padded batch",
-        "padding of h, w, c",
-    )
-    output_shape(y, tuple(d + int(p.sum()) for d, p in zip(x.shape, amounts)))
-    return PadParams(
-        input_shape=_three(x.shape[1:], 1),
-        output_shape=_three(y.shape[1:], 1),
-        before=_three(tuple(int(p[0]) for p in amounts[1:]), 0),
-        after=_three(tuple(int(p[1]) for p in amounts[1:]), 0),
-        value=zero_point(y) if op.kind == "PAD" else _value(graph, op, y),
-    )
+    require(data.shape == (rank, 2), f"paddings of shape {shape_text(data.shape)}", f"{rank}x2")
+    require(data.min(initial=0) >= 0, "negative paddings", "0 and more")
+    return [(int(before), int(after)) for before, after in data]
 
 
 def _value(graph: Graph, op: Op, y: Tensor) -> int:
-    value = constant(graph, op.inputs[2], "padding value", ("int8",))
-    require(value.size == 1, f"{value.size} padding values", "1")
+    value = constant(graph, op.inputs[2], "value", ("int8",))
     q = value.quantization
+    require(value.size == 1, f"values of shape {shape_text(value.shape)}", "one value")
     require(
-        q is not None and scale(value) == scale(y) and zero_point(value) == zero_point(y),
-        "a padding value of another quantisation than the output",
+        q is not None and q.per_tensor and scale(value) == scale(y) and zero_point(value) == zero_point(y),
+        "a value of another quantisation than the output",
         "the same",
     )
     return int(value.data.reshape(-1)[0])
 
 
-def _three(values: tuple[int, ...], fill: int) -> Shape3:
-    """(h, w, c) with missing leading dimensions filled in."""
-    values = (fill,) * (3 - len(values)) + tuple(values)
-    return (values[0], values[1], values[2])
+def prepare_mirror(graph: Graph, op: Op) -> Record:
+    """SYMMETRIC repeats the border, REFLECT does not."""
+    arity(op, (2,))
+    require_options(op)
+    x, y = ends(graph, op)
+    mode, amounts = op.options["mode"], _amounts(graph, op, x)
+    require(mode in ("REFLECT", "SYMMETRIC"), f"mode {mode}", "REFLECT or SYMMETRIC")
+    shift = int(mode == "REFLECT")
+    most = [length - shift for length in x.shape]
+    require(
+        all(max(amount) <= limit for amount, limit in zip(amounts, most)),
+        f"paddings {amounts}",
+        f"up to {most} by axis",
+    )
+    output_shape(y, tuple(d + before + after for d, (before, after) in zip(x.shape, amounts)))
+    indices = [_mirrored(length, *amount, shift) for length, amount in zip(x.shape, amounts)]
+    return move(x.size, y.size, picked(x.shape, indices), steady=amounts[-1:] == [(0, 0)])
 
 
-STRUCTS = (STRUCT,)
-KINDS = {"PAD": (prepare, 4), "PADV2": (prepare, 4)}
+def _mirrored(length: int, before: int, after: int, shift: int) -> np.ndarray:
+    """Indices along one axis; those of the border itself are `shift` further in."""
+    inner = np.arange(length)
+    return np.concatenate([inner[shift : shift + before][::-1], inner, inner[::-1][shift : shift + after]])
+
+
+KINDS = {"PAD": (prepare, 6), "PADV2": (prepare, 6), "MIRROR_PAD": (prepare_mirror, 3)}

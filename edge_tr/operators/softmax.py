@@ -1,4 +1,10 @@
-"""SOFTMAX: tensorflow/lite/kernels/activations.cc, internal/reference/softmax.h."""
+"""SOFTMAX and LOG_SOFTMAX: tensorflow/lite/kernels/activations.cc, reference/softmax.h, integer_ops/log_softmax.h.
+
+SOFTMAX versions 1 to 3, LOG_SOFTMAX 1 and 2; int8 to int8 with the output's only quantisation. SOFTMAX takes any depth.
+Where the exponentials of one row add up to 512 or more, as 512 equal maxima do, the reference shifts by 32 bits, which
+C leaves undefined (TFLite Micro stops, tflite-runtime on x86 gives 127 everywhere): every share is below half a step
+then, and all outputs are -128. LOG_SOFTMAX takes up to 4,095 classes: with more its sum of Q12.19 may overflow.
+"""
 
 from __future__ import annotations
 
@@ -9,20 +15,34 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge_tr.graph import Graph, Op
+from edge_tr.graph import Graph, Op, Tensor
 from edge_tr.operators.checks import arity, ends, output_shape, require, require_options, scale, shape_text, zero_point
 from edge_tr.record import Record
-from edge_tr.structs import Array, Call, Field, Struct
-from edge_tr.tr.requant import Rounding, quantize_multiplier
-from edge_tr.tr.softmax import exponentials, softmax
+from edge_tr.structs import FACTOR, Array, Call, Field, Struct
+from edge_tr.tr.requant import Rounding, multiply_by_quantized_multiplier, quantize_multiplier
+from edge_tr.tr.softmax import exponentials, log_softmax, softmax
 
 INTEGER_BITS = 5  # the differences are Q5.26
-MAX_DEPTH = 511  # at 512 the reference shifts by 32 bits, which C leaves undefined
+MAX_LOG_DEPTH = 4095  # 4,096 exponentials of 1 are 2^31
 STRUCT = Struct(
     "tr_softmax",
     "SOFTMAX over the last axis. `exponential` [256]: e^-d scaled to Q0.31 for d = maximum - x,\n"
     "made by the host with the reference's fixed-point arithmetic; 0 where the reference skips.",
     (Field("uint32_t", "rows"), Field("uint32_t", "depth"), Field("const int32_t *", "exponential")),
+)
+
+LOG_STRUCT = Struct(
+    "tr_log_softmax",
+    "LOG_SOFTMAX over the last axis: `exponential` as above; `factor` takes a difference to Q5.26, `reverse` back;\n"
+    "differences up to `least` give the smallest output.",
+    (
+        Field("uint32_t", "rows"),
+        Field("uint32_t", "depth"),
+        Field("const int32_t *", "exponential"),
+        Field(FACTOR, "factor"),
+        Field(FACTOR, "reverse"),
+        Field("int32_t", "least"),
+    ),
 )
 
 
@@ -71,22 +91,96 @@ def prepare(graph: Graph, op: Op) -> SoftmaxParams:
     arity(op, (1,))
     require_options(op)
     x, y = ends(graph, op)
-    require(1 <= len(x.shape) <= 4, f"input of shape {shape_text(x.shape)}", "1 to 4 dimensions")
+    require(x.shape, f"input of shape {shape_text(x.shape)}", "one dimension and more")
     output_shape(y, x.shape)
     require(
         scale(y) == 1 / 256 and zero_point(y) == -128,
         f"output scale {scale(y)}, zero point {zero_point(y)}",
         "scale 1/256, zero point -128",
     )
-    depth = x.shape[-1]
-    require(depth <= MAX_DEPTH, f"{depth} classes", f"up to {MAX_DEPTH}")
-    beta = float(op.options["beta"])
+    return SoftmaxParams(*_rows(x), *_scaling(float(op.options["beta"]), x))
+
+
+def _rows(x: Tensor) -> tuple[int, int]:
+    return x.size // x.shape[-1], x.shape[-1]
+
+
+def _scaling(beta: float, x: Tensor) -> tuple[int, int, int]:
+    """(multiplier, left shift, smallest difference that counts)."""
     real = min(beta * scale(x) * (1 << (31 - INTEGER_BITS)), (1 << 31) - 1.0)
     require(real > 1, f"beta {beta} with input scale {scale(x)}", "a larger product of the two")
     multiplier, shift = (int(v) for v in quantize_multiplier(real))
     radius = ((1 << INTEGER_BITS) - 1) * (1 << (31 - INTEGER_BITS)) / (1 << shift)
-    return SoftmaxParams(x.size // depth, depth, multiplier, shift, -math.floor(radius))
+    return multiplier, shift, -math.floor(radius)
 
 
-STRUCTS = (STRUCT,)
-KINDS = {"SOFTMAX": (prepare, 3)}
+@dataclass(frozen=True)
+class LogSoftmaxParams(Record):
+    """LOG_SOFTMAX over the last of [rows, depth]: `multiplier` and `left_shift` take a difference to Q5.26,
+    `reverse_multiplier` and `reverse_shift` back; differences below `diff_min` do not count."""
+
+    rows: int
+    depth: int
+    multiplier: int
+    left_shift: int
+    diff_min: int
+    reverse_multiplier: int
+    reverse_shift: int
+
+    @functools.lru_cache(maxsize=64)  # noqa: B019 - records are small and few
+    def tables(self, rounding: Rounding = Rounding.DOUBLE) -> tuple[np.ndarray, np.ndarray]:
+        """Of the differences 0, -1, ... -255: their exponentials, and they themselves in Q5.26; int32 [256]."""
+        differences = -np.arange(256, dtype=np.int32)
+        used = np.where(differences >= self.diff_min, differences, 0)
+        factor = (np.int32(self.multiplier), np.int32(self.left_shift))
+        return (
+            exponentials(self.multiplier, self.left_shift, self.diff_min, rounding),
+            multiply_by_quantized_multiplier(used, *factor, rounding),
+        )
+
+    def golden(
+        self, inputs: Sequence[np.ndarray], rounding: Rounding, data_table: np.ndarray | None = None
+    ) -> tuple[np.ndarray, ...]:
+        x = inputs[0].reshape(-1, self.rows, self.depth)
+        reverse = (self.reverse_multiplier, self.reverse_shift)
+        return (log_softmax(x, *self.tables(rounding), reverse, self.diff_min - 1),)
+
+    def gradients(self, inputs: Sequence[np.ndarray], output: np.ndarray, gradient: np.ndarray) -> list[np.ndarray]:
+        """The output is 16 * log(softmax) + 127."""
+        step = self.multiplier * 2.0 ** (self.left_shift - 31 - 26)
+        share = np.exp((output.astype(np.float32) - 127) / 16)
+        return [np.float32(16 * step) * (gradient - share * gradient.sum(axis=-1, keepdims=True))]
+
+    def call(self) -> Call:
+        values = {
+            "rows": self.rows,
+            "depth": self.depth,
+            "exponential": Array("int32_t", "exponential", self.tables()[0]),
+            "factor": (self.multiplier, self.left_shift),
+            "reverse": (self.reverse_multiplier, self.reverse_shift),
+            "least": self.diff_min - 1,
+        }
+        return Call("tr_log_softmax", LOG_STRUCT, values)
+
+
+def prepare_log(graph: Graph, op: Op) -> LogSoftmaxParams:
+    """`PreprocessLogSoftmaxScalingExp` in quantization_util.cc."""
+    arity(op, (1,))
+    x, y = ends(graph, op)
+    require(x.shape, f"input of shape {shape_text(x.shape)}", "one dimension and more")
+    output_shape(y, x.shape)
+    require(
+        scale(y) == 1 / 16 and zero_point(y) == 127,
+        f"output scale {scale(y)}, zero point {zero_point(y)}",
+        "scale 1/16, zero point 127",
+    )
+    require(x.shape[-1] <= MAX_LOG_DEPTH, f"{x.shape[-1]} classes", f"up to {MAX_LOG_DEPTH}")
+    multiplier, shift, diff_min = _scaling(1.0, x)
+    back = (1 << (31 - shift)) / multiplier if shift < 32 else 1.0
+    require(back < 1, f"input scale {scale(x)}", "a larger one")
+    reverse = (int(v) for v in quantize_multiplier(back))
+    return LogSoftmaxParams(*_rows(x), multiplier, shift, diff_min, *reverse)
+
+
+STRUCTS = (STRUCT, LOG_STRUCT)
+KINDS = {"SOFTMAX": (prepare, 3), "LOG_SOFTMAX": (prepare_log, 2)}

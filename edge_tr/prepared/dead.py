@@ -177,7 +177,7 @@ class _Liveness:
             for tensor in op.outputs:
                 kept[tensor][:] = True
             return
-        count = len(kept[inputs[0]])
+        count = 1 + max(int(tie.max()) for tie in ties)
         together = np.zeros(count, bool)
         for tensor, tie in zip(members, ties):
             together |= np.bincount(tie[kept[tensor]], minlength=count) > 0
@@ -232,14 +232,16 @@ class _Rewriter:
                 ops.append(replace(op, inputs=(op.inputs[0], first, first + 1)))
             elif record.same_bytes:
                 shape = list(tensors[op.outputs[0]].shape)
-                ops.append(replace(op, inputs=op.inputs[:1], options={**op.options, "new_shape": shape}))
+                ops.append(replace(op, kind="RESHAPE", version=1, inputs=op.inputs[:1], options={"new_shape": shape}))
             else:
                 ops.append(op)
         return prepared(replace(self.old, tensors=tuple(tensors), ops=tuple(ops)))
 
     def _activation(self, tensor: Tensor) -> Tensor:
         kept = self.kept.get(tensor.index)
-        return tensor if kept is None else replace(tensor, shape=(*tensor.shape[:-1], len(kept)))
+        if kept is None or not tensor.shape:
+            return tensor
+        return replace(tensor, shape=(*tensor.shape[:-1], len(kept)))
 
     def _constants(self, op: Op, record: DotParams) -> tuple[Tensor, Tensor]:
         """Weights and bias of what is left of a layer."""

@@ -87,12 +87,13 @@ def check(
     hello = identify(
         device.link, device.board_id, model_sha256=manifest.model_sha256, build_id=int(manifest.build_id, 16)
     )
-    info = reference_info()
+    oracle = Oracle(models.given)
+    info = reference_info(oracle.runtime)
     expected = Expected([tflite.parse(data) for data in models.revealed], level, manifest)
     run, record = _Run(device.link, manifest, expected, level), manifest.levels[level]
     meter = _Meter(device, hello, record)
     golden = _batched(expected.outputs, x, "golden model", progress)
-    reference = _batched(Oracle(models.given).run, x, "interpreter", progress)
+    reference = _batched(oracle.run, x, "interpreter", progress)
     revealed = models.revealed[level]
     lossless = models.given == revealed
     same_weights = reference if lossless else _batched(Oracle(revealed).run, x, "interpreter, revealed", progress)
@@ -141,6 +142,7 @@ class _Run:
     ) -> tuple[np.ndarray, list[int]]:
         """The device's outputs, shaped like golden's, and the samples that differ."""
         device, wrong = np.empty_like(golden), []
+        progress(self.manifest.target, 0, len(x), "sample")
         for n in range(len(x)):
             output, digests = _again(lambda n=n: self._sample(n, x[n], golden[n].size, layers, meter))
             device[n] = np.frombuffer(output, np.int8).reshape(golden[n].shape)
@@ -255,6 +257,7 @@ def _counts(device: Device, hello: Hello, moves: bool) -> Counts | str:
 
 def _batched(function: Callable[[np.ndarray], np.ndarray], x: np.ndarray, what: str, progress: Progress) -> np.ndarray:
     parts = []
+    progress(what, 0, len(x), "sample")
     for start in range(0, len(x), _BATCH):
         parts.append(function(x[start : start + _BATCH]))
         progress(what, min(start + _BATCH, len(x)), len(x), "sample")

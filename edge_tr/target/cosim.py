@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -29,8 +30,11 @@ def sources(rtl: Path) -> list[Path]:
     return [rtl / name for name in (rtl / "files.txt").read_text().split()]
 
 
-def build(rtl: Path | None = None, cache: Path | None = None) -> Path:
-    """The shared object; ToolMissingError if Verilator or the C++ compiler is missing or fails."""
+def build(
+    rtl: Path | None = None, cache: Path | None = None, progress: Callable[[int, int], None] = lambda done, total: None
+) -> Path:
+    """The shared object; ToolMissingError if Verilator or the C++ compiler is missing or fails. `progress`: of how many
+    files how many are compiled, if it is not there yet."""
     rtl = rtl or folder("rtl")
     files = [*sources(rtl), rtl / "sim" / "harness.cpp"]
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:16]
@@ -43,15 +47,19 @@ def build(rtl: Path | None = None, cache: Path | None = None) -> Path:
         raise ToolMissingError("the co-simulation needs verilator and g++: apt install verilator g++")
     import fcntl  # where there is Verilator there is POSIX
 
+    progress(0, 1)
     cache.mkdir(parents=True, exist_ok=True)
     with open(target.with_suffix(".lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # it takes minutes: another process that builds the same is waited for
         if not target.is_file():
-            _compile(verilator, compiler, files, target)
+            _compile(verilator, compiler, files, target, progress)
+    progress(1, 1)
     return target
 
 
-def _compile(verilator: str, compiler: str, files: list[Path], target: Path) -> None:
+def _compile(
+    verilator: str, compiler: str, files: list[Path], target: Path, progress: Callable[[int, int], None]
+) -> None:
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
         work = Path(scratch)
         _run([verilator, "--cc", *_WARNINGS, "-O3", "--noassert", "--x-assign", "fast", "--x-initial", "fast",
@@ -67,7 +75,8 @@ def _compile(verilator: str, compiler: str, files: list[Path], target: Path) -> 
                 [compiler, "-c", _optimisation(path), *options, "-o", str(made), str(path)]
                 for made, path in zip(objects, (*sources, files[-1]))
             ]
-            list(pool.map(_run, commands))
+            for done, _ in enumerate(pool.map(_run, commands), 1):
+                progress(done, len(commands) + 1)
         _run([compiler, "-shared", "-pthread", "-o", str(work / "out.so"), *map(str, objects)])
         os.replace(work / "out.so", target)
 

@@ -17,6 +17,7 @@ from edge_tr.formats import frames
 from edge_tr.formats.frames import COMMAND, LINK_VERSION, MAX_PAYLOAD, REPLY_BIT, STATUS, Frame
 from edge_tr.formats.schema import FormatError
 from edge_tr.target.line_faults import ECHO, LINE_ENDS, RAW
+from edge_tr.target.token import VARIABLE
 
 NAK_SECONDS = 0.05  # until a request is repeated after a NAK
 LOADER_NACK = 0x1F
@@ -214,6 +215,11 @@ def _payload(request: Request, reply: Frame) -> bytes:
         raise DeviceError(
             f"the board speaks version {reply.version} of the link, this edge-tr {LINK_VERSION.value}: "
             "build and flash again with this edge-tr"
+        )
+    if reply.status == STATUS.DENIED:
+        raise DeviceError(
+            "the board's agent wants its token, and this is not it: give edge-tr check --token-file FILE, or set "
+            f"{VARIABLE}"
         )
     if reply.status == STATUS.BAD_TABLE:
         raise DeviceError("the model in the board's flash is damaged: run edge-tr flash again")

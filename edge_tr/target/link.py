@@ -53,6 +53,10 @@ class Link:
         values.pop("reserved")
         return Hello(**values)
 
+    def authenticate(self, token: bytes) -> None:
+        """Give an agent its token."""
+        self._ask(Request(COMMAND.AUTHENTICATE, token))
+
     def load_input(self, sample: int, data: bytes) -> None:
         """Send a sample's input tensor."""
         offset = 0

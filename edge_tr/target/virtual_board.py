@@ -11,6 +11,7 @@ import importlib.util
 import socket
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -50,24 +51,28 @@ def main() -> int:
     board = overlays.load(arguments.board)
     with tempfile.TemporaryDirectory() as scratch, Core(arguments.library) as core:
         sys.pycache_prefix = scratch
-        agent, overlay = _package(arguments.build / PACKAGE)
+        agent, overlay, server = _package(arguments.build / PACKAGE)
         bitfile, device = overlay_files(Path(scratch), board), VirtualZynq(board, core)
         loaded = overlay.TermOverlay(bitfile, device=device, seconds=SECONDS, stream_cycles=STREAM_CYCLES)
-        served = agent.Agent(loaded.accelerator, lambda line: print(line, file=sys.stderr, flush=True))
         with socket.socket(fileno=arguments.listener) as listener:
             print("waiting for connection", file=sys.stderr, flush=True)
-            agent.serve_tcp(served, listener)
+            server.Server(lambda: agent.Agent(loaded.accelerator, _log), listener).serve()
     return 0
 
 
-def _package(folder: Path) -> tuple[ModuleType, ModuleType]:
-    """The build's agent and overlay. Nothing else in the build folder can be imported, nor what was compiled there."""
+def _package(folder: Path) -> Iterator[ModuleType]:
+    """The build's agent, overlay and server. Nothing else in the build folder can be imported, nor what was compiled
+    there."""
     spec = importlib.util.spec_from_file_location(
         PACKAGE, folder / "__init__.py", submodule_search_locations=[str(folder)]
     )
     sys.modules[PACKAGE] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(sys.modules[PACKAGE])
-    return importlib.import_module(f"{PACKAGE}.agent"), importlib.import_module(f"{PACKAGE}.overlay")
+    return (importlib.import_module(f"{PACKAGE}.{name}") for name in ("agent", "overlay", "server"))
+
+
+def _log(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

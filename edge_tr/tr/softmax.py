@@ -1,4 +1,5 @@
-"""TFLite's int8 softmax, bit for bit: golden runs it, firmware gets its table, and the host side of an accelerator too.
+"""TFLite's int8 softmax and its logarithm, bit for bit: golden runs them, firmware gets their table, and the host
+side of an accelerator too.
 
 Source: `Softmax` in tensorflow/lite/kernels/internal/reference/softmax.h.
 """
@@ -7,13 +8,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from edge_tr.tr.fixed_point import SUM_FRACTION_BITS, exp_on_negative_values, reciprocal
+from edge_tr.tr.fixed_point import SUM_FRACTION_BITS, exp_on_negative_values, logarithm, reciprocal
 from edge_tr.tr.requant import (
     Rounding,
     multiply_by_quantized_multiplier,
     rounding_divide_by_pot,
     saturating_rounding_doubling_high_mul,
 )
+
+UNIFORM = 1 << 28
+"""A sum of exponentials of 512, Q12.19."""
 
 
 def exponentials(multiplier: int, left_shift: int, diff_min: int, rounding: Rounding = Rounding.DOUBLE) -> np.ndarray:
@@ -30,10 +34,35 @@ def exponentials(multiplier: int, left_shift: int, diff_min: int, rounding: Roun
 
 
 def softmax(x: np.ndarray, table: np.ndarray) -> np.ndarray:
-    """int8 [..., depth] to int8 of the same shape, zero point -128 and scale 1 / 256; `table` from `exponentials`."""
+    """int8 [..., depth] to int8 of the same shape, zero point -128 and scale 1 / 256; `table` from `exponentials`.
+
+    From a sum of 512 on the kernel shifts by 32 bits, which C does not define: TFLite Micro stops, TFLite on x86 says
+    127 everywhere. Every share is below half a step then, so that all are -128 here.
+    """
+    below, total = _sums(x, table)
+    scale, bits = reciprocal(np.minimum(total, UNIFORM - 1), 31 - SUM_FRACTION_BITS)
+    share = rounding_divide_by_pot(saturating_rounding_doubling_high_mul(scale, table[below]), bits + 31 - 8)
+    return np.where(total < UNIFORM, np.clip(share - 128, -128, 127), -128).astype(np.int8)
+
+
+def _sums(x: np.ndarray, table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How far each value is below its row's maximum, and each row's sum of exponentials, Q12.19."""
     rows = x.astype(np.int32)
     below = rows.max(axis=-1, keepdims=True) - rows
-    addends = rounding_divide_by_pot(table, 31 - SUM_FRACTION_BITS)
-    scale, bits = reciprocal(addends[below].sum(axis=-1, keepdims=True), 31 - SUM_FRACTION_BITS)
-    share = rounding_divide_by_pot(saturating_rounding_doubling_high_mul(scale, table[below]), bits + 31 - 8)
-    return np.clip(share - 128, -128, 127).astype(np.int8)
+    addends = rounding_divide_by_pot(table, 31 - SUM_FRACTION_BITS).astype(np.int64)
+    return below, addends[below].sum(axis=-1, keepdims=True)
+
+
+def log_softmax(
+    x: np.ndarray, table: np.ndarray, scaled: np.ndarray, reverse: tuple[int, int], least: int
+) -> np.ndarray:
+    """int8 [..., depth] to int8 of the same shape, zero point 127 and scale 1 / 16. `scaled`, int32 [256]: the
+    differences 0, -1, ... -255 in Q5.26; `reverse`: the factor back; below `least` everything is -128.
+
+    Source: `LogSoftmax` in tensorflow/lite/kernels/internal/reference/integer_ops/log_softmax.h.
+    """
+    below, total = _sums(x, table)
+    log_sum = logarithm(total)
+    nearest = multiply_by_quantized_multiplier(log_sum + np.int32(-(1 << 31)), *(np.int32(of) for of in reverse))
+    value = rounding_divide_by_pot(scaled[below].astype(np.int64) - log_sum, 22) + 127
+    return np.where(-below > np.maximum(least, nearest), np.clip(value, -128, 127), -128).astype(np.int8)

@@ -306,6 +306,7 @@ enum tr_command {
     TR_COMMAND_READ_COST = 7, /* Counter ticks of layers from Transfer.offset on. (Transfer; u64s) */
     TR_COMMAND_RESET = 8, /* Answer, then restart the board. (nothing; nothing) */
     TR_COMMAND_CALIBRATE = 9, /* Time a loop of `sample` rounds, at most MAX_CALIBRATION. (nothing; InferReply) */
+    TR_COMMAND_AUTHENTICATE = 32, /* An agent's token, before anything else that it answers. (bytes; nothing) */
 };
 
 /* How it went. */
@@ -317,6 +318,7 @@ enum tr_status {
     TR_STATUS_BAD_STATE = 4, /* The sample is not loaded, or not run, or another one is. */
     TR_STATUS_BAD_VERSION = 5, /* Frames of another LINK_VERSION. */
     TR_STATUS_BAD_TABLE = 6, /* The model in flash is not as it was built: flash the board again. */
+    TR_STATUS_DENIED = 32, /* An agent's token was not given, or is another one. */
 };
 
 /* What the device counts with; chosen at start-up after it was seen to move. */

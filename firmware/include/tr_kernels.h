@@ -65,9 +65,101 @@ void tr_add_looked_up(const struct tr_add_tables *layer, const int8_t *input0, c
 
 void tr_softmax(const struct tr_softmax *layer, const int8_t *input, int8_t *output);
 
-void tr_pad(const struct tr_pad *layer, const int8_t *input, int8_t *output);
+void tr_log_softmax(const struct tr_log_softmax *layer, const int8_t *input, int8_t *output);
+
+void tr_copy(const struct tr_copy *layer, const int8_t *input, int8_t *output);
+
+void tr_concatenate(const struct tr_concatenation *layer, const int8_t *const *inputs, int8_t *output);
+
+void tr_resize_bilinear(const struct tr_resize_bilinear *layer, const int8_t *input, int8_t *output);
 
 void tr_mean(const struct tr_mean *layer, const int8_t *input, int8_t *output);
+
+void tr_reduce_sum(const struct tr_reduce *layer, const int8_t *input, int8_t *output);
+void tr_reduce_max(const struct tr_reduce *layer, const int8_t *input, int8_t *output);
+void tr_reduce_min(const struct tr_reduce *layer, const int8_t *input, int8_t *output);
+void tr_reduce_prod(const struct tr_reduce *layer, const int8_t *input, int8_t *output);
+
+void tr_l2_normalization(const struct tr_l2_normalization *layer, const int8_t *input, int8_t *output);
+
+void tr_cumsum(const struct tr_cumsum *layer, const int8_t *input, int8_t *output);
+
+void tr_transpose_conv(const struct tr_transpose_conv *layer, const int8_t *input, int8_t *output);
+
+void tr_batch_matmul(const struct tr_batch_matmul *layer, const int8_t *const *inputs, int8_t *output);
+
+/* Of layer->count inputs; the output comes last. */
+void tr_add_n(const struct tr_add_n *layer, const int8_t *input, ...);
+
+/* Any operator whose output values each depend on one input value. */
+void tr_lookup(const struct tr_lookup *layer, const int8_t *input, int8_t *output);
+
+/* Operators of two operands, broadcast, of which one may be layer->constant: see tr_walk.h. */
+void tr_sum(const struct tr_arithmetic *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
+void tr_sum_constant(const struct tr_arithmetic *layer, const int8_t *input, int8_t *output);
+
+void tr_sum_looked_up(const struct tr_arithmetic *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
+void tr_sum_looked_up_constant(const struct tr_arithmetic *layer, const int8_t *input, int8_t *output);
+
+void tr_mul(const struct tr_arithmetic *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
+void tr_mul_constant(const struct tr_arithmetic *layer, const int8_t *input, int8_t *output);
+
+void tr_maximum(const struct tr_arithmetic *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
+void tr_maximum_constant(const struct tr_arithmetic *layer, const int8_t *input, int8_t *output);
+
+void tr_minimum(const struct tr_arithmetic *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
+void tr_minimum_constant(const struct tr_arithmetic *layer, const int8_t *input, int8_t *output);
+
+void tr_squared_difference(const struct tr_arithmetic *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
+void tr_squared_difference_constant(const struct tr_arithmetic *layer, const int8_t *input, int8_t *output);
+
+void tr_prelu(const struct tr_arithmetic *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
+void tr_prelu_constant(const struct tr_arithmetic *layer, const int8_t *input, int8_t *output);
+
+void tr_div(const struct tr_arithmetic *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
+void tr_div_constant(const struct tr_arithmetic *layer, const int8_t *input, int8_t *output);
+
+void tr_floor_div(const struct tr_arithmetic *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
+void tr_floor_div_constant(const struct tr_arithmetic *layer, const int8_t *input, int8_t *output);
+
+void tr_floor_mod(const struct tr_arithmetic *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
+void tr_floor_mod_constant(const struct tr_arithmetic *layer, const int8_t *input, int8_t *output);
+
+void tr_equal(const struct tr_arithmetic *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
+void tr_equal_constant(const struct tr_arithmetic *layer, const int8_t *input, int8_t *output);
+
+void tr_not_equal(const struct tr_arithmetic *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
+void tr_not_equal_constant(const struct tr_arithmetic *layer, const int8_t *input, int8_t *output);
+
+void tr_less(const struct tr_arithmetic *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
+void tr_less_constant(const struct tr_arithmetic *layer, const int8_t *input, int8_t *output);
+
+void tr_less_equal(const struct tr_arithmetic *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
+void tr_less_equal_constant(const struct tr_arithmetic *layer, const int8_t *input, int8_t *output);
+
+void tr_greater(const struct tr_arithmetic *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
+void tr_greater_constant(const struct tr_arithmetic *layer, const int8_t *input, int8_t *output);
+
+void tr_greater_equal(const struct tr_arithmetic *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
+void tr_greater_equal_constant(const struct tr_arithmetic *layer, const int8_t *input, int8_t *output);
+
+void tr_flags_and(const struct tr_arithmetic *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
+void tr_flags_and_constant(const struct tr_arithmetic *layer, const int8_t *input, int8_t *output);
+
+void tr_flags_or(const struct tr_arithmetic *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
+void tr_flags_or_constant(const struct tr_arithmetic *layer, const int8_t *input, int8_t *output);
+
+void tr_flags_equal(const struct tr_arithmetic *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
+void tr_flags_equal_constant(const struct tr_arithmetic *layer, const int8_t *input, int8_t *output);
+
+void tr_flags_not_equal(const struct tr_arithmetic *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
+void tr_flags_not_equal_constant(const struct tr_arithmetic *layer, const int8_t *input, int8_t *output);
+
+/* SELECT of three computed operands, or of those that the layer has no constant for, in their order. */
+void tr_select(const struct tr_select *layer, const int8_t *condition, const int8_t *x, const int8_t *y,
+               int8_t *output);
+void tr_select_two(const struct tr_select *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
+void tr_select_one(const struct tr_select *layer, const int8_t *input, int8_t *output);
 
 void tr_requantize(const struct tr_requantize *layer, const int8_t *input, int8_t *output);
 

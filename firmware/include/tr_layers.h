@@ -75,14 +75,15 @@ struct tr_softmax {
     const int32_t *exponential;
 };
 
-/* PAD of an image with a constant; elements before, along height, width and channels. */
-struct tr_pad {
-    struct tr_shape input;
-    struct tr_shape output;
-    uint16_t top;
-    uint16_t left;
-    uint16_t front;
-    int8_t value;
+/* LOG_SOFTMAX over the last axis: `exponential` as above; `factor` takes a difference to Q5.26, `reverse` back;
+ * differences up to `least` give the smallest output. */
+struct tr_log_softmax {
+    uint32_t rows;
+    uint32_t depth;
+    const int32_t *exponential;
+    struct tr_factor factor;
+    struct tr_factor reverse;
+    int32_t least;
 };
 
 /* MEAN over the middle axis of [outer, count, inner]; the division is inside `factor`. */
@@ -95,12 +96,187 @@ struct tr_mean {
     struct tr_factor factor;
 };
 
+/* One axis: its length and the bytes between neighbours. */
+struct tr_extent {
+    uint32_t count;
+    uint32_t step;
+};
+
+/* SUM, REDUCE_MAX, REDUCE_MIN, REDUCE_PROD: axes that stay and axes that go, outermost first. */
+struct tr_reduce {
+    struct tr_extent kept[4];
+    struct tr_extent reduced[4];
+    int16_t input_zero_point;
+    int16_t output_zero_point;
+    struct tr_factor factor;
+};
+
+/* L2_NORMALIZATION over the last axis. */
+struct tr_l2_normalization {
+    uint32_t rows;
+    uint32_t depth;
+    int16_t input_zero_point;
+};
+
+/* CUMSUM along the middle axis of [outer, count, inner]. */
+struct tr_cumsum {
+    uint32_t outer;
+    uint32_t count;
+    uint32_t inner;
+    uint8_t exclusive;
+    uint8_t reverse;
+    int16_t input_zero_point;
+    int16_t output_zero_point;
+    struct tr_factor factor;
+};
+
+/* One side of BATCH_MATMUL: bytes between neighbours along the batches, along what stays and along what is summed.
+ * It is the next input, or `constant`. */
+struct tr_matrices {
+    uint32_t batch[3];
+    uint32_t outer;
+    uint32_t inner;
+    int16_t zero_point;
+    const int8_t *constant;
+};
+
+/* BATCH_MATMUL: `rows` of the left side by `columns` of the right one. */
+struct tr_batch_matmul {
+    uint32_t batch[3];
+    uint32_t rows;
+    uint32_t columns;
+    uint32_t depth;
+    struct tr_matrices left;
+    struct tr_matrices right;
+    struct tr_factor factor;
+    int16_t output_zero_point;
+};
+
+/* TRANSPOSE_CONV: weights [output channel][height][width][input channel]. */
+struct tr_transpose_conv {
+    uint32_t batches;
+    struct tr_shape input;
+    struct tr_shape output;
+    struct tr_window window;
+    int16_t input_zero_point;
+    int16_t output_zero_point;
+    const int8_t *weights;
+    const int32_t *bias;
+    const int32_t *multiplier;
+    const int8_t *shift;
+    int8_t minimum;
+    int8_t maximum;
+};
+
 /* QUANTIZE from int8 to int8. */
 struct tr_requantize {
     uint32_t size;
     int16_t input_zero_point;
     int16_t output_zero_point;
     struct tr_factor factor;
+};
+
+/* `count` elements, each so many bytes further, or at `offsets` [count][2] bytes: in the input, in the output. */
+struct tr_loop {
+    uint32_t count;
+    int32_t from;
+    int32_t to;
+    const int32_t *offsets;
+};
+
+/* A move: `loops`, outermost first, of runs of `run` bytes, the first from `from` to `to`. Before it the output's
+ * `filled` bytes are set to `value`. */
+struct tr_copy {
+    struct tr_loop loops[6];
+    uint32_t run;
+    uint32_t from;
+    uint32_t to;
+    uint32_t filled;
+    int8_t value;
+};
+
+/* RESIZE_BILINEAR. Of each row and column of the output the two of the input that it lies between, and how far
+ * behind the first, in 1/1024: [height][3], [width][3]. */
+struct tr_resize_bilinear {
+    uint32_t batches;
+    struct tr_shape input;
+    struct tr_shape output;
+    const int32_t *rows;
+    const int32_t *columns;
+};
+
+/* CONCATENATION and PACK: `outer` times `runs` [pieces] bytes of each piece. A piece is the next input, or lies at
+ * `fixed` [pieces] of `constants` where that is not negative. */
+struct tr_concatenation {
+    uint32_t outer;
+    uint32_t pieces;
+    const uint32_t *runs;
+    const int32_t *fixed;
+    const int8_t *constants;
+};
+
+/* A function of one value: `table` [256] by x as an unsigned byte. */
+struct tr_lookup {
+    uint32_t size;
+    const int8_t *table;
+};
+
+/* An operand of a walk: elements to the next one in a row, 0 or 1, and to the next row along each axis. */
+struct tr_operand {
+    uint32_t step;
+    uint32_t strides[5];
+};
+
+/* A walk over 2 operands, strides 0 where one is broadcast: rows of `count` elements; `sizes` of the
+ * axes of rows, the innermost last. */
+struct tr_walk {
+    uint32_t count;
+    uint32_t sizes[5];
+    struct tr_operand operands[2];
+};
+
+/* An element-wise operator of two operands, and of its arithmetic what its row of elements reads: zero points and
+ * factors of both operands and of the result, or tables by operand as an unsigned byte. */
+struct tr_arithmetic {
+    struct tr_walk walk;
+    const int8_t *constant; /* operand `constant_side`, where that is 0 or 1 */
+    uint8_t constant_side;
+    uint8_t left_shift;
+    uint8_t subtracts; /* whether the second share is taken away */
+    int16_t zero_points[3];
+    struct tr_factor factors[3];
+    int8_t minimum;
+    int8_t maximum;
+    const int32_t *first;
+    const int32_t *second;
+    uint32_t fraction; /* see tr_add_tables */
+    int32_t threshold;
+    int32_t nudge;
+};
+
+/* ADD_N of `count` tensors of one quantisation. */
+struct tr_add_n {
+    uint32_t size;
+    uint32_t count;
+    int16_t input_zero_point;
+    int16_t output_zero_point;
+    struct tr_factor factor;
+};
+
+/* A walk over 3 operands, strides 0 where one is broadcast: rows of `count` elements; `sizes` of the
+ * axes of rows, the innermost last. */
+struct tr_walk_three {
+    uint32_t count;
+    uint32_t sizes[5];
+    struct tr_operand operands[3];
+};
+
+/* SELECT of condition, x and y; `constants` of those that are in flash. */
+struct tr_select {
+    struct tr_walk_three walk;
+    const int8_t *condition;
+    const int8_t *x;
+    const int8_t *y;
 };
 
 /* Armv7E-M, an activation of all int8: with h the rounded high word of (2 * sum + bias) * multiplier, one less

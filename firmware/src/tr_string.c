@@ -59,6 +59,12 @@ OURS void *memmove(void *to, const void *from, size_t bytes)
 OURS void *memset(void *to, int value, size_t bytes)
 {
     uint8_t *out = to;
+    if (is_aligned(to)) {
+        typedef uint32_t __attribute__((may_alias)) word;
+        for (word four = 0x01010101u * (uint8_t)value; bytes >= 4u; bytes -= 4u, out += 4) {
+            *(word *)(void *)out = four;
+        }
+    }
     while (bytes-- > 0u) {
         *out++ = (uint8_t)value;
     }

@@ -64,9 +64,11 @@ class SimulatedBoard:
         self.core.close()
 
 
-def compare(board: SimulatedBoard, graph: Graph, program: AccelProgram, x: np.ndarray) -> None:
-    """Every output of samples x [n, ...] and, of the first one, every layer, with golden, at every level; cycles with
-    what was predicted."""
+def compare(
+    board: SimulatedBoard, graph: Graph, program: AccelProgram, x: np.ndarray, *, predicted: bool = True
+) -> None:
+    """Every output of samples x [n, ...] and, of the first one, every layer, with golden, at every level. `predicted`:
+    cycles too with what was predicted, which is of streams that never pause."""
     accelerator = board.load(program)
     for number, level in enumerate(program.levels):
         accelerator.level = number
@@ -74,7 +76,7 @@ def compare(board: SimulatedBoard, graph: Graph, program: AccelProgram, x: np.nd
         expected = level.alive.of(golden.tensors)
         np.testing.assert_array_equal(accelerator.predict(x).reshape(len(x), -1), golden.output.reshape(len(x), -1))
         ran, planned = accelerator.cycles, level.cycles
-        assert abs(ran - planned) <= max(40, 0.01 * planned), (ran, planned)
+        assert not predicted or abs(ran - planned) <= max(40, 0.01 * planned), (ran, planned)
         layers = [layer for turn in level.turns for layer in turn.layers]
         steps = list(accelerator.run_layers(x[0], len(layers) - 1))
         assert len(steps) == len(layers)

@@ -61,7 +61,7 @@ def test_every_command_reads_its_own_words_when_its_turn_comes(sizes: list[int])
     memory[: len(kept)] = kept
     beats = itertools.chain.from_iterable(done.packets[command].tolist() for command in sorted(done.packets))
     commands = [
-        f.COMMAND.unpack(word.to_bytes(f.COMMAND.size, "little")) for word in done.image.words[f.MEMORY.COMMANDS]
+        f.COMMAND.unpack(word.to_bytes(f.COMMAND.size, "little")) for word in done.image.packed(f.MEMORY.COMMANDS)
     ]
     extra = [0]
     for position, command in enumerate(commands):
@@ -110,7 +110,7 @@ def test_channel_parameters_that_do_not_fit_come_with_the_command_that_reads_the
             assert where["memory"] == f.MEMORY.PARAMETERS and where["value"] == len(biases)
             values = [low | high << 64 for low, high in zip(data[::2], data[1::2])][: len(biases)]
             memory[where["address"] : where["address"] + len(values)] = values
-        word = done.image.words[f.MEMORY.COMMANDS][done.index[number]]
+        word = done.image.packed(f.MEMORY.COMMANDS)[done.index[number]]
         at = f.COMMAND.unpack(word.to_bytes(f.COMMAND.size, "little"))["parameters"]
         read = [f.PARAMETER.unpack(word.to_bytes(16, "little"))["bias"] for word in memory[at : at + len(biases)]]
         assert read == biases

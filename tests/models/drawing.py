@@ -67,3 +67,32 @@ def window(rng: np.random.Generator, h: int, w: int, dilated: bool) -> tuple[dic
     if dilated:
         options |= dict(dilation_h_factor=dilation[0], dilation_w_factor=dilation[1])
     return options | dict(fused_activation_function=str(rng.choice(ACTIVATIONS))), kernel, (out[0], out[1])
+
+
+def shape(rng: np.random.Generator, rank: int, most: int = 6) -> tuple[int, ...]:
+    """Of at most 4,000 elements."""
+    while True:
+        drawn = tuple(int(v) for v in rng.integers(1, most + 1, rank))
+        if np.prod(drawn) <= 4000:
+            return drawn
+
+
+def one_move(
+    rng: np.random.Generator,
+    kind: str,
+    shape: tuple[int, ...],
+    out: tuple[int, ...],
+    *constants: np.ndarray,
+    version: int = 1,
+    **options: object,
+) -> bytes:
+    """A model that gives its input `shape`, any batch included, moves that to `out`, and rescales it: so there is a
+    layer where nothing moves, and a reader of what did."""
+    model, s, zero = ModelWriter(), scale(rng), zero_point(rng)
+    x = model.activation((1, int(np.prod(shape))), s, zero)
+    shaped, moved = model.activation(shape, s, zero), model.activation(out, s, zero)
+    model.op("RESHAPE", [x, model.constant(np.array(shape, np.int32))], [shaped])
+    model.op(kind, [shaped, *(model.constant(c) for c in constants)], [moved], version=version, **options)
+    y = model.activation(out, s * float(rng.uniform(0.5, 2)), zero_point(rng))
+    model.op("QUANTIZE", [moved], [y])
+    return model.finish([x], [y])

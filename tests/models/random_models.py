@@ -11,13 +11,14 @@ from tests.firmware.harness_models import Network
 
 ACTIVATIONS = ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")
 MOST_VALUES = 4000  # of a tensor
+MAY_BE_FREE = ("RESHAPE", "TRANSPOSE", "SLICE", "REVERSE_V2", "MIRROR_PAD", "RESIZE_NEAREST_NEIGHBOR")
 MOST_UNITS = 90  # of a fully connected layer
 
 
 class RandomModel(Network):
     """Grows by one random layer after the other that suits what is there."""
 
-    computes = False  # not with RESHAPE alone
+    computes = False  # not with RESHAPE alone, nor with moves that move nothing
 
     def __init__(self, rng: np.random.Generator) -> None:
         shape = tuple(int(v) for v in rng.integers((1, 1, 1), (20, 20, 9)))
@@ -25,13 +26,14 @@ class RandomModel(Network):
 
     def _move(self, kind: str, *arguments: object, **options: object) -> None:
         super()._move(kind, *arguments, **options)
-        self.computes = self.computes or kind != "RESHAPE"
+        self.computes = self.computes or kind not in MAY_BE_FREE
 
     def grow(self) -> None:
         """One more layer."""
         image = (self.window, self.window, self.deep, self.skip, self.pooled, self.pad_one, self.rescale, self.folded,
-                 self.averaged, self.flatten)  # fmt: skip
-        flat = (self.fully, self.fully, self.rescale, self.unfolded, self.skip)
+                 self.averaged, self.flatten, self.moved, self.moved, self.resized, self.joined, self.parted,
+                 self.reduced, self.blocks)  # fmt: skip
+        flat = (self.fully, self.fully, self.rescale, self.unfolded, self.skip, self.joined, self.parted)
         choices = image if len(self.shape) == 3 else flat
         choices[int(self.rng.integers(len(choices)))]()
 
@@ -93,6 +95,83 @@ class RandomModel(Network):
     def pad_one(self) -> None:
         if np.prod(self.shape) < MOST_VALUES // 4:
             self.pad()
+
+    def moved(self) -> None:
+        """A move that keeps the number of dimensions."""
+        rank = len(self.shape)
+        kind = str(self.rng.choice(["TRANSPOSE", "SLICE", "REVERSE_V2", "MIRROR_PAD"]))
+        shape, constants, options = self.shape, [], {}
+        if kind == "TRANSPOSE":
+            order = self.rng.permutation(rank)
+            shape, constants = tuple(shape[i] for i in order), [np.array([0, *(order + 1)])]
+        elif kind == "SLICE":
+            begin = self._integers(*((0, length) for length in shape))
+            size = self._integers(*((1, length - first + 1) for length, first in zip(shape, begin)))
+            shape, constants = size, [np.array([0, *begin]), np.array([1, *size])]
+        elif kind == "REVERSE_V2":
+            constants = [np.array([self.rng.integers(1, rank + 1)])]
+        else:
+            amounts = np.array([[0, 0], *(self.rng.integers(0, min(3, d), 2) for d in shape)])
+            shape = tuple(int(d) for d in shape + amounts[1:].sum(axis=1))
+            constants, options = [amounts], dict(mode="REFLECT")
+        inputs = [self.x, *(self.model.constant(c.astype(np.int32)) for c in constants)]
+        self._move(kind, inputs, shape, self.scale, self.zero, **options)
+
+    def resized(self) -> None:
+        """To up to twice the height and width."""
+        h, w, c = self.shape
+        kind = str(self.rng.choice(["RESIZE_NEAREST_NEIGHBOR", "RESIZE_BILINEAR"]))
+        size = self._integers((1, 2 * h + 1), (1, 2 * w + 1))
+        if size[0] * size[1] * c > MOST_VALUES:
+            size = (h, w)
+        options = dict(align_corners=bool(self.rng.random() < 0.5), half_pixel_centers=False)
+        inputs = [self.x, self.model.constant(np.array(size, np.int32))]
+        self._move(kind, inputs, (*size, c), self.scale, self.zero, **options)
+
+    def joined(self) -> None:
+        """x beside another layer of it, along any axis."""
+        if np.prod(self.shape) > MOST_VALUES // 4:
+            return
+        before, shape, axis = self.x, self.shape, int(self.rng.integers(len(self.shape)))
+        self._move("QUANTIZE", [self.x], shape, self.scale, self.zero, version=2)
+        inputs = [before, self.x, before] if self.rng.random() < 0.3 else [self.x, before]
+        shape = (*shape[:axis], shape[axis] * len(inputs), *shape[axis + 1 :])
+        options = dict(axis=axis + 1, fused_activation_function="NONE")
+        self._move("CONCATENATION", inputs, shape, self.scale, self.zero, **options)
+
+    def parted(self) -> None:
+        """Both halves, the second one first."""
+        axis = int(self.rng.integers(len(self.shape)))
+        first = int(self.rng.integers(1, self.shape[axis])) if self.shape[axis] > 1 else 0
+        if not first:
+            return
+        sizes = [first, self.shape[axis] - first]
+        parts = [
+            self.model.activation((1, *self.shape[:axis], size, *self.shape[axis + 1 :]), self.scale, self.zero)
+            for size in sizes
+        ]
+        inputs = [self.x, *(self.model.constant(np.array(of, np.int32)) for of in (sizes, axis + 1))]
+        self.model.op("SPLIT_V", inputs, parts, version=2, num_splits=2)
+        options = dict(axis=axis + 1, fused_activation_function="NONE")
+        self._move("CONCATENATION", parts[::-1], self.shape, self.scale, self.zero, **options)
+
+    def reduced(self) -> None:
+        """The largest or smallest along some axes."""
+        kind = str(self.rng.choice(["REDUCE_MAX", "REDUCE_MIN"]))
+        axes = np.flatnonzero(self.rng.random(len(self.shape)) < 0.4)
+        if not len(axes):
+            axes = np.array([0])
+        shape = tuple(1 if i in axes else size for i, size in enumerate(self.shape))
+        constant = self.model.constant((axes + 1).astype(np.int32))
+        self._move(kind, [self.x, constant], shape, self.scale, self.zero, version=2, keep_dims=True)
+
+    def blocks(self) -> None:
+        """Channels of blocks of 2 by 2 pixels, one way or the other."""
+        h, w, c = self.shape
+        if h % 2 == w % 2 == 0:
+            self._move("SPACE_TO_DEPTH", [self.x], (h // 2, w // 2, 4 * c), self.scale, self.zero, block_size=2)
+        elif c % 4 == 0:
+            self._move("DEPTH_TO_SPACE", [self.x], (2 * h, 2 * w, c // 4), self.scale, self.zero, block_size=2)
 
     def rescale(self) -> None:
         scale = self.scale * float(10 ** self.rng.uniform(-0.5, 0.5))

@@ -6,9 +6,15 @@ import numpy as np
 
 from edge_tr.ir.writer import ModelWriter
 from tests.models.drawing import ACTIVATIONS, scale, zero_point
+from tests.operators.test_op_sums import summed
 
 
 def add(rng: np.random.Generator) -> bytes:
+    """One time in two with a constant or with broadcast."""
+    return equal_shapes(rng) if rng.random() < 0.5 else summed(rng, "ADD")
+
+
+def equal_shapes(rng: np.random.Generator) -> bytes:
     """The second input is the first one rescaled, since a model has one input."""
     shape = (1, *(int(v) for v in rng.integers(1, 8, int(rng.integers(1, 4)))))
     model, s = ModelWriter(), scale(rng)

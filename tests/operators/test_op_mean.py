@@ -9,12 +9,14 @@ from tests.models.drawing import scale, zero_point
 
 
 def mean(rng: np.random.Generator) -> bytes:
-    """Any neighbouring axes, negative ones too; equal or other quantisation; dims kept or not."""
-    rank = int(rng.integers(2, 5))
-    shape = (1, *(int(v) for v in rng.integers(1, 9, rank - 1)))
-    first = int(rng.integers(1, rank))
-    last = int(rng.integers(first, rank))
-    axes = np.arange(first, last + 1, dtype=np.int32)
+    """Any axes, apart and the batch too, negative ones; equal or other quantisation; dims kept or not."""
+    rank = int(rng.integers(2, 6))
+    shape = (1, *(int(v) for v in rng.integers(1, 7, rank - 1)))
+    if rng.random() < 0.5:
+        first = int(rng.integers(1, rank))
+        axes = np.arange(first, int(rng.integers(first, rank)) + 1, dtype=np.int32)
+    else:
+        axes = rng.integers(0, rank, int(rng.integers(1, rank + 1))).astype(np.int32)
     if rng.random() < 0.3:
         axes -= rank
     if rng.random() < 0.3:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from edge_tr import overlays
+from edge_tr import compiler, overlays
 from edge_tr.accel import image
 from edge_tr.files.known import remember
 from edge_tr.formats import accelerator as f
 from edge_tr.manifest import BuildFolder
+from edge_tr.target import cosim
 from edge_tr.target.cosim import build as build_core
 from edge_tr.target.emulator import serving
 from edge_tr.target.virtual_board import command
@@ -59,6 +61,35 @@ def test_check_is_a_cosimulation_of_every_layer_and_says_so(digits: Path) -> Non
     assert abs(cost["per_inference"] - cost["predicted"]) <= 40  # settling of the first layer, see docs/accelerator.md
     text = (digits / "report.html").read_text()
     assert "Cycles per layer" in text and "weight words" in text and "Flash bytes" not in text
+
+
+def test_every_long_step_is_announced_before_it_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also the compilation of the simulator, which is once: here by a compiler that does nothing."""
+    told: list[tuple[str, int, int]] = []
+
+    def note(what: str, done: int, total: int, unit: str) -> None:
+        told.append((what, done, total))
+
+    core = build_core()
+
+    def compiled(verilator: str, compiler: str, files: list[Path], target: Path, progress: Callable) -> None:
+        assert told[-1][0].startswith("compiling the simulator") and told[-1][1] == 0
+        progress(1, 2)
+        shutil.copy(core, target)
+
+    compiler.build(DIGITS, BOARD.name, tmp_path / "out", progress=note)
+    monkeypatch.setattr(cosim, "_compile", compiled)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    compiler.check(tmp_path / "out", limit=1, progress=note)
+    steps = list(dict.fromkeys(what for what, *_ in told))
+    for what in steps:
+        mine = [(done, total) for name, done, total in told if name == what]
+        assert mine[0][0] == 0 and mine[-1][0] == mine[-1][1], what
+    begins = ["scheduling", "computing what", "compiling the simulator", "loading the program", "golden model",
+              "interpreter", BOARD.name]  # fmt: skip
+    assert len(steps) >= len(begins)
+    for step, begin in zip(steps, begins):
+        assert step.startswith(begin), steps
 
 
 @pytest.mark.parametrize("budget", ["g=8,k=6", "g=8,k=8,s=3"])

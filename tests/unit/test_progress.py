@@ -9,11 +9,13 @@ import pty
 import re
 import struct
 import termios
+import threading
 
 import pytest
 
 from edge_tr.report import progress as module
-from edge_tr.report.progress import DELAY_SECONDS, Progress
+from edge_tr.report.progress import BEAT_SECONDS, DELAY_SECONDS, Progress
+from edge_tr.target.heart import beating
 
 
 class Clock:
@@ -41,16 +43,22 @@ def work(progress: Progress, clock: Clock, seconds: float, what: str = "flashing
         clock.now += seconds / total
 
 
-def on_a_terminal(seconds: float, clock: Clock) -> str:
-    """What a terminal of 80 columns gets."""
+def terminal() -> tuple[int, int]:
+    """Both ends of one with 80 columns."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))
+    return master, slave
+
+
+def on_a_terminal(seconds: float, clock: Clock) -> str:
+    """What a terminal gets."""
+    master, slave = terminal()
     with os.fdopen(slave, "w") as stream:
         work(Progress(stream), clock, seconds)
         stream.flush()
         os.set_blocking(master, False)
         try:
-            return os.read(master, 1 << 20).decode()
+            return os.read(master, 1 << 20).decode(errors="replace")  # may end within a character
         except BlockingIOError:
             return ""
         finally:
@@ -90,6 +98,42 @@ def test_long_work_draws_a_bar_with_the_time_left_on_a_terminal(clock: Clock) ->
 
 def test_short_work_draws_nothing_on_a_terminal(clock: Clock) -> None:
     assert on_a_terminal(0.5 * DELAY_SECONDS, clock).strip("\r ") == ""
+
+
+class Told(io.StringIO):
+    """A stream that says when something was written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = threading.Event()
+
+    def write(self, text: str) -> int:
+        count = super().write(text)
+        self.written.set()
+        return count
+
+
+def test_work_that_nothing_is_heard_of_is_shown_all_the_same() -> None:
+    """By the computer's own clock: the step that was begun takes long and says nothing."""
+    stream = Told()
+    progress = Progress(stream)
+    with beating(progress.beat, BEAT_SECONDS):
+        progress("scheduling", 0, 1, "model")
+        assert stream.written.wait(60)
+    assert re.match(r"scheduling: \d+ s so far\n", stream.getvalue())
+    progress("scheduling", 1, 1, "model")
+    assert DELAY_SECONDS + BEAT_SECONDS < 1
+
+
+def test_a_terminal_shows_it_too() -> None:
+    master, slave = terminal()
+    with os.fdopen(slave, "w") as stream, os.fdopen(master, "rb", 0) as shown:
+        progress, drawn = Progress(stream), b""
+        progress("scheduling", 0, 1, "model")
+        with beating(progress.beat, BEAT_SECONDS):
+            while b"scheduling" not in drawn:
+                drawn += shown.read(1000)  # waits for the first byte
+        progress.close()
 
 
 @pytest.mark.parametrize("seconds", [1, 100])

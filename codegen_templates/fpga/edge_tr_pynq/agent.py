@@ -1,15 +1,11 @@
-"""The device's side of `edge-tr check`: the frames of the MCU firmware, over TCP or a serial port.
+"""The device's side of `edge-tr check`: answers to the frames of the MCU firmware, for one client.
 
-One client at a time. The work of a repeated request is done once, so that a lost reply costs a repetition and never a
-wrong answer.
+The work of a repeated request is done once, so that a lost reply costs a repetition and never a wrong answer.
 """
 
 from __future__ import annotations
 
-import argparse
-import os
-import socket
-import sys
+import hmac
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,12 +14,9 @@ import numpy as np
 
 from edge_tr_pynq import frames
 from edge_tr_pynq.driver import Accelerator
-from edge_tr_pynq.errors import DeviceError, EdgeTrError
+from edge_tr_pynq.errors import DeviceError
 from edge_tr_pynq.frames import ALL_LAYERS, COMMAND, COUNTER, MAX_CALIBRATION, MAX_PAYLOAD, STATUS, Frame
 from edge_tr_pynq.schema import FormatError
-
-PORT = 5025
-WIRE_BYTES = 2 * MAX_PAYLOAD.value  # more than any frame has between two delimiters
 
 
 class _Refusal(Exception):
@@ -50,10 +43,14 @@ class _Sample:
 
 
 class Agent:
-    """Answers frames with an accelerator. `log` gets a line for people when the hardware fails."""
+    """Answers frames with an accelerator. `log` gets a line for people when the hardware fails; `token`: what the
+    client must give before anything else, if there is one."""
 
-    def __init__(self, accelerator: Accelerator, log: Callable[[str], None] = print) -> None:
-        self._accelerator, self._log = accelerator, log
+    def __init__(
+        self, accelerator: Accelerator, log: Callable[[str], None] = print, token: bytes | None = None
+    ) -> None:
+        self._accelerator, self._log, self._token = accelerator, log, token
+        self.admits = token is None
         self._program = accelerator.program
         self._layers = len(self._program.levels[0].names)
         self._sample = _Sample()
@@ -68,6 +65,7 @@ class Agent:
             COMMAND.READ_COST: self._read_cost,
             COMMAND.RESET: self._reset,
             COMMAND.CALIBRATE: self._calibrate,
+            COMMAND.AUTHENTICATE: self._authenticate,
         }
 
     def answer(self, wire: bytes) -> bytes:
@@ -80,6 +78,7 @@ class Agent:
         try:
             if frame.version != frames.LINK_VERSION.value:
                 raise _Refusal(STATUS.BAD_VERSION)
+            _require(self.admits or frame.command == COMMAND.AUTHENTICATE, STATUS.DENIED)
             if frame.command not in self._commands:
                 raise _Refusal(STATUS.BAD_COMMAND)
             payload = self._commands[frame.command](frame)
@@ -91,6 +90,12 @@ class Agent:
             status = STATUS.BAD_STATE
         command = frame.command | frames.REPLY_BIT.value
         return frames.encode(Frame(command, frame.sequence, frame.sample, status, payload))
+
+    def _authenticate(self, frame: Frame) -> bytes:
+        """Where no token is needed any is right."""
+        self.admits = self._token is None or hmac.compare_digest(frame.payload, self._token)
+        _require(self.admits, STATUS.DENIED)
+        return b""
 
     def _hello(self, frame: Frame) -> bytes:
         _require(not frame.payload)
@@ -203,73 +208,3 @@ class Agent:
 def _require(condition: bool, status: int = STATUS.BAD_ARGUMENT) -> None:
     if not condition:
         raise _Refusal(status)
-
-
-def serve(agent: Agent, read: Callable[[], bytes], write: Callable[[bytes], object]) -> None:
-    """Answer one client until `read` gives nothing."""
-    wire, dropped = bytearray(), False
-    while data := read():
-        for byte in data:
-            if byte:
-                dropped = dropped or len(wire) >= WIRE_BYTES
-                wire.append(byte) if not dropped else wire.clear()
-            elif wire or dropped:
-                write(agent.answer(bytes(wire)))  # of a frame that was too long: no bytes, so NAK
-                wire.clear()
-                dropped = False
-
-
-def serve_tcp(agent: Agent, listener: socket.socket) -> None:
-    """Answer clients, one after the other, for ever."""
-    while True:
-        client, _ = listener.accept()
-        with client:
-            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            try:
-                serve(agent, lambda: client.recv(4096), client.sendall)  # noqa: B023 served before the next one
-            except OSError as error:
-                print(f"the client went away: {error}", file=sys.stderr)
-
-
-def serve_serial(agent: Agent, path: str) -> None:
-    """Answer on a serial device, for example the board's USB port /dev/ttyPS0; 115200 baud, raw."""
-    import termios
-    import tty
-
-    descriptor = os.open(path, os.O_RDWR | os.O_NOCTTY)
-    tty.setraw(descriptor)
-    settings = termios.tcgetattr(descriptor)
-    settings[4] = settings[5] = termios.B115200
-    termios.tcsetattr(descriptor, termios.TCSANOW, settings)
-    serve(agent, lambda: os.read(descriptor, 4096), lambda data: _write_all(descriptor, data))
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(descriptor, data) :]
-
-
-def main() -> int:
-    """Entry point of agent.py."""
-    parser = argparse.ArgumentParser(description="Serve this model on the accelerator to `edge-tr check` of a host.")
-    parser.add_argument("--port", type=int, default=PORT, help="TCP port (default %(default)s)")
-    parser.add_argument("--serial", metavar="DEVICE", help="a serial device instead, for example /dev/ttyPS0")
-    parser.add_argument("--address", default="0.0.0.0", help="to listen on (default: all)")
-    arguments = parser.parse_args()
-    try:
-        from edge_tr_pynq.overlay import TermOverlay
-
-        agent = Agent(TermOverlay().accelerator)
-        if arguments.serial:
-            serve_serial(agent, arguments.serial)
-        with socket.create_server((arguments.address, arguments.port)) as listener:
-            print(
-                f"from the host: edge-tr check DIR --port socket://{socket.gethostname()}:{arguments.port}", flush=True
-            )
-            serve_tcp(agent, listener)
-    except KeyboardInterrupt:
-        return 130
-    except EdgeTrError as error:
-        print(f"agent: {error}", file=sys.stderr)
-        return error.exit_code
-    return 0

@@ -1,0 +1,115 @@
+"""RESIZE_BILINEAR: `ResizeBilinearInteger` in reference/resize_bilinear.h. Versions 1 to 4, int8, constant size.
+
+Places are Q.10, as there. Refused are both options together, as there, and sizes at which its rounded scale leads
+beyond the last pixel, which may be from out^2 > 2048 * in on: the reference reads outside the tensor then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge_tr.graph import Graph, Op
+from edge_tr.operators.checks import read_only, require
+from edge_tr.operators.resize_nearest_neighbor import read
+from edge_tr.record import Range, Record, Shape3
+from edge_tr.structs import SHAPE, Array, Call, Field, Struct
+from edge_tr.tr.requant import Rounding
+
+BITS = 10
+ONE = 1 << BITS
+STRUCT = Struct(
+    "tr_resize_bilinear",
+    "RESIZE_BILINEAR. Of each row and column of the output the two of the input that it lies between, and how far\n"
+    "behind the first, in 1/1024: [height][3], [width][3].",
+    (
+        Field("uint32_t", "batches"),
+        Field(SHAPE, "input"),
+        Field(SHAPE, "output"),
+        Field("const int32_t *", "rows"),
+        Field("const int32_t *", "columns"),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class BilinearParams(Record):
+    """`rows` [height, 3] and `columns` [width, 3], int32: between which two of the input, and how far, Q.10."""
+
+    batches: int
+    input_shape: Shape3
+    output_shape: Shape3
+    rows: np.ndarray
+    columns: np.ndarray
+
+    def _corners(self) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """(rows, columns, weights int64 [height, width, 1]) of the four pixels around each."""
+        sides = []
+        for first, second, part in (self.rows.T.astype(np.int64), self.columns.T.astype(np.int64)):
+            sides.append(((first, ONE - part), (second, part)))
+        return [(y, x, (a[:, None] * b)[..., None]) for y, a in sides[0] for x, b in sides[1]]
+
+    def golden(
+        self, inputs: Sequence[np.ndarray], rounding: Rounding, data_table: np.ndarray | None = None
+    ) -> tuple[np.ndarray, ...]:
+        image = inputs[0].reshape(-1, *self.input_shape)
+        total = sum(image[:, y][:, :, x] * weights for y, x, weights in self._corners())
+        half = 1 << (2 * BITS - 1)
+        rounded = np.where(total > 0, (total + half) >> (2 * BITS), -((half - total) >> (2 * BITS)))
+        return (rounded.astype(np.int8).reshape(-1, self.batches, *self.output_shape),)
+
+    def golden_bytes(self, elements: int) -> int:
+        return 48 * elements
+
+    def ranges(
+        self, inputs: Sequence[Range], outputs: Sequence[int], data_terms: np.ndarray | None = None
+    ) -> tuple[Range, ...]:
+        """Weights below 0 are of one pixel taken twice: every result lies between pixels of its channel."""
+        return (inputs[0],)
+
+    def ties(self, inputs: Sequence[int], outputs: Sequence[int]) -> list[np.ndarray]:
+        return [np.arange(inputs[0])] * 2
+
+    def gradients(self, inputs: Sequence[np.ndarray], output: np.ndarray, gradient: np.ndarray) -> list[np.ndarray]:
+        share = gradient.reshape(-1, *self.output_shape).astype(np.float32)
+        result = np.zeros((len(share), *self.input_shape), np.float32)
+        for y, x, weights in self._corners():
+            at = np.broadcast_arrays(y[:, None], x[None])
+            np.add.at(result, (slice(None), *at), share * (weights / ONE / ONE).astype(np.float32))
+        return [result]
+
+    def call(self) -> Call:
+        values = {
+            "batches": self.batches,
+            "input": self.input_shape,
+            "output": self.output_shape,
+            "rows": Array("int32_t", "rows", self.rows.ravel()),
+            "columns": Array("int32_t", "columns", self.columns.ravel()),
+        }
+        return Call("tr_resize_bilinear", STRUCT, values)
+
+
+def prepare(graph: Graph, op: Op) -> Record:
+    """Both axes by themselves."""
+    x, y, size = read(graph, op)
+    aligned, centred = (bool(op.options[name]) for name in ("align_corners", "half_pixel_centers"))
+    require(not (aligned and centred), "align_corners with half_pixel_centers", "one of them")
+    rows, columns = (_between(*lengths, aligned, centred) for lengths in zip(x.shape[1:3], size))
+    return BilinearParams(x.shape[0], x.shape[1:], y.shape[1:], rows, columns)
+
+
+def _between(length: int, out: int, aligned: bool, centred: bool) -> np.ndarray:
+    """`ComputeInterpolationValuesInteger` of every place."""
+    span, steps = (length - 1, out - 1) if aligned and out > 1 else (length, out)
+    scale = (ONE * span + steps // 2) // steps
+    at = np.arange(out, dtype=np.int64) * scale + (scale // 2 - ONE // 2 if centred else 0)
+    first = np.maximum(at, 0) // ONE
+    second = np.minimum(np.maximum(at + ONE - 1, 0) // ONE, length - 1)
+    require(first.max() < length, f"{length} pixels resized to {out}", "fewer: the reference reads outside the input")
+    return read_only(np.stack([first, second, at - ONE * first], axis=1).astype(np.int32))
+
+
+STRUCTS = (STRUCT,)
+KINDS = {"RESIZE_BILINEAR": (prepare, 4)}

@@ -1,0 +1,142 @@
+"""SELECT and SELECT_V2, x where the condition holds, else y: tensorflow/lite/kernels/select.cc,
+internal/reference/select.h.
+
+The condition is bool; x and y are int8, whose bytes are copied whatever the scales say, or bool. SELECT_V2 broadcasts
+all three; SELECT takes a condition of x's shape, of one element, or one for each index of x's first axis. Any of the
+three may be a constant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge_tr.graph import Graph, Op, Tensor
+from edge_tr.operators.checks import (
+    activation_tensor,
+    arity,
+    flags,
+    operand,
+    output_shape,
+    read_only,
+    require,
+    shape_text,
+)
+from edge_tr.operators.walk import Walk, broadcast_shape, padded, summed, walk_struct
+from edge_tr.record import Range, Record
+from edge_tr.structs import Array, Call, Field, Struct, Value
+from edge_tr.tr.requant import Rounding
+
+WALK = walk_struct(3, "tr_walk_three")
+STRUCT = Struct(
+    "tr_select",
+    "SELECT of condition, x and y; `constants` of those that are in flash.",
+    (
+        Field(WALK, "walk"),
+        Field("const int8_t *", "condition"),
+        Field("const int8_t *", "x"),
+        Field("const int8_t *", "y"),
+    ),
+)
+MEMBERS = ("condition", "x", "y")
+FUNCTIONS = ("", "tr_select_one", "tr_select_two", "tr_select")  # by the number of computed operands
+Shapes = tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
+class SelectParams(Record):
+    """out = condition ? x : y of operands of `shapes`, of the output's rank each. `constants`: int8, of those in the
+    file."""
+
+    shape: tuple[int, ...]
+    shapes: Shapes
+    constants: tuple[np.ndarray | None, ...]
+
+    def _operands(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        given = iter(inputs)
+        found = [next(given) if constant is None else constant for constant in self.constants]
+        return [of.reshape(-1, *shape) for of, shape in zip(found, self.shapes)]
+
+    def golden(
+        self, inputs: Sequence[np.ndarray], rounding: Rounding, data_table: np.ndarray | None = None
+    ) -> tuple[np.ndarray, ...]:
+        condition, x, y = self._operands(inputs)
+        return (np.where(condition != 0, x, y).astype(np.int8),)
+
+    def ranges(
+        self, inputs: Sequence[Range], outputs: Sequence[int], data_terms: np.ndarray | None = None
+    ) -> tuple[Range, ...]:
+        """Of either."""
+        given = iter(inputs)
+        found = [next(given) if constant is None else _ends(constant) for constant in self.constants]
+        x, y = (of.over(outputs[0]) if len(of.low) in (1, outputs[0]) else of.over(1) for of in found[1:])
+        return (Range(np.minimum(x.low, y.low), np.maximum(x.high, y.high)),)
+
+    def ties(self, inputs: Sequence[int], outputs: Sequence[int]) -> list[np.ndarray] | None:
+        """Where every operand has the output's channels, or is a constant of one."""
+        whole = all(
+            shape[-1:] == self.shape[-1:] if constant is None else shape[-1:] == (1,)
+            for constant, shape in zip(self.constants, self.shapes)
+        )
+        return [np.arange(outputs[0])] * (len(inputs) + 1) if whole and self.shape else None
+
+    def gradients(self, inputs: Sequence[np.ndarray], output: np.ndarray, gradient: np.ndarray) -> list[np.ndarray]:
+        """To the one that was taken; none to the condition."""
+        condition = self._operands(inputs)[0] != 0
+        whole = gradient.reshape(-1, *self.shape)
+        shares = (np.zeros_like(whole), whole * condition, whole * ~condition)
+        return [
+            summed(share, shape).astype(np.float32)
+            for share, shape, constant in zip(shares, self.shapes, self.constants)
+            if constant is None
+        ]
+
+    def call(self) -> Call:
+        values: dict[str, Value] = {"walk": Walk.of(self.shape, self.shapes).values()}
+        for member, constant in zip(MEMBERS, self.constants):
+            values[member] = "0" if constant is None else Array("int8_t", member, constant)
+        computed = sum(constant is None for constant in self.constants)
+        return Call(FUNCTIONS[computed], STRUCT, values, in_place=True)
+
+
+def _ends(constant: np.ndarray) -> Range:
+    return Range(np.array([int(constant.min())]), np.array([int(constant.max())]))
+
+
+def prepare(graph: Graph, op: Op) -> SelectParams:
+    """Shapes as `SelectPrepare` has them."""
+    arity(op, (3,))
+    condition = flags(graph, op.inputs[0], "condition")
+    of_flags = op.inputs[1] >= 0 and graph.tensor(op.inputs[1]).dtype == "bool"
+    read = flags if of_flags else operand
+    x, y = read(graph, op.inputs[1], "second input"), read(graph, op.inputs[2], "third input")
+    out = flags(graph, op.outputs[0], "output") if of_flags else activation_tensor(graph, op.outputs[0], "output")
+    shapes = _shapes(op, condition, x, y)
+    shape = broadcast_shape(shapes)
+    if out.size > 1 or len(out.shape) > len(shape):
+        output_shape(out, shape)
+    tensors = (condition, x, y)
+    require(any(of.data is None for of in tensors), "three constant inputs", "at least one computed input")
+    constants = tuple(None if of.data is None else read_only(of.data.astype(np.int8)) for of in tensors)
+    shapes = tuple(padded(of, len(shape)) for of in shapes)
+    Walk.of(shape, shapes)
+    return SelectParams(shape, shapes, constants)
+
+
+def _shapes(op: Op, condition: Tensor, x: Tensor, y: Tensor) -> Shapes:
+    """That broadcast; a condition of SELECT for each index of the first axis has ones behind it."""
+    if op.kind == "SELECT_V2":
+        return condition.shape, x.shape, y.shape
+    require(x.shape == y.shape, f"inputs of shapes {shape_text(x.shape)} and {shape_text(y.shape)}", "equal shapes")
+    rows = len(condition.shape) == 1 and condition.shape[:1] == x.shape[:1]
+    known = condition.shape in (x.shape, ()) or rows
+    require(known, f"a condition of shape {shape_text(condition.shape)}", "the inputs' shape, or their first axis")
+    if rows:
+        return condition.shape + (1,) * (len(x.shape) - 1), x.shape, y.shape
+    return condition.shape, x.shape, y.shape
+
+
+STRUCTS = (STRUCT,)
+KINDS = {"SELECT": (prepare, 4), "SELECT_V2": (prepare, 2)}

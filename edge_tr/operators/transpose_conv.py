@@ -1,0 +1,176 @@
+"""TRANSPOSE_CONV: tensorflow/lite/kernels/transpose_conv.cc, reference/integer_ops/transpose_conv.h.
+
+Versions 1 to 5; int8 with int8 weights, per tensor or per output channel, any batch, with or without a bias, with a
+fused activation. Weights are multiplied as they are: budgets cut no term of them yet.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from edge_tr.graph import Graph, Op, Tensor
+from edge_tr.operators.arithmetic import finish
+from edge_tr.operators.checks import (
+    activation_range,
+    activation_tensor,
+    integers,
+    output_shape,
+    require,
+    require_options,
+    shape_text,
+    zero_point,
+)
+from edge_tr.operators.dot import bias, matmul, per_channel_requant, weights_tensor
+from edge_tr.record import Range, Record, Requant, Shape3, Size, full_range
+from edge_tr.structs import SHAPE, WINDOW, Array, Call, Field, Struct
+from edge_tr.structs import window as window_members
+from edge_tr.tr.requant import Rounding
+
+STRUCT = Struct(
+    "tr_transpose_conv",
+    "TRANSPOSE_CONV: weights [output channel][height][width][input channel].",
+    (
+        Field("uint32_t", "batches"),
+        Field(SHAPE, "input"),
+        Field(SHAPE, "output"),
+        Field(WINDOW, "window"),
+        Field("int16_t", "input_zero_point"),
+        Field("int16_t", "output_zero_point"),
+        Field("const int8_t *", "weights"),
+        Field("const int32_t *", "bias"),
+        Field("const int32_t *", "multiplier"),
+        Field("const int8_t *", "shift"),
+        Field("int8_t", "minimum"),
+        Field("int8_t", "maximum"),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class TransposeConvParams(Record):
+    """Each input pixel, times the weights, is added to the output from stride * its place - pad on."""
+
+    batches: int
+    input_shape: Shape3
+    output_shape: Shape3
+    stride: Size
+    pad: Size
+    input_zero_point: int
+    output_zero_point: int
+    activation: Size
+    weights: np.ndarray  # int8 [c_out, kh, kw, c_in]
+    bias: np.ndarray  # int32 [c_out]
+    requant: Requant  # n = c_out
+
+    def _taps(self) -> Iterator[tuple[np.ndarray, tuple[slice, ...], tuple[slice, ...]]]:
+        """(int8 [c_out, c_in], which inputs it meets, which outputs they go to) of every tap, indices [n, h, w]."""
+        for ky in range(self.weights.shape[1]):
+            for kx in range(self.weights.shape[2]):
+                sides = [self._meets(axis, k) for axis, k in enumerate((ky, kx))]
+                if all(sides):
+                    whole = slice(None)
+                    yield self.weights[:, ky, kx], (whole, *(s[0] for s in sides)), (whole, *(s[1] for s in sides))
+
+    def _meets(self, axis: int, tap: int) -> tuple[slice, slice] | None:
+        """The inputs along one axis that the tap takes into the output, and where; None: none."""
+        step, offset = self.stride[axis], tap - self.pad[axis]
+        first = max(0, -(offset // step))
+        last = min(self.input_shape[axis] - 1, (self.output_shape[axis] - 1 - offset) // step)
+        if first > last:
+            return None
+        start = first * step + offset
+        return slice(first, last + 1), slice(start, start + (last - first) * step + 1, step)
+
+    def golden(
+        self, inputs: Sequence[np.ndarray], rounding: Rounding, data_table: np.ndarray | None = None
+    ) -> tuple[np.ndarray, ...]:
+        x = inputs[0].reshape(-1, *self.input_shape).astype(np.int16) - np.int16(self.input_zero_point)
+        acc = np.zeros((len(x), *self.output_shape), np.int32)
+        for weights, sources, targets in self._taps():
+            part = x[sources]
+            acc[targets] += matmul(part.reshape(-1, part.shape[-1]), weights).reshape(*part.shape[:-1], -1)
+        acc += self.bias
+        return (finish(acc, self.requant, self.output_zero_point, self.activation, rounding),)
+
+    def ranges(
+        self, inputs: Sequence[Range], outputs: Sequence[int], data_terms: np.ndarray | None = None
+    ) -> tuple[Range, ...]:
+        return (full_range(outputs[0], self.activation),)
+
+    def gradients(self, inputs: Sequence[np.ndarray], output: np.ndarray, gradient: np.ndarray) -> list[np.ndarray]:
+        low, high = self.activation
+        inside = (output > low) & (output < high)
+        given = (gradient * inside).reshape(-1, *self.output_shape) * self.requant.real.astype(np.float32)
+        result = np.zeros((len(given), *self.input_shape), np.float32)
+        for weights, sources, targets in self._taps():
+            result[sources] += given[targets] @ weights.astype(np.float32)
+        return [result]
+
+    def call(self) -> Call:
+        values = {
+            "batches": self.batches,
+            "input": self.input_shape,
+            "output": self.output_shape,
+            "window": window_members(self.weights.shape[1:3], self.stride, pad=self.pad),
+            "input_zero_point": self.input_zero_point,
+            "output_zero_point": self.output_zero_point,
+            "weights": Array("int8_t", "weights", self.weights.ravel()),
+            "bias": Array("int32_t", "bias", self.bias),
+            "multiplier": Array("int32_t", "multiplier", self.requant.multiplier),
+            "shift": Array("int8_t", "shift", self.requant.shift),
+            "minimum": self.activation[0],
+            "maximum": self.activation[1],
+        }
+        return Call("tr_transpose_conv", STRUCT, values)
+
+
+def prepare(graph: Graph, op: Op) -> Record:
+    """The padding is that of a convolution from the output back to the input."""
+    require(len(op.inputs) in (3, 4), f"{len(op.inputs)} inputs", "3 or 4")
+    require(len(op.outputs) == 1, f"{len(op.outputs)} outputs", "1")
+    require_options(op)
+    x, y = activation_tensor(graph, op.inputs[2], "input"), activation_tensor(graph, op.outputs[0], "output")
+    w = weights_tensor(graph, op, rank=4, channel_axis=0)
+    shape = tuple(integers(graph, op.inputs[0], "output shape", ("int32",)))
+    require(len(x.shape) == len(shape) == 4, f"input of shape {shape_text(x.shape)}", "four dimensions")
+    require(w.shape[3] == x.shape[3], f"weights for {w.shape[3]} channels on an input of {x.shape[3]}", "as many")
+    require(
+        shape[::3] == (x.shape[0], w.shape[0]), f"output shape {shape}", f"batch {x.shape[0]}, {w.shape[0]} channels"
+    )
+    output_shape(y, shape)
+    stride, pad = _back(op, x, w, shape)
+    as_convolution = replace(op, inputs=(op.inputs[2], op.inputs[1], *op.inputs[3:]))
+    return TransposeConvParams(
+        batches=x.shape[0],
+        input_shape=x.shape[1:],
+        output_shape=y.shape[1:],
+        stride=stride,
+        pad=pad,
+        input_zero_point=zero_point(x),
+        output_zero_point=zero_point(y),
+        activation=activation_range(op, y),
+        weights=w.data,
+        bias=bias(graph, as_convolution, w.shape[0], optional=True),
+        requant=per_channel_requant(x, w, y, w.shape[0]),
+    )
+
+
+def _back(op: Op, x: Tensor, w: Tensor, shape: tuple[int, ...]) -> tuple[Size, Size]:
+    """(stride, pad) of the convolution that leads from `shape` to the input."""
+    stride = (int(op.options["stride_h"]), int(op.options["stride_w"]))
+    padding = op.options["padding"]
+    require(min(stride) > 0 and padding in ("SAME", "VALID"), f"stride {stride}, padding {padding}", "SAME or VALID")
+    pads = []
+    for length, wanted, step, taps in zip(shape[1:3], x.shape[1:3], stride, w.shape[1:3]):
+        found = math.ceil(length / step) if padding == "SAME" else (length - taps + step) // step
+        require(found == wanted, f"{length} pixels from {wanted} by stride {step}", f"as many as give {wanted} again")
+        pads.append(max((found - 1) * step + taps - length, 0) // 2)
+    return stride, (pads[0], pads[1])
+
+
+STRUCTS = (STRUCT,)
+KINDS = {"TRANSPOSE_CONV": (prepare, 5)}

@@ -1,0 +1,36 @@
+"""Random models of TILE and BROADCAST_TO: `tests.models.random_ops` puts all builders through what must agree."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edge_tr.ir.tflite import parse
+from edge_tr.operators.moves import LOOPS
+from tests.models.drawing import one_move, shape
+
+
+def tile(rng: np.random.Generator) -> bytes:
+    before = shape(rng, int(rng.integers(1, 6)), 4)
+    times = rng.integers(1, 4, len(before)).astype(rng.choice(["int32", "int64"]))
+    return one_move(rng, "TILE", before, tuple(int(d) for d in before * times), times)
+
+
+def broadcast_to(rng: np.random.Generator) -> bytes:
+    rank = int(rng.integers(1, 6))
+    out = shape(rng, rank)
+    before = tuple(1 if rng.random() < 0.5 else d for d in out)[int(rng.integers(rank)) :]
+    wanted = np.array(out).astype(rng.choice(["int32", "int64"]))
+    return one_move(rng, "BROADCAST_TO", before, out, wanted, version=2)
+
+
+BUILDERS = {"TILE": tile, "BROADCAST_TO": broadcast_to}
+
+
+def test_more_loops_than_the_runtime_has_become_tables():
+    before, times = (2, 3, 2, 3, 2), np.array([2, 3, 2, 2, 3], np.int32)
+    data = one_move(np.random.default_rng(0), "TILE", before, tuple(int(d) for d in before * times), times)
+    record = parse(data).ops[1].record
+    assert len(record.counts) == LOOPS and any(at >= 0 for at in record.tabled)
+    x = np.arange(72, dtype=np.int8).reshape(1, 72)
+    expected = np.tile(x.reshape(before), times).ravel()
+    np.testing.assert_array_equal(record.golden([x], None)[0][0], expected)
