@@ -178,6 +178,9 @@ def _run(
     graph = tflite.load(folder.model)
     if graph.sha256 != manifest.model_sha256:
         raise UsageError(f"{folder.model} is not the model of this build: run edge-tr build again")
+    computed = {tensor for op in graph.ops for tensor in op.outputs}
+    if not all(layer.tensor_index in computed for layer in manifest.layers):
+        raise UsageError(f"{folder.manifest_file} is damaged (it has layers that the model has not): build again")
     x, y = samples(graph, asked.data, asked.limit)
     revealed = tuple(tflite.read_file(folder.revealed_of(level)) for level in manifest.levels)
     models = device_check.Models(tflite.read_file(folder.model), revealed)
