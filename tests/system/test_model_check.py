@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from edge_tr.lower.machines import tables_of
 
 from edge_tr import boards
 from edge_tr.errors import DeviceError
