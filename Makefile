@@ -7,7 +7,7 @@ TEST_ENVIRONMENT := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTE
 
 # `make -j` would start two package managers at once.
 .NOTPARALLEL:
-.PHONY: install-demo install-test install-reproduce demo test bench cycles synth reproduce fuzz conformance soak pynq-matrix lint lock formats clean help
+.PHONY: install-demo install-test install-reproduce demo test bench cycles synth reproduce fuzz conformance soak pynq-matrix lint lock sbom formats clean help
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile
@@ -57,6 +57,9 @@ lint: install-test ## format and lint
 lock: install-test ## choose the versions in requirements/ anew for what pyproject.toml asks
 	$(BIN)/python -m pip install -q -e '.[lock]'
 	UV=$(BIN)/uv requirements/lock.sh
+
+sbom: install-test ## list the licences of all packages in docs/licences.md, and what edge-tr runs on as CycloneDX
+	$(BIN)/python -m requirements.licences
 
 formats: install-demo ## print the packed formats as C, SystemVerilog and Markdown
 	$(BIN)/python -m edge_tr.formats.emit

@@ -29,9 +29,11 @@ fail() {
     exit 5
 }
 
-# The interpreter of .venv if there is one, else the first of the machine's that edge-tr runs on.
+# The interpreter of .venv if that was made to the end, else the first of the machine's that edge-tr runs on.
 find_python() {
-    for candidate in "$venv/bin/python" ${PYTHON:-python3.11 python3.10 python3 python3.12 python3.13}; do
+    own="$venv/bin/python"
+    test -f "$venv/demo.stamp" || "$own" -c 'import pip' 2>/dev/null || own=
+    for candidate in $own ${PYTHON:-python3.11 python3.10 python3 python3.12 python3.13}; do
         if "$candidate" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' 2>/dev/null; then
             echo "$candidate"
             return

@@ -122,12 +122,12 @@ def refused_at_rest(program: Program, count: int, rng: np.random.Generator) -> F
     origin = board.memory.flash_origin
     machine.map(origin, len(image))
     machine.write(origin, image)
-    assert machine.call("tr_image_is_good") & 0xFF == 1, "the loader refuses an intact image"
+    assert machine.call("tr_image_is_good", origin) & 0xFF == 1, "the loader refuses an intact image"
     refused = 0
     for address, mask in bits([(origin, len(image))], count, rng):
         byte = image[address - origin]
         machine.write(address, bytes([byte ^ mask]))
-        refused += machine.call("tr_image_is_good") & 0xFF == 0
+        refused += machine.call("tr_image_is_good", origin) & 0xFF == 0
         machine.write(address, bytes([byte]))
     return Figures(program.target, AT_REST, len(image), count, refused)
 

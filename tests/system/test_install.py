@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
+import time
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -57,12 +59,20 @@ PYTHON = """
 case "$*" in
     *"sys.exit(not"*) ;;
     *"python%d.%d"*) echo python{version} ;;
+    *"import pip"*) test ! -f {machine}/interrupted ;;
     *ensurepip*) test -f {machine}/ensurepip ;;
     *"ctypes.CDLL('libpython{version}.so.1.0')"*) test -f {machine}/libpython ;;
-    "-m venv"*) for folder; do :; done; mkdir -p "$folder/bin"; cp "$0" "$folder/bin/python" ;;
+    "-m venv"*) echo "venv $*" >>{log}; for folder; do :; done; mkdir -p "$folder/bin"; cp "$0" "$folder/bin/python" ;;
     "-m pip install"*) echo "pip $*" >>{log}; echo "Collecting numpy<2,>=1.23"; test ! -f {machine}/offline ;;
     *) echo "unexpected: $*" >&2; exit 99 ;;
 esac
+"""
+SLOW_DEBOOTSTRAP = """
+for folder; do case "$folder" in */root) break ;; esac; done
+mkdir -p "$folder"
+mount -t tmpfs none "$folder"
+touch {ready}
+while :; do sleep 0.2; done
 """
 SUDO = 'echo sudo >>{log}; exec "$@"'
 
@@ -92,13 +102,19 @@ class Machine:
 
     @property
     def asked_of(self) -> list[str]:
-        """Who was asked, in order; each run of one once."""
-        return [who for who, _ in groupby(line.split()[0] for line in self.asked)]
+        """Which package manager was asked, in order; each run of one once."""
+        asked = (line.split()[0] for line in self.asked if not line.startswith("venv"))
+        return [who for who, _ in groupby(asked)]
 
     @property
     def installed_itself(self) -> int:
         """How often pip got to the last step."""
         return sum("-e ." in line for line in self.asked)
+
+    @property
+    def cleared(self) -> int:
+        """How often an environment was made from nothing."""
+        return self.asked.count("venv -m venv --clear .venv")
 
     @property
     def packages(self) -> set[str]:
@@ -231,6 +247,16 @@ def test_what_has_no_wheel_for_this_python_is_named(version: str, left_out: bool
     assert ("not on python3.13: tflite-runtime 2.14.0, pynq 3.1.2" in said) is left_out
 
 
+def test_an_environment_that_was_not_made_to_the_end_is_made_again(machine: Machine) -> None:
+    """`python -m venv` puts the interpreter there first and pip last."""
+    (machine.folder / "ensurepip").touch()
+    machine.run("python3", "-m", "venv", ".venv")
+    (machine.folder / "checkout" / ".venv" / "half").touch()
+    (machine.folder / "interrupted").touch()
+    assert machine.install("demo").returncode == 0
+    assert machine.cleared == 1 and machine.installed_itself == 1
+
+
 # --- What is said where it cannot be installed: exit code 5 always.
 
 
@@ -311,3 +337,36 @@ def test_where_no_bare_machine_can_be_made_it_fails_and_says_why(
     )  # fmt: skip
     assert done.returncode == 5 and cause in done.stderr
     assert list((tmp_path / "machines").iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="making a machine needs root")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_an_interrupted_bare_machine_leaves_no_process_no_mount_and_no_folder(number: int, tmp_path: Path) -> None:
+    """debootstrap is a fake that mounts, as the real one does, and takes its time."""
+    machines, programs, ready = tmp_path / "machines", tmp_path / "programs", tmp_path / "ready"
+    machines.mkdir()
+    here = 'for folder; do case "$folder" in */root) break ;; esac; done'
+    script(
+        programs / "debootstrap", f'{here}; mkdir -p "$folder"; mount -t tmpfs none "$folder"; touch {ready}; sleep 77'
+    )
+    process = subprocess.Popen(
+        [PROJECT / "tests" / "bare_machine.sh", "--install-only", machines],
+        env=os.environ | {"PATH": f"{programs}:{os.environ['PATH']}"}, stdout=subprocess.DEVNULL,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )  # fmt: skip
+    while not ready.exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(number)
+    assert process.wait(60) != 0
+    assert list(machines.iterdir()) == []
+    assert str(machines) not in Path("/proc/mounts").read_text(encoding="utf-8")
+    assert not [path for path in Path("/proc").glob("[0-9]*/cmdline") if str(machines).encode() in command_of(path)]
+
+
+def command_of(path: Path) -> bytes:
+    """A process's command line; empty if it has just ended."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""

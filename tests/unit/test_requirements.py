@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 from packaging.requirements import Requirement
 
+from requirements import licences
 from tests.conftest import PROJECT
 
 if sys.version_info >= (3, 11):
@@ -127,3 +131,21 @@ def test_no_tracked_file_names_a_registry() -> None:
             if hits := {hit.group() for hit in REGISTRY.finditer(text)}:
                 found[path.relative_to(PROJECT).as_posix()] = hits
     assert found == {}
+
+
+def test_the_list_of_licences_has_the_locked_packages() -> None:
+    """As `make sbom` wrote it, on Python 3.11; each says something of its licence."""
+    rows = [
+        line.split("|")[1:-1] for line in (PROJECT / "docs" / "licences.md").read_text().splitlines() if "|" in line
+    ]
+    listed = {name.strip(): version.strip() for name, version, licence in rows if licence.strip()}
+    assert listed.items() >= versions("test", "3.11").items()
+    assert len(listed) == len(versions("test", "3.11")) + len(("package", "---"))
+
+
+def test_the_packages_own_bill_is_valid_and_names_what_it_runs_on() -> None:
+    text = licences.package_bill()
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    named = {part["purl"] for part in json.loads(text)["components"]}
+    here = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    assert named == {f"pkg:pypi/{name}@{version}" for name, version in versions("demo", here).items()}
