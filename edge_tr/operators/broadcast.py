@@ -126,7 +126,8 @@ class BroadcastParams(Record):
         values: dict[str, Value] = {"walk": Walk.of(self.shape, self.shapes).values(), **self.values()}
         for side in kept:
             values |= {"constant": Array("int8_t", "constant", self.constants[side]), "constant_side": side}
-        return Call(f"{self.function}{'_constant' if kept else ''}", STRUCT, values, in_place=True)
+        kernel = "tables" if "first" in values else "reference"
+        return Call(f"{self.function}{'_constant' if kept else ''}", STRUCT, values, kernel, in_place=True)
 
 
 def _ends(constant: np.ndarray, shape: tuple[int, ...]) -> Range:
