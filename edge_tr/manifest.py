@@ -331,7 +331,7 @@ class BuildFolder:
         if values["manifest_version"] != MANIFEST_VERSION:
             raise UsageError(f"{self.path} was built by edge-tr {brief(values['edge_tr_version'])}: build again")
         try:
-            return _typed(OverlayManifest if "cycles_predicted" in values else Manifest, values)
+            return _sensible(_typed(OverlayManifest if "cycles_predicted" in values else Manifest, values))
         except (KeyError, TypeError, ValueError) as error:
             raise UsageError(f"{self.manifest_file} is damaged ({brief(str(error))}): build again") from error
 
@@ -345,12 +345,31 @@ def _sha256(path: Path) -> bytes:
     return digest.digest()
 
 
+def _sensible(record: Manifest | OverlayManifest) -> Manifest | OverlayManifest:
+    """The same; ValueError for what has the right types and no build writes."""
+    wrong = {
+        "build_id": not re.fullmatch("[0-9a-f]{16}", record.build_id),
+        "model_sha256": not re.fullmatch("[0-9a-f]{64}", record.model_sha256),
+        "levels": not record.levels,
+        "data_terms": any(
+            layer.data_terms is not None and not 0 < layer.data_terms < 1 << 16 for layer in record.layers
+        ),
+        "limit": any(use.limit < 1 for use in record.memory_use),
+    }
+    if any(wrong.values()):
+        raise ValueError(f"{', '.join(name for name in wrong if wrong[name])}: not as build writes it")
+    return record
+
+
 def _typed(kind: type, values: object) -> Any:
     """`values` as `kind`, a dataclass with each field of its declared type; ValueError or TypeError if one is not."""
     if not is_dataclass(kind) and isinstance(values, kind):
         return values
     if not is_dataclass(kind) or not isinstance(values, dict):
         raise TypeError(f"{kind.__name__} is {brief(repr(values))}")
+    numbers = [name for name, value in values.items() if type(value) is int and not 0 <= value < 1 << 53]
+    if numbers:
+        raise ValueError(f"{brief(', '.join(numbers))}: out of range")
     hints = typing.get_type_hints(kind)
     found = dict(values)
     for name, hint in hints.items():
