@@ -7,7 +7,7 @@ TEST_ENVIRONMENT := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTE
 
 # `make -j` would start two package managers at once.
 .NOTPARALLEL:
-.PHONY: install-demo install-test install-reproduce demo test bench cycles synth reproduce fuzz conformance soak pynq-matrix lint lock sbom formats clean help
+.PHONY: install-demo install-test install-reproduce demo test bench cycles synth reproduce fuzz fuzz-serial conformance soak reliability pynq-matrix lint lock sbom formats clean help
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile
@@ -40,12 +40,18 @@ reproduce: install-reproduce ## measure the published tables and write docs/repr
 fuzz: install-test ## random models, damaged files and frames through everything that must agree: COUNT=models, MINUTES=, SEED=, PARTS=
 	$(BIN)/python -m tests.fuzz $(call option,count,COUNT) $(call option,minutes,MINUTES) $(call option,seed,SEED) $(call option,parts,PARTS)
 
+fuzz-serial: install-test ## hostile bytes to the firmware, the loader and the host: COUNT=executions, SEED=, PARTS=, RECORD=1
+	$(BIN)/python -m tests.fuzz_serial $(call option,count,COUNT) $(call option,seed,SEED) $(call option,parts,PARTS) $(if $(RECORD),--record)
+
 conformance: install-test ## hundreds of cases of every operator through everything that must agree, and docs/operators.md: COUNT=cases (up to two hours)
 	$(BIN)/python -m tests.conformance $(call option,count,COUNT)
 
-soak: install-test ## inferences with faults on the wire, in the DMA and in the accelerator: COUNT=inferences, MINUTES=, SEED=
-	$(BIN)/python -m tests.flips -o docs/reliability/flips.json
-	$(BIN)/python -m tests.soak $(call option,count,COUNT) $(call option,minutes,MINUTES) $(call option,seed,SEED)
+soak: install-test ## inferences with faults on the wire, in the DMA and in the accelerator: COUNT=inferences, MINUTES=, SEED=; PARTS=wire,kill: checks over a bad wire and killed transfers, RECORD=1
+	$(if $(PARTS),,$(BIN)/python -m tests.flips -o docs/reliability/flips.json)
+	$(BIN)/python -m tests.soak $(call option,count,COUNT) $(call option,minutes,MINUTES) $(call option,seed,SEED) $(call option,parts,PARTS) $(if $(RECORD),--record)
+
+reliability: install-demo ## print docs/reliability.md from what campaigns recorded
+	$(BIN)/python -m tests.reliability
 
 pynq-matrix: install-test ## the accelerator's package under pynq 3.0.1, 3.1.2 and 4.0.0, each in an environment of its own (minutes)
 	$(BIN)/python tests/pynq_matrix.py

@@ -17,6 +17,8 @@ from edge_tr.target.token import VARIABLE
 Verbs = Mapping[str, Callable[[argparse.Namespace], int]]
 """By name: what runs it and returns the exit code."""
 ALL_LEVELS = -1
+FASTEST_BAUD = 20_000_000
+LONGEST_WAIT = 86_400  # seconds
 FIRST_STEPS = """\
 first steps:
   edge-tr demo                                   all of it, on an emulated board
@@ -197,6 +199,10 @@ def _on_device(command: argparse.ArgumentParser) -> None:
         help="any pyserial URL: /dev/ttyACM0, socket://, rfc2217://; default: the board's emulator "
         "or the accelerator's co-simulation",
     )
+    command.add_argument("--baud", type=_baud, metavar="N", help="another speed of --port than the board's")
+    command.add_argument(
+        "--wait", type=_seconds, default=0.0, metavar="SECONDS", help="for a --port that is not there yet (default: 0)"
+    )
     command.add_argument(
         "--trust",
         action="store_true",
@@ -212,3 +218,21 @@ def _budget_level(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is neither a number from 0 on nor all")
     return int(text)
+
+
+def _baud(text: str) -> int:
+    """--baud: bits in a second."""
+    if not text.isdecimal() or not 0 < int(text) <= FASTEST_BAUD:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a speed from 1 to {FASTEST_BAUD:,} bits in a second")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    """--wait: a time."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= LONGEST_WAIT:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0 to {LONGEST_WAIT:,}")
+    return seconds

@@ -22,6 +22,7 @@ from edge_tr.report import summary
 from edge_tr.report.bench import bench_text
 from edge_tr.report.progress import BEAT_SECONDS, Progress
 from edge_tr.target.heart import beating
+from edge_tr.target.port import Line
 from edge_tr.target.signing import make_keys
 from edge_tr.target.token import read_token
 from edge_tr.tune import report as tune_report
@@ -76,6 +77,12 @@ def _print(arguments: argparse.Namespace, data: object, text: str) -> None:
             raise UsageError(f"cannot write the result: {error.strerror}; send stdout elsewhere") from error
 
 
+def _line(arguments: argparse.Namespace) -> Line:
+    if arguments.port is None and (arguments.baud is not None or arguments.wait):
+        raise UsageError("--baud and --wait are about a serial port: give its --port too")
+    return Line(arguments.baud, arguments.wait)
+
+
 def _encodable(text: str) -> str:
     """Names of files that are no text, and terminals that lack a character."""
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
@@ -121,14 +128,14 @@ def _keys(arguments: argparse.Namespace) -> int:
 
 
 def _flash(arguments: argparse.Namespace) -> int:
-    result = compiler.flash(arguments.build, arguments.port, arguments.progress, arguments.trust)
+    result = compiler.flash(arguments.build, arguments.port, arguments.progress, arguments.trust, _line(arguments))
     _print(arguments, asdict(result), f"{result.image_bytes:,} bytes, {result.method}")
     return 0
 
 
 def _check(arguments: argparse.Namespace) -> int:
     how = dict(data=arguments.data, limit=arguments.limit, layers=arguments.layers, progress=arguments.progress)
-    how |= dict(trust=arguments.trust, token=read_token(arguments.token_file, os.environ))
+    how |= dict(line=_line(arguments), trust=arguments.trust, token=read_token(arguments.token_file, os.environ))
     if arguments.budget_level in (None, ALL_LEVELS) and compiler.levels(arguments.build) > 1:
         report = compiler.check_levels(arguments.build, arguments.port, **how)
         text = summary.levels_text(report)

@@ -112,3 +112,9 @@ class Record:
         """Of each computed input, float32 of any shape with its elements, from that of the output: the linearised
         model, in which rounding is the identity and a clamped value has no gradient."""
         raise NotImplementedError
+
+    def all_gradients(
+        self, inputs: Sequence[np.ndarray], outputs: Sequence[np.ndarray], gradients: Sequence[np.ndarray]
+    ) -> list[np.ndarray]:
+        """The same of an operator with any number of outputs: from those of all of them."""
+        return self.gradients(inputs, outputs[0], gradients[0])

@@ -135,6 +135,7 @@ package tr_formats_pkg;
   localparam int ReplyBit = 128;  // Set in `command` by the device.
   localparam int MaxPayload = 512;  // Longest payload either side sends, bytes.
   localparam int AllLayers = 65535;  // InferRequest.stop_layer of a whole inference.
+  localparam int MaxCalibration = 32'h00100000;  // Most rounds of CALIBRATE; more would keep a slow board busy.
   localparam int CommandHello = 1;  // Who is there? (nothing; HelloReply)
   localparam int CommandLoadInput = 2;  // Bytes of the sample's input tensor. (Transfer, bytes; nothing)
   localparam int CommandInfer = 3;  // Run the loaded sample. (InferRequest; InferReply)
@@ -143,7 +144,7 @@ package tr_formats_pkg;
   localparam int CommandReadDigests = 6;  // CRC-32 of layers' tensors from Transfer.offset on. (Transfer; u32s)
   localparam int CommandReadCost = 7;  // Counter ticks of layers from Transfer.offset on. (Transfer; u64s)
   localparam int CommandReset = 8;  // Answer, then restart the board. (nothing; nothing)
-  localparam int CommandCalibrate = 9;  // Time a delay loop of `sample` rounds. (nothing; InferReply)
+  localparam int CommandCalibrate = 9;  // Time a loop of `sample` rounds, at most MAX_CALIBRATION. (nothing; InferReply)
   localparam int CommandAuthenticate = 32;  // An agent's token, before anything else that it answers. (bytes; nothing)
   localparam int StatusOk = 0;  // Done.
   localparam int StatusNak = 1;  // The frame's CRC or length was wrong: send it again.

@@ -11,7 +11,7 @@ import contextlib
 import select
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import xor
@@ -23,8 +23,8 @@ FLASH_ORIGIN = 0x0800_0000
 DOUBLE_WORD = 8
 
 
-class Closed(Exception):
-    """The other side, or the test, ended the connection."""
+Bytes = Generator[None, int, None]
+"""Part of the chip's work: it waits where it yields, for the next byte."""
 
 
 @dataclass
@@ -33,6 +33,8 @@ class Faults:
 
     refuse_writes: int = 0  # NACK the next writes
     swallow_writes: int = 0  # do the next writes without an answer
+    refuse_reads: int = 0  # NACK the next reads
+    swallow_erases: int = 0  # do the next erases without an answer
     stuck_bit: int | None = None  # a flash offset whose bit 0 always reads as 1
     protected: bool = False  # read-out protection: Read, Write, Erase and Go are refused
 
@@ -47,12 +49,18 @@ class FakeStm32:
     flash: bytearray = field(init=False)
     running: str = field(init=False, default="rom")
     boot0: bool = False
+    any_size: bool = False  # takes writes of any number of bytes anywhere, so that nothing but a checksum protects
     faults: Faults = field(default_factory=Faults)
 
     def __post_init__(self) -> None:
         self.flash = bytearray(b"\xff" * self.flash_bytes)
+        self.writes: list[tuple[int, bytes]] = []  # offset and data of every one that was done
+        self.erased: list[tuple[int, ...]] = []  # pages, likewise
+        self.misled = False  # a byte came first that is no SYNC: a ROM that measures the speed by it may be lost
+        self.sent = bytearray()
         self._awake = False  # SYNC has been seen since reset
-        self._connection: socket.socket | None = None
+        self._served = self._serve_for_ever()  # stays where it waits until a reset
+        next(self._served)
 
     # --- the board around it -----------------------------------------------------
 
@@ -60,47 +68,57 @@ class FakeStm32:
         """Boots from flash unless BOOT0 is high or the first word is erased (empty check, RM0432)."""
         empty = self.flash[:4] == b"\xff" * 4
         self.running = "rom" if self.boot0 or empty else "application"
-        self._awake = False
+        self._awake = self.misled = False
+        self._served = self._serve_for_ever()
+        next(self._served)
+
+    def take(self, data: bytes) -> bytes:
+        """What it answers to these bytes; what they leave undone goes on with the next ones."""
+        for byte in data:
+            self._served.send(byte)
+        answer = bytes(self.sent)
+        self.sent.clear()
+        return answer
 
     def attach(self, connection: socket.socket) -> None:
-        """Serve one connection until it closes; a request that was under way goes on with the next one's bytes."""
-        self._connection = connection
-        with contextlib.suppress(Closed, OSError):
-            while True:
-                self._serve()
+        """Serve one connection until it closes."""
+        with contextlib.suppress(OSError):
+            while byte := connection.recv(1):
+                if answer := self.take(byte):
+                    connection.sendall(answer)
 
     # --- bytes ---------------------------------------------------------------------
 
-    def _receive(self) -> int:
-        assert self._connection is not None
-        byte = self._connection.recv(1)
-        if not byte:
-            raise Closed
-        return byte[0]
+    def _serve_for_ever(self) -> Bytes:
+        while True:
+            yield from self._serve()
 
-    def _receive_bytes(self, count: int) -> bytes:
-        return bytes(self._receive() for _ in range(count))
+    def _receive_bytes(self, count: int) -> Generator[None, int, bytes]:
+        data = bytearray()
+        for _ in range(count):
+            data.append((yield))
+        return bytes(data)
 
     def _send(self, *data: int) -> None:
-        assert self._connection is not None
-        self._connection.sendall(bytes(data))
+        self.sent += bytes(data)
 
     # --- the protocol ----------------------------------------------------------------
 
-    def _serve(self) -> None:
-        first = self._receive()
+    def _serve(self) -> Bytes:
+        first = yield
         if self.running == "application":
             return self._send(ord("a"))
         if not self._awake:
             self._awake = first == SYNC
+            self.misled = self.misled or not self._awake
             return self._send(ACK) if self._awake else None
         serve = self._commands().get(first)
-        if self._receive() != first ^ 0xFF or serve is None:
+        if (yield) != first ^ 0xFF or serve is None:
             return self._send(NACK)
         if self.faults.protected and first not in (0x00, 0x01, 0x02):
             return self._send(NACK)
         self._send(ACK)
-        serve()
+        yield from serve() or ()
 
     def _commands(self):
         return {
@@ -113,19 +131,22 @@ class FakeStm32:
             0x44: self._extended_erase,
         }
 
-    def _address(self) -> int | None:
+    def _address(self) -> Generator[None, int, int | None]:
         """Offset into flash, after the answer; None if refused."""
-        data = self._receive_bytes(5)
+        data = yield from self._receive_bytes(5)
         offset = int.from_bytes(data[:4], "big") - FLASH_ORIGIN
         good = reduce(xor, data) == 0 and 0 <= offset < self.flash_bytes
         self._send(ACK if good else NACK)
         return offset if good else None
 
-    def _read_memory(self) -> None:
-        offset = self._address()
+    def _read_memory(self) -> Bytes:
+        offset = yield from self._address()
         if offset is None:
             return
-        count, check = self._receive_bytes(2)
+        count, check = yield from self._receive_bytes(2)
+        if self.faults.refuse_reads:
+            self.faults.refuse_reads -= 1
+            return self._send(NACK)
         if count ^ check != 0xFF or offset + count + 1 > self.flash_bytes:
             return self._send(NACK)
         data = bytearray(self.flash[offset : offset + count + 1])
@@ -134,17 +155,18 @@ class FakeStm32:
             data[stuck - offset] |= 1
         self._send(ACK, *data)
 
-    def _go(self) -> None:
-        if self._address() is not None:
+    def _go(self) -> Bytes:
+        if (yield from self._address()) is not None:
             self.running = "application"
 
-    def _write_memory(self) -> None:
-        offset = self._address()
+    def _write_memory(self) -> Bytes:
+        offset = yield from self._address()
         if offset is None:
             return
-        count = self._receive() + 1
-        body = self._receive_bytes(count + 1)
-        good = reduce(xor, body, count - 1) == 0 and count % 4 == 0 and offset + count <= self.flash_bytes
+        count = (yield) + 1
+        body = yield from self._receive_bytes(count + 1)
+        fits = offset + count <= self.flash_bytes and (self.any_size or count % 4 == 0)
+        good = reduce(xor, body, count - 1) == 0 and fits
         if self.faults.refuse_writes:
             self.faults.refuse_writes -= 1
             return self._send(NACK)
@@ -157,17 +179,18 @@ class FakeStm32:
 
     def _program(self, offset: int, data: bytes) -> bool:
         """RM0432: a double word that is not erased cannot be written (PROGERR)."""
-        if offset % DOUBLE_WORD or len(data) % DOUBLE_WORD:
+        if not self.any_size and (offset % DOUBLE_WORD or len(data) % DOUBLE_WORD):
             return False
         if any(byte != 0xFF for byte in self.flash[offset : offset + len(data)]):
             return False
         self.flash[offset : offset + len(data)] = data
+        self.writes.append((offset, data))
         return True
 
-    def _extended_erase(self) -> None:
-        code = int.from_bytes(head := self._receive_bytes(2), "big")
-        numbers = b"" if code >= 0xFFF0 else self._receive_bytes(2 * (code + 1))
-        good = reduce(xor, head + numbers) == self._receive()
+    def _extended_erase(self) -> Bytes:
+        code = int.from_bytes(head := (yield from self._receive_bytes(2)), "big")
+        numbers = b"" if code >= 0xFFF0 else (yield from self._receive_bytes(2 * (code + 1)))
+        good = reduce(xor, head + numbers) == (yield)
         pages = [int.from_bytes(numbers[i : i + 2], "big") for i in range(0, len(numbers), 2)]
         if not good or any(page >= self.flash_bytes // self.page_bytes for page in pages):
             return self._send(NACK)
@@ -178,7 +201,64 @@ class FakeStm32:
         for page in pages:
             start = page * self.page_bytes
             self.flash[start : start + self.page_bytes] = b"\xff" * self.page_bytes
+        self.erased.append(tuple(pages))
+        if self.faults.swallow_erases:
+            self.faults.swallow_erases -= 1
+            return
         self._send(ACK)
+
+
+class ClockedPort:
+    """What host code wants of a pyserial port, in this process, on a clock that only moves while it is read."""
+
+    port, baudrate, is_open = "in this process", 115200, True
+    idle_seconds, byte_seconds = 0.01, 0.0  # that a read without a byte takes, and one with bytes
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self._pending = bytearray()
+
+    def read(self, count: int) -> bytes:
+        self.now += self.byte_seconds if self._pending else self.idle_seconds
+        taken = bytes(self._pending[:count])
+        del self._pending[:count]
+        return taken
+
+    def reset_input_buffer(self) -> None:
+        self._pending.clear()
+
+    def monotonic(self) -> float:
+        """Instead of time.monotonic."""
+        return self.now
+
+
+class InProcess(ClockedPort):
+    """A port with a chip behind it, without sockets.
+
+    lose_answer, lose_byte  numbers of the bytes from and to the chip that are lost on the way
+    """
+
+    def __init__(self, chip: FakeStm32, lose_answer: int | None = None, lose_byte: int | None = None) -> None:
+        super().__init__()
+        self.answered = self.written = 0  # bytes so far
+        self._chip, self._lose_answer, self._lose_byte = chip, lose_answer, lose_byte
+
+    def write(self, data: bytes) -> None:
+        for byte in data:
+            if self.written != self._lose_byte:
+                self._answer(self._chip.take(bytes([byte])))
+            self.written += 1
+
+    def _answer(self, data: bytes) -> None:
+        lost = None if self._lose_answer is None else self._lose_answer - self.answered
+        self.answered += len(data)
+        self._pending += data if lost is None or not 0 <= lost < len(data) else data[:lost] + data[lost + 1 :]
+
+    def __enter__(self) -> InProcess:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing to close."""
 
 
 @contextlib.contextmanager

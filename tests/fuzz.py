@@ -7,6 +7,7 @@ emulated core, and the co-simulated accelerator, layer by layer. A failure names
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import sys
 import tempfile
@@ -28,12 +29,14 @@ from edge_tr.graph import Graph
 from edge_tr.ir.rewrite import rewrite_weights
 from edge_tr.ir.tflite import parse
 from edge_tr.prepared.budget import parse as parse_budget
+from tests import fuzz_serial
 from tests.accel.simulated_board import SimulatedBoard, compare
 from tests.damaged import Damaged
 from tests.firmware import harness_build, harness_cores
 from tests.firmware.harness_models import KERNELS, expected_bytes, lower_with, samples
 from tests.models import random_models, random_shapes
 
+SERIAL = {"device-frames": 5000, "device-loader": 20_000, "host-link": 200, "host-loader": 10}  # executions a seed
 LARGEST = 1 << 16  # elements of a tensor in a damaged file that is still lowered
 
 
@@ -62,6 +65,7 @@ class Fuzz:
             "frames": self.frames,
             "shapes": self.shapes,
             "damaged": self.damaged,
+            **{part: functools.partial(self.serial, part) for part in fuzz_serial.NAMES},
         }
 
     def _once(self, name: str, make: Callable[[Path], object]) -> object:
@@ -140,7 +144,7 @@ class Fuzz:
         if self.board.accelerator is None or self.board.accelerator.program is None:
             return
         agent = self.board.module("agent").Agent(self.board.accelerator, lambda line: None)
-        commands = [member.value for member in COMMAND.members if member.value != COMMAND.CALIBRATE]
+        commands = [member.value for member in COMMAND.members]
         for _ in range(40):
             payload = rng.bytes(int(rng.integers(0, 40)))
             command = int(rng.choice(commands)) if rng.random() < 0.8 else int(rng.integers(256))
@@ -154,6 +158,11 @@ class Fuzz:
     def damaged(self, rng: np.random.Generator, data: bytes, graph: Graph, budget: str) -> None:
         """Samples, budgets, boards, manifests and build folders, see `tests.damaged`."""
         self._once("damaged", Damaged).seed(int(rng.integers(1 << 31)))
+
+    def serial(self, part: str, rng: np.random.Generator, data: bytes, graph: Graph, budget: str) -> None:
+        """One side of the serial link or the loader, whatever the model: `make fuzz-serial` does nothing else."""
+        run, _ = self._once(part, functools.partial(fuzz_serial.runner, part))
+        run(int(rng.integers(1 << 31)), SERIAL[part])
 
     def seed(self, seed: int, parts: list[str]) -> None:
         """One model through `parts`; AssertionError or what else went wrong."""
@@ -175,7 +184,9 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=10.0, help="if no count is given (default %(default)s)")
     parser.add_argument("--seed", type=int, default=None, help="the first one (default: by the clock)")
     parser.add_argument(
-        "--parts", default="", help="some of interpreter,host,core,accelerator,file,frames,shapes,damaged"
+        "--parts",
+        default="",
+        help="some of interpreter,host,core,accelerator,file,frames,shapes,damaged," + ",".join(fuzz_serial.NAMES),
     )
     parser.add_argument("--report", type=Path, help="write what was tried and what was found as JSON")
     arguments = parser.parse_args()

@@ -31,6 +31,7 @@ from edge_tr.target.emulator import emulate
 from edge_tr.target.link import Link, Patience
 from edge_tr.target.port import open_port
 from edge_tr.target.virtual_zynq import VirtualZynq
+from tests import soak_serial
 from tests.accel.simulated_board import BOARD, SimulatedBoard
 from tests.firmware.harness_models import random_network
 from tests.system.helpers import DIGITS
@@ -209,8 +210,12 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=0, help="inferences; 0: until the time is up")
     parser.add_argument("--minutes", type=float, default=10.0, help="if no count is given (default %(default)s)")
     parser.add_argument("--seed", type=int, default=None, help="of all faults (default: by the clock)")
+    parser.add_argument("--parts", default="", help="instead, some of wire,kill; --count: samples or kills of each")
+    parser.add_argument("--record", action="store_true", help="of those, write the figures into docs/reliability/")
     arguments = parser.parse_args()
     seed = int(time.time()) if arguments.seed is None else arguments.seed
+    if arguments.parts:
+        return _campaigns(arguments.parts.split(","), seed, arguments)
     start, done, settled = time.monotonic(), 0, 0
     with tempfile.TemporaryDirectory() as scratch:
         folders = [Path(scratch) / source.__name__ for source in SOURCES]
@@ -234,6 +239,13 @@ def main() -> int:
     growth = _memory() - settled
     print(f"\nsoak: {done} inferences from seed {seed}, all right; memory grew by {growth:,} KB", file=sys.stderr)
     return 0 if growth < MOST_GROWTH else 1
+
+
+def _campaigns(parts: list[str], seed: int, arguments: argparse.Namespace) -> int:
+    """Those of soak_serial; the exit code."""
+    with tempfile.TemporaryDirectory() as scratch:
+        good = [soak_serial.campaign(part, Path(scratch), seed, arguments.count, arguments.record) for part in parts]
+    return 0 if all(good) else 1
 
 
 def _share(done: int, start: float, arguments: argparse.Namespace) -> float:

@@ -24,6 +24,7 @@ from edge_tr.report.html import html_report
 from edge_tr.target import check as device_check
 from edge_tr.target.flash import FlashResult
 from edge_tr.target.outcome import CheckReport, LevelsReport
+from edge_tr.target.port import DIRECT, Line
 
 __all__ = [
     "BuildFolder", "NotFitting", "Progress", "Protect", "build", "check", "check_levels", "flash", "is_own", "levels",
@@ -63,7 +64,13 @@ def build(
     return overlay.build(model, target, out, budgets=budgets, progress=progress)
 
 
-def flash(path: Path, port: str | None = None, progress: Progress = no_progress, trust: bool = False) -> FlashResult:
+def flash(
+    path: Path,
+    port: str | None = None,
+    progress: Progress = no_progress,
+    trust: bool = False,
+    line: Line = DIRECT,
+) -> FlashResult:
     """Put a build onto its board: through `port`, or into the memory of the emulated board.
 
     `trust`: run what the build brings, though it is not this user's own, see `trust.require`.
@@ -77,7 +84,7 @@ def flash(path: Path, port: str | None = None, progress: Progress = no_progress,
         board = boards.load(manifest.board_folder or manifest.target)
         if port is None and not trust:
             require(folder, run_by(board, folder), "edge-tr flash")
-        return mcu.flash(folder, board, port, progress)
+        return mcu.flash(folder, board, port, progress, line)
 
 
 def check(
@@ -88,6 +95,7 @@ def check(
     limit: int | None = None,
     layers: bool = False,
     level: int | None = None,
+    line: Line = DIRECT,
     trust: bool = False,
     token: bytes | None = None,
     progress: Progress = no_progress,
@@ -99,7 +107,7 @@ def check(
     """
     with opened(path) as (folder, manifest), _reporting(folder) as reports:
         chosen = len(manifest.levels) - 1 if level is None else _level(path, manifest, level)
-        asked = _Asked(port, data, limit, layers, trust, token, progress)
+        asked = _Asked(port, line, data, limit, layers, trust, token, progress)
         (report,) = _run(folder, manifest, [chosen], asked)
         _write(reports, manifest, report, report.to_json())
     return report
@@ -112,13 +120,14 @@ def check_levels(
     data: Path | None = None,
     limit: int | None = None,
     layers: bool = False,
+    line: Line = DIRECT,
     trust: bool = False,
     token: bytes | None = None,
     progress: Progress = no_progress,
 ) -> LevelsReport:
     """`check` with every budget that the build holds, one after the other, on a board that is not loaded again."""
     with opened(path) as (folder, manifest), _reporting(folder) as reports:
-        asked = _Asked(port, data, limit, layers, trust, token, progress)
+        asked = _Asked(port, line, data, limit, layers, trust, token, progress)
         found = _run(folder, manifest, range(len(manifest.levels)), asked)
         report = LevelsReport.of(found)
         _write(reports, manifest, found[-1], report.to_json(), report)
@@ -153,6 +162,7 @@ class _Asked:
     """What a check was told."""
 
     port: str | None
+    line: Line
     data: Path | None
     limit: int | None
     layers: bool
@@ -212,11 +222,13 @@ def _connect(folder: BuildFolder, manifest: Manifest | OverlayManifest, asked: _
     if isinstance(manifest, OverlayManifest):
         if not allowed:
             require(folder, run_by_package(folder.package), "edge-tr check")
-        with overlay.connect(overlays.load(name), folder, manifest, port, asked.token, asked.progress) as device:
+        with overlay.connect(
+            overlays.load(name), folder, manifest, port, asked.line, asked.token, asked.progress
+        ) as device:
             yield device
     else:
         board = boards.load(name)
         if not allowed:
             require(folder, run_by(board, folder), "edge-tr check")
-        with mcu.connect(board, folder, port) as device:
+        with mcu.connect(board, folder, port, asked.line) as device:
             yield device

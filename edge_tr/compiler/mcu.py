@@ -37,7 +37,7 @@ from edge_tr.target.emulator import emulate
 from edge_tr.target.flash import FlashResult
 from edge_tr.target.flash import flash as flash_image
 from edge_tr.target.link import EMULATED, Link
-from edge_tr.target.port import open_port
+from edge_tr.target.port import DIRECT, Line, open_port
 from edge_tr.target.toolchain import Linked, OverflowingLink, compile_and_link
 
 RUNTIME_RAM = 2 << 10
@@ -280,7 +280,7 @@ def _layer_record(program: Program, layer: Layer, symbols: Mapping[str, int]) ->
     )
 
 
-def flash(folder: BuildFolder, board: Board, port: str | None, progress: Progress) -> FlashResult:
+def flash(folder: BuildFolder, board: Board, port: str | None, progress: Progress, line: Line = DIRECT) -> FlashResult:
     """Put a build onto its board: through `port`, or into the memory of the emulated board."""
     image = _image(folder, board)
     with changed_state(folder) if port is None else contextlib.nullcontext(folder.state) as state:
@@ -289,6 +289,7 @@ def flash(folder: BuildFolder, board: Board, port: str | None, progress: Progres
             image,
             port,
             state,
+            line=line,
             loader_elf=folder.loader if folder.loader.is_file() else None,
             progress=lambda done, total: progress("flashing", done, total, "B"),
         )
@@ -307,10 +308,10 @@ def _image(folder: BuildFolder, board: Board) -> bytes:
 
 
 @contextlib.contextmanager
-def connect(board: Board, folder: BuildFolder, port: str | None) -> Iterator[Device]:
+def connect(board: Board, folder: BuildFolder, port: str | None, line: Line = DIRECT) -> Iterator[Device]:
     """The board behind `port`, or an emulator that runs while the context lasts."""
     if port is not None:
-        with open_port(port, board.link.baud, board.link.parity) as serial_port:
+        with open_port(port, line.baud or board.link.baud, board.link.parity, line.wait_seconds) as serial_port:
             yield _device(board, Link(serial_port))
         return
     loader = folder.loader if folder.loader.is_file() else None

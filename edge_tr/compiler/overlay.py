@@ -45,7 +45,7 @@ from edge_tr.target import cosim, vivado
 from edge_tr.target.check import Counts, Device
 from edge_tr.target.emulator import serving
 from edge_tr.target.link import Link, Patience
-from edge_tr.target.port import open_port
+from edge_tr.target.port import Line, open_port
 from edge_tr.target.virtual_board import command
 from edge_tr.tr.hese import term_count
 
@@ -200,13 +200,14 @@ def connect(
     folder: BuildFolder,
     manifest: OverlayManifest,
     port: str | None,
+    line: Line,
     token: bytes | None,
     progress: Progress,
 ) -> Iterator[Device]:
     """The board behind `port`, whose agent may want `token`; without one, the package's own driver and agent on the
     simulated accelerator."""
     if port is not None:
-        with open_port(port, BAUD) as serial_port:
+        with open_port(port, line.baud or BAUD, wait_seconds=line.wait_seconds) as serial_port:
             counts = Counts(1.0, "cycles", f"cycle counter of the accelerator at {board.clock_mhz} MHz")
             link = Link(serial_port)
             if token is not None:

@@ -22,6 +22,7 @@ LINK_VERSION = Constant("LINK_VERSION", 2, "Version of frames and commands, firs
 REPLY_BIT = Constant("REPLY_BIT", 0x80, "Set in `command` by the device.")
 MAX_PAYLOAD = Constant("MAX_PAYLOAD", 512, "Longest payload either side sends, bytes.")
 ALL_LAYERS = Constant("ALL_LAYERS", 0xFFFF, "InferRequest.stop_layer of a whole inference.")
+MAX_CALIBRATION = Constant("MAX_CALIBRATION", 1 << 20, "Most rounds of CALIBRATE; more would keep a slow board busy.")
 
 COMMAND = Enumeration(
     "Command",
@@ -35,7 +36,7 @@ COMMAND = Enumeration(
         Constant("READ_DIGESTS", 6, "CRC-32 of layers' tensors from Transfer.offset on. (Transfer; u32s)"),
         Constant("READ_COST", 7, "Counter ticks of layers from Transfer.offset on. (Transfer; u64s)"),
         Constant("RESET", 8, "Answer, then restart the board. (nothing; nothing)"),
-        Constant("CALIBRATE", 9, "Time a delay loop of `sample` rounds. (nothing; InferReply)"),
+        Constant("CALIBRATE", 9, "Time a loop of `sample` rounds, at most MAX_CALIBRATION. (nothing; InferReply)"),
         Constant("AUTHENTICATE", 32, "An agent's token, before anything else that it answers. (bytes; nothing)"),
     ),
 )
@@ -128,7 +129,7 @@ INFER_REPLY = Record(
 FORMAT = Format(
     "Serial link",
     __doc__ or "",
-    (LINK_VERSION, REPLY_BIT, MAX_PAYLOAD, ALL_LAYERS),
+    (LINK_VERSION, REPLY_BIT, MAX_PAYLOAD, ALL_LAYERS, MAX_CALIBRATION),
     (COMMAND, STATUS, COUNTER),
     (FRAME_HEADER, HELLO_REPLY, TRANSFER, INFER_REQUEST, INFER_REPLY),
 )

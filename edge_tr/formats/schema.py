@@ -8,6 +8,7 @@ in Python, C or SystemVerilog, is derived from these objects (`emit.py`).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -50,7 +51,7 @@ class Record:
             raise ValueError(f"record {self.name}: {position} bits, or two fields of one name")
         object.__setattr__(self, "offsets", offsets)
 
-    @property
+    @cached_property
     def bits(self) -> int:
         return sum(item.bits for item in self.fields)
 

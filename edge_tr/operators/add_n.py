@@ -85,7 +85,7 @@ class AddNParams(Record):
             "output_zero_point": self.output_zero_point,
             "factor": self.requant,
         }
-        return Call("tr_add_n", STRUCT, values, in_place=True)
+        return Call("tr_add_n", STRUCT, values, in_place=True, gathered=True)
 
 
 def prepare(graph: Graph, op: Op) -> AddNParams:

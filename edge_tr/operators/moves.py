@@ -129,14 +129,21 @@ class MoveParams(Record):
 
     def _pairs(self, channels: tuple[int, int]) -> np.ndarray | None:
         """int64 [2, n]: every channel of the input and channel of the output that it comes to; None: too many."""
-        sizes = np.array(channels)[:, None]
-        found = np.array(self.first)[:, None] % sizes
+        rows, columns = channels
+
+        def coded(places: np.ndarray) -> np.ndarray:
+            return np.unique(places[0] % rows * columns + places[1] % columns)
+
+        found = coded(np.array(self.first)[:, None])
         for loop in self.loops:
-            steps = np.unique(loop.places % sizes, axis=1)
-            if found.shape[1] * steps.shape[1] > MOST_PAIRS:
+            period = math.lcm(rows, columns) if loop.offsets is None else loop.count
+            count = min(loop.count, period)
+            if count * len(found) > MOST_PAIRS:
                 return None
-            found = np.unique((found[:, :, None] + steps[:, None, :]).reshape(2, -1) % sizes, axis=1)
-        return found
+            steps = coded(replace(loop, count=count).places)
+            sums = [part[:, None] + of for part, of in zip(divmod(found, columns), divmod(steps, columns))]
+            found = coded(np.stack([of.ravel() for of in sums]))
+        return np.stack(divmod(found, columns))
 
     def ranges(
         self, inputs: Sequence[Range], outputs: Sequence[int], data_terms: np.ndarray | None = None

@@ -52,6 +52,12 @@ class SplitParams(Record):
             return None
         return [np.arange(inputs[0])] * (len(outputs) + 1)
 
+    def all_gradients(
+        self, inputs: Sequence[np.ndarray], outputs: Sequence[np.ndarray], gradients: Sequence[np.ndarray]
+    ) -> list[np.ndarray]:
+        rows = [of.reshape(-1, self.outer, run) for of, run in zip(gradients, self.runs)]
+        return [np.concatenate(rows, axis=2)]
+
     def calls(self) -> tuple[Call, ...]:
         row, starts = sum(self.runs), np.cumsum([0, *self.runs]).tolist()
         moves = [

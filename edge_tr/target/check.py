@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -19,14 +20,18 @@ from edge_tr.golden.oracle import Oracle
 from edge_tr.golden.probe import ReferenceInfo, reference_info
 from edge_tr.ir import tflite
 from edge_tr.manifest import BuildRecord, LevelRecord
+from edge_tr.target.exchange import StateLost
 from edge_tr.target.expected import Expected
 from edge_tr.target.link import Hello, Link, identify
 from edge_tr.target.outcome import CheckReport, Cost, LayerCost, Mismatch, PlannedCost, Reference
 from edge_tr.tr.requant import Rounding
 
 Progress = Callable[[str, int, int, str], None]
+T = TypeVar("T")
 _BATCH = 16  # samples of golden and interpreter between two signs of progress
 _CALIBRATION_ROUNDS = 20_000
+STATE_TRIES = 8
+"""Of a sample whose state on the board is lost: an old frame, repeated late on the way, loads its own sample again."""
 
 
 @dataclass(frozen=True)
@@ -136,38 +141,66 @@ class _Run:
         self, x: np.ndarray, golden: np.ndarray, layers: bool, meter: _Meter, progress: Progress
     ) -> tuple[np.ndarray, list[int]]:
         """The device's outputs, shaped like golden's, and the samples that differ."""
-        device, wrong, count = np.empty_like(golden), [], len(self.manifest.layers)
+        device, wrong = np.empty_like(golden), []
         progress(self.manifest.target, 0, len(x), "sample")
         for n in range(len(x)):
-            self.link.load_input(n, x[n].tobytes())
-            meter.add(self.link.infer(n, digests=layers, level=self.level))
-            device[n] = np.frombuffer(self.link.read_output(n, golden[n].size), np.int8).reshape(golden[n].shape)
-            if n == 0:
-                meter.layers = self.link.costs(n, count)
+            output, digests = _again(lambda n=n: self._sample(n, x[n], golden[n].size, layers, meter))
+            device[n] = np.frombuffer(output, np.int8).reshape(golden[n].shape)
             same = np.array_equal(device[n], golden[n])
-            if layers:
-                same = same and self.link.digests(n, count) == self.expected.digests(x[n : n + 1])
-            if not same:
+            if not same or (layers and digests != self.expected.digests(x[n : n + 1])):
                 wrong.append(n)
             progress(self.manifest.target, n + 1, len(x), "sample")
         return device, wrong
 
+    def _sample(self, n: int, x: np.ndarray, size: int, layers: bool, meter: _Meter) -> tuple[bytes, list[int]]:
+        """Output of `size` bytes and, with `layers`, digests of sample n; costs go to the meter."""
+        count = len(self.manifest.layers)
+        self.link.load_input(n, x.tobytes())
+        ticks = self.link.infer(n, digests=layers, level=self.level)
+        output = self.link.read_output(n, size)
+        costs = self.link.costs(n, count) if n == 0 else meter.layers
+        digests = self.link.digests(n, count) if layers else []
+        meter.add(ticks, costs)
+        return output, digests
+
     def first_mismatch(self, x: np.ndarray, n: int) -> Mismatch:
         """Run sample n again with digests, stop at the first layer that differs, and read its tensor."""
-        self.link.load_input(n, x[n].tobytes())
-        self.link.infer(n, digests=True, level=self.level)
-        got = self.link.digests(n, len(self.manifest.layers))
+        got = _again(lambda: self._digests(n, x[n]))
         digests = self.expected.digests(x[n : n + 1])
         position = next((i for i, pair in enumerate(zip(got, digests)) if pair[0] != pair[1]), None)
         if position is None:
-            raise DeviceError(f"sample {n} differed once and not again: suspect the board's memory or its supply")
+            raise DeviceError(f"sample {n} differed once and not again: {_SUSPECT}")
         layer = self.manifest.layers[position]
-        self.link.load_input(n, x[n].tobytes())
-        self.link.infer(n, stop_layer=position, level=self.level)
-        theirs = np.frombuffer(self.link.read_layer(n, position, layer.tensor_bytes), np.int8)
+        theirs = np.frombuffer(_again(lambda: self._tensor(n, x[n], position, layer.tensor_bytes)), np.int8)
         ours = self.expected.tensors(x[n : n + 1])[layer.tensor_index].ravel()
-        index = int(np.flatnonzero(theirs != ours)[0])
+        differing = np.flatnonzero(theirs != ours)
+        if not differing.size:
+            raise DeviceError(f"sample {n}: the digest of {layer.name} was wrong, its tensor is right: {_SUSPECT}")
+        index = int(differing[0])
         return Mismatch(n, layer.name, layer.tensor, index, int(theirs[index]), int(ours[index]))
+
+    def _digests(self, n: int, x: np.ndarray) -> list[int]:
+        self.link.load_input(n, x.tobytes())
+        self.link.infer(n, digests=True, level=self.level)
+        return self.link.digests(n, len(self.manifest.layers))
+
+    def _tensor(self, n: int, x: np.ndarray, position: int, size: int) -> bytes:
+        self.link.load_input(n, x.tobytes())
+        self.link.infer(n, stop_layer=position, level=self.level)
+        return self.link.read_layer(n, position, size)
+
+
+_SUSPECT = "suspect the board's memory or its supply"
+
+
+def _again(work: Callable[[], T]) -> T:
+    """`work`, which begins with loading a sample; from the start where the board has lost that sample."""
+    for _ in range(STATE_TRIES - 1):
+        try:
+            return work()
+        except StateLost:
+            continue
+    return work()
 
 
 class _Meter:
@@ -180,9 +213,10 @@ class _Meter:
         self._ticks: list[int] = []
         self.layers: list[int] = []
 
-    def add(self, ticks: int) -> None:
-        """One inference."""
+    def add(self, ticks: int, layers: list[int]) -> None:
+        """One inference, and what the layers of the first one took."""
         self._ticks.append(ticks)
+        self.layers = layers
 
     def cost(self) -> Cost:
         """The mean of all inferences."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import re
 import time
+from dataclasses import dataclass
 
 import serial
 import serial.tools.list_ports
@@ -14,11 +15,42 @@ from edge_tr.errors import DeviceError, UsageError
 
 _PARITIES = {"none": serial.PARITY_NONE, "even": serial.PARITY_EVEN}
 POLL_SECONDS = 0.01  # a read's `timeout`; callers wait longer by reading again, see `read`
+WAIT_STEP_SECONDS = 0.1  # between two looks for a port that is not there yet
+_NOT_YET = (errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.ECONNREFUSED)
 WRITE_SECONDS = 10.0  # for one request to a local port; pyserial gives up then
 
 
-def open_port(url: str, baud: int, parity: Parity = "none") -> serial.SerialBase:
-    """An open port that no other program of this computer shares; DeviceError with cause and remedy."""
+@dataclass(frozen=True)
+class Line:
+    """How a user wants a port opened.
+
+    baud          None: as the board says
+    wait_seconds  for a port that is not there yet
+    """
+
+    baud: int | None = None
+    wait_seconds: float = 0.0
+
+
+DIRECT = Line()
+
+
+def open_port(url: str, baud: int, parity: Parity = "none", wait_seconds: float = 0.0) -> serial.SerialBase:
+    """An open port that no other program of this computer shares; DeviceError with cause and remedy.
+
+    One that is not there, or where nobody listens, is tried again until so many seconds have passed.
+    """
+    deadline = time.monotonic() + wait_seconds
+    while True:
+        try:
+            return _open(url, baud, parity)
+        except (serial.SerialException, OSError) as error:
+            if _errno(error) not in _NOT_YET or time.monotonic() >= deadline:
+                raise DeviceError(_explain(url, error)) from error
+        time.sleep(WAIT_STEP_SECONDS)
+
+
+def _open(url: str, baud: int, parity: Parity) -> serial.SerialBase:
     options = {"baudrate": baud, "parity": _PARITIES[parity], "timeout": POLL_SECONDS}
     try:
         port = serial.serial_for_url(url, do_not_open=True, **options)
@@ -28,8 +60,6 @@ def open_port(url: str, baud: int, parity: Parity = "none") -> serial.SerialBase
         port.open()
     except ValueError as error:
         raise UsageError(f"--port {url}: {error}; give a device such as /dev/ttyACM0, or socket://HOST:PORT") from error
-    except (serial.SerialException, OSError) as error:
-        raise DeviceError(_explain(url, error)) from error
     return port
 
 

@@ -50,17 +50,18 @@ def _backward(graph: Graph, values: Mapping[int, np.ndarray], rng: np.random.Gen
     gradients = {target: rng.choice(np.array([-1.0, 1.0], np.float32), values[target].shape)}
     squares = {}
     for op in reversed(graph.ops):
-        gradient = gradients.pop(op.outputs[0], None)
-        if gradient is None:
+        given = [gradients.pop(i, None) for i in op.outputs]
+        if all(of is None for of in given):
             continue
-        record, output = op.record, values[op.outputs[0]]
+        record, outputs = op.record, [values[i] for i in op.outputs]
+        given = [np.zeros(y.shape, np.float32) if of is None else of for y, of in zip(outputs, given)]
         inputs = graph.activations(op)
         if isinstance(record, DotParams):
-            gradient = record.accumulator_gradient(output, gradient)
+            gradient = record.accumulator_gradient(outputs[0], given[0])
             squares[op.index] = np.square(gradient).reshape(-1, gradient.shape[-1]).sum(axis=0, dtype=np.float64)
             parts = [record.input_gradient(gradient)]
         else:
-            parts = record.gradients([values[i] for i in inputs], output, gradient)
+            parts = record.all_gradients([values[i] for i in inputs], outputs, given)
         for tensor, part in zip(inputs, parts):
             part = part.reshape(values[tensor].shape)
             gradients[tensor] = gradients[tensor] + part if tensor in gradients else part

@@ -191,6 +191,9 @@ static uint32_t read_something(struct tr_frame *frame)
 /* Time a loop of frame->sample rounds, so that the host can see the counter move in proportion. */
 static uint32_t calibrate(struct tr_frame *frame)
 {
+    if (frame->sample > TR_MAX_CALIBRATION) {
+        return TR_STATUS_BAD_ARGUMENT;
+    }
     uint64_t start = tr_board_ticks();
     for (uint32_t round = frame->sample; round > 0u; round--) {
         __asm__ volatile("" ::: "memory");

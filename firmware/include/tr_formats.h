@@ -292,6 +292,9 @@ static inline void tr_model_seal_set_high(uint8_t *record, uint32_t value) { tr_
 /* InferRequest.stop_layer of a whole inference. */
 #define TR_ALL_LAYERS 65535u
 
+/* Most rounds of CALIBRATE; more would keep a slow board busy. */
+#define TR_MAX_CALIBRATION 0x00100000u
+
 /* What the host asks for; the payload of request and reply in brackets. */
 enum tr_command {
     TR_COMMAND_HELLO = 1, /* Who is there? (nothing; HelloReply) */
@@ -302,7 +305,7 @@ enum tr_command {
     TR_COMMAND_READ_DIGESTS = 6, /* CRC-32 of layers' tensors from Transfer.offset on. (Transfer; u32s) */
     TR_COMMAND_READ_COST = 7, /* Counter ticks of layers from Transfer.offset on. (Transfer; u64s) */
     TR_COMMAND_RESET = 8, /* Answer, then restart the board. (nothing; nothing) */
-    TR_COMMAND_CALIBRATE = 9, /* Time a delay loop of `sample` rounds. (nothing; InferReply) */
+    TR_COMMAND_CALIBRATE = 9, /* Time a loop of `sample` rounds, at most MAX_CALIBRATION. (nothing; InferReply) */
     TR_COMMAND_AUTHENTICATE = 32, /* An agent's token, before anything else that it answers. (bytes; nothing) */
 };
 

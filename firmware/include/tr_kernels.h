@@ -88,8 +88,8 @@ void tr_transpose_conv(const struct tr_transpose_conv *layer, const int8_t *inpu
 
 void tr_batch_matmul(const struct tr_batch_matmul *layer, const int8_t *const *inputs, int8_t *output);
 
-/* Of layer->count inputs; the output comes last. */
-void tr_add_n(const struct tr_add_n *layer, const int8_t *input, ...);
+/* Of layer->count inputs. */
+void tr_add_n(const struct tr_add_n *layer, const int8_t *const *inputs, int8_t *output);
 
 /* Any operator whose output values each depend on one input value. */
 void tr_lookup(const struct tr_lookup *layer, const int8_t *input, int8_t *output);

@@ -1,4 +1,5 @@
 /* DIV. Source: tensorflow/lite/kernels/internal/reference/div.h. */
+#include "tr_fixed_point.h"
 #include "tr_requant.h"
 #include "tr_walk.h"
 
@@ -8,7 +9,7 @@ static unsigned sign_bits(int32_t x)
     if (x == 0) {
         return 31u;
     }
-    return (unsigned)__builtin_clz(x > 0 ? 2u * (uint32_t)x : 2u * (uint32_t)-x - 1u);
+    return tr_leading_zeros(x > 0 ? 2u * (uint32_t)x : 2u * (uint32_t)-x - 1u);
 }
 
 /* Beyond 31 bits what the reference's arithmetic is on x86. */

@@ -88,6 +88,8 @@ class Twin:
             COMMAND.CALIBRATE: lambda _: INFER_REPLY.pack(ticks=1),
         }
         require(request.command in work, STATUS.BAD_COMMAND)
+        much = request.command == COMMAND.CALIBRATE and request.sample > frames.MAX_CALIBRATION.value
+        require(not much, STATUS.BAD_ARGUMENT)
         require(not (request.payload and request.command in WITHOUT_PAYLOAD), STATUS.BAD_ARGUMENT)
         return work[request.command](request)
 

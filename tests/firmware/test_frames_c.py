@@ -176,6 +176,13 @@ def test_every_command_in_every_state_has_the_right_status(state, program, twin)
     assert {frame.status for frame in got} >= {STATUS.OK, STATUS.BAD_ARGUMENT, STATUS.BAD_STATE}
 
 
+def test_a_calibration_that_would_keep_the_board_busy_is_refused(program, twin):
+    most = frames.MAX_CALIBRATION.value
+    wire = b"".join(request(COMMAND.CALIBRATE, sample=rounds) for rounds in (most, most + 1, 0xFFFFFFFF))
+    got = assert_as_the_twin(program, twin, wire)
+    assert [f.status for f in got[:-1]] == [STATUS.OK, STATUS.BAD_ARGUMENT, STATUS.BAD_ARGUMENT]
+
+
 def test_unknown_commands_and_versions_are_refused(program, twin):
     known = {member.value for member in COMMAND.members}
     wire = b"".join(request(command) for command in range(256) if command not in known)

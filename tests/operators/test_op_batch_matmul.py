@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from importlib.metadata import version
+
 import numpy as np
 
+from edge_tr.golden.oracle import Oracle, Runtime
+from edge_tr.golden.run import run
+from edge_tr.ir.tflite import parse
 from edge_tr.ir.writer import ModelWriter
 from tests.models.drawing import scale, zero_point
 
@@ -49,3 +55,20 @@ def _side(rng: np.random.Generator, model: ModelWriter, x: int, shape: tuple[int
 
 
 BUILDERS = {"BATCH_MATMUL": batch_matmul}
+
+
+def test_a_transposed_left_side_of_more_batches_than_the_right_one_equals_litert():
+    """Of which tflite-runtime 2.14 computes only the first batch."""
+    model = ModelWriter()
+    x, left = model.activation((1, 48), 0.05, 3), model.activation((2, 6, 4), 0.05, 3)
+    part, right = model.activation((1, 24), 0.05, 3), model.activation((4, 6), 0.05, 3)
+    bounds = [model.constant(np.array(bound, np.int32)) for bound in ([0, 0], [1, 24])]
+    model.op("RESHAPE", [x, model.constant(np.array([2, 6, 4], np.int32))], [left])
+    model.op("SLICE", [x, *bounds], [part])
+    model.op("RESHAPE", [part, model.constant(np.array([4, 6], np.int32))], [right])
+    y = model.activation((2, 4, 4), 1.0)
+    model.op("BATCH_MATMUL", [left, right], [y], version=2, adj_x=True, adj_y=True)
+    data = model.finish([x], [y])
+    samples = np.random.default_rng(0).integers(-128, 128, (5, 48)).astype(np.int8)
+    litert = Runtime("ai-edge-litert", version("ai-edge-litert"), import_module("ai_edge_litert.interpreter"))
+    np.testing.assert_array_equal(run(parse(data), samples).output, Oracle(data, litert).run(samples))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from edge_tr.ir.writer import ModelWriter
+from edge_tr.operators.split import SplitParams
+from edge_tr.tr.requant import Rounding
 from tests.models.drawing import scale, shape, zero_point
 
 
@@ -73,3 +75,11 @@ def unpack(rng: np.random.Generator) -> bytes:
 
 
 BUILDERS = {"SPLIT": split, "SPLIT_V": split_v, "UNPACK": unpack}
+
+
+def test_gradients_of_all_parts_come_together():
+    record = SplitParams(2, (1, 3), True)
+    x = np.arange(8, dtype=np.int8)
+    parts = record.golden([x], Rounding.DOUBLE)
+    [together] = record.all_gradients([x], parts, [part.astype(np.float32) for part in parts])
+    np.testing.assert_array_equal(together.ravel(), x)

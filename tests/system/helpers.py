@@ -77,10 +77,10 @@ def succeed(*arguments: object) -> Ran:
     return ran
 
 
-def placed(folder: Path, board: str) -> bytes:
-    """What lies in a board's emulated flash where the image of the build in `folder` belongs."""
+def placed(folder: Path, board: str, state: Path | None = None) -> bytes:
+    """What lies in a board's emulated flash, kept in `state`, where the image of the build in `folder` belongs."""
     image = BuildFolder(folder).image.read_bytes()
-    with flash_file(BuildFolder(folder).state).open("rb") as file:
+    with flash_file(state or BuildFolder(folder).state).open("rb") as file:
         file.seek(boards.load(board).memory.flash_origin - FLASH_FILE_ORIGIN[board])
         return file.read(len(image))
 

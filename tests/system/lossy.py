@@ -1,11 +1,12 @@
 """A fake wire: a TCP proxy between the host and a board that loses, repeats, flips and invents bytes.
 
-It keeps the order, as a serial line does. Faults are drawn from a seeded generator per direction, so which byte
-of a direction suffers is repeatable; how often the host repeats itself is not.
+It keeps the order, as a serial line does, unless old chunks are asked to come again. Faults are drawn from a seeded
+generator per direction, so which byte of a direction suffers is repeatable; how often the host repeats itself is not.
 """
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import random
 import socket
@@ -26,6 +27,9 @@ class Faults:
     repeat: float = 0.0
     delay: float = 0.0
     delay_seconds: float = 0.0
+    stale: float = 0.0  # chance per chunk that an older one of the last eight comes once more before it
+    crlf: str = ""  # "to board", "to host": LF becomes CRLF in that direction
+    echo: bool = False  # the adapter sends back what the host sends
     dead: bool = False  # nothing passes
     close_after: int | None = None  # bytes from the host
 
@@ -56,12 +60,21 @@ class Wire:
             self._pump(self._host, self._board, there)
 
     def _pump(self, source: socket.socket, target: socket.socket, dice: random.Random) -> None:
+        faults, old = self._faults, collections.deque(maxlen=8)
+        line_ends = faults.crlf == ("to board" if source is self._host else "to host")
         with contextlib.suppress(OSError):
             while chunk := source.recv(4096):
                 if source is self._host:
                     self._count(chunk)
-                if not self._faults.dead:
-                    target.sendall(self._spoil(chunk, dice))
+                    if faults.echo:
+                        source.sendall(chunk)
+                if old and dice.random() < faults.stale:
+                    target.sendall(dice.choice(old))
+                    self.faulty += 1
+                old.append(chunk)
+                if not faults.dead:
+                    whole = chunk.replace(b"\n", b"\r\n") if line_ends else chunk
+                    target.sendall(self._spoil(whole, dice))
 
     def _count(self, chunk: bytes) -> None:
         self.frames += chunk.count(0) // 2

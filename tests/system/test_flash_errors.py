@@ -13,8 +13,10 @@ from echo import seal
 from edge_tr import boards
 from edge_tr.boards import Board
 from edge_tr.errors import DeviceError, UsageError
+from edge_tr.target import an3155
 from edge_tr.target.flash import FlashResult, flash
 from tests.fakes import FakeStm32, losing, served, served_rfc2217
+from tests.system.lossy import Faults, lossy_wire
 
 BOARD = boards.load("nucleo-l4r5zi")
 IMAGE = seal(BOARD, bytes(128) + random.Random(2).randbytes(5003), BOARD.memory.flash_origin)
@@ -57,8 +59,11 @@ def test_an_image_beyond_the_numbered_pages_needs_a_mass_erase(chip: FakeStm32, 
     assert chip.flash[0x10_0000:0x10_0004] == b"\xff" * 4
 
 
-@pytest.mark.parametrize("fault", ["refuse_writes", "swallow_writes"])
-def test_a_refused_or_unanswered_write_is_repeated(chip: FakeStm32, url: str, fault: str) -> None:
+@pytest.mark.parametrize("fault", ["refuse_writes", "swallow_writes", "refuse_reads", "swallow_erases"])
+def test_a_refused_or_unanswered_request_is_repeated(
+    chip: FakeStm32, url: str, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(an3155, "PAGE_ERASE_SECONDS", 0.1)
     setattr(chip.faults, fault, 2)
     send(url)
     assert chip.flash[: len(IMAGE)] == IMAGE
@@ -66,13 +71,17 @@ def test_a_refused_or_unanswered_write_is_repeated(chip: FakeStm32, url: str, fa
 
 def test_writes_that_are_always_refused(chip: FakeStm32, url: str) -> None:
     chip.faults.refuse_writes = 1000
-    with pytest.raises(DeviceError, match="the loader refused writing 256 bytes at 0x08000100: clear the chip's"):
+    with pytest.raises(
+        DeviceError, match=r"the loader refused writing \d+ bytes at 0x08000100: the protocol does not say why"
+    ):
         send(url)
 
 
 def test_a_protected_chip(chip: FakeStm32, url: str) -> None:
     chip.faults.protected = True
-    with pytest.raises(DeviceError, match="read-out and write protection"):
+    with pytest.raises(
+        DeviceError, match="the loader refused Extended Erase: of a command that it lists, that means read"
+    ):
         send(url)
 
 
@@ -88,6 +97,47 @@ def test_another_chip(chip: FakeStm32, url: str) -> None:
     with pytest.raises(DeviceError, match="has product id 0x467, nucleo-l4r5zi has 0x470: choose that board's port"):
         send(url)
     assert set(chip.flash) == {0xFF}
+
+
+def test_what_lies_in_an_erased_page_and_should_not_is_erased_again(chip: FakeStm32, url: str) -> None:
+    """Behind the image, in its last page, which no request asked for."""
+    program, stray = chip._program, iter([b"12345678"])
+
+    def and_something_else(offset: int, data: bytes) -> bool:
+        for more in stray:
+            program(0x1FF8, more)
+        return program(offset, data)
+
+    chip._program = and_something_else
+    send(url)
+    assert chip.flash[:0x2000] == IMAGE.ljust(0x2000, b"\xff")
+    assert (0x1FF8, b"12345678") in chip.writes and chip.erased[1:] == [(1,)]
+
+
+@pytest.mark.parametrize("with_a_loader", [True, False])
+def test_an_adapter_that_echoes_is_named(with_a_loader: bool, url: str) -> None:
+    faults = Faults(echo=True, dead=not with_a_loader)
+    words = "what is sent to this port comes back: switch the adapter's echo off"
+    with lossy_wire(url, faults) as wire, pytest.raises(DeviceError, match=words):
+        send(wire.url)
+
+
+@pytest.mark.parametrize(("crlf", "which"), [("to board", "to the loader"), ("to host", "from the loader")])
+def test_line_ends_that_are_translated_are_named(crlf: str, which: str, url: str) -> None:
+    words = f"line ends are translated, LF to CRLF, on the way {which}: set the terminal, the adapter or the serial"
+    with lossy_wire(url, Faults(crlf=crlf)) as wire, pytest.raises(DeviceError, match=words):
+        send(wire.url)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_bad_wire_costs_time_and_no_more(seed: int, chip: FakeStm32, url: str, monkeypatch) -> None:
+    monkeypatch.setattr(an3155, "REPLY_SECONDS", 0.2)
+    monkeypatch.setattr(an3155, "PAGE_ERASE_SECONDS", 0.1)
+    faults = Faults(lose=0.0005, double=0.0005, flip=0.0005, insert=0.0005)
+    with lossy_wire(url, faults, seed) as wire:
+        send(wire.url)
+    assert wire.faulty > 3
+    assert chip.flash[:0x2000] == IMAGE.ljust(0x2000, b"\xff")
 
 
 def test_no_loader_answers(chip: FakeStm32, url: str) -> None:

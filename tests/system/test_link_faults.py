@@ -21,6 +21,7 @@ from tests.system.helpers import DIGITS, DIGITS_DATA, WITH_LOADER, refused, run,
 from tests.system.lossy import Faults, lossy_wire, noise_port
 
 QUICK = Patience(reply_seconds=0.15, tries=60, infer_seconds=20.0)
+USUAL = Patience(reply_seconds=0.15, infer_seconds=20.0)
 SAMPLES = 4
 WIRES = {
     "lost bytes": Faults(lose=0.004),
@@ -63,6 +64,40 @@ def check_through(url: str, folder: BuildFolder, patience: Patience = QUICK) -> 
             layers=True,
             progress=no_progress,
         )
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_one_byte_in_a_hundred_costs_time_and_no_more(seed: int, digits: BuildFolder, board_url: str) -> None:
+    """With the patience that a board on a cable gets, but for shorter seconds."""
+    with lossy_wire(board_url, Faults(lose=0.0025, double=0.0025, flip=0.0025, insert=0.0025), seed) as wire:
+        assert check_through(wire.url, digits, USUAL).bit_exact
+    assert wire.faulty > 10
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_old_frames_that_come_again_late_do_not_end_a_check(seed: int, digits: BuildFolder, board_url: str) -> None:
+    with lossy_wire(board_url, Faults(stale=0.3), seed) as wire:
+        assert check_through(wire.url, digits, USUAL).bit_exact
+    assert wire.faulty > 0
+
+
+def test_an_adapter_that_echoes_does_no_harm_to_a_check(digits: BuildFolder, board_url: str) -> None:
+    with lossy_wire(board_url, Faults(echo=True)) as wire:
+        assert check_through(wire.url, digits, USUAL).bit_exact
+
+
+@pytest.mark.parametrize(
+    ("faults", "words"),
+    [
+        (Faults(echo=True, dead=True), "what is sent to this port comes back: switch the adapter's echo off"),
+        (Faults(crlf="to host"), "line ends are translated, LF to CRLF, on the way from the board: set the terminal"),
+        (Faults(crlf="to board"), "every request damaged that holds the byte 0x0a: line ends are translated"),
+    ],
+    ids=["echo", "line ends from the board", "line ends to the board"],
+)
+def test_what_the_way_does_to_bytes_is_named(faults: Faults, words: str, digits: BuildFolder, board_url: str) -> None:
+    with lossy_wire(board_url, faults) as wire, pytest.raises(DeviceError, match=words):
+        check_through(wire.url, digits, USUAL)
 
 
 @pytest.mark.parametrize("seed", [1, 2])

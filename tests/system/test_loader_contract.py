@@ -207,6 +207,53 @@ def test_it_is_reachable_after_half_a_write(device: Device) -> None:
     device.flash()
 
 
+class Unheard:
+    """A port on which one byte of the answers, after so many that arrive, is lost."""
+
+    def __init__(self, port: serial.SerialBase, answers: int) -> None:
+        self._port, self._left = port, answers
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._port, name)
+
+    def read(self, count: int) -> bytes:
+        data, lost = self._port.read(count), self._left
+        self._left -= len(data)
+        return data[:lost] + data[lost + 1 :] if 0 <= lost < len(data) else data
+
+
+REQUESTS = {
+    "product id": lambda loader, origin: loader.product_id(),
+    "read": lambda loader, origin: loader.read(origin, 8),
+    "write": lambda loader, origin: loader.write(origin + 0x100, bytes(range(1, 65))),
+    "erase": lambda loader, origin: loader.erase([0, 1]),
+}
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_a_lost_answer_is_got_over_and_nothing_is_done_that_was_not_asked_for(
+    device: Device, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever of a request's answers: on our loader, which soon takes silence for an end, and on one that waits."""
+    before, asked = b"a program" + bytes(range(1, 65)), bytes(range(1, 65)) if name == "write" else b"\xff" * 64
+    with device.loader() as (loader, port):
+        for answers in range(3 if name != "erase" else 2):
+            loader.erase([0, 1])
+            loader.write(device.origin, before.ljust(128, b"."))
+            unheard = Loader(Unheard(port, answers))
+            with monkeypatch.context() as hurry, pytest.raises(an3155.Silent):
+                hurry.setattr(an3155, "REPLY_SECONDS", 0.5)
+                hurry.setattr(an3155, "PAGE_ERASE_SECONDS", 0.1)
+                REQUESTS[name](unheard, device.origin)
+            unheard.recover()
+            assert unheard.product_id() == device.board.flash.product_id
+            done = answers == 2 or (name == "erase" and answers == 1)
+            kept = b"\xff" * 128 if done and name == "erase" else before.ljust(128, b".")
+            assert loader.read(device.origin, 128) == kept
+            written = asked if done and name == "write" else b"\xff" * 64
+            assert loader.read(device.origin + 0x100, 64) == written
+
+
 @pytest.mark.parametrize("lost_after", [300, 1500, 3100])
 def test_a_lost_connection_leaves_nothing_bootable_and_a_board_that_can_be_flashed(
     device: Device, lost_after: int

@@ -153,6 +153,41 @@ def test_ctrl_c_ends_with_one_line_and_130(built: Path) -> None:
     assert (process.returncode, out, err) == (130, "", "edge-tr: interrupted\n")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--baud", "9600"), "--baud and --wait are about a serial port: give its --port too"),
+        (("--wait", "3"), "--baud and --wait are about a serial port: give its --port too"),
+        (("--port", "x", "--baud", "0"), "'0' is not a speed from 1 to 20,000,000 bits in a second"),
+        (("--port", "x", "--baud", "fast"), "'fast' is not a speed from 1 to"),
+        (("--port", "x", "--wait", "-1"), "'-1' is not a number of seconds from 0 to 86,400"),
+        (("--port", "x", "--wait", "nan"), "'nan' is not a number of seconds"),
+    ],
+)
+@pytest.mark.parametrize("command", ["flash", "check"])
+def test_a_speed_and_a_wait_that_mean_nothing_are_refused(
+    command: str, arguments: tuple[str, ...], words: str, built: Path
+) -> None:
+    ran = run(command, built, *arguments)
+    assert ran.code == 2 and words in ran.err
+
+
+def test_the_speed_and_the_wait_reach_the_port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple] = []
+
+    def open_port(*arguments: object) -> None:
+        asked.append(arguments)
+        raise errors.DeviceError("asked")
+
+    monkeypatch.setattr(compiler.mcu, "open_port", open_port)
+    monkeypatch.setattr("edge_tr.target.flash.open_port", open_port)
+    succeed("build", DIGITS, "--target", "mps2-an386", "-o", tmp_path)
+    for options, expected in (((), (115200, "none", 0.0)), (("--baud", 9600, "--wait", 2.5), (9600, "none", 2.5))):
+        for command in ("flash", "check"):
+            refused(run(command, tmp_path, "--port", "somewhere", *options), 6, "asked")
+            assert asked.pop() == ("somewhere", *expected)
+
+
 def test_no_output_has_colour_codes_with_or_without_no_color(built: Path) -> None:
     for environment in ({}, {"NO_COLOR": "1"}):
         ran = run_process("boards", **environment)

@@ -13,8 +13,9 @@ from edge_tr.errors import DeviceError
 from edge_tr.formats import frames
 from edge_tr.formats.frames import COMMAND, MAX_PAYLOAD, REPLY_BIT, STATUS, Frame
 from edge_tr.manifest import BuildFolder
-from edge_tr.target import link as link_module
-from edge_tr.target.link import EMULATED, LOADER_NACK, LOADER_TRIES, Link, Patience
+from edge_tr.target import exchange
+from edge_tr.target.exchange import LOADER_NACK, LOADER_TRIES, Patience
+from edge_tr.target.link import EMULATED, Link
 
 SHORT = Patience(reply_seconds=0.05, tries=4, infer_seconds=0.5)
 
@@ -105,7 +106,7 @@ def test_replies_to_other_requests_and_damaged_ones_are_passed_over() -> None:
 def test_sequence_numbers_wrap_and_never_repeat_from_one_request_to_the_next() -> None:
     port = FakePort(lambda request, _: reply(request))
     link = Link(port, SHORT)
-    link._sequence = 0xFFFE
+    link._exchange._sequence = 0xFFFE
     for _ in range(3):
         link.reset()
     assert [request.sequence for request in port.requests] == [0xFFFF, 0, 1]
@@ -167,7 +168,7 @@ class LatePort(FakePort):
 def after(busy: float, monkeypatch: pytest.MonkeyPatch, *patience: Patience) -> LatePort:
     """The port after a request to a board that is busy for so many seconds."""
     port = LatePort(busy)
-    monkeypatch.setattr(link_module, "time", SimpleNamespace(monotonic=lambda: port.now))
+    monkeypatch.setattr(exchange, "time", SimpleNamespace(monotonic=lambda: port.now))
     Link(port, *patience).reset()
     return port
 
@@ -188,7 +189,7 @@ def test_only_a_board_that_runs_here_is_an_emulators(
     monkeypatch.setattr(mcu, "emulate", lambda *_, **__: there)
     monkeypatch.setattr(mcu, "open_port", lambda *_: contextlib.nullcontext())
     with mcu.connect(boards.load("host"), BuildFolder(tmp_path), port) as device:
-        assert device.link._patience == patience
+        assert device.link._exchange._patience == patience
 
 
 def test_an_inference_is_waited_for_longer_than_an_answer() -> None:
@@ -203,3 +204,85 @@ def test_a_port_that_breaks_is_a_lost_connection() -> None:
 
     with pytest.raises(DeviceError, match=r"lost the connection to the board: .*Input/output error; check the cable"):
         Link(FakePort(broken), SHORT).hello()
+
+
+# --- a board that answers in time and right, but for what it says -------------------------------------
+
+QUESTIONS = {
+    "HELLO": lambda link: link.hello(),
+    "LOAD_INPUT": lambda link: link.load_input(0, bytes(9)),
+    "INFER": lambda link: link.infer(0),
+    "READ_OUTPUT": lambda link: link.read_output(0, 10),
+    "READ_LAYER": lambda link: link.read_layer(0, 1, 10),
+    "READ_DIGESTS": lambda link: link.digests(0, 3),
+    "READ_COST": lambda link: link.costs(0, 3),
+    "CALIBRATE": lambda link: link.calibrate(5),
+    "RESET": lambda link: link.reset(),
+}
+RIGHT = dict(zip(QUESTIONS, (64, 0, 8, 10, 10, 12, 24, 8, 0)))
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_only_the_reply_of_the_right_length_is_taken(name: str) -> None:
+    for size in range(80):
+        port = FakePort(lambda request, _, size=size: reply(request, bytes(size)))
+        if size == RIGHT[name]:
+            QUESTIONS[name](Link(port))
+            continue
+        words = f"the board answered {name} with {size} bytes instead of {RIGHT[name]}: .* run edge-tr flash again"
+        with pytest.raises(DeviceError, match=words):
+            QUESTIONS[name](Link(port))
+        assert len(port.requests) == 1
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_a_status_that_nobody_knows_is_one_message(name: str) -> None:
+    port = FakePort(lambda request, _: reply(request, status=200))
+    with pytest.raises(DeviceError, match=f"the board refused {name} with 200: reset it and run again"):
+        QUESTIONS[name](Link(port))
+
+
+def test_an_ok_reply_of_another_version_is_not_taken() -> None:
+    port = FakePort(lambda request, _: reply(request, version=9))
+    with pytest.raises(DeviceError, match="the board speaks version 9 of the link"):
+        Link(port).reset()
+
+
+def test_a_reply_about_another_sample_is_passed_over() -> None:
+    def board(request: Frame, _: int) -> bytes:
+        other = Frame(request.command, request.sequence, request.sample + 1)
+        return reply(other, b"wrong") + reply(request, b"right")
+
+    assert Link(FakePort(board)).read_output(3, 5) == b"right"
+
+
+@pytest.mark.parametrize("endless", [b"\0", b"\1", b"\n", NAK], ids=["zeros", "ones", "line feeds", "NAKs"])
+def test_a_board_that_never_stops_sending_ends_a_request(endless: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Endless(LatePort):
+        def read(self, count: int) -> bytes:
+            self._pending += endless
+            return super().read(count)
+
+    port = Endless(1e9)
+    monkeypatch.setattr(exchange, "time", SimpleNamespace(monotonic=lambda: port.now))
+    with pytest.raises(DeviceError):
+        Link(port, SHORT).hello()
+    assert port.now <= Patience.heard_tries * SHORT.reply_seconds + 1
+
+
+# --- a wire on which long frames are lost -----------------------------------------------------------
+
+
+def test_a_bad_wire_gets_shorter_frames_and_more_tries() -> None:
+    tensor = bytes(range(256)) * 4
+
+    def board(request: Frame, _: int) -> bytes:
+        head = frames.TRANSFER.unpack(request.payload)
+        part = tensor[head["offset"] : head["offset"] + head["count"]]
+        return reply(request, part) if len(part) <= 60 else NAK
+
+    port = FakePort(board)
+    assert Link(port).read_output(0, len(tensor)) == tensor
+    counts = [frames.TRANSFER.unpack(request.payload)["count"] for request in port.requests]
+    assert counts[:8] == [512, 512, 256, 256, 128, 128, 64, 64] and set(counts[8:]) == {32}
+    assert len({request.sequence for request in port.requests}) == 4 + len(counts[8:])

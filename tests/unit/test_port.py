@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import threading
+import time
 
 import pytest
 import serial
@@ -49,3 +51,28 @@ def test_nothing_listens() -> None:
 def test_no_such_kind_of_port(url: str) -> None:
     with pytest.raises((UsageError, DeviceError), match=url):
         open_port(url, 115200)
+
+
+def test_a_port_that_is_not_there_yet_is_waited_for() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = server.getsockname()
+    listening: list[socket.socket] = []
+    timer = threading.Timer(0.5, lambda: listening.append(socket.create_server(address)))
+    timer.start()
+    with open_port(f"socket://127.0.0.1:{address[1]}", 115200, wait_seconds=20.0) as port:
+        assert port.is_open
+    timer.join()
+    listening[0].close()
+
+
+def test_a_port_that_never_comes_is_waited_for_no_longer() -> None:
+    start = time.monotonic()
+    with pytest.raises(DeviceError, match="there is no port /dev/ttyNOSUCH"):
+        open_port("/dev/ttyNOSUCH", 115200, wait_seconds=0.4)
+    assert time.monotonic() - start >= 0.4
+
+
+def test_a_port_that_is_there_and_cannot_be_opened_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge_tr.target.port.time.sleep", None)
+    with pytest.raises(UsageError, match="nonsense://x"):
+        open_port("nonsense://x", 115200, wait_seconds=20.0)

@@ -15,7 +15,7 @@ import numpy as np
 from edge_tr_pynq import frames
 from edge_tr_pynq.driver import Accelerator
 from edge_tr_pynq.errors import DeviceError
-from edge_tr_pynq.frames import ALL_LAYERS, COMMAND, COUNTER, MAX_PAYLOAD, STATUS, Frame
+from edge_tr_pynq.frames import ALL_LAYERS, COMMAND, COUNTER, MAX_CALIBRATION, MAX_PAYLOAD, STATUS, Frame
 from edge_tr_pynq.schema import FormatError
 
 
@@ -191,7 +191,7 @@ class Agent:
         return b""
 
     def _calibrate(self, frame: Frame) -> bytes:
-        _require(not frame.payload)
+        _require(not frame.payload and frame.sample <= MAX_CALIBRATION.value)
         asked = (frame.sequence, frame.sample)
         if self._calibrated[:2] != asked:
             self._calibrated = (*asked, self._accelerator.idle_cycles(frame.sample))
