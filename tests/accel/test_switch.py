@@ -33,7 +33,7 @@ def lowered(data: bytes, budgets: tuple[str, ...] = BUDGETS) -> tuple[Graph, Acc
     return graph, lower_accel(graph, budget, below)
 
 
-@pytest.mark.parametrize("seed", (1, 3, 4))
+@pytest.mark.parametrize("seed", (3, 12, 19))
 def test_every_level_of_a_random_model_equals_golden(board: SimulatedBoard, seed: int) -> None:
     graph, program = lowered(random_models.build(np.random.default_rng([26, seed])))
     assert [str(level.budget) for level in program.levels] == list(BUDGETS)
