@@ -90,7 +90,9 @@ def killed(scratch: Path, rng: np.random.Generator) -> Iterator[str]:
     commands = (
         ["build", DIGITS, "--target", "host", "--budget", "k=4", "-o"], ["flash"], ["check", "--limit", "2"],
     )  # fmt: skip
-    old, ends = contents(folder), []
+    shutil.copytree(folder, now)
+    old, ends = contents(now), []  # of a copy, as the others are
+    shutil.rmtree(now)
     for command in commands:
         shutil.copytree(folder, now)
         ends.append((command, events_of([*command, now]), contents(now)))

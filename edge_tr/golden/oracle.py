@@ -104,14 +104,14 @@ class Oracle:
 
     def _overwritten(self) -> set[int]:
         """Computed tensors whose memory a later operator's output takes over, known after a run."""
-        written: dict[int, int] = {}  # address -> tensor
+        written: dict[int, set[int]] = {}  # address -> tensors that hold the same
         lost = set()
         for op in self._graph.ops:
             for i in op.outputs:
                 address = self._interpreter.tensor(i)().__array_interface__["data"][0]
-                if address in written and op.kind != "RESHAPE":
-                    lost.add(written[address])
-                written[address] = i
+                if op.kind != "RESHAPE":
+                    lost |= written.pop(address, set())
+                written.setdefault(address, set()).add(i)
         return lost
 
     def _read(self, interpreter: Any, x: np.ndarray, indices: tuple[int, ...]) -> dict[int, np.ndarray]:

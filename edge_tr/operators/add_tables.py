@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edge_tr.operators.arithmetic import INT8_VALUES
-from edge_tr.tr.requant import Rounding
 
 if TYPE_CHECKING:
     from edge_tr.operators.add import AddParams
+    from edge_tr.operators.sums import SumParams
 
 MAX_FRACTION = 23
 """So that every sum below zero, as an unsigned number, is above any result."""
@@ -44,7 +44,7 @@ class AddTables:
         return (np.clip(rounded, 0, maximum - minimum) + minimum).astype(np.int8)
 
 
-def add_tables(params: AddParams) -> AddTables | None:
+def add_tables(params: AddParams | SumParams) -> AddTables | None:
     """Tables with which all pairs of inputs give the reference's result; None if there are none."""
     shift = int(params.requant_out.shift[0])
     unit = float(params.requant_out.multiplier[0]) * 2.0 ** (shift - 31)
@@ -58,7 +58,7 @@ def add_tables(params: AddParams) -> AddTables | None:
     centre = ((params.output_zero_point - params.activation[0]) << fraction) + (1 << (fraction - 1))
     nudge = max(1, round(2.0 ** (fraction + shift - 1)))
     a, b = np.repeat(INT8_VALUES, 256).astype(np.int8), np.tile(INT8_VALUES, 256).astype(np.int8)
-    (exact,) = params.golden([a, b], Rounding.DOUBLE)
+    exact = params.exact(a, b)
     for above, less in ((centre + nudge, 0), (centre - nudge, 0), (centre + nudge, 2 * nudge)):
         tables = AddTables(first + np.int32(above), second, above, less, fraction)
         if np.array_equal(tables.apply(params, a, b), exact):

@@ -16,9 +16,9 @@ import numpy as np
 
 from edge_tr.graph import Graph, Op
 from edge_tr.operators.arithmetic import INT8_VALUES, by_unsigned_byte
-from edge_tr.operators.broadcast import Arithmetic, broadcast
+from edge_tr.operators.broadcast import BroadcastParams, broadcast
 from edge_tr.operators.checks import arity, flags, operand, require, scale, zero_point
-from edge_tr.operators.logical import FlagsArithmetic
+from edge_tr.operators.logical import FlagsParams
 from edge_tr.record import Record, Size
 from edge_tr.structs import Array, Value
 from edge_tr.tr.requant import Rounding, multiply_by_quantized_multiplier, quantize_multiplier
@@ -36,7 +36,7 @@ VERSIONS = {"EQUAL": 5, "NOT_EQUAL": 4, "LESS": 3, "LESS_EQUAL": 2, "GREATER": 2
 
 
 @dataclass(frozen=True)
-class ComparisonArithmetic(Arithmetic):
+class ComparisonParams(BroadcastParams):
     """requant((a - zp1) << 8) against requant((b - zp2) << 8), each by (multiplier, shift) of its operand."""
 
     limits: ClassVar[Size] = (0, 1)
@@ -78,12 +78,13 @@ def prepare(graph: Graph, op: Op) -> Record:
     y = flags(graph, op.outputs[0], "output")
     if op.kind in ("EQUAL", "NOT_EQUAL") and op.inputs[0] >= 0 and graph.tensor(op.inputs[0]).dtype == "bool":
         pair = (flags(graph, op.inputs[0], "first input"), flags(graph, op.inputs[1], "second input"))
-        return broadcast(pair, y, FlagsArithmetic(op.kind))
+        return broadcast(pair, y, FlagsParams, kind=op.kind)
     a, b = operand(graph, op.inputs[0], "first input"), operand(graph, op.inputs[1], "second input")
     for of in (a, b):
         require(scale(of) < 1, f"input scale {scale(of)}", "below 1")
     factors = tuple(tuple(int(v) for v in quantize_multiplier(scale(of))) for of in (a, b))
-    return broadcast((a, b), y, ComparisonArithmetic(op.kind, (zero_point(a), zero_point(b)), factors))
+    zero_points = (zero_point(a), zero_point(b))
+    return broadcast((a, b), y, ComparisonParams, kind=op.kind, zero_points=zero_points, factors=factors)
 
 
 KINDS = {kind: (prepare, VERSIONS[kind]) for kind in COMPARISONS}

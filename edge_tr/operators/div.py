@@ -16,7 +16,7 @@ import numpy as np
 
 from edge_tr.graph import Graph, Op
 from edge_tr.operators.arithmetic import INT8_VALUES, by_unsigned_byte
-from edge_tr.operators.broadcast import Arithmetic, broadcast
+from edge_tr.operators.broadcast import BroadcastParams, broadcast
 from edge_tr.operators.checks import activation_range, operands, requant, require, scale, zero_point
 from edge_tr.record import Record, Requant, Size
 from edge_tr.structs import Array, Value
@@ -27,7 +27,7 @@ MAX_SHIFT = 23  # dividends of nine bits have as much headroom
 
 
 @dataclass(frozen=True)
-class DivArithmetic(Arithmetic):
+class DivParams(BroadcastParams):
     """out = requant((a - zp1) / (b - zp2)) + zp, the quotient by a reciprocal; `zero_points` in this order."""
 
     function: ClassVar[str] = "tr_div"
@@ -35,6 +35,10 @@ class DivArithmetic(Arithmetic):
     zero_points: tuple[int, int, int]
     requant: Requant  # n = 1
     activation: Size
+
+    @property
+    def limits(self) -> Size:
+        return self.activation
 
     def apply(self, a: np.ndarray, b: np.ndarray, rounding: Rounding) -> np.ndarray:
         divisor = b - np.int64(self.zero_points[1])
@@ -89,7 +93,7 @@ def prepare(graph: Graph, op: Op) -> Record:
     by = requant(float(real))
     require(int(by.shift[0]) <= MAX_SHIFT, f"output scale {scale(y)}", "a larger output scale")
     zero_points = (zero_point(a), zero_point(b), zero_point(y))
-    return broadcast((a, b), y, DivArithmetic(zero_points, by, activation_range(op, y)))
+    return broadcast((a, b), y, DivParams, zero_points=zero_points, requant=by, activation=activation_range(op, y))
 
 
 KINDS = {"DIV": (prepare, 2)}

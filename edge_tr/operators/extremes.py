@@ -10,14 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge_tr.graph import Graph, Op
-from edge_tr.operators.broadcast import Arithmetic, broadcast
+from edge_tr.operators.broadcast import BroadcastParams, broadcast
 from edge_tr.operators.checks import operands
 from edge_tr.record import Record
 from edge_tr.tr.requant import Rounding
 
 
 @dataclass(frozen=True)
-class ExtremeArithmetic(Arithmetic):
+class ExtremeParams(BroadcastParams):
     """The larger or the smaller byte."""
 
     kind: str  # "MAXIMUM" or "MINIMUM"
@@ -34,14 +34,14 @@ class ExtremeArithmetic(Arithmetic):
         first = (a > b if self.kind == "MAXIMUM" else a < b) + 0.5 * (a == b)
         return first, 1 - first
 
-    def clipped(self, output: np.ndarray) -> np.ndarray:
-        return np.zeros(output.shape, bool)
+    def inside(self, output: np.ndarray) -> np.ndarray:
+        return np.ones(output.shape, bool)
 
 
 def prepare(graph: Graph, op: Op) -> Record:
     """Nothing but the bytes matters."""
     a, b, y = operands(graph, op)
-    return broadcast((a, b), y, ExtremeArithmetic(op.kind))
+    return broadcast((a, b), y, ExtremeParams, kind=op.kind)
 
 
 KINDS = {"MAXIMUM": (prepare, 4), "MINIMUM": (prepare, 4)}

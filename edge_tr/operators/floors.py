@@ -12,14 +12,14 @@ from typing import ClassVar
 import numpy as np
 
 from edge_tr.graph import Graph, Op
-from edge_tr.operators.broadcast import Arithmetic, broadcast
+from edge_tr.operators.broadcast import BroadcastParams, broadcast
 from edge_tr.operators.checks import operands
 from edge_tr.record import Record
 from edge_tr.tr.requant import Rounding
 
 
 @dataclass(frozen=True)
-class FloorArithmetic(Arithmetic):
+class FloorParams(BroadcastParams):
     """Quotient or remainder, rounded down."""
 
     monotone: ClassVar[bool] = False
@@ -45,7 +45,7 @@ class FloorArithmetic(Arithmetic):
 def prepare(graph: Graph, op: Op) -> Record:
     """Nothing but the bytes matters."""
     a, b, y = operands(graph, op)
-    return broadcast((a, b), y, FloorArithmetic(op.kind))
+    return broadcast((a, b), y, FloorParams, kind=op.kind)
 
 
 KINDS = {"FLOOR_DIV": (prepare, 3), "FLOOR_MOD": (prepare, 2)}

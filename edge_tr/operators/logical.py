@@ -13,9 +13,9 @@ import numpy as np
 
 from edge_tr.graph import Graph, Op
 from edge_tr.operators.arithmetic import INT8_VALUES
-from edge_tr.operators.broadcast import Arithmetic, broadcast
-from edge_tr.operators.checks import arity, flags, output_shape, read_only, require
-from edge_tr.operators.lookup import LookupParams
+from edge_tr.operators.broadcast import BroadcastParams, broadcast
+from edge_tr.operators.checks import arity, flags, output_shape, require
+from edge_tr.operators.lookup import LookupParams, looked_up
 from edge_tr.record import Record, Size
 from edge_tr.tr.requant import Rounding
 
@@ -28,7 +28,7 @@ _OF_FLAGS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
 
 
 @dataclass(frozen=True)
-class FlagsArithmetic(Arithmetic):
+class FlagsParams(BroadcastParams):
     """Of two flags, a flag."""
 
     limits: ClassVar[Size] = (0, 1)
@@ -52,7 +52,7 @@ def prepare(graph: Graph, op: Op) -> Record:
     """Of two operands."""
     arity(op, (2,))
     pair = (flags(graph, op.inputs[0], "first input"), flags(graph, op.inputs[1], "second input"))
-    return broadcast(pair, flags(graph, op.outputs[0], "output"), FlagsArithmetic(op.kind))
+    return broadcast(pair, flags(graph, op.outputs[0], "output"), FlagsParams, kind=op.kind)
 
 
 def prepare_not(graph: Graph, op: Op) -> LookupParams:
@@ -61,8 +61,7 @@ def prepare_not(graph: Graph, op: Op) -> LookupParams:
     x, y = flags(graph, op.inputs[0], "input"), flags(graph, op.outputs[0], "output")
     require(x.data is None, f"a constant input '{x.name}'", "a computed input")
     output_shape(y, x.shape)
-    table = read_only((INT8_VALUES == 0).astype(np.int8))
-    return LookupParams(x.size, dict.fromkeys(Rounding, table), read_only(np.zeros(256, np.float32)))
+    return looked_up(x.size, lambda _: (INT8_VALUES == 0).astype(np.int8), np.zeros(256))
 
 
 KINDS = {"LOGICAL_AND": (prepare, 1), "LOGICAL_OR": (prepare, 1), "LOGICAL_NOT": (prepare_not, 1)}

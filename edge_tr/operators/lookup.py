@@ -5,7 +5,7 @@ The modules of these operators say what the table holds; this one is the record 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,25 +28,28 @@ STRUCT = Struct(
 class LookupParams(Record):
     """out = table[x] of `size` elements.
 
-    tables  int8 [256] by x + 128, for each way to round
-    slope   float32 [256] by x + 128: of the real function, in steps of the output by steps of the input; 0 where it
-            leaves int8 or is not defined. Only the gradient looks at it.
+    double, single, floating  int8 [256] by x + 128, for each way to round
+    slope                     float32 [256] by x + 128: of the real function, in steps of the output by steps of the
+                              input; 0 where it leaves int8 or is not defined. Only the gradient looks at it.
     """
 
     size: int
-    tables: Mapping[Rounding, np.ndarray]
+    double: np.ndarray
+    single: np.ndarray
+    floating: np.ndarray
     slope: np.ndarray
 
     def golden(
         self, inputs: Sequence[np.ndarray], rounding: Rounding, data_table: np.ndarray | None = None
     ) -> tuple[np.ndarray, ...]:
-        return (self.tables[rounding][inputs[0].astype(np.int16) + 128],)
+        table = {Rounding.DOUBLE: self.double, Rounding.SINGLE: self.single, Rounding.FLOAT: self.floating}[rounding]
+        return (table[inputs[0].astype(np.int16) + 128],)
 
     def ranges(
         self, inputs: Sequence[Range], outputs: Sequence[int], data_terms: np.ndarray | None = None
     ) -> tuple[Range, ...]:
         """The least and the most between each channel's ends: tables need not be monotonic."""
-        table, x = self.tables[Rounding.DOUBLE].astype(np.int64), inputs[0]
+        table, x = self.double.astype(np.int64), inputs[0]
         parts = [table[low + 128 : high + 129] for low, high in zip(x.low, x.high)]
         return (Range(np.array([part.min() for part in parts]), np.array([part.max() for part in parts])),)
 
@@ -57,8 +60,14 @@ class LookupParams(Record):
         return [gradient.reshape(inputs[0].shape) * self.slope[inputs[0].astype(np.int16) + 128]]
 
     def call(self) -> Call:
-        table = by_unsigned_byte(self.tables[Rounding.DOUBLE])
+        table = by_unsigned_byte(self.double)
         return Call("tr_lookup", STRUCT, {"size": self.size, "table": Array("int8_t", "values", table)}, "table", True)
+
+
+def looked_up(size: int, table: Callable[[Rounding], np.ndarray], slope: np.ndarray) -> LookupParams:
+    """The record of a table for each way to round."""
+    tables = (read_only(table(rounding)) for rounding in (Rounding.DOUBLE, Rounding.SINGLE, Rounding.FLOAT))
+    return LookupParams(size, *tables, read_only(slope.astype(np.float32)))
 
 
 def lookup(
@@ -74,9 +83,7 @@ def lookup(
         results = real((INT8_VALUES - int(given.zero_point[0])) * float(given.scale[0]))
         steps = results / float(asked.scale[0]) + int(asked.zero_point[0])
     inside = (steps >= INT8[0]) & (steps <= INT8[1])
-    slope = np.where(inside, np.gradient(np.where(inside, steps, 0.0)), 0.0).astype(np.float32)
-    tables = {rounding: read_only(table(rounding)) for rounding in Rounding}
-    return LookupParams(x.size, tables, read_only(slope))
+    return looked_up(x.size, table, np.where(inside, np.gradient(np.where(inside, steps, 0.0)), 0.0))
 
 
 STRUCTS = (STRUCT,)

@@ -11,7 +11,7 @@ import numpy as np
 
 from edge_tr.graph import Graph, Op
 from edge_tr.operators.arithmetic import finish
-from edge_tr.operators.broadcast import Arithmetic, broadcast
+from edge_tr.operators.broadcast import BroadcastParams, broadcast
 from edge_tr.operators.checks import activation_range, operands, requant, zero_point
 from edge_tr.record import Record, Requant, Size
 from edge_tr.structs import Value
@@ -19,13 +19,17 @@ from edge_tr.tr.requant import Rounding
 
 
 @dataclass(frozen=True)
-class MulArithmetic(Arithmetic):
+class MulParams(BroadcastParams):
     """out = requant((a - zp1) * (b - zp2)) + zp, `zero_points` in this order."""
 
     function: ClassVar[str] = "tr_mul"
     zero_points: tuple[int, int, int]
     requant: Requant  # n = 1
     activation: Size
+
+    @property
+    def limits(self) -> Size:
+        return self.activation
 
     @property
     def monotone(self) -> bool:
@@ -53,7 +57,8 @@ def prepare(graph: Graph, op: Op) -> Record:
     with np.errstate(over="ignore"):
         real = a.quantization.scale[0] * b.quantization.scale[0] / y.quantization.scale[0]
     zero_points = (zero_point(a), zero_point(b), zero_point(y))
-    return broadcast((a, b), y, MulArithmetic(zero_points, requant(float(real)), activation_range(op, y)))
+    integers = dict(zero_points=zero_points, requant=requant(float(real)), activation=activation_range(op, y))
+    return broadcast((a, b), y, MulParams, **integers)
 
 
 KINDS = {"MUL": (prepare, 7)}

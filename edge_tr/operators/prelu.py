@@ -13,7 +13,7 @@ import numpy as np
 
 from edge_tr.graph import Graph, Op
 from edge_tr.operators.arithmetic import finish
-from edge_tr.operators.broadcast import Arithmetic, broadcast
+from edge_tr.operators.broadcast import BroadcastParams, broadcast
 from edge_tr.operators.checks import INT8, operands, output_shape, requant, zero_point
 from edge_tr.operators.rectifiers import float32_quotient
 from edge_tr.record import Record, Requant
@@ -22,28 +22,28 @@ from edge_tr.tr.requant import Rounding
 
 
 @dataclass(frozen=True)
-class PreluArithmetic(Arithmetic):
+class PreluParams(BroadcastParams):
     """out = requant1(x - zp1), below zero requant2((x - zp1) * (alpha - zp2)), + zp; `zero_points` in this order."""
 
     function: ClassVar[str] = "tr_prelu"
     monotone: ClassVar[bool] = False
     zero_points: tuple[int, int, int]
-    requants: tuple[Requant, Requant]  # n = 1
+    requant1: Requant  # n = 1
+    requant2: Requant
 
     def apply(self, a: np.ndarray, b: np.ndarray, rounding: Rounding) -> np.ndarray:
         x, alpha = a - np.int32(self.zero_points[0]), b - np.int32(self.zero_points[1])
-        same, below = (
-            finish(value, by, self.zero_points[2], INT8, rounding) for value, by in zip((x, x * alpha), self.requants)
-        )
+        same = finish(x, self.requant1, self.zero_points[2], INT8, rounding)
+        below = finish(x * alpha, self.requant2, self.zero_points[2], INT8, rounding)
         return np.where(x >= 0, same, below)
 
     def slopes(self, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        same, below = (float(by.real[0]) for by in self.requants)
+        same, below = (float(by.real[0]) for by in (self.requant1, self.requant2))
         x, alpha = a - self.zero_points[0], b - self.zero_points[1]
         return np.where(x >= 0, same, below * alpha), np.where(x >= 0, 0, below * x)
 
     def values(self) -> Mapping[str, Value]:
-        return {"zero_points": self.zero_points, "factors": (*self.requants, (0, 0))}
+        return {"zero_points": self.zero_points, "factors": (self.requant1, self.requant2, (0, 0))}
 
 
 def prepare(graph: Graph, op: Op) -> Record:
@@ -52,8 +52,14 @@ def prepare(graph: Graph, op: Op) -> Record:
     output_shape(y, x.shape)
     with np.errstate(over="ignore"):
         below = x.quantization.scale[0] * alpha.quantization.scale[0] / y.quantization.scale[0]
-    requants = (requant(float32_quotient(x, y)), requant(float(below)))
-    return broadcast((x, alpha), y, PreluArithmetic((zero_point(x), zero_point(alpha), zero_point(y)), requants))
+    return broadcast(
+        (x, alpha),
+        y,
+        PreluParams,
+        zero_points=(zero_point(x), zero_point(alpha), zero_point(y)),
+        requant1=requant(float32_quotient(x, y)),
+        requant2=requant(float(below)),
+    )
 
 
 KINDS = {"PRELU": (prepare, 1)}

@@ -24,7 +24,7 @@ from edge_tr.operators.checks import (
     require,
     shape_text,
 )
-from edge_tr.operators.walk import Walk, broadcast_shape, padded, summed, walk_struct
+from edge_tr.operators.walk import Walk, broadcast_shape, padded, summed, tied, walk_struct, whole
 from edge_tr.record import Range, Record
 from edge_tr.structs import Array, Call, Field, Struct, Value
 from edge_tr.tr.requant import Rounding
@@ -47,17 +47,20 @@ Shapes = tuple[tuple[int, ...], ...]
 
 @dataclass(frozen=True)
 class SelectParams(Record):
-    """out = condition ? x : y of operands of `shapes`, of the output's rank each. `constants`: int8, of those in the
-    file."""
+    """out = condition ? x : y of operands of `shapes`, of the output's rank each; int8 where one is a constant."""
 
     shape: tuple[int, ...]
     shapes: Shapes
-    constants: tuple[np.ndarray | None, ...]
+    condition: np.ndarray | None
+    x: np.ndarray | None
+    y: np.ndarray | None
+
+    @property
+    def constants(self) -> tuple[np.ndarray | None, ...]:
+        return self.condition, self.x, self.y
 
     def _operands(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
-        given = iter(inputs)
-        found = [next(given) if constant is None else constant for constant in self.constants]
-        return [of.reshape(-1, *shape) for of, shape in zip(found, self.shapes)]
+        return [of.reshape(-1, *shape) for of, shape in zip(whole(inputs, self.constants), self.shapes)]
 
     def golden(
         self, inputs: Sequence[np.ndarray], rounding: Rounding, data_table: np.ndarray | None = None
@@ -69,24 +72,18 @@ class SelectParams(Record):
         self, inputs: Sequence[Range], outputs: Sequence[int], data_terms: np.ndarray | None = None
     ) -> tuple[Range, ...]:
         """Of either."""
-        given = iter(inputs)
-        found = [next(given) if constant is None else _ends(constant) for constant in self.constants]
-        x, y = (of.over(outputs[0]) if len(of.low) in (1, outputs[0]) else of.over(1) for of in found[1:])
+        found = (of if isinstance(of, Range) else _ends(of) for of in whole(inputs, self.constants)[1:])
+        x, y = (of.over(outputs[0]) for of in found)
         return (Range(np.minimum(x.low, y.low), np.maximum(x.high, y.high)),)
 
     def ties(self, inputs: Sequence[int], outputs: Sequence[int]) -> list[np.ndarray] | None:
-        """Where every operand has the output's channels, or is a constant of one."""
-        whole = all(
-            shape[-1:] == self.shape[-1:] if constant is None else shape[-1:] == (1,)
-            for constant, shape in zip(self.constants, self.shapes)
-        )
-        return [np.arange(outputs[0])] * (len(inputs) + 1) if whole and self.shape else None
+        return tied(self.shape, self.shapes, self.constants)
 
     def gradients(self, inputs: Sequence[np.ndarray], output: np.ndarray, gradient: np.ndarray) -> list[np.ndarray]:
         """To the one that was taken; none to the condition."""
         condition = self._operands(inputs)[0] != 0
-        whole = gradient.reshape(-1, *self.shape)
-        shares = (np.zeros_like(whole), whole * condition, whole * ~condition)
+        gradient = gradient.reshape(-1, *self.shape)
+        shares = (np.zeros_like(gradient), gradient * condition, gradient * ~condition)
         return [
             summed(share, shape).astype(np.float32)
             for share, shape, constant in zip(shares, self.shapes, self.constants)
@@ -119,10 +116,10 @@ def prepare(graph: Graph, op: Op) -> SelectParams:
         output_shape(out, shape)
     tensors = (condition, x, y)
     require(any(of.data is None for of in tensors), "three constant inputs", "at least one computed input")
-    constants = tuple(None if of.data is None else read_only(of.data.astype(np.int8)) for of in tensors)
+    constants = (None if of.data is None else read_only(of.data.astype(np.int8)) for of in tensors)
     shapes = tuple(padded(of, len(shape)) for of in shapes)
     Walk.of(shape, shapes)
-    return SelectParams(shape, shapes, constants)
+    return SelectParams(shape, shapes, *constants)
 
 
 def _shapes(op: Op, condition: Tensor, x: Tensor, y: Tensor) -> Shapes:

@@ -8,7 +8,7 @@ int8 with one scale each. By tables of each operand's share where all pairs of v
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy as np
 from edge_tr.graph import Graph, Op
 from edge_tr.operators.add_tables import AddTables, add_tables
 from edge_tr.operators.arithmetic import INT8_VALUES, finish, requant
-from edge_tr.operators.broadcast import Arithmetic, broadcast
+from edge_tr.operators.broadcast import BroadcastParams, broadcast
 from edge_tr.operators.checks import activation_range, operands, require, scale, zero_point
 from edge_tr.operators.checks import requant as requant_of
 from edge_tr.record import Record, Requant, Size
@@ -27,12 +27,13 @@ LEFT_SHIFT = 20
 
 
 @dataclass(frozen=True)
-class SumArithmetic(Arithmetic):
+class SumParams(BroadcastParams):
     """out = requant_out(requant1((a - zp1) << 20) + sign * requant2((b - zp2) << 20)) + zp, `zero_points` in this
     order."""
 
     zero_points: tuple[int, int, int]
-    requants: tuple[Requant, Requant]  # n = 1, shift <= 0
+    requant1: Requant  # n = 1, shift <= 0
+    requant2: Requant
     requant_out: Requant
     activation: Size
     sign: int
@@ -47,26 +48,31 @@ class SumArithmetic(Arithmetic):
         return self._share(INT8_VALUES, 0, Rounding.DOUBLE), self._share(INT8_VALUES, 1, Rounding.DOUBLE)
 
     def _share(self, x: np.ndarray, side: int, rounding: Rounding) -> np.ndarray:
-        share = requant((x - np.int32(self.zero_points[side])) << LEFT_SHIFT, self.requants[side], rounding)
+        by = (self.requant1, self.requant2)[side]
+        share = requant((x - np.int32(self.zero_points[side])) << LEFT_SHIFT, by, rounding)
         return share if side == 0 else share * np.int32(self.sign)
 
     def apply(self, a: np.ndarray, b: np.ndarray, rounding: Rounding) -> np.ndarray:
         total = self._share(a, 0, rounding) + self._share(b, 1, rounding)
         return finish(total, self.requant_out, self.output_zero_point, self.activation, rounding)
 
-    def golden(self, inputs: Sequence[np.ndarray], rounding: Rounding) -> tuple[np.ndarray, ...]:
-        """As `add_tables` asks for it."""
-        return (self.apply(*(x.astype(np.int32) for x in inputs), rounding),)
+    @property
+    def limits(self) -> Size:
+        return self.activation
 
     def slopes(self, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         factor = float(self.requant_out.real[0]) * 2.0**LEFT_SHIFT
-        first, second = (factor * float(by.real[0]) for by in self.requants)
+        first, second = (factor * float(by.real[0]) for by in (self.requant1, self.requant2))
         return np.full((1,) * max(a.ndim, b.ndim), first), np.full((1,) * max(a.ndim, b.ndim), self.sign * second)
 
     @functools.cached_property
     def tables(self) -> AddTables | None:
         """See `add_tables`."""
         return add_tables(self)
+
+    def exact(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """Of two int8 arrays, as `add_tables` asks."""
+        return self.apply(a.astype(np.int32), b.astype(np.int32), Rounding.DOUBLE)
 
     @property
     def function(self) -> str:
@@ -77,7 +83,7 @@ class SumArithmetic(Arithmetic):
         low, high = self.activation
         limits = {"minimum": low, "maximum": high}
         if self.tables is None:
-            factors = (*self.requants, self.requant_out)
+            factors = (self.requant1, self.requant2, self.requant_out)
             numbers = {"zero_points": self.zero_points, "factors": factors, "left_shift": LEFT_SHIFT}
             return {**numbers, "subtracts": int(self.sign < 0), **limits}
         return {
@@ -97,14 +103,17 @@ def prepare(graph: Graph, op: Op) -> Record:
     output = twice / ((1 << LEFT_SHIFT) * scale(y))
     if op.kind == "ADD":
         require(output < 1, f"output scale {scale(y)} for inputs up to scale {twice / 2}", "a larger output scale")
-    arithmetic = SumArithmetic(
+    return broadcast(
+        (a, b),
+        y,
+        SumParams,
         zero_points=(zero_point(a), zero_point(b), zero_point(y)),
-        requants=(requant_of(scale(a) / twice), requant_of(scale(b) / twice)),
+        requant1=requant_of(scale(a) / twice),
+        requant2=requant_of(scale(b) / twice),
         requant_out=requant_of(output),
         activation=activation_range(op, y),
         sign=1 if op.kind == "ADD" else -1,
     )
-    return broadcast((a, b), y, arithmetic)
 
 
 KINDS = {"SUB": (prepare, 5)}

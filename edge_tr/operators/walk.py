@@ -46,6 +46,20 @@ def padded(shape: tuple[int, ...], rank: int) -> tuple[int, ...]:
     return (1,) * (rank - len(shape)) + tuple(shape)
 
 
+def whole(computed: Sequence, constants: Sequence) -> list:
+    """All operands in their order: the constants, and in place of None the computed ones."""
+    given = iter(computed)
+    return [next(given) if constant is None else constant for constant in constants]
+
+
+def tied(shape: tuple[int, ...], shapes: Sequence[tuple[int, ...]], constants: Sequence) -> list[np.ndarray] | None:
+    """See `Record.ties`: where every operand has the output's channels, or is a constant of one."""
+    pairs = zip(shapes, constants)
+    alike = all(of[-1:] == (shape[-1:] if constant is None else (1,)) for of, constant in pairs)
+    computed = sum(constant is None for constant in constants)
+    return [np.arange(shape[-1])] * (computed + 1) if alike and shape else None
+
+
 def summed(gradient: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """A gradient [n, ...] of a broadcast result, of an operand of `shape` and the result's rank."""
     axes = tuple(axis + 1 for axis, size in enumerate(shape) if size == 1)

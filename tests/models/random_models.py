@@ -32,8 +32,9 @@ class RandomModel(Network):
         """One more layer."""
         image = (self.window, self.window, self.deep, self.skip, self.pooled, self.pad_one, self.rescale, self.folded,
                  self.averaged, self.flatten, self.moved, self.moved, self.resized, self.joined, self.parted,
-                 self.reduced, self.blocks)  # fmt: skip
-        flat = (self.fully, self.fully, self.rescale, self.unfolded, self.skip, self.joined, self.parted)
+                 self.reduced, self.blocks, self.function, self.with_constant, self.gated)  # fmt: skip
+        flat = (self.fully, self.fully, self.rescale, self.unfolded, self.skip, self.joined, self.parted,
+                self.function, self.with_constant)  # fmt: skip
         choices = image if len(self.shape) == 3 else flat
         choices[int(self.rng.integers(len(choices)))]()
 
@@ -176,6 +177,35 @@ class RandomModel(Network):
     def rescale(self) -> None:
         scale = self.scale * float(10 ** self.rng.uniform(-0.5, 0.5))
         self._move("QUANTIZE", [self.x], self.shape, scale, self._zero(), version=2)
+
+    def function(self) -> None:
+        """A table of 256 bytes."""
+        kind = str(self.rng.choice(["LOGISTIC", "TANH", "HARD_SWISH", "LEAKY_RELU", "RELU6", "ABS", "EXP", "GELU"]))
+        scale = self.scale * float(10 ** self.rng.uniform(-0.5, 0.5))
+        quantization = {"LOGISTIC": (1 / 256, -128), "TANH": (1 / 128, 0)}.get(kind, (scale, self._zero()))
+        options = {"LEAKY_RELU": dict(alpha=0.1), "GELU": dict(approximate=False)}.get(kind, {})
+        self._move(kind, [self.x], self.shape, *quantization, **options)
+
+    def with_constant(self) -> None:
+        """Of one element, a row of channels, or broadcast along any other axis."""
+        sizes = [size if self.rng.random() < 0.5 else 1 for size in self.shape][
+            int(self.rng.integers(len(self.shape))) :
+        ]
+        values = self.rng.integers(-128, 128, sizes).astype(np.int8)
+        constant = self.model.constant(values, [self.scale * float(self.rng.uniform(0.3, 3))], [self._zero()])
+        inputs = [self.x, constant] if self.rng.random() < 0.5 else [constant, self.x]
+        self._two(str(self.rng.choice(["ADD", "SUB", "MUL"])), inputs)
+
+    def gated(self) -> None:
+        """x with a function of itself."""
+        before = self.x
+        self.function()
+        self._two(str(self.rng.choice(["ADD", "SUB", "MUL"])), [before, self.x])
+
+    def _two(self, kind: str, inputs: list[int]) -> None:
+        scale = self.scale * float(self.rng.uniform(0.5, 4))
+        activation = str(self.rng.choice(ACTIVATIONS))
+        self._move(kind, inputs, self.shape, scale, self._zero(), fused_activation_function=activation)
 
     def folded(self) -> None:
         """Another height and width, or channels among them."""

@@ -155,4 +155,4 @@ def test_people_read_what_it_costs(tmp_path: Path) -> None:
         out = succeed("build", DIGITS, "--target", "mps2-an386", "-o", tmp_path, *options).out
         assert re.search(rf"model check: [\d,]+ bytes of constants and code, [\d,]+ cycles estimated, {words}", out)
     ran = run("build", DIGITS, "--target", "pynq-z2", "-o", tmp_path / "fpga", "--verify-before-invoke")
-    refused(ran, 2, "checks of memory are for microcontrollers")
+    refused(ran, 2, "checks of memory and signatures are for microcontrollers")
