@@ -199,7 +199,8 @@ def _aliases(graph: Graph) -> dict[int, int]:
     aliases: dict[int, int] = {}
     for op in graph.ops:
         if op.record.same_bytes:
-            aliases[op.outputs[0]] = aliases.get(op.inputs[0], op.inputs[0])
+            source = graph.activations(op)[0]
+            aliases[op.outputs[0]] = aliases.get(source, source)
     return aliases
 
 

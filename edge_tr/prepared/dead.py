@@ -232,7 +232,8 @@ class _Rewriter:
                 ops.append(replace(op, inputs=(op.inputs[0], first, first + 1)))
             elif record.same_bytes:
                 shape = list(tensors[op.outputs[0]].shape)
-                ops.append(replace(op, kind="RESHAPE", version=1, inputs=op.inputs[:1], options={"new_shape": shape}))
+                inputs, options = self.old.activations(op), {"new_shape": shape}
+                ops.append(replace(op, kind="RESHAPE", version=1, inputs=inputs, options=options))
             else:
                 ops.append(op)
         return prepared(replace(self.old, tensors=tuple(tensors), ops=tuple(ops)))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from edge_tr.ir.tflite import parse
 from edge_tr.ir.writer import ModelWriter
 from edge_tr.operators.split import SplitParams
 from edge_tr.tr.requant import Rounding
+from tests.firmware.harness_models import lower_with
 from tests.models.drawing import scale, shape, zero_point
 
 
@@ -83,3 +85,13 @@ def test_gradients_of_all_parts_come_together():
     parts = record.golden([x], Rounding.DOUBLE)
     [together] = record.all_gradients([x], parts, [part.astype(np.float32) for part in parts])
     np.testing.assert_array_equal(together.ravel(), x)
+
+
+def test_one_part_is_the_input_itself():
+    """SPLIT names its axis first: the bytes are those of its second input."""
+    model = ModelWriter()
+    x, part, y = (model.activation((1, 4), scale, 3) for scale in (0.5, 0.5, 0.7))
+    model.op("SPLIT", [model.constant(np.array(1, np.int32)), x], [part], version=2, num_splits=1)
+    model.op("QUANTIZE", [part], [y])
+    program = lower_with(parse(model.finish([x], [y])), "int8", "lossless")
+    assert program.aliases == {part: x} and [layer.op.kind for layer in program.layers] == ["QUANTIZE"]
