@@ -93,12 +93,12 @@ class Coming:
     wait: int = 0
 
     def start(self) -> None:
-        """They are asked for."""
-        self.words, self.wait = TABLE_WORDS, -TABLE_AHEAD
+        """They are asked for, and the first word is read before anything else."""
+        self.words, self.wait = TABLE_WORDS - 1, TABLE_WORD - TABLE_AHEAD
 
     def take(self) -> int:
         """Cycles until they are there if nothing else is done; they are."""
-        missing = max(0, self.words * TABLE_WORD + self.wait)
+        missing = self.words * TABLE_WORD + self.wait
         self.words = self.wait = 0
         return missing
 
@@ -122,7 +122,5 @@ class Coming:
                     owed, close = 1, max(close, after)
                 else:
                     late, close = late + 1, close + 1
-        self.wait -= cycles + late
-        if not self.words:
-            self.wait = max(0, self.wait)
+        self.wait = max(0, self.wait - cycles - late)
         return late
