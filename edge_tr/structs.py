@@ -55,7 +55,6 @@ class Call:
 
     kernel         what computes it, as reports call it
     in_place       whether the output may take the place of an input of its size
-    scratch_bytes  of arena while it runs
     gathered       whether its inputs come as one array of pointers, since their number varies
     """
 
@@ -64,7 +63,6 @@ class Call:
     values: Mapping[str, Value]
     kernel: str = "reference"
     in_place: bool = False
-    scratch_bytes: int = 0
     gathered: bool = False
 
     @property

@@ -36,9 +36,7 @@ class Layer:
     @property
     def scratch_bytes(self) -> int | None:
         """Of the arena while it runs; None: it takes no scratch."""
-        if self.dot is not None:
-            return self.dot.scratch_bytes
-        return self.call.scratch_bytes or None
+        return None if self.dot is None else self.dot.scratch_bytes
 
     @property
     def works_in_place(self) -> bool:
