@@ -8,6 +8,7 @@ three may be a constant.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -112,7 +113,7 @@ def prepare(graph: Graph, op: Op) -> SelectParams:
     out = flags(graph, op.outputs[0], "output") if of_flags else activation_tensor(graph, op.outputs[0], "output")
     shapes = _shapes(op, condition, x, y)
     shape = broadcast_shape(shapes)
-    if out.size > 1 or len(out.shape) > len(shape):
+    if out.size != math.prod(shape) or out.size > 1 or len(out.shape) > len(shape):
         output_shape(out, shape)
     tensors = (condition, x, y)
     require(any(of.data is None for of in tensors), "three constant inputs", "at least one computed input")

@@ -164,10 +164,11 @@ def additions() -> Graph:
 @pytest.mark.parametrize("core", TARGETS)
 def test_additions_of_every_kind(core, by, tmp_path, runtimes, monkeypatch):
     if by == "reference":
-        monkeypatch.setattr("edge_tr.lower.program.add_tables", lambda record: None)
+        monkeypatch.setattr("edge_tr.operators.add.add_tables", lambda record: None)
     graph = additions()
-    shares = [layer.shares for layer in lower_with(graph, "int8", "lossless").layers if layer.op.kind == "ADD"]
-    assert [of and of.nudge > 0 for of in shares] == ([False, True] if by == "tables" else [None, None])
+    calls = [layer.call for layer in lower_with(graph, "int8", "lossless").layers if layer.op.kind == "ADD"]
+    nudged = [call.values["nudge"] > 0 if call.kernel == "tables" else None for call in calls]
+    assert nudged == ([False, True] if by == "tables" else [None, None])
     x = np.zeros((2, 1, 259), np.int8)
     x[:, 0] = np.arange(259).astype(np.uint8).view(np.int8), np.random.default_rng(6).integers(-128, 128, 259)
     assert_core_equals_golden(graph, core, ("int8", "lossless"), x, tmp_path, runtimes)
