@@ -46,7 +46,12 @@ def _check_indices(where: str, indices: tuple[int, ...], count: int) -> None:
 def supported(graphs: Sequence[Graph]) -> Graph:
     """The model's first graph with every operator's record; all problems of all graphs are reported together."""
     main, *others = graphs
-    found = _end_problems(main, "input", main.inputs) + _end_problems(main, "output", main.outputs) + problems(main)
+    found = _end_problems(main, "input", main.inputs) + _end_problems(main, "output", main.outputs)
+    ready = None
+    try:
+        ready = prepared(main)
+    except ModelError:
+        found += problems(main)
     for number, graph in enumerate(others, 1):
         found += [f"subgraph {number}: {problem}" for problem in problems(graph)]
     if others:
@@ -58,7 +63,7 @@ def supported(graphs: Sequence[Graph]) -> Graph:
             "this model uses what edge-tr does not support; convert it to full int8 without these:\n"
             + "\n".join(f"  {line}" for line in (*found, *supported_kinds(graphs)))
         )
-    return prepared(main)
+    return ready
 
 
 def _end_problems(graph: Graph, what: str, indices: tuple[int, ...]) -> list[str]:

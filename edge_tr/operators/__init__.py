@@ -140,16 +140,8 @@ def prepare(graph: Graph, op: Op) -> Record:
 
 
 def prepared(graph: Graph) -> Graph:
-    """The graph with every operator's record; `ModelError` with a line for each operator that has none."""
-    ops, problems = [], []
-    for op in graph.ops:
-        try:
-            ops.append(replace(op, record=prepare(graph, op)))
-        except ModelError as error:
-            problems.append(str(error))
-    if problems:
-        raise ModelError("\n".join(problems))
-    return replace(graph, ops=tuple(ops))
+    """The graph with every operator's record; `ModelError` for the first that has none, see `ir.problems` for all."""
+    return replace(graph, ops=tuple(replace(op, record=prepare(graph, op)) for op in graph.ops))
 
 
 def structs() -> tuple[Struct, ...]:
