@@ -57,7 +57,8 @@ class Tensor:
 class Op:
     """One operator. `kind` is TFLite's builtin name, `options` its options by snake_case name.
 
-    An absent optional input is -1, as in TFLite. `record` is what Prepare made of it (`operators.prepared`): None in
+    An absent optional input is -1, as in TFLite. `updates` are states (`Graph.states`) that it writes beside its
+    outputs; what it reads of them is among its inputs. `record` is what Prepare made of it (`operators.prepared`): None in
     a file as it was read, and never in a graph that a later stage sees.
     """
 
@@ -68,6 +69,7 @@ class Op:
     options: Mapping[str, object] = field(default_factory=dict)
     version: int = 1
     record: Record | None = field(default=None, repr=False, compare=False)
+    updates: tuple[int, ...] = ()
 
 
 def layer_name(op: Op, output: int = 0) -> str:
@@ -79,7 +81,11 @@ def layer_name(op: Op, output: int = 0) -> str:
 
 @dataclass(frozen=True)
 class Graph:
-    """A validated model: operators in execution order, tensors by TFLite index."""
+    """A validated model: operators in execution order, tensors by TFLite index.
+
+    `states` are the tensors that keep their values from one inference to the next, with the values that a reset gives
+    them; the last operator that updates one gives the next inference's.
+    """
 
     tensors: tuple[Tensor, ...]
     ops: tuple[Op, ...]
@@ -87,6 +93,7 @@ class Graph:
     outputs: tuple[int, ...]
     sha256: str  # of the .tflite file's bytes, hex
     description: str = ""
+    states: Mapping[int, np.ndarray] = field(default_factory=dict)
 
     def tensor(self, index: int) -> Tensor:
         return self.tensors[index]
