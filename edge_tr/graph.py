@@ -58,8 +58,8 @@ class Op:
     """One operator. `kind` is TFLite's builtin name, `options` its options by snake_case name.
 
     An absent optional input is -1, as in TFLite. `updates` are states (`Graph.states`) that it writes beside its
-    outputs; what it reads of them is among its inputs. `record` is what Prepare made of it (`operators.prepared`): None in
-    a file as it was read, and never in a graph that a later stage sees.
+    outputs; what it reads of them is among its inputs. `record` is what Prepare made of it (`operators.prepared`): None
+    in a file as it was read, and never in a graph that a later stage sees.
     """
 
     index: int
