@@ -48,9 +48,14 @@ class Tensor:
         return int(np.prod(self.shape, dtype=np.int64))
 
     @property
+    def item_bytes(self) -> int:
+        """Of one element."""
+        return np.dtype(self.dtype).itemsize
+
+    @property
     def bytes(self) -> int:
         """Of all elements."""
-        return self.size * np.dtype(self.dtype).itemsize
+        return self.size * self.item_bytes
 
 
 @dataclass(frozen=True)

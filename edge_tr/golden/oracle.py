@@ -122,7 +122,8 @@ class Oracle:
 
     def _read(self, interpreter: Any, x: np.ndarray, indices: tuple[int, ...]) -> dict[int, np.ndarray]:
         samples = self._inputs(x)
-        results = {i: np.empty((len(samples), *sample_shape(self._graph.tensor(i))), np.int8) for i in indices}
+        tensors = {i: self._graph.tensor(i) for i in indices}
+        results = {i: np.empty((len(samples), *sample_shape(t)), t.dtype) for i, t in tensors.items()}
         for n, sample in enumerate(samples):
             interpreter.set_tensor(self._file_input, sample)
             interpreter.invoke()

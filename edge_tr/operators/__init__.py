@@ -12,9 +12,11 @@ from edge_tr.graph import Graph, Op
 from edge_tr.operators import (
     add,
     add_n,
+    arg_extremes,
     batch_matmul,
     batch_space,
     broadcast,
+    cast,
     comparisons,
     concatenation,
     conv_2d,
@@ -28,7 +30,9 @@ from edge_tr.operators import (
     floors,
     fully_connected,
     gather,
+    gather_rows,
     hard_swish,
+    integers,
     l2_normalization,
     logical,
     lookup,
@@ -117,9 +121,15 @@ _MODULES = (
     comparisons,
     logical,
     select,
+    cast,
+    arg_extremes,
+    gather_rows,
+    integers,
 )
 _PREPARE = {kind: entry for module in _MODULES for kind, entry in module.KINDS.items()}
 """By TFLite's name: how it is prepared, and up to which version: the newest that LiteRT's reference resolver has."""
+_OF_INT32 = {kind: prepare for module in _MODULES for kind, prepare in getattr(module, "INT32", {}).items()}
+"""Of operators whose first input is int32, where they are not those of int8."""
 SUPPORTED_KINDS = tuple(_PREPARE)
 
 
@@ -134,6 +144,8 @@ def prepare(graph: Graph, op: Op) -> Record:
         require(op.kind in _PREPARE, "this operator", ", ".join(SUPPORTED_KINDS))
         prepare_op, newest = _PREPARE[op.kind]
         require(1 <= op.version <= newest, f"version {op.version}", f"1 to {newest}")
+        if op.inputs and op.inputs[0] >= 0 and graph.tensor(op.inputs[0]).dtype == "int32":
+            prepare_op = _OF_INT32.get(op.kind, prepare_op)
         return prepare_op(graph, op)
     except ModelError as error:
         raise ModelError(f"{op_text(graph, op)}: {error}") from None

@@ -286,6 +286,47 @@ struct tr_select {
     const int8_t *y;
 };
 
+/* CAST of `size` integers of `from_bytes`, signed or not, to `to_bytes`, or to bool. */
+struct tr_cast {
+    uint32_t size;
+    uint8_t from_bytes;
+    uint8_t to_bytes;
+    bool is_signed;
+    bool to_bool;
+};
+
+/* ARG_MAX and ARG_MIN over the middle axis of [outer, length, inner]; elements of `item_bytes`, 1 or 4, places of
+ * `place_bytes`, 4 or 8. */
+struct tr_arg_extreme {
+    uint32_t outer;
+    uint32_t length;
+    uint32_t inner;
+    uint8_t item_bytes;
+    uint8_t place_bytes;
+    bool least;
+};
+
+/* Of `outer` blocks with `length` runs of `run` bytes those that `count` indices say, of `index_bytes` each. The
+ * values are the first input, or `constant`. */
+struct tr_gather {
+    uint32_t outer;
+    uint32_t length;
+    uint32_t count;
+    uint32_t run;
+    uint32_t index_bytes;
+    const int8_t *constant;
+};
+
+/* An element-wise operator of two int32 operands, clamped; operand `constant_side` is `constant` where that is not
+ * null. */
+struct tr_integers {
+    struct tr_walk walk;
+    const int32_t *constant;
+    uint8_t constant_side;
+    int32_t minimum;
+    int32_t maximum;
+};
+
 /* Armv7E-M, an activation of all int8: with h the rounded high word of (2 * sum + bias) * multiplier, one less
  * where 2 * sum + bias < 0, the result is (h + ((2 * zero_point + 1) << shift)) >> shift >> 1, clamped to int8.
  * Above a zero point of -128 the one less makes no difference. */
