@@ -133,7 +133,7 @@ _QUANTIZED = ("int8", "uint8", "int16")
 
 
 def inner(tensor: Tensor, given: Tensor, x: np.ndarray) -> np.ndarray:
-    """`x`, of a type that `check_input` accepts, in the type of the graph's input `tensor`; in the file it is `given`."""
+    """`x`, of a type that `check_input` accepts, in that of the graph's input `tensor`; in the file it is `given`."""
     if x.dtype.name == tensor.dtype:
         return x
     if x.dtype == np.uint8:

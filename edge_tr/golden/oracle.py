@@ -31,15 +31,17 @@ RUNTIMES = {
 }
 RESOLVER = "BUILTIN_REF"
 WIDE = "broadcast over more than four axes"
+ROWS = "per-channel FULLY_CONNECTED of other than two dimensions"
+FLOATS = ("float CEIL", "float ELU")
 LACKING = {
-    "tflite-runtime": frozenset({WIDE, "ADD_N", "CUMSUM", "DIV", "ELU", "LOG", "NEG", "SQRT", "SUM"}),
-    "ai-edge-litert": frozenset({"ADD_N", "CUMSUM", "ELU", "SUM"}),
+    "tflite-runtime": frozenset({WIDE, ROWS, "ADD_N", "CUMSUM", "DIV", "ELU", "LOG", "NEG", "SQRT", "SUM", *FLOATS}),
+    "ai-edge-litert": frozenset({"ADD_N", "CUMSUM", "ELU", "SUM", *FLOATS}),
     "tflite-micro": frozenset(
         {"EXP", "FLOOR_DIV", "FLOOR_MOD", "GELU", "LOG", "NEG", "RELU_0_TO_1", "RELU_N1_TO_1", "SQRT"}
-        | {"REDUCE_PROD", "TILE"}
+        | {"REDUCE_PROD", "TILE", "float RELU_N1_TO_1", "float RELU_0_TO_1"}
     ),
 }
-"""What an interpreter's reference kernels do not compute in int8, of the operators that edge-tr does."""
+"""What an interpreter's reference kernels do not compute in int8 and float32, of the operators that edge-tr does."""
 
 
 @dataclass(frozen=True)
@@ -78,12 +80,12 @@ class Oracle:
     """
 
     def __init__(self, data: bytes, runtime: Runtime | None = None) -> None:
-        self._graph = parse(data)
-        self.runtime = runtime or find_runtime(_needed(self._graph))
+        self._graph, file = parse(data), read(data)
+        self.runtime = runtime or find_runtime(_needed(self._graph) | _float_kinds(file))
         self._data = with_vector_axes(data)
-        file = read(data)
         self._shapes = {i: file.tensor(i).shape for i in file.inputs}
         self._resources = any(op.kind == "VAR_HANDLE" for op in file.ops)
+        self._computed = tuple(i for op in self._graph.ops for i in op.outputs if i < len(file.tensors))
         self._interpreter = _interpreter(self.runtime, self._data)
 
     def run(self, x: Given | Samples) -> np.ndarray:
@@ -97,14 +99,13 @@ class Oracle:
         return results
 
     def tensors(self, x: Given | Samples) -> dict[int, np.ndarray]:
-        """Every computed tensor of samples x, by TFLite index.
+        """Every computed tensor of samples x that the file has, by TFLite index.
 
         They are the outputs of a copy of the model: kernels that work in place (ADD) overwrite an input otherwise,
         whatever the interpreter is told to preserve.
         """
-        computed = tuple(i for op in self._graph.ops for i in op.outputs)
-        data = with_outputs(self._data, computed)
-        return self._read(_interpreter(self.runtime, data), data, x, computed)[0]
+        data = with_outputs(self._data, self._computed)
+        return self._read(_interpreter(self.runtime, data), data, x, self._computed)[0]
 
     def _read(
         self, interpreter: Any, data: bytes, x: Given | Samples, indices: tuple[int, ...]
@@ -148,13 +149,24 @@ class Oracle:
 def _needed(graph: Graph) -> set[str]:
     """What `LACKING` may say of the model."""
     kinds = {op.kind for op in graph.ops}
-    return kinds | {WIDE} if any(_is_wide(graph, op) for op in graph.ops) else kinds
+    special = {WIDE: _is_wide, ROWS: _has_rows}
+    return kinds | {name for name, holds in special.items() if any(holds(graph, op) for op in graph.ops)}
+
+
+def _float_kinds(file: Graph) -> set[str]:
+    return {f"float {op.kind}" for op in file.ops if any(file.tensor(i).dtype == "float32" for i in op.outputs)}
 
 
 def _is_wide(graph: Graph, op: Op) -> bool:
     shapes = {graph.tensor(i).shape for i in op.inputs if i >= 0}
     element_wise = isinstance(op.record, (BroadcastParams, LookupParams, SelectParams))
     return element_wise and len(shapes) > 1 and max(map(len, shapes)) > 4
+
+
+def _has_rows(graph: Graph, op: Op) -> bool:
+    if op.kind != "FULLY_CONNECTED" or len(graph.tensor(op.outputs[0]).shape) == 2:
+        return False
+    return not graph.tensor(op.inputs[1]).quantization.per_tensor
 
 
 def _interpreter(runtime: Runtime, data: bytes) -> Any:

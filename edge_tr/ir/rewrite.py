@@ -15,7 +15,7 @@ import tflite
 
 from edge_tr.errors import ModelError, UsageError
 from edge_tr.graph import Graph, Op
-from edge_tr.ir.tflite import parse, read
+from edge_tr.ir.tflite import parse
 from edge_tr.operators import DotParams, dots, op_text
 
 WEIGHTS_INPUT = 1

@@ -95,9 +95,7 @@ def _end_problem(graph: Graph, what: str, index: int) -> str | None:
         constant = "" if tensor.data is None else " that is a constant"
         return f"{where}: found {tensor.dtype}{constant}; supported: computed {', '.join(INTEGERS)}"
     if tensor.dtype in QUANTIZED and (tensor.quantization is None or not tensor.quantization.per_tensor):
-        return (
-            f"{where}: found {tensor.dtype} without a scale; supported: one scale and one zero point"
-        )
+        return f"{where}: found {tensor.dtype} without a scale; supported: one scale and one zero point"
     if what == "input" and tensor.shape[:1] != (1,):
         return f"{where}: found shape {list(tensor.shape)}; supported: batch 1"
     return None

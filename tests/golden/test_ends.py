@@ -102,7 +102,5 @@ def test_what_call_once_may_not_do_is_named():
     model.op("QUANTIZE", [x], [y])
     value, other = start.activation((1, 4), 0.5), start.activation((1, 4), 0.5)
     start.op("QUANTIZE", [value], [other])
-    with pytest.raises(
-        ModelError, match=r"CALL_ONCE \(operator 0\): found a subgraph with QUANTIZE; supported"
-    ):
+    with pytest.raises(ModelError, match=r"CALL_ONCE \(operator 0\): found a subgraph with QUANTIZE; supported"):
         parse(model.finish([x], [y], [start]))

@@ -7,8 +7,8 @@ import pytest
 
 from edge_tr.errors import UsageError
 from edge_tr.golden import run as module
-from edge_tr.golden.probe import probe_model
 from edge_tr.golden.ends import samples_of
+from edge_tr.golden.probe import probe_model
 from edge_tr.golden.run import run
 from edge_tr.ir.tflite import parse
 from edge_tr.ir.writer import ModelWriter
