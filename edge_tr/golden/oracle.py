@@ -31,8 +31,9 @@ RUNTIMES = {
 }
 RESOLVER = "BUILTIN_REF"
 WIDE = "broadcast over more than four axes"
+ROWS = "per-channel FULLY_CONNECTED of other than two dimensions"
 LACKING = {
-    "tflite-runtime": frozenset({WIDE, "ADD_N", "CUMSUM", "DIV", "ELU", "LOG", "NEG", "SQRT", "SUM"}),
+    "tflite-runtime": frozenset({WIDE, ROWS, "ADD_N", "CUMSUM", "DIV", "ELU", "LOG", "NEG", "SQRT", "SUM"}),
     "ai-edge-litert": frozenset({"ADD_N", "CUMSUM", "ELU", "SUM"}),
     "tflite-micro": frozenset(
         {"EXP", "FLOOR_DIV", "FLOOR_MOD", "GELU", "LOG", "NEG", "RELU_0_TO_1", "RELU_N1_TO_1", "SQRT"}
@@ -140,13 +141,20 @@ class Oracle:
 def _needed(graph: Graph) -> set[str]:
     """What `LACKING` may say of the model."""
     kinds = {op.kind for op in graph.ops}
-    return kinds | {WIDE} if any(_is_wide(graph, op) for op in graph.ops) else kinds
+    special = {WIDE: _is_wide, ROWS: _has_rows}
+    return kinds | {name for name, holds in special.items() if any(holds(graph, op) for op in graph.ops)}
 
 
 def _is_wide(graph: Graph, op: Op) -> bool:
     shapes = {graph.tensor(i).shape for i in op.inputs if i >= 0}
     element_wise = isinstance(op.record, (BroadcastParams, LookupParams, SelectParams))
     return element_wise and len(shapes) > 1 and max(map(len, shapes)) > 4
+
+
+def _has_rows(graph: Graph, op: Op) -> bool:
+    if op.kind != "FULLY_CONNECTED" or len(graph.tensor(op.outputs[0]).shape) == 2:
+        return False
+    return not graph.tensor(op.inputs[1]).quantization.per_tensor
 
 
 def _interpreter(runtime: Runtime, data: bytes) -> Any:
