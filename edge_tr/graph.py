@@ -48,9 +48,14 @@ class Tensor:
         return int(np.prod(self.shape, dtype=np.int64))
 
     @property
+    def item_bytes(self) -> int:
+        """Of one element."""
+        return np.dtype(self.dtype).itemsize
+
+    @property
     def bytes(self) -> int:
         """Of all elements."""
-        return self.size * np.dtype(self.dtype).itemsize
+        return self.size * self.item_bytes
 
 
 @dataclass(frozen=True)
@@ -58,8 +63,8 @@ class Op:
     """One operator. `kind` is TFLite's builtin name, `options` its options by snake_case name.
 
     An absent optional input is -1, as in TFLite. `updates` are states (`Graph.states`) that it writes beside its
-    outputs; what it reads of them is among its inputs. `record` is what Prepare made of it (`operators.prepared`): None in
-    a file as it was read, and never in a graph that a later stage sees.
+    outputs; what it reads of them is among its inputs. `record` is what Prepare made of it (`operators.prepared`): None
+    in a file as it was read, and never in a graph that a later stage sees.
     """
 
     index: int
@@ -71,12 +76,17 @@ class Op:
     record: Record | None = field(default=None, repr=False, compare=False)
     updates: tuple[int, ...] = ()
 
+    @property
+    def targets(self) -> tuple[int, ...]:
+        """The tensors that are a layer's each: its outputs, or the states that an operator without outputs updates."""
+        return self.outputs or self.updates
+
 
 def layer_name(op: Op, output: int = 0) -> str:
     """How users name a layer: its kind and its operator's index in the file, conv_2d_0; of several outputs, each one's
     number behind it, split_3_0."""
     name = f"{op.kind.lower()}_{op.index}"
-    return name if len(op.outputs) == 1 else f"{name}_{output}"
+    return name if len(op.targets) == 1 else f"{name}_{output}"
 
 
 @dataclass(frozen=True)
