@@ -32,7 +32,7 @@ from edge_tr.tr.requant import Rounding
 
 INDEX_TYPES = ("int32", "int64")
 STRUCT = Struct(
-    "tr_gather",
+    "tr_gather_rows",
     "Of `outer` blocks with `length` runs of `run` bytes those that `count` indices say, of `index_bytes` each. The\n"
     "values are the first input, or `constant`.",
     (
@@ -99,7 +99,7 @@ class GatherParams(Record):
             "index_bytes": self.index_bytes,
             "constant": held,
         }
-        return Call("tr_gather", STRUCT, values, gathered=True)
+        return Call("tr_gather_rows", STRUCT, values, gathered=True)
 
 
 def prepare_rows(graph: Graph, op: Op) -> GatherParams:

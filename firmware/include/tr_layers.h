@@ -308,7 +308,7 @@ struct tr_arg_extreme {
 
 /* Of `outer` blocks with `length` runs of `run` bytes those that `count` indices say, of `index_bytes` each. The
  * values are the first input, or `constant`. */
-struct tr_gather {
+struct tr_gather_rows {
     uint32_t outer;
     uint32_t length;
     uint32_t count;

@@ -36,6 +36,22 @@ def integers(rng: np.random.Generator, kind: str) -> bytes:
     return made.finish(made.op(kind, pair, after, dtype, **options), dtype, after)
 
 
+def every_operator(rng: np.random.Generator) -> bytes:
+    """One after the other, with constants on either side and of one row; and of two computed operands."""
+    made = Typed((1, 3, 4, 5))
+    x = at = made.scaled(by=12345678)
+    for kind in rng.permutation([*APPLY, *COMPARE]):
+        dtype, options = "bool" if kind in COMPARE else "int32", {"fused_activation_function": "NONE"}
+        values = rng.choice([-(2**31), -70000, -3, -1, 0, 1, 5, 2**31 - 1], (4, 1) if rng.random() < 0.5 else (5,))
+        pair = [at, x if rng.random() < 0.3 else made.model.constant(values.astype(np.int32))]
+        swaps = rng.random() < 0.3
+        at = made.op(kind, pair[::-1] if swaps else pair, made.shape, dtype, **(options if kind in ACTIVATED else {}))
+        if dtype == "bool":
+            at = made.cast(at, "bool", "int32", made.shape)
+            at = made.op("ADD", [at, x], made.shape, "int32", **options)
+    return made.finish(at, "int32", made.shape)
+
+
 @pytest.mark.parametrize("kind", (*APPLY, *COMPARE))
 def test_int32_operators_equal_the_reference(kind):
     for seed in range(25):

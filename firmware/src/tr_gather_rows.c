@@ -11,7 +11,7 @@ static uint32_t inside(int64_t index, uint32_t length)
     return index < (int64_t)length ? (uint32_t)index : length - 1u;
 }
 
-void tr_gather(const struct tr_gather *layer, const int8_t *const *inputs, int8_t *output)
+void tr_gather_rows(const struct tr_gather_rows *layer, const int8_t *const *inputs, int8_t *output)
 {
     const int8_t *values = layer->constant != 0 ? layer->constant : *inputs++;
     for (uint32_t block = 0u; block < layer->outer; block++) {
