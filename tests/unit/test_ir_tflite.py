@@ -95,7 +95,7 @@ def test_two_problems_are_two_lines():
     assert "SOFTMAX (operator 1, 't2', version 1): found output scale 0.5" in lines[1]
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "int16", "float32"])
+@pytest.mark.parametrize("dtype", ["uint8", "int4", "float32"])
 def test_other_types_are_refused(dtype):
     model = ModelWriter()
     x, y = model.activation((1, 4), 0.5, dtype=dtype), model.activation((1, 4), 0.5, dtype=dtype)
