@@ -33,7 +33,8 @@ class Quantization:
 
 @dataclass(frozen=True)
 class Tensor:
-    """One tensor of the subgraph. `data` is read-only, None for activations."""
+    """One tensor of the subgraph. `data` is read-only, None for activations. `unsigned`: it is uint8 in the file, where
+    each value and zero point is this one plus 128 (`ir.unsigned`)."""
 
     index: int
     name: str
@@ -41,6 +42,7 @@ class Tensor:
     dtype: str  # numpy name: "int8", "int32", "float32", ...
     quantization: Quantization | None = None
     data: np.ndarray | None = None
+    unsigned: bool = False
 
     @property
     def size(self) -> int:
@@ -58,8 +60,8 @@ class Op:
     """One operator. `kind` is TFLite's builtin name, `options` its options by snake_case name.
 
     An absent optional input is -1, as in TFLite. `updates` are states (`Graph.states`) that it writes beside its
-    outputs; what it reads of them is among its inputs. `record` is what Prepare made of it (`operators.prepared`): None in
-    a file as it was read, and never in a graph that a later stage sees.
+    outputs; what it reads of them is among its inputs. `record` is what Prepare made of it (`operators.prepared`): None
+    in a file as it was read, and never in a graph that a later stage sees.
     """
 
     index: int

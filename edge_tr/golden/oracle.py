@@ -121,7 +121,7 @@ class Oracle:
             interpreter.set_tensor(self._file_input, sample)
             interpreter.invoke()
             for i, result in results.items():
-                result[n] = interpreter.get_tensor(i).reshape(result.shape[1:])
+                result[n] = _as_int8(interpreter.get_tensor(i)).reshape(result.shape[1:])
         return results
 
     def _inputs(self, x: np.ndarray) -> np.ndarray:
@@ -135,6 +135,11 @@ class Oracle:
         if details["dtype"] == np.uint8 and x.dtype == np.int8:
             x = (x.astype(np.int16) + 128).astype(np.uint8)
         return x.astype(details["dtype"], casting="no").reshape(-1, *tensor.shape)
+
+
+def _as_int8(values: np.ndarray) -> np.ndarray:
+    """uint8 as this graph has it, see `ir.unsigned`."""
+    return (values ^ np.uint8(128)).view(np.int8) if values.dtype == np.uint8 else values
 
 
 def _needed(graph: Graph) -> set[str]:

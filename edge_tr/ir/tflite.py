@@ -24,6 +24,7 @@ from edge_tr.files.reading import MAX_BINARY, read_bytes
 from edge_tr.graph import Graph, Op, Quantization, Tensor
 from edge_tr.ir.passes import as_reshapes, fold_shapes, strip_boundary
 from edge_tr.ir.schema import DTYPES, ENUM_FIELDS, ITEM_BYTES, KINDS, OPTIONS, VECTOR_FIELDS, accessor
+from edge_tr.ir.unsigned import as_int8
 from edge_tr.ir.validate import check_indices, check_order, supported
 from edge_tr.ir.verify import damaged, verify
 
@@ -58,8 +59,8 @@ def parse(data: bytes) -> Graph:
     graphs = read_all(data)
     for graph in graphs:
         check_indices(graph)
-    main = strip_boundary(as_reshapes(fold_shapes(graphs[0])))
-    graph = supported([main, *(as_reshapes(fold_shapes(graph)) for graph in graphs[1:])])
+    main = as_int8(strip_boundary(as_reshapes(fold_shapes(graphs[0]))))
+    graph = supported([main, *(as_int8(as_reshapes(fold_shapes(graph))) for graph in graphs[1:])])
     check_order(graph)
     return graph
 

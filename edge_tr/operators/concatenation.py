@@ -1,33 +1,40 @@
 """CONCATENATION and PACK: tensorflow/lite/kernels/concatenation.cc, pack.cc.
 
 CONCATENATION versions 1 to 7, PACK 1 to 5; int8, any axis, any number of inputs, constants among them. All have the
-output's quantisation, as the reference requires: it does not rescale int8. A fused activation is refused, as there.
+output's quantisation, as the reference requires: it does not rescale int8. It does uint8, by float32 arithmetic
+(`ConcatenationWithScaling`), which tables hold. A fused activation is refused, as there.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from edge_tr.graph import Graph, Op, Tensor
+from edge_tr.operators.arithmetic import by_unsigned_byte
 from edge_tr.operators.checks import (
+    INT8,
     activation_tensor,
     axis_of,
     constant,
     output_shape,
+    read_only,
     require,
     require_options,
     scale,
     shape_text,
     zero_point,
 )
+from edge_tr.operators.unsigned import OFFSET
 from edge_tr.record import Range, Record
 from edge_tr.structs import Array, Call, Field, Struct
 from edge_tr.tr.requant import Rounding
 
+MOST_STEPS = 2**31 - 512
+"""Of a rescaled value, which the reference converts to int32."""
 STRUCT = Struct(
     "tr_concatenation",
     "CONCATENATION and PACK: `outer` times `runs` [pieces] bytes of each piece. A piece is the next input, or lies at\n"
@@ -38,6 +45,12 @@ STRUCT = Struct(
         Field("const uint32_t *", "runs"),
         Field("const int32_t *", "fixed"),
         Field("const int8_t *", "constants"),
+        Field(
+            "const int32_t *",
+            "tables",
+            "[pieces] of bytes in `rescaled`, by x as an unsigned byte; -1, null: copied",
+        ),
+        Field("const int8_t *", "rescaled"),
     ),
 )
 
@@ -116,6 +129,67 @@ class ConcatenationParams(Record):
         return Call("tr_concatenate", STRUCT, values, gathered=True)
 
 
+@dataclass(frozen=True)
+class RescaledParams(Record):
+    """A concatenation of pieces that are looked up first.
+
+    joined  of what the tables give
+    tables  by computed piece, int8 [256] by x + 128; None: as it is
+    slopes  by computed piece, of its scale to the output's; only the gradient looks at them
+    """
+
+    joined: ConcatenationParams
+    tables: tuple[np.ndarray | None, ...]
+    slopes: tuple[float, ...]
+
+    def golden(
+        self, inputs: Sequence[np.ndarray], rounding: Rounding, data_table: np.ndarray | None = None
+    ) -> tuple[np.ndarray, ...]:
+        found = [x if by is None else by[x.astype(np.int16) + 128] for x, by in zip(inputs, self.tables)]
+        return self.joined.golden(found, rounding)
+
+    def ranges(
+        self, inputs: Sequence[Range], outputs: Sequence[int], data_terms: np.ndarray | None = None
+    ) -> tuple[Range, ...]:
+        """Tables never fall."""
+        found = [x if by is None else Range(*(by[end + 128].astype(np.int64) for end in (x.low, x.high)))
+                 for x, by in zip(inputs, self.tables)]  # fmt: skip
+        return self.joined.ranges(found, outputs)
+
+    def ties(self, inputs: Sequence[int], outputs: Sequence[int]) -> list[np.ndarray] | None:
+        return self.joined.ties(inputs, outputs)
+
+    def gradients(self, inputs: Sequence[np.ndarray], output: np.ndarray, gradient: np.ndarray) -> list[np.ndarray]:
+        inside = gradient * ((output > INT8[0]) & (output < INT8[1]))
+        parts, copied = (self.joined.gradients(inputs, output, of) for of in (inside, gradient))
+        return [
+            part * np.float32(slope) if by is not None else whole
+            for part, whole, by, slope in zip(parts, copied, self.tables, self.slopes)
+        ]
+
+    def call(self) -> Call:
+        call, following = self.joined.call(), iter(self.tables)
+        of_piece = [next(following) if at < 0 else None for at in self.joined.fixed]
+        held = [by_unsigned_byte(table) for table in of_piece if table is not None]
+        numbers = iter(range(len(held)))
+        places = [-1 if table is None else 256 * next(numbers) for table in of_piece]
+        values = {"tables": Array("int32_t", "tables", np.array(places)),
+                  "rescaled": Array("int8_t", "rescaled", np.concatenate(held))}  # fmt: skip
+        return replace(call, values={**call.values, **values})
+
+
+def _rescaled(piece: Tensor, y: Tensor) -> np.ndarray | None:
+    """int8 [256] by x + 128, or None where the quantisation is the same: float32 arithmetic on the file's uint8."""
+    if (scale(piece), zero_point(piece)) == (scale(y), zero_point(y)):
+        return None
+    factor = piece.quantization.scale[0] * (np.float32(1) / y.quantization.scale[0])
+    bias = np.float32(-(zero_point(piece) + OFFSET)) * factor
+    values = np.arange(256, dtype=np.float32) * factor + bias
+    require(np.abs(values).max() < MOST_STEPS, f"scale {scale(piece)} to scale {scale(y)}", "scales of similar size")
+    rounded = np.copysign(np.floor(np.abs(values.astype(np.float64)) + 0.5), values).astype(np.int64)
+    return read_only((np.clip(rounded + zero_point(y) + OFFSET, 0, 255) - OFFSET).astype(np.int8))
+
+
 def prepare_concatenation(graph: Graph, op: Op) -> Record:
     """The inputs' lengths add up along one axis."""
     pieces, y = _read(graph, op)
@@ -127,7 +201,17 @@ def prepare_concatenation(graph: Graph, op: Op) -> Record:
     alike = len(others) == 1 and all(len(piece.shape) == len(shape) for piece in pieces)
     require(alike, f"inputs of shapes {_shapes(pieces)}", f"shapes that differ along axis {axis} only")
     output_shape(y, (*shape[:axis], sum(piece.shape[axis] for piece in pieces), *shape[axis + 1 :]))
-    return _record(pieces, math.prod(shape[:axis]), axis == len(shape) - 1)
+    outer, last = math.prod(shape[:axis]), axis == len(shape) - 1
+    tables = [_rescaled(piece, y) for piece in pieces]
+    if all(table is None for table in tables):
+        return _record(pieces, outer, last)
+    moved = [
+        piece if piece.data is None or by is None else replace(piece, data=by[piece.data.astype(np.int16) + 128])
+        for piece, by in zip(pieces, tables)
+    ]
+    computed = [(by, scale(piece) / scale(y)) for piece, by in zip(pieces, tables) if piece.data is None]
+    joined = _record(moved, outer, last)
+    return RescaledParams(joined, *zip(*computed)) if any(by is not None for by, _ in computed) else joined
 
 
 def prepare_pack(graph: Graph, op: Op) -> Record:
@@ -156,8 +240,10 @@ def _read(graph: Graph, op: Op) -> tuple[list[Tensor], Tensor]:
         what = f"input {number}"
         piece = constant(graph, index, what, ("int8",)) if fixed else activation_tensor(graph, index, what)
         q = piece.quantization
-        same = q is not None and q.per_tensor and (scale(piece), zero_point(piece)) == (scale(y), zero_point(y))
-        require(same and piece.size, f"{what} in another quantisation than the output", "the same")
+        one = q is not None and q.per_tensor and scale(piece) > 0
+        same = one and (scale(piece), zero_point(piece)) == (scale(y), zero_point(y))
+        rescales = one and piece.unsigned and op.kind == "CONCATENATION"
+        require((same or rescales) and piece.size, f"{what} in another quantisation than the output", "the same")
         pieces.append(piece)
     return pieces, y
 
