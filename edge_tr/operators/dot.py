@@ -47,14 +47,22 @@ class DotParams(Record):
         """int8 [rows, K] in the order of TFLite's tensor, its shape included."""
         raise NotImplementedError
 
+    def dense(self, weights: np.ndarray) -> np.ndarray:
+        """The same of an operator of some of its channels, which need not fall into groups any more."""
+        return self.laid_out(weights)
+
     @property
     def weight_range(self) -> Size:
         """(least, most) of the weights that a file can hold with this zero point."""
         return INT8[0] - self.weights_zero_point, INT8[1] - self.weights_zero_point
 
+    def stored(self, weights: np.ndarray) -> np.ndarray:
+        """Weights as int8 with their zero point."""
+        return (weights.astype(np.int16) + np.int16(self.weights_zero_point)).astype(np.int8)
+
     def in_file(self, weights: np.ndarray) -> np.ndarray:
         """Weights [rows, K] as the graph's int8 tensor, its shape and zero point included."""
-        return self.laid_out((weights.astype(np.int16) + np.int16(self.weights_zero_point)).astype(np.int8))
+        return self.laid_out(self.stored(weights))
 
     def reading(self, channels: int, kept: np.ndarray) -> np.ndarray:
         """int [K']: columns of the weights that read the input's channels `kept`, int [n], of all its `channels`."""
