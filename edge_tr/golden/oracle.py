@@ -149,8 +149,8 @@ def _as_int8(values: np.ndarray) -> np.ndarray:
 
 
 def _needed(graph: Graph) -> set[str]:
-    """What `LACKING` may say of the model."""
-    kinds = {op.kind for op in graph.ops}
+    """What `LACKING` may say of the model; uint8 kernels lack nothing that is supported."""
+    kinds = {op.kind for op in graph.ops if not any(graph.tensor(i).unsigned for i in op.outputs)}
     special = {WIDE: _is_wide, ROWS: _has_rows}
     return kinds | {name for name, holds in special.items() if any(holds(graph, op) for op in graph.ops)}
 

@@ -18,6 +18,7 @@ from edge_tr.graph import Graph, Op
 from edge_tr.ir.tflite import parse, read
 from edge_tr.ir.unsigned import in_file
 from edge_tr.operators import DotParams, dots, op_text
+from edge_tr.operators.dot import fitting
 
 WEIGHTS_INPUT = 1
 BIAS_INPUT = 2
@@ -100,13 +101,7 @@ def _to_tflite_layout(graph: Graph, op: Op, weights: np.ndarray) -> bytes:
     """Weights [rows, K] in the file's order, as its type."""
     if not isinstance(op.record, DotParams):
         raise ValueError(f"{op.kind} has no weights")
-    weights, own = np.asarray(weights), op.record.weights
-    if weights.dtype != own.dtype or weights.shape != own.shape:
-        raise ValueError(f"weights must be {own.dtype} {own.shape}, got {weights.dtype} {weights.shape}")
-    low, high = op.record.weight_range
-    if weights.min(initial=low) < low or weights.max(initial=high) > high:
-        raise ValueError(f"weights must be {low} to {high}")
-    return in_file(graph.tensor(op.inputs[WEIGHTS_INPUT]), op.record.in_file(weights))
+    return in_file(graph.tensor(op.inputs[WEIGHTS_INPUT]), op.record.in_file(fitting(op.record, weights)))
 
 
 def _has_bias(op: Op) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from edge_tr.kernels.choice import KernelChoice, allowed
 from edge_tr.kernels.product import DotProduct, Nested, Task
 from edge_tr.operators import DotParams
-from edge_tr.operators.dot import with_short_weights
 from edge_tr.prepared.budget import TrSetting
 from edge_tr.tr.reveal import reveal
 
@@ -15,7 +14,5 @@ def candidates(
 ) -> tuple[DotProduct, ...]:
     """The layer with each kernel that `choice` allows; at least one. `params` holds weights that are revealed already:
     `setting` says how. UsageError if none takes the layer."""
-    params = with_short_weights(params)
-    below = [(of, with_short_weights(nested)) for of, nested in below]
     task = Task(params, reveal(params.weights, setting.group, None), setting, isa, below)
     return tuple(kernel.product(task) for kernel in allowed(choice, name, task))

@@ -14,14 +14,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from edge_tr.graph import Graph, Op, Tensor
-from edge_tr.operators.arithmetic import by_unsigned_byte
+from edge_tr.operators.arithmetic import INT8_VALUES, by_unsigned_byte
 from edge_tr.operators.checks import (
     INT8,
     activation_tensor,
     axis_of,
     constant,
     output_shape,
-    read_only,
     require,
     require_options,
     scale,
@@ -45,12 +44,7 @@ STRUCT = Struct(
         Field("const uint32_t *", "runs"),
         Field("const int32_t *", "fixed"),
         Field("const int8_t *", "constants"),
-        Field(
-            "const int32_t *",
-            "tables",
-            "[pieces] of bytes in `rescaled`, by x as an unsigned byte; -1, null: copied",
-        ),
-        Field("const int8_t *", "rescaled"),
+        Field("const int8_t *", "tables", "[inputs][256] by x as an unsigned byte; null: inputs are copied"),
     ),
 )
 
@@ -131,63 +125,60 @@ class ConcatenationParams(Record):
 
 @dataclass(frozen=True)
 class RescaledParams(Record):
-    """A concatenation of pieces that are looked up first.
+    """A concatenation (`ConcatenationParams` says the other fields) of inputs that are looked up first.
 
-    joined  of what the tables give
-    tables  by computed piece, int8 [256] by x + 128; None: as it is
-    slopes  by computed piece, of its scale to the output's; only the gradient looks at them
+    tables  int8 [inputs, 256] by x + 128, which never fall
+    slopes  by input, of its scale to the output's; only the gradient looks at them
     """
 
-    joined: ConcatenationParams
-    tables: tuple[np.ndarray | None, ...]
+    outer: int
+    runs: tuple[int, ...]
+    fixed: tuple[int, ...]
+    constants: np.ndarray
+    last: bool
+    tables: np.ndarray
     slopes: tuple[float, ...]
+
+    @property
+    def _joined(self) -> ConcatenationParams:
+        """Of what the tables give."""
+        return ConcatenationParams(self.outer, self.runs, self.fixed, self.constants, self.last)
 
     def golden(
         self, inputs: Sequence[np.ndarray], rounding: Rounding, data_table: np.ndarray | None = None
     ) -> tuple[np.ndarray, ...]:
-        found = [x if by is None else by[x.astype(np.int16) + 128] for x, by in zip(inputs, self.tables)]
-        return self.joined.golden(found, rounding)
+        return self._joined.golden([by[x.astype(np.int16) + 128] for x, by in zip(inputs, self.tables)], rounding)
 
     def ranges(
         self, inputs: Sequence[Range], outputs: Sequence[int], data_terms: np.ndarray | None = None
     ) -> tuple[Range, ...]:
-        """Tables never fall."""
-        found = [x if by is None else Range(*(by[end + 128].astype(np.int64) for end in (x.low, x.high)))
-                 for x, by in zip(inputs, self.tables)]  # fmt: skip
-        return self.joined.ranges(found, outputs)
+        tables = self.tables.astype(np.int64)
+        found = [Range(by[x.low + 128], by[x.high + 128]) for x, by in zip(inputs, tables)]
+        return self._joined.ranges(found, outputs)
 
     def ties(self, inputs: Sequence[int], outputs: Sequence[int]) -> list[np.ndarray] | None:
-        return self.joined.ties(inputs, outputs)
+        return self._joined.ties(inputs, outputs)
 
     def gradients(self, inputs: Sequence[np.ndarray], output: np.ndarray, gradient: np.ndarray) -> list[np.ndarray]:
         inside = gradient * ((output > INT8[0]) & (output < INT8[1]))
-        parts, copied = (self.joined.gradients(inputs, output, of) for of in (inside, gradient))
-        return [
-            part * np.float32(slope) if by is not None else whole
-            for part, whole, by, slope in zip(parts, copied, self.tables, self.slopes)
-        ]
+        parts = self._joined.gradients(inputs, output, inside)
+        return [part * np.float32(slope) for part, slope in zip(parts, self.slopes)]
 
     def call(self) -> Call:
-        call, following = self.joined.call(), iter(self.tables)
-        of_piece = [next(following) if at < 0 else None for at in self.joined.fixed]
-        held = [by_unsigned_byte(table) for table in of_piece if table is not None]
-        numbers = iter(range(len(held)))
-        places = [-1 if table is None else 256 * next(numbers) for table in of_piece]
-        values = {"tables": Array("int32_t", "tables", np.array(places)),
-                  "rescaled": Array("int8_t", "rescaled", np.concatenate(held))}  # fmt: skip
-        return replace(call, values={**call.values, **values})
+        call, tables = self._joined.call(), np.concatenate([by_unsigned_byte(by) for by in self.tables])
+        return replace(call, values={**call.values, "tables": Array("int8_t", "tables", tables)})
 
 
-def _rescaled(piece: Tensor, y: Tensor) -> np.ndarray | None:
-    """int8 [256] by x + 128, or None where the quantisation is the same: float32 arithmetic on the file's uint8."""
+def _rescaled(piece: Tensor, y: Tensor) -> np.ndarray:
+    """int8 [256] by x + 128: float32 arithmetic on the file's uint8; the same value where the quantisation is."""
     if (scale(piece), zero_point(piece)) == (scale(y), zero_point(y)):
-        return None
+        return INT8_VALUES.astype(np.int8)
     factor = piece.quantization.scale[0] * (np.float32(1) / y.quantization.scale[0])
     bias = np.float32(-(zero_point(piece) + OFFSET)) * factor
     values = np.arange(256, dtype=np.float32) * factor + bias
     require(np.abs(values).max() < MOST_STEPS, f"scale {scale(piece)} to scale {scale(y)}", "scales of similar size")
     rounded = np.copysign(np.floor(np.abs(values.astype(np.float64)) + 0.5), values).astype(np.int64)
-    return read_only((np.clip(rounded + zero_point(y) + OFFSET, 0, 255) - OFFSET).astype(np.int8))
+    return (np.clip(rounded + zero_point(y) + OFFSET, 0, 255) - OFFSET).astype(np.int8)
 
 
 def prepare_concatenation(graph: Graph, op: Op) -> Record:
@@ -203,15 +194,16 @@ def prepare_concatenation(graph: Graph, op: Op) -> Record:
     output_shape(y, (*shape[:axis], sum(piece.shape[axis] for piece in pieces), *shape[axis + 1 :]))
     outer, last = math.prod(shape[:axis]), axis == len(shape) - 1
     tables = [_rescaled(piece, y) for piece in pieces]
-    if all(table is None for table in tables):
-        return _record(pieces, outer, last)
     moved = [
-        piece if piece.data is None or by is None else replace(piece, data=by[piece.data.astype(np.int16) + 128])
+        piece if piece.data is None else replace(piece, data=by[piece.data.astype(np.int16) + 128])
         for piece, by in zip(pieces, tables)
     ]
-    computed = [(by, scale(piece) / scale(y)) for piece, by in zip(pieces, tables) if piece.data is None]
     joined = _record(moved, outer, last)
-    return RescaledParams(joined, *zip(*computed)) if any(by is not None for by, _ in computed) else joined
+    found = [(by, scale(piece) / scale(y)) for piece, by in zip(pieces, tables) if piece.data is None]
+    if all((by == INT8_VALUES).all() for by, _ in found):
+        return joined
+    held, slopes = zip(*found)
+    return RescaledParams(joined.outer, joined.runs, joined.fixed, joined.constants, last, np.stack(held), slopes)
 
 
 def prepare_pack(graph: Graph, op: Op) -> Record:

@@ -26,7 +26,7 @@ class DotParams(Record):
     output_zero_point: int
     activation: Size  # (min, max) of the int8 result
     weights: np.ndarray  # int8 or int16 [rows, K]: rows = output channels, K = the reduction axis
-    weights_zero_point: int  # in the file: 0, or int16 weights are the file's int8 ones less this
+    weights_zero_point: int  # weights are the graph's int8 ones less this: 0 but of uint8 models
     bias: np.ndarray  # int32 [rows]
     requant: Requant  # n = rows
 
@@ -123,16 +123,18 @@ class MixingParams(DotParams):
 
 def with_weights(record: DotParams, weights: np.ndarray) -> DotParams:
     """The same layer with other weights [rows, K] of its type."""
-    weights, own = np.asarray(weights), record.weights
-    if weights.dtype != own.dtype or weights.shape != own.shape:
+    return replace(record, weights=fitting(record, weights))
+
+
+def fitting(record: DotParams, weights: np.ndarray) -> np.ndarray:
+    """`weights`; ValueError unless they are of the layer's shape, of its type or a shorter one, and what its file can
+    hold."""
+    weights, own, (low, high) = np.asarray(weights), record.weights, record.weight_range
+    if weights.dtype.kind != "i" or not np.can_cast(weights.dtype, own.dtype) or weights.shape != own.shape:
         raise ValueError(f"weights must be {own.dtype} {own.shape}, got {weights.dtype} {weights.shape}")
-    return replace(record, weights=weights)
-
-
-def with_short_weights(record: DotParams) -> DotParams:
-    """The same layer with int8 weights, if they are no longer than that."""
-    short = record.weights.astype(np.int8)
-    return replace(record, weights=short) if (short == record.weights).all() else record
+    if weights.min(initial=low) < low or weights.max(initial=high) > high:
+        raise ValueError(f"weights must be {low} to {high}")
+    return weights
 
 
 def seen(x: Range, zero_point: int, data_terms: np.ndarray | None) -> Range:
@@ -194,8 +196,10 @@ def weights_tensor(graph: Graph, op: Op, rank: int, channel_axis: int) -> Tensor
 
 
 def centred(w: Tensor) -> np.ndarray:
-    """The weights less their zero point: int8 where that is 0, else int16 of nine bits."""
-    return w.data if not zero_points(w) else read_only(w.data.astype(np.int16) - np.int16(zero_points(w)))
+    """The weights less their zero point: int8 where that holds them, else int16."""
+    values = w.data.astype(np.int16) - np.int16(zero_points(w))
+    short = values.astype(np.int8)
+    return w.data if not zero_points(w) else read_only(short if (short == values).all() else values)
 
 
 def zero_points(w: Tensor) -> int:

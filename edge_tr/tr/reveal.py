@@ -15,9 +15,9 @@ second term of such a weight rides with its leader: it ranks directly behind it.
 the budget ends exactly between the two, the leader is kept as +2^6. Every revealed
 value is therefore in -128..127 and no group exceeds its budget.
 
-Weights of nine bits, int16 -255..255, are those of a uint8 file less their zero point: 256 values around zero,
-`limits`. Terms of such a weight may leave that range as well, at either end. It then becomes the nearest value inside
-that has as few terms, so that it can be written back.
+Weights of a uint8 file less their zero point are 256 values around zero, `limits`, of nine bits and then int16. Kept
+terms may leave that range as well, at either end. Such a weight becomes the nearest value inside that has no more
+terms, so that it can be written back.
 
 The terms kept with a smaller budget are kept with every larger one, except such a +2^6.
 Where no +2^7 is involved, a smaller budget is a prefix of the group's term list.
@@ -101,7 +101,7 @@ def reveal(
     weights  int8, or int16 of nine bits [rows, K], K the reduction axis
     group    g, 1..256
     budget   k >= 1 terms a group, or None: all terms (lossless)
-    limits   (least, most) that int16 weights may be
+    limits   (least, most) that weights may be, where that is not all of int8
 
     Raises UsageError for a group or budget out of range, ValueError for other arrays.
     """
@@ -112,12 +112,12 @@ def reveal(
     if weights.dtype not in (np.int8, np.int16) or weights.ndim != 2:
         raise ValueError(f"weights must be int8 or int16 [rows, K], not {weights.dtype} {list(weights.shape)}")
     grouped = _group(weights, group)
-    if weights.dtype == np.int8:
+    if weights.dtype == np.int8 and limits == INT8:
         digits = np.ascontiguousarray(_tables(encoding).digits[grouped.view(np.uint8)].swapaxes(-1, -2))
         if budget is not None:
             digits = _keep_largest(digits, _tables(encoding).rider[grouped.view(np.uint8)], budget)
     else:
-        digits = _wide(grouped, budget, encoding, limits)
+        digits = _wide(grouped, budget, encoding, _both(limits, INT8) if weights.dtype == np.int8 else limits)
     values = _sums(digits).astype(weights.dtype)
     values = values.reshape(len(weights), values.shape[1] * values.shape[2])[:, : weights.shape[1]]
     return Revealed(group, values, np.count_nonzero(digits, axis=(-2, -1)).astype(np.int16), digits)
@@ -162,6 +162,10 @@ def _keep_largest(digits: np.ndarray, rider: np.ndarray, budget: int) -> np.ndar
     halved = used[leaders] == budget + 1
     result[row[halved], column[halved], 1, lane[halved]] = 1
     return result
+
+
+def _both(a: tuple[int, int], b: tuple[int, int]) -> tuple[int, int]:
+    return max(a[0], b[0]), min(a[1], b[1])
 
 
 def _sums(digits: np.ndarray) -> np.ndarray:

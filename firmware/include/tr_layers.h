@@ -215,8 +215,7 @@ struct tr_concatenation {
     const uint32_t *runs;
     const int32_t *fixed;
     const int8_t *constants;
-    const int32_t *tables; /* [pieces] of bytes in `rescaled`, by x as an unsigned byte; -1, null: copied */
-    const int8_t *rescaled;
+    const int8_t *tables; /* [inputs][256] by x as an unsigned byte; null: inputs are copied */
 };
 
 /* A function of one value: `table` [256] by x as an unsigned byte. */
