@@ -132,7 +132,7 @@ def fitting(record: DotParams, weights: np.ndarray) -> np.ndarray:
     weights, own, (low, high) = np.asarray(weights), record.weights, record.weight_range
     if weights.dtype.kind != "i" or not np.can_cast(weights.dtype, own.dtype) or weights.shape != own.shape:
         raise ValueError(f"weights must be {own.dtype} {own.shape}, got {weights.dtype} {weights.shape}")
-    if weights.min(initial=low) < low or weights.max(initial=high) > high:
+    if weights.size and not low <= int(weights.min()) <= int(weights.max()) <= high:
         raise ValueError(f"weights must be {low} to {high}")
     return weights
 

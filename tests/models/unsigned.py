@@ -16,8 +16,8 @@ SCALE, ZERO_POINT = 8, 10  # fields 2 and 3 of QuantizationParameters
 _NUMBERS = {getattr(tflite.BuiltinOperator, kind) for kind in DOT_KINDS}
 
 
-def as_uint8(data: bytes, rng: np.random.Generator) -> bytes:
-    """The model with every quantised int8 tensor as uint8."""
+def as_uint8(data: bytes, rng: np.random.Generator, of_weights: int | None = None) -> bytes:
+    """The model with every quantised int8 tensor as uint8; `of_weights`: their zero point, if it is not drawn."""
     model, result = tflite.Model.GetRootAs(data, 0), bytearray(data)
     subgraph = model.Subgraphs(0)
     weights, biases = _constants(model)
@@ -30,7 +30,8 @@ def as_uint8(data: bytes, rng: np.random.Generator) -> bytes:
             for field in (SCALE, ZERO_POINT):
                 struct.pack_into("<I", result, q._tab.Vector(q._tab.Offset(field)) - 4, 1)
         if tensor.Type() == tflite.TensorType.INT8:
-            zero_point = int(rng.choice(EXTREMES)) if rng.random() < 0.5 else int(rng.integers(256))
+            drawn = int(rng.choice(EXTREMES)) if rng.random() < 0.5 else int(rng.integers(256))
+            zero_point = drawn if of_weights is None else of_weights
             _make_unsigned(model, tensor, zero_point if index in weights else q.ZeroPoint(0) + 128, result)
     return bytes(result)
 
