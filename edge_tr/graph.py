@@ -1,4 +1,4 @@
-"""The typed graph every later stage works on: frozen, validated, int8.
+"""The typed graph every later stage works on: frozen, validated, of integers.
 
 Shapes are NHWC as in TFLite; weights keep TFLite's layouts (CONV_2D: OHWI,
 DEPTHWISE_CONV_2D: 1HWO, FULLY_CONNECTED: OI).
@@ -50,9 +50,14 @@ class Tensor:
         return int(np.prod(self.shape, dtype=np.int64))
 
     @property
+    def item_bytes(self) -> int:
+        """Of one element."""
+        return np.dtype(self.dtype).itemsize
+
+    @property
     def bytes(self) -> int:
         """Of all elements."""
-        return self.size * np.dtype(self.dtype).itemsize
+        return self.size * self.item_bytes
 
 
 @dataclass(frozen=True)
@@ -73,12 +78,17 @@ class Op:
     record: Record | None = field(default=None, repr=False, compare=False)
     updates: tuple[int, ...] = ()
 
+    @property
+    def targets(self) -> tuple[int, ...]:
+        """The tensors that are a layer's each: its outputs, or the states that an operator without outputs updates."""
+        return self.outputs or self.updates
+
 
 def layer_name(op: Op, output: int = 0) -> str:
     """How users name a layer: its kind and its operator's index in the file, conv_2d_0; of several outputs, each one's
     number behind it, split_3_0."""
     name = f"{op.kind.lower()}_{op.index}"
-    return name if len(op.outputs) == 1 else f"{name}_{output}"
+    return name if len(op.targets) == 1 else f"{name}_{output}"
 
 
 @dataclass(frozen=True)
@@ -86,7 +96,9 @@ class Graph:
     """A validated model: operators in execution order, tensors by TFLite index.
 
     `states` are the tensors that keep their values from one inference to the next, with the values that a reset gives
-    them; the last operator that updates one gives the next inference's.
+    them; the last operator that updates one gives the next inference's. `file_inputs` and `file_outputs` are the ends
+    as the file has them, with the names and types that users know: `inputs` and `outputs` may lie behind a QUANTIZE or
+    before a DEQUANTIZE, which the host does.
     """
 
     tensors: tuple[Tensor, ...]
@@ -96,6 +108,8 @@ class Graph:
     sha256: str  # of the .tflite file's bytes, hex
     description: str = ""
     states: Mapping[int, np.ndarray] = field(default_factory=dict)
+    file_inputs: tuple[Tensor, ...] = ()
+    file_outputs: tuple[Tensor, ...] = ()
 
     def tensor(self, index: int) -> Tensor:
         return self.tensors[index]

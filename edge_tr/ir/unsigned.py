@@ -17,19 +17,25 @@ from edge_tr.operators.unsigned import OFFSET
 
 def as_int8(graph: Graph) -> Graph:
     """The graph with every quantised uint8 tensor as int8; others stay, and are reported as unsupported later."""
-    return replace(graph, tensors=tuple(map(_as_int8, graph.tensors)))
+    tensors = tuple(map(_as_int8, graph.tensors))
+    states = {i: _less(value) if tensors[i].unsigned else value for i, value in graph.states.items()}
+    return replace(graph, tensors=tensors, states=states)
 
 
 def _as_int8(tensor: Tensor) -> Tensor:
     q = tensor.quantization
     if tensor.dtype != "uint8" or q is None:
         return tensor
-    data = None
-    if tensor.data is not None:
-        data = np.asarray(tensor.data ^ np.uint8(OFFSET)).view(np.int8)
-        data.flags.writeable = False
+    data = None if tensor.data is None else _less(tensor.data)
     quantization = Quantization(q.scale, q.zero_point - OFFSET, q.axis)
     return replace(tensor, dtype="int8", quantization=quantization, data=data, unsigned=True)
+
+
+def _less(values: np.ndarray) -> np.ndarray:
+    """Read-only int8 of uint8 values, each 128 lower."""
+    result = np.asarray(values ^ np.uint8(OFFSET)).view(np.int8)
+    result.flags.writeable = False
+    return result
 
 
 def in_file(tensor: Tensor, data: np.ndarray) -> bytes:

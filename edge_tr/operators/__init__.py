@@ -56,6 +56,7 @@ from edge_tr.operators import (
     transpose,
     transpose_conv,
     unsigned,
+    variables,
 )
 from edge_tr.operators.add import AddParams
 from edge_tr.operators.checks import require
@@ -118,6 +119,7 @@ _MODULES = (
     comparisons,
     logical,
     select,
+    variables,
 )
 _PREPARE = {kind: entry for module in _MODULES for kind, entry in module.KINDS.items()}
 """By TFLite's name: how it is prepared, and up to which version: the newest that LiteRT's reference resolver has."""
