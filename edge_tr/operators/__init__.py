@@ -59,6 +59,7 @@ from edge_tr.operators import (
     tile,
     transpose,
     transpose_conv,
+    unsigned,
     variables,
 )
 from edge_tr.operators.add import AddParams
@@ -146,6 +147,7 @@ def prepare(graph: Graph, op: Op) -> Record:
         require(op.kind in _PREPARE, "this operator", ", ".join(SUPPORTED_KINDS))
         prepare_op, newest = _PREPARE[op.kind]
         require(1 <= op.version <= newest, f"version {op.version}", f"1 to {newest}")
+        unsigned.check(graph, op)
         if op.inputs and op.inputs[0] >= 0 and graph.tensor(op.inputs[0]).dtype == "int32":
             prepare_op = _OF_INT32.get(op.kind, prepare_op)
         return prepare_op(graph, op)

@@ -13,6 +13,7 @@ import numpy as np
 
 from edge_tr.graph import Graph, Op
 from edge_tr.operators.checks import arity, limits_of, output_shape, require, shape_text
+from edge_tr.operators.unsigned import OFFSET
 from edge_tr.record import Range, Record, full_range
 from edge_tr.structs import Call, Field, Struct
 from edge_tr.tr.requant import Rounding
@@ -27,31 +28,37 @@ STRUCT = Struct(
         Field("uint8_t", "to_bytes"),
         Field("bool", "is_signed"),
         Field("bool", "to_bool"),
+        Field("int16_t", "offset", "added before"),
+        Field("int16_t", "less", "and taken away behind"),
     ),
 )
 
 
 @dataclass(frozen=True)
 class CastParams(Record):
-    """`size` elements from one type to another, by their numpy names."""
+    """`size` elements from one type to another, by their numpy names. `offset` and `less`: by how much a value in the
+    file, where it is uint8, is more than the one here."""
 
     size: int
     given: str
     asked: str
+    offset: int = 0
+    less: int = 0
 
     def golden(
         self, inputs: Sequence[np.ndarray], rounding: Rounding, data_table: np.ndarray | None = None
     ) -> tuple[np.ndarray, ...]:
-        return (inputs[0].astype(self.asked),)
+        values = inputs[0].astype(np.int64) + self.offset
+        return ((values != 0) if self.asked == "bool" else (values - self.less).astype(self.asked),)
 
     def ranges(
         self, inputs: Sequence[Range], outputs: Sequence[int], data_terms: np.ndarray | None = None
     ) -> tuple[Range, ...]:
         """The same where it fits."""
-        low, high = limits_of(self.asked)
-        x = inputs[0]
-        fits = self.asked != "bool" and x.low.min() >= low and x.high.max() <= high
-        return (x if fits else full_range(outputs[0], (low, high)),)
+        limits, change = limits_of(self.asked), self.offset - self.less
+        low, high = inputs[0].low + change, inputs[0].high + change
+        fits = self.asked != "bool" and low.min() >= limits[0] and high.max() <= limits[1]
+        return (Range(low, high) if fits else full_range(outputs[0], limits),)
 
     def gradients(self, inputs: Sequence[np.ndarray], output: np.ndarray, gradient: np.ndarray) -> list[np.ndarray]:
         return [gradient * np.float32(self.asked != "bool")]
@@ -64,6 +71,8 @@ class CastParams(Record):
             "to_bytes": asked.itemsize,
             "is_signed": given.kind == "i",
             "to_bool": asked.kind == "b",
+            "offset": self.offset,
+            "less": self.less,
         }
         return Call("tr_cast", STRUCT, values)
 
@@ -78,7 +87,7 @@ def prepare(graph: Graph, op: Op) -> CastParams:
         require(tensor.data is None, f"a constant {what} '{tensor.name}'", f"a computed {what}")
     require(x.size > 0, f"an empty input of shape {shape_text(x.shape)}", "at least one element")
     output_shape(y, x.shape)
-    return CastParams(x.size, x.dtype, y.dtype)
+    return CastParams(x.size, x.dtype, y.dtype, OFFSET * x.unsigned, OFFSET * y.unsigned)
 
 
 STRUCTS = (STRUCT,)

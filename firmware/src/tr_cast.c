@@ -9,7 +9,8 @@ void tr_cast(const struct tr_cast *layer, const int8_t *input, int8_t *output)
         if (!layer->is_signed && layer->from_bytes == 1u) {
             value = (uint8_t)value;
         }
-        tr_store(output, layer->to_bytes, layer->to_bool ? value != 0 : value);
+        value += layer->offset;
+        tr_store(output, layer->to_bytes, layer->to_bool ? value != 0 : value - layer->less);
         input += layer->from_bytes;
         output += layer->to_bytes;
     }
