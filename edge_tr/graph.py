@@ -59,7 +59,9 @@ class Op:
 
     An absent optional input is -1, as in TFLite. `updates` are states (`Graph.states`) that it writes beside its
     outputs; what it reads of them is among its inputs. `record` is what Prepare made of it (`operators.prepared`): None in
-    a file as it was read, and never in a graph that a later stage sees.
+    a file as it was read, and never in a graph that a later stage sees. `intermediates` are tensors that only say how
+    values inside the operator are quantised. `part`: which of an operator's dot products it is (`operators.dots`); empty
+    for an operator of the file.
     """
 
     index: int
@@ -70,6 +72,8 @@ class Op:
     version: int = 1
     record: Record | None = field(default=None, repr=False, compare=False)
     updates: tuple[int, ...] = ()
+    intermediates: tuple[int, ...] = ()
+    part: str = ""
 
 
 def layer_name(op: Op, output: int = 0) -> str:

@@ -68,6 +68,7 @@ OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
         ("L2_NORMALIZATION", "L2NormOptions", "fused_activation_function"),
         ("L2_POOL_2D", "Pool2DOptions", _POOL),
+        ("SVDF", "SVDFOptions", "rank fused_activation_function asymmetric_quantize_inputs"),
         (
             "UNIDIRECTIONAL_SEQUENCE_LSTM",
             "UnidirectionalSequenceLSTMOptions",

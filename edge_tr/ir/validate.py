@@ -17,7 +17,7 @@ def check_indices(graph: Graph) -> None:
     _check_indices("the graph", graph.inputs + graph.outputs, count)
     for op in graph.ops:
         where = f"operator {op.index} ({op.kind})"
-        _check_indices(where, tuple(i for i in op.inputs if i != -1) + op.outputs, count)
+        _check_indices(where, tuple(i for i in op.inputs if i != -1) + op.outputs + op.intermediates, count)
 
 
 def check_order(graph: Graph) -> None:

@@ -32,6 +32,7 @@ from edge_tr.operators import (
     l2_normalization,
     logical,
     lookup,
+    lstm_preparation,
     mean,
     moves,
     mul,
@@ -52,6 +53,7 @@ from edge_tr.operators import (
     split,
     squared_difference,
     sums,
+    svdf,
     tile,
     transpose,
     transpose_conv,
@@ -117,6 +119,8 @@ _MODULES = (
     comparisons,
     logical,
     select,
+    lstm_preparation,
+    svdf,
 )
 _PREPARE = {kind: entry for module in _MODULES for kind, entry in module.KINDS.items()}
 """By TFLite's name: how it is prepared, and up to which version: the newest that LiteRT's reference resolver has."""
