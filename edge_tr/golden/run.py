@@ -7,14 +7,15 @@ its batch of one: a [1, 49, 10, 1] tensor of n samples is [n, 49, 10, 1].
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from edge_tr.errors import UsageError
 from edge_tr.graph import Graph, Op, Tensor
-from edge_tr.operators import DotParams, Record, with_weights
+from edge_tr.operators import Record, dots, with_dots, with_weights
 from edge_tr.operators.arithmetic import DATA_RANGE
+from edge_tr.operators.products import SumsParams
 from edge_tr.tr.requant import Rounding
 
 DataTerms = np.ndarray | Callable[[np.ndarray], np.ndarray]
@@ -110,16 +111,18 @@ def _steps(
     data_terms: Mapping[int, DataTerms],
     rounding: Rounding | Mapping[str, Rounding],
 ) -> list[_Step]:
-    steps = []
-    for op in graph.ops:
-        record = with_weights(op.record, weights[op.index]) if op.index in weights else op.record
-        mode = rounding if isinstance(rounding, Rounding) else rounding.get(op.kind, Rounding.DOUBLE)
-        table = _data_table(data_terms[op.index]) if op.index in data_terms else None
-        steps.append(_Step(op, record, mode, table))
-    dots = {step.op.index for step in steps if isinstance(step.record, DotParams)}
-    strangers = sorted((set(weights) | set(data_terms)) - dots)
+    known = {op.index: op.record for op in dots(graph)}
+    strangers = sorted((set(weights) | set(data_terms)) - set(known))
     if strangers:
         raise ValueError(f"operators {strangers} are not dot products of this graph")
+    tables = {index: _data_table(terms) for index, terms in data_terms.items()}
+    records = {index: with_weights(known[index], values) for index, values in weights.items()}
+    for index in (index for index in tables if isinstance(known[index], SumsParams)):
+        records[index] = replace(records.get(index, known[index]), cut=tables[index])
+    steps = []
+    for op in graph.ops:
+        mode = rounding if isinstance(rounding, Rounding) else rounding.get(op.kind, Rounding.DOUBLE)
+        steps.append(_Step(op, with_dots(op, records), mode, tables.get(op.index)))
     return steps
 
 

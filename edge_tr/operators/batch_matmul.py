@@ -155,12 +155,19 @@ def prepare(graph: Graph, op: Op) -> Record:
     require(fits, f"matrices {shape_text(sides[0].shape)} and {shape_text(sides[1].shape)}", "ones that multiply")
     expected = (*(max(pair) for pair in zip(a[:-2], b[:-2])), a[-2], b[-1])
     output_shape(y, expected[RANK - max(len(side.shape) for side in sides) :])
-    summed(a[-1], "products", MAX_DEPTH)
+    return multiplied(sides, shapes, turned, y)
+
+
+def multiplied(
+    sides: Sequence[Tensor], shapes: Sequence[tuple[int, ...]], turned: tuple[bool, bool], y: Tensor
+) -> BatchMatmulParams:
+    """The record of two tensors as matrices of five-dimensional `shapes` each."""
+    summed(shapes[0][-2 if turned[0] else -1], "products", MAX_DEPTH)
     fixed = next((number for number, side in enumerate(sides) if side.data is not None), -1)
     product = float(np.float32(scale(sides[0])) * np.float32(scale(sides[1])))
     return BatchMatmulParams(
-        left_shape=shapes[0],
-        right_shape=shapes[1],
+        left_shape=tuple(shapes[0]),
+        right_shape=tuple(shapes[1]),
         turned=turned,
         fixed=fixed,
         constant=sides[fixed].data if fixed >= 0 else np.zeros(0, np.int8),

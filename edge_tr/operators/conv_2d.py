@@ -1,4 +1,9 @@
-"""CONV_2D: tensorflow/lite/kernels/conv.cc, internal/reference/integer_ops/conv.h."""
+"""CONV_2D: tensorflow/lite/kernels/conv.cc, internal/reference/integer_ops/conv.h.
+
+In groups each output channel reads the input channels of its group; here it is a convolution over all of them whose
+weights outside the group are zero. Zeros have no terms: kernels that hold terms hold none for them, and a budget's
+groups of g weights run over them too.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +18,7 @@ from edge_tr.operators.checks import (
     arity,
     image_shape,
     output_shape,
+    read_only,
     require,
     require_options,
     window,
@@ -39,6 +45,7 @@ class ConvParams(MixingParams):
     weights: np.ndarray  # int8 [c_out, kh * kw * c_in], (kh, kw, c_in) order
     bias: np.ndarray  # int32 [c_out]
     requant: Requant  # n = c_out
+    groups: int = 1  # of channels, in the file
 
     def accumulated(self, x: np.ndarray) -> np.ndarray:
         (h, w, c), (oh, ow, c_out), (kh, kw) = self.input_shape, self.output_shape, self.kernel
@@ -70,11 +77,25 @@ class ConvParams(MixingParams):
         return scatter(self, len(gradient), lambda ky, kx: gradient @ weights[:, ky, kx])
 
     def in_file(self, weights: np.ndarray) -> np.ndarray:
+        taps = self.dense(weights).reshape(self.groups, len(weights) // self.groups, *self.kernel, self.groups, -1)
+        return np.concatenate([taps[group, ..., group, :] for group in range(self.groups)])
+
+    def dense(self, weights: np.ndarray) -> np.ndarray:
         return weights.reshape(len(weights), *self.kernel, -1)
 
 
+def ungrouped(weights: np.ndarray, groups: int) -> np.ndarray:
+    """int8 [c_out, kh, kw, c_in] of OHWI weights [c_out, kh, kw, c_in / groups]: zero outside each channel's group."""
+    c_out, kh, kw, depth = weights.shape
+    full = np.zeros((groups, c_out // groups, kh, kw, groups, depth), weights.dtype)
+    for group, part in enumerate(weights.reshape(groups, c_out // groups, kh, kw, depth)):
+        full[group, ..., group, :] = part
+    return full.reshape(c_out, kh, kw, groups * depth)
+
+
 def prepare(graph: Graph, op: Op) -> ConvParams:
-    """Weights OHWI, per-tensor or per output channel; TFLite insists on a bias."""
+    """Weights OHWI, per-tensor or per output channel, in groups where they have fewer input channels than the input;
+    TFLite insists on a bias."""
     arity(op, (3,))
     require_options(op)
     x = activation_tensor(graph, op.inputs[0], "input")
@@ -82,10 +103,11 @@ def prepare(graph: Graph, op: Op) -> ConvParams:
     w = weights_tensor(graph, op, rank=4, channel_axis=0)
     image, (c_out, kh, kw, c_in) = image_shape(x, "input"), w.shape
     require(
-        c_in == image[2],
-        f"weights for {c_in} input channels on an input of {image[2]}",
-        "one group (no grouped convolution)",
+        image[2] % c_in == 0 and c_out % (image[2] // c_in) == 0,
+        f"weights of {c_in} input channels and {c_out} output channels on an input of {image[2]}",
+        "groups of as many input channels each, and of as many output channels",
     )
+    groups = image[2] // c_in
     dilation = (int(op.options["dilation_h_factor"]), int(op.options["dilation_w_factor"]))
     out, stride, pad = window(op, image, (kh, kw), dilation)
     output_shape(y, (1, *out, c_out))
@@ -99,9 +121,10 @@ def prepare(graph: Graph, op: Op) -> ConvParams:
         input_zero_point=zero_point(x),
         output_zero_point=zero_point(y),
         activation=activation_range(op, y),
-        weights=w.data.reshape(c_out, kh * kw * c_in),
+        weights=read_only(ungrouped(w.data, groups) if groups > 1 else w.data).reshape(c_out, kh * kw * image[2]),
         bias=bias(graph, op, c_out),
         requant=per_channel_requant(x, w, y, c_out),
+        groups=groups,
     )
 
 

@@ -46,6 +46,10 @@ class DotParams(Record):
         """int8 [rows, K] as TFLite's tensor, its shape included."""
         raise NotImplementedError
 
+    def dense(self, weights: np.ndarray) -> np.ndarray:
+        """The same of an operator of some of its channels, which need not fall into groups any more."""
+        return self.in_file(weights)
+
     def reading(self, channels: int, kept: np.ndarray) -> np.ndarray:
         """int [K']: columns of the weights that read the input's channels `kept`, int [n], of all its `channels`."""
         return np.arange(self.weights.shape[1])

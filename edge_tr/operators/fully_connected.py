@@ -1,4 +1,10 @@
-"""FULLY_CONNECTED: tensorflow/lite/kernels/fully_connected.cc, internal/reference/integer_ops/fully_connected.h."""
+"""FULLY_CONNECTED: tensorflow/lite/kernels/fully_connected.cc, internal/reference/integer_ops/fully_connected.h.
+
+tflite-runtime 2.14 takes the second dimension of the output for the units of per-channel weights, which is wrong where
+`keep_num_dims` leaves more than two; TFLite Micro and LiteRT take the last one, and are followed.
+
+Weights that are computed make it a BATCH_MATMUL of two activations: without terms, and here without a bias too.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from edge_tr.graph import Graph, Op, Tensor
+from edge_tr.operators.batch_matmul import BatchMatmulParams, multiplied
 from edge_tr.operators.checks import (
     activation_range,
     activation_tensor,
@@ -52,25 +59,23 @@ class FullyConnectedParams(MixingParams):
         return weights
 
 
-def prepare(graph: Graph, op: Op) -> FullyConnectedParams:
+def prepare(graph: Graph, op: Op) -> FullyConnectedParams | BatchMatmulParams:
     """Weights OI; the input is read as [rows, depth] whatever its shape."""
     arity(op, (2, 3))
     layout = op.options.get("weights_format", 0)
     require(layout == 0, f"weights format {layout}", "the default format")
     x = activation_tensor(graph, op.inputs[0], "input")
     y = activation_tensor(graph, op.outputs[0], "output")
-    w = weights_tensor(graph, op, rank=2, channel_axis=0)
+    computed = op.inputs[1] >= 0 and graph.tensor(op.inputs[1]).data is None
+    w = _computed_weights(graph, op) if computed else weights_tensor(graph, op, rank=2, channel_axis=0)
     units, depth = w.shape
     keep = op.options.get("keep_num_dims", False)
     fits = x.shape[-1:] == (depth,) if keep else x.size % depth == 0
     require(fits, f"an input of shape {shape_text(x.shape)} for weights of depth {depth}", "rows of that depth")
-    require(
-        w.quantization.per_tensor or not keep or len(x.shape) == 2,
-        "per-channel weights with keep_num_dims on more than two dimensions, which TFLite 2.14 gets wrong",
-        "per-tensor weights, or a RESHAPE to two dimensions",
-    )
     rows = x.size // depth
     output_shape(y, (*x.shape[:-1], units) if keep else (rows, units))
+    if computed:
+        return multiplied((x, w), ((1, 1, 1, rows, depth), (1, 1, 1, units, depth)), (False, True), y)
     return FullyConnectedParams(
         rows=rows,
         depth=depth,
@@ -82,6 +87,15 @@ def prepare(graph: Graph, op: Op) -> FullyConnectedParams:
         bias=bias(graph, op, units, optional=True),
         requant=_requant(graph, op, x, w, y, units),
     )
+
+
+def _computed_weights(graph: Graph, op: Op) -> Tensor:
+    w = activation_tensor(graph, op.inputs[1], "computed weights")
+    require(len(w.shape) == 2, f"weights of shape {shape_text(w.shape)}", "2 dimensions")
+    require(len(op.inputs) < 3 or op.inputs[2] < 0, "a bias beside computed weights", "weights without one")
+    activation = op.options.get("fused_activation_function", "NONE")
+    require(activation == "NONE", f"{activation} behind computed weights", "weights without a fused activation")
+    return w
 
 
 def _requant(graph: Graph, op: Op, x: Tensor, w: Tensor, y: Tensor, units: int) -> Requant:

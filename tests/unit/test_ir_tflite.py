@@ -64,7 +64,7 @@ def conv_model(weights=(2, 3, 3, 4), scales=(0.5,), axis=0, bias=2, zero=(0,), a
 @pytest.mark.parametrize(
     ("change", "found"),
     [
-        (dict(weights=(2, 3, 3, 2)), "one group"),
+        (dict(weights=(2, 3, 3, 3)), "groups of as many input channels"),
         (dict(scales=(0.5, 0.5, 0.5), axis=1), "weight scales along dimension 1"),
         (dict(bias=3), "3 biases for 2 output channels"),
         (dict(zero=(1,)), "zero point other than 0"),
@@ -117,14 +117,20 @@ def test_float_ends_are_left_to_the_host():
     assert (graph.inputs, graph.outputs) == ((q,), (y,))
 
 
-def test_dequantize_inside_the_graph_is_refused():
+def test_two_float_branches_that_meet_are_refused_once_with_the_cure():
     model = ModelWriter()
-    x, y = model.activation((1, 4), 0.5), model.activation((1, 4), 0.5)
-    f = model.activation((1, 4), dtype="float32")
+    x, y, z = (model.activation((1, 4), 0.5) for _ in range(3))
+    f, g, h = (model.activation((1, 4), dtype="float32") for _ in range(3))
+    model.op("TANH", [x], [y])
     model.op("DEQUANTIZE", [x], [f])
-    model.op("QUANTIZE", [f], [y])
-    with pytest.raises(ModelError, match=r"DEQUANTIZE .*float arithmetic"):
-        parse(model.finish([x], [y]))
+    model.op("DEQUANTIZE", [y], [g])
+    model.op("ADD", [f, g], [h], fused_activation_function="NONE")
+    model.op("QUANTIZE", [h], [z])
+    with pytest.raises(ModelError) as error:
+        parse(model.finish([x], [z]))
+    (line,) = str(error.value).splitlines()[1:]
+    assert "found ADD, the first ADD (operator 3, 't5', version 1)" in line
+    assert "Re-quantise these operators" in line
 
 
 def test_shape_arithmetic_is_folded_and_operators_keep_their_indices():
@@ -177,15 +183,6 @@ def test_a_tensor_written_twice_is_refused():
     model.op("QUANTIZE", [x], [y])
     model.op("QUANTIZE", [x], [y])
     with pytest.raises(ModelError, match="already has a value"):
-        parse(model.finish([x], [y]))
-
-
-def test_per_channel_fully_connected_that_the_reference_gets_wrong_is_refused():
-    model = ModelWriter()
-    x, y = model.activation((1, 3, 4), 0.5), model.activation((1, 3, 2), 0.5)
-    w = model.constant(np.ones((2, 4), np.int8), [0.5, 0.25])
-    model.op("FULLY_CONNECTED", [x, w, -1], [y], keep_num_dims=True)
-    with pytest.raises(ModelError, match="per-channel weights with keep_num_dims"):
         parse(model.finish([x], [y]))
 
 
