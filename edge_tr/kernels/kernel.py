@@ -33,11 +33,13 @@ class Made:
 
 class Kernel(ABC):
     """One way to compute a layer's dot products. `name` is what `--kernel` calls it, `doc` says it in half a line.
-    `dialled`: it computes with any of a build's budgets; the others hold one."""
+    `dialled`: it computes with any of a build's budgets; the others hold one. `sums`: it also gives an operator that is
+    made of dot products their sums (``tr_sums_<routine>``)."""
 
     name: ClassVar[str]
     doc: ClassVar[str]
     dialled: ClassVar[bool] = False
+    sums: ClassVar[bool] = False
     struct: ClassVar[Struct] = TILES  # of its calls in C
 
     @property
@@ -72,7 +74,7 @@ class OneBudgetKernel(Kernel):
 
     def product(self, task: Task) -> DotProduct:
         bias = self.lacks(task)
-        requant = requantisation(task.params, bias, task.isa)
+        requant = None if task.gives_sums else requantisation(task.params, bias, task.isa)
         work = Work.of(task.params, int(task.revealed.counts.sum()), requant)
         made = self.made(task, work)
         return DotProduct(

@@ -51,6 +51,7 @@ class ListsKernel(OneBudgetKernel):
 
     name = "lists"
     doc = "byte lists of terms, read once for eight pixels"
+    sums = True
 
     def takes(self, task: Task) -> bool:
         if isinstance(task.params, DepthwiseParams) or task.revealed.values.shape[1] > MAX_LIST_DEPTH:

@@ -53,6 +53,9 @@ void tr_conv_2d(const struct tr_convolution *layer, const int8_t *input, int8_t 
 void tr_depthwise_conv_2d(const struct tr_convolution *layer, const int8_t *input, int8_t *output,
                           int16_t *scratch);
 
+/* Sums of one row of activations with all rows of weights, for an operator that scales them itself. */
+void tr_sums_patch(const struct tr_convolution *layer, const int8_t *input, int32_t *sums, int16_t *scratch);
+
 void tr_average_pool_2d(const struct tr_pool *layer, const int8_t *input, int8_t *output);
 void tr_max_pool_2d(const struct tr_pool *layer, const int8_t *input, int8_t *output);
 
