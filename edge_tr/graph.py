@@ -48,9 +48,14 @@ class Tensor:
         return int(np.prod(self.shape, dtype=np.int64))
 
     @property
+    def item_bytes(self) -> int:
+        """Of one element."""
+        return np.dtype(self.dtype).itemsize
+
+    @property
     def bytes(self) -> int:
         """Of all elements."""
-        return self.size * np.dtype(self.dtype).itemsize
+        return self.size * self.item_bytes
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,11 @@ class Op:
     intermediates: tuple[int, ...] = ()
     part: str = ""
 
+    @property
+    def targets(self) -> tuple[int, ...]:
+        """The tensors that are a layer's each: its outputs, or the states that an operator without outputs updates."""
+        return self.outputs or self.updates
+
 
 PART = 1 << 20
 """Indices of the dot products that an operator is made of begin there, above those of the operators of a file: part n of
@@ -87,7 +97,7 @@ def layer_name(op: Op, output: int = 0) -> str:
     name = f"{op.kind.lower()}_{op.index % PART}"
     if op.part:
         return f"{name}.{op.part}"
-    return name if len(op.outputs) == 1 else f"{name}_{output}"
+    return name if len(op.targets) == 1 else f"{name}_{output}"
 
 
 @dataclass(frozen=True)

@@ -22,14 +22,15 @@ PLACEMENTS = 200_000
 
 @dataclass(frozen=True)
 class Buffer:
-    """`size` bytes needed from step `first` to step `last`, both included. `kind` says what for: "tensor", or "scratch"
-    of one layer."""
+    """`size` bytes needed from step `first` to step `last`, both included. `kind` says what for: "tensor", "scratch" of
+    one layer, or "state". `alignment` of its offset: bytes, a power of two, at least ALIGNMENT."""
 
     name: str
     size: int
     first: int
     last: int
     kind: str = "tensor"
+    alignment: int = ALIGNMENT
 
 
 @dataclass(frozen=True)
@@ -48,12 +49,14 @@ class Region:
 @dataclass(frozen=True)
 class MemoryPlan:
     """`offsets` by buffer name; `size` is the arena's, `lower_bound` what no plan can go below:
-    the largest sum of buffers alive at one step. Bytes. `regions` are all buffers in their places, by first step."""
+    the largest sum of buffers alive at one step. Bytes. `regions` are all buffers in their places, by first step.
+    `beside`: bytes from the arena's end to that of the last buffer that is there for ever."""
 
     offsets: dict[str, int]
     size: int
     lower_bound: int
     regions: tuple[Region, ...] = ()
+    beside: int = 0
 
 
 def plan(buffers: Sequence[Buffer], taken: Mapping[str, str] | None = None) -> MemoryPlan:
@@ -68,12 +71,23 @@ def plan(buffers: Sequence[Buffer], taken: Mapping[str, str] | None = None) -> M
     return replace(placed, offsets=offsets, regions=tuple(sorted(regions, key=lambda r: (r.first, r.offset, r.name))))
 
 
+def with_states(memory: MemoryPlan, states: Sequence[Buffer]) -> MemoryPlan:
+    """The plan with buffers behind the arena, one after the other: what lies there stays from one run to the next."""
+    offsets, regions, end = dict(memory.offsets), list(memory.regions), memory.size
+    for state in states:
+        offsets[state.name] = _up(end, state.alignment)
+        regions.append(Region(state.name, state.kind, offsets[state.name], state.size, state.first, state.last))
+        end = offsets[state.name] + aligned(state.size)
+    return replace(memory, offsets=offsets, regions=tuple(regions), beside=end - memory.size)
+
+
 def _merged(buffers: Sequence[Buffer], first_of: Mapping[str, str]) -> list[Buffer]:
     """One buffer for all that lie in one place."""
     merged: dict[str, Buffer] = {}
     for buffer in sorted(buffers, key=lambda buffer: buffer.first):
         first = merged.setdefault(first_of[buffer.name], buffer)
-        merged[first.name] = replace(first, last=max(first.last, buffer.last))
+        alignment = max(first.alignment, buffer.alignment)
+        merged[first.name] = replace(first, last=max(first.last, buffer.last), alignment=alignment)
     return list(merged.values())
 
 
@@ -100,7 +114,7 @@ def _place(order: Sequence[Buffer]) -> tuple[int, dict[str, int]]:
     offsets, size = {}, 0
     for buffer in order:
         alive = set().union(*taken[buffer.first : buffer.last + 1])
-        offset = _best_gap(sorted(alive), aligned(buffer.size))
+        offset = _best_gap(sorted(alive), aligned(buffer.size), buffer.alignment)
         place = (offset, offset + aligned(buffer.size))
         for step in taken[buffer.first : buffer.last + 1]:
             step.add(place)
@@ -119,14 +133,18 @@ def alive_bytes(buffers: Sequence[Buffer]) -> list[int]:
 
 def aligned(size: int) -> int:
     """Bytes that a buffer takes of the arena."""
-    return -(-size // ALIGNMENT) * ALIGNMENT
+    return _up(size, ALIGNMENT)
 
 
-def _best_gap(taken: list[tuple[int, int]], size: int) -> int:
+def _up(offset: int, alignment: int) -> int:
+    return -(-offset // alignment) * alignment
+
+
+def _best_gap(taken: list[tuple[int, int]], size: int, alignment: int) -> int:
     """Offset of the smallest gap between `taken` (sorted by start) that holds `size`; else behind all."""
     gaps, end = [], 0
     for start, stop in taken:
         if start - end >= size:
             gaps.append((start - end, end))
-        end = max(end, stop)
+        end = max(end, _up(stop, alignment))
     return min(gaps)[1] if gaps else end

@@ -18,9 +18,11 @@ class LayerCode:
     layer: Layer
     call: Call | DotCall
     initialisers: dict[str, str]
-    inputs: tuple[int, ...]  # arena offsets
-    gathered: bool  # they are one argument
-    output: int
+    inputs: tuple[str, ...]  # pointers, as are the updates
+    updates: tuple[str, ...]
+    gathered: bool  # the inputs are one argument
+    output: int  # arena offset, as is the scratch
+    output_pointer: str
     output_bytes: int
     scratch: int | None
     dot: DotCall | None
@@ -31,9 +33,11 @@ class LayerCode:
 
     @property
     def arguments(self) -> str:
-        """The inputs as C passes them: pointers, or one array of pointers."""
-        tensors = ", ".join(f"TENSOR({offset})" for offset in self.inputs)
-        return f"(const int8_t *const[]){{{tensors}}}" if self.gathered else tensors
+        """What C passes behind the struct: inputs, each a pointer or all in one array of pointers; the output; states
+        that the layer updates; scratch."""
+        inputs = [f"(const int8_t *const[]){{{', '.join(self.inputs)}}}"] if self.gathered else [*self.inputs]
+        scratch = [] if self.scratch is None else [f"SCRATCH({self.dot.scratch_type}, {self.scratch})"]
+        return ", ".join([*inputs, self.output_pointer, *self.updates, *scratch])
 
     @property
     def table(self) -> bytes | None:
@@ -51,6 +55,12 @@ def _row(item: Macro | tuple[int, ...]) -> str:
     return f"{{{', '.join(map(integer, item))}}}"
 
 
+def pointer(program: Program, tensor: int) -> str:
+    """A tensor in C: bytes; of wider elements what becomes a pointer to any type."""
+    wide = program.alive.graph.tensor(tensor).item_bytes > 1
+    return f"{'WIDE' if wide else 'TENSOR'}({program.offset(tensor)})"
+
+
 def constants_of(program: Program, layer: Layer) -> LayerCode:
     """The C of one layer."""
     dot = layer.dot.kernel.call(layer.name, layer.dot) if layer.dot is not None else None
@@ -59,9 +69,11 @@ def constants_of(program: Program, layer: Layer) -> LayerCode:
         layer=layer,
         call=call,
         initialisers=initialisers(call.struct, call.values, layer.name),
-        inputs=tuple(program.offset(tensor) for tensor in layer.inputs),
+        inputs=tuple(pointer(program, tensor) for tensor in layer.arguments),
+        updates=tuple(pointer(program, tensor) for tensor in layer.updates),
         gathered=layer.call is not None and layer.call.gathered,
         output=program.offset(layer.output),
+        output_pointer=pointer(program, layer.output),
         output_bytes=layer.output_bytes,
         scratch=None if dot is None else program.memory.offsets[layer.name],
         dot=dot,

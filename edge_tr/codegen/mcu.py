@@ -9,9 +9,11 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
 import jinja2
+import numpy as np
 
 from edge_tr import __version__
 from edge_tr.codegen import text
@@ -19,8 +21,9 @@ from edge_tr.codegen.assembly import EMITTERS
 from edge_tr.codegen.calls import LayerCode, constants_of
 from edge_tr.formats.image import board_id
 from edge_tr.formats.term_table import TABLE_VERSION
+from edge_tr.graph import Tensor
 from edge_tr.kernels import KERNELS
-from edge_tr.lower.program import Program
+from edge_tr.lower.program import Program, State
 from edge_tr.resources import folder
 from edge_tr.structs import Array
 
@@ -69,7 +72,7 @@ def build_id(tree: SourceTree, board: str) -> int:
 
 
 def _context(program: Program, layers: list[LayerCode], board: str, model_name: str) -> dict[str, object]:
-    source, result = program.input, program.output
+    ends = {"input": program.inputs, "output": program.outputs}
     return {
         "version": __version__,
         "model_name": text.comment(model_name),
@@ -80,13 +83,43 @@ def _context(program: Program, layers: list[LayerCode], board: str, model_name: 
         "headers": sorted({"tr_kernels.h", *(header for kernel in KERNELS for header in kernel.headers)}),
         "layers": layers,
         "lookups": _lookups(layers),
-        "input": source,
-        "output": result,
-        "input_offset": program.offset(program.aliases.get(source.index, source.index)),
-        "output_offset": program.offset(program.aliases.get(result.index, result.index)),
+        "ends": {end: [_end(program, tensor) for tensor in tensors] for end, tensors in ends.items()},
+        "states": [_state(program, state) for state in program.states],
         "table_version": TABLE_VERSION.value,
         "text": text,
     }
+
+
+@dataclass(frozen=True)
+class End:
+    """An input or output, ready to print; `scale` 0 without quantisation."""
+
+    tensor: Tensor
+    offset: int
+    scale: float
+    zero_point: int
+
+
+def _end(program: Program, tensor: Tensor) -> End:
+    of = tensor.quantization
+    scale, zero_point = (0.0, 0) if of is None else (float(of.scale[0]), int(of.zero_point[0]))
+    return End(tensor, program.offset(tensor.index), scale, zero_point)
+
+
+@dataclass(frozen=True)
+class StateCode:
+    """A state, ready to print: its initial bytes, all equal to `fill` if that is not None."""
+
+    tensor: Tensor
+    offset: int
+    initial: bytes
+    fill: int | None
+
+
+def _state(program: Program, state: State) -> StateCode:
+    initial = np.ascontiguousarray(state.initial, state.tensor.dtype).tobytes()
+    fill = initial[0] if initial == initial[:1] * len(initial) else None
+    return StateCode(state.tensor, program.offset(state.tensor.index), initial, fill)
 
 
 def _lookups(layers: list[LayerCode]) -> list[Array]:

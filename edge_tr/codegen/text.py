@@ -24,6 +24,12 @@ def comment(name: str) -> str:
     return printable.replace("*/", "* /").replace("/*", "/ *")
 
 
+def string(name: str) -> str:
+    """A string literal of the name's UTF-8; its bytes may be anything."""
+    plain = set(range(0x20, 0x7F)) - set(b'"\\?')
+    return '"' + "".join(chr(b) if b in plain else f"\\{b:03o}" for b in name.encode("utf-8", "replace")) + '"'
+
+
 def body(items: Iterable[str], indent: str = "    ", width: int = 100) -> str:
     """Comma-separated items, wrapped to `width` columns."""
     lines, line = [], indent

@@ -7,6 +7,9 @@ is IEEE 802.3's over header and payload. The host asks, the device answers with
 the same sequence number and REPLY_BIT; a frame that fails its CRC is answered
 by NAK, one that never arrives by nothing, and the host asks again. Every
 command may be repeated: the device does the work once per loaded sample.
+
+A model with states runs each sample once after RESET_STATE and in order, each to its end: a frame that comes again,
+however late, is answered by BAD_STATE instead of a second step, and the host begins the sequence anew.
 """
 
 from __future__ import annotations
@@ -29,14 +32,20 @@ COMMAND = Enumeration(
     "What the host asks for; the payload of request and reply in brackets.",
     (
         Constant("HELLO", 1, "Who is there? (nothing; HelloReply)"),
-        Constant("LOAD_INPUT", 2, "Bytes of the sample's input tensor. (Transfer, bytes; nothing)"),
+        Constant("LOAD_INPUT", 2, "Bytes of the sample: all input tensors, in order. (Transfer, bytes; nothing)"),
         Constant("INFER", 3, "Run the loaded sample. (InferRequest; InferReply)"),
-        Constant("READ_OUTPUT", 4, "Bytes of the output tensor. (Transfer; bytes)"),
+        Constant("READ_OUTPUT", 4, "Bytes of all output tensors, in order. (Transfer; bytes)"),
         Constant("READ_LAYER", 5, "Bytes of the tensor of the layer that INFER stopped at. (Transfer; bytes)"),
         Constant("READ_DIGESTS", 6, "CRC-32 of layers' tensors from Transfer.offset on. (Transfer; u32s)"),
         Constant("READ_COST", 7, "Counter ticks of layers from Transfer.offset on. (Transfer; u64s)"),
         Constant("RESET", 8, "Answer, then restart the board. (nothing; nothing)"),
         Constant("CALIBRATE", 9, "Time a loop of `sample` rounds, at most MAX_CALIBRATION. (nothing; InferReply)"),
+        Constant(
+            "RESET_STATE",
+            10,
+            "Of a model with states: give them their initial values, and let samples run from `sample` on, one after "
+            "the other. (nothing; nothing)",
+        ),
         Constant("AUTHENTICATE", 32, "An agent's token, before anything else that it answers. (bytes; nothing)"),
     ),
 )
@@ -49,7 +58,7 @@ STATUS = Enumeration(
         Constant("NAK", 1, "The frame's CRC or length was wrong: send it again."),
         Constant("BAD_COMMAND", 2, "No such command."),
         Constant("BAD_ARGUMENT", 3, "A payload of the wrong length, or an offset or layer out of range."),
-        Constant("BAD_STATE", 4, "The sample is not loaded, or not run, or another one is."),
+        Constant("BAD_STATE", 4, "The sample is not loaded, or not run, or another one is, or another one is next."),
         Constant("BAD_VERSION", 5, "Frames of another LINK_VERSION."),
         Constant("BAD_TABLE", 6, "The model in flash is not as it was built: flash the board again."),
         Constant("DENIED", 32, "An agent's token was not given, or is another one."),
@@ -91,8 +100,8 @@ HELLO_REPLY = Record(
         Field("max_payload", 16, "Longest payload the device takes."),
         Field("levels", 8, "Budgets that INFER can choose from, 1 or more."),
         Field("reserved", 8, "Zero."),
-        Field("input_bytes", 32, "Size of the input tensor."),
-        Field("output_bytes", 32, "Size of the output tensor."),
+        Field("input_bytes", 32, "Size of all input tensors."),
+        Field("output_bytes", 32, "Size of all output tensors."),
         Field("ticks_hz", 32, "Rate of the counter."),
         Field("board_id", 32, "CRC-32 of the board's name."),
         Field("build_id", 64, "As in ImageHeader."),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from edge_tr.graph import Graph, Op
 from edge_tr.kernels.product import DotProduct
-from edge_tr.memory_plan import Buffer, aligned, alive_bytes
+from edge_tr.memory_plan import ALIGNMENT, Buffer, MemoryPlan, aligned, alive_bytes, plan, with_states
 from edge_tr.operators import Record
 from edge_tr.structs import Call
 
@@ -15,7 +15,8 @@ from edge_tr.structs import Call
 @dataclass(frozen=True)
 class Layer:
     """One kernel call: `dot` of a layer with weights, `call` of any other. Tensors are TFLite indices after aliases
-    (RESHAPE) are resolved; `macs_removed` counts those of the model as given that dead channels took along."""
+    (RESHAPE) are resolved; `macs_removed` counts those of the model as given that dead channels took along. `updates`:
+    states that the same call writes beside its output, which may be a state itself."""
 
     name: str
     op: Op
@@ -27,6 +28,12 @@ class Layer:
     dot: DotProduct | None
     call: Call | None
     macs_removed: int
+    updates: tuple[int, ...] = ()
+
+    @property
+    def arguments(self) -> tuple[int, ...]:
+        """What the call reads and does not write as well."""
+        return tuple(t for t in self.inputs if t not in self.updates)
 
     @property
     def kernel_name(self) -> str:
@@ -53,32 +60,51 @@ def buffer_name(index: int) -> str:
 
 @dataclass(frozen=True)
 class Lives:
-    """Of every tensor its bytes, and the first and last step in which it is needed, one step a layer; `alive`, by step,
-    the bytes of the arena that all of them take. `result` is the graph's, which nobody may overwrite."""
+    """Of every tensor in the arena its bytes, those of an element, and the first and last step in which it is needed,
+    one step a layer; `alive`, by step, the bytes of the arena that all of them take. `results` are the graph's, which
+    nobody may overwrite."""
 
     sizes: Mapping[int, int]
+    items: Mapping[int, int]
     first: Mapping[int, int]
     last: Mapping[int, int]
-    result: int
+    results: frozenset[int]
     alive: Sequence[int]
 
 
 def lives_of(graph: Graph, layers: Sequence[Layer], aliases: Mapping[int, int]) -> Lives:
-    """The same with whatever kernels."""
-    source, result = (aliases.get(t, t) for t in (graph.inputs[0], graph.outputs[0]))
-    first = {source: 0} | {layer.output: step for step, layer in enumerate(layers)}
+    """The same with whatever kernels. An input that nobody reads is there in the first step; states have a place of
+    their own."""
+    results = frozenset(aliases.get(t, t) for t in graph.outputs) - graph.states.keys()
+    first = dict.fromkeys(graph.inputs, 0)
+    first |= {layer.output: step for step, layer in enumerate(layers) if layer.output not in graph.states}
     last = dict(first)
     for step, layer in enumerate(layers):
-        last.update({tensor: step for tensor in layer.inputs})
-    last[result] = len(layers) - 1
-    sizes = {t: graph.tensor(t).bytes for t in {*first, *last}}
+        last.update({tensor: step for tensor in layer.inputs if tensor in first})
+    last |= dict.fromkeys(results, len(layers) - 1)
+    sizes = {t: graph.tensor(t).bytes for t in first}
+    items = {t: graph.tensor(t).item_bytes for t in first}
     alive = alive_bytes([Buffer("", sizes[t], first[t], last[t]) for t in first])
-    return Lives(sizes, first, last, result, alive)
+    return Lives(sizes, items, first, last, results, alive)
+
+
+def placed(graph: Graph, layers: Sequence[Layer], aliases: Mapping[int, int]) -> MemoryPlan:
+    """Everything that the layers need: the arena, and behind it the states."""
+    lives = lives_of(graph, layers, aliases)
+    end = len(layers) - 1
+    states = [
+        Buffer(buffer_name(t.index), t.bytes, 0, end, "state", _alignment(t.item_bytes))
+        for t in map(graph.tensor, graph.states)
+    ]
+    return with_states(plan(*buffers(lives, layers)), states)
 
 
 def buffers(lives: Lives, layers: Iterable[Layer]) -> tuple[list[Buffer], dict[str, str]]:
     """All tensors and scratch areas; and outputs that take an input's place."""
-    found = [Buffer(buffer_name(t), lives.sizes[t], lives.first[t], lives.last[t]) for t in lives.first]
+    found = [
+        Buffer(buffer_name(t), size, lives.first[t], lives.last[t], alignment=_alignment(lives.items[t]))
+        for t, size in lives.sizes.items()
+    ]
     taken = {}
     for step, layer in enumerate(layers):
         if layer.scratch_bytes is not None:
@@ -88,6 +114,10 @@ def buffers(lives: Lives, layers: Iterable[Layer]) -> tuple[list[Buffer], dict[s
     return found, taken
 
 
+def _alignment(item_bytes: int) -> int:
+    return max(ALIGNMENT, item_bytes)
+
+
 def needed(lives: Lives, step: int, layer: Layer) -> int:
     """Bytes of the arena while the layer runs: `MemoryPlan.lower_bound` is the most of all layers'."""
     taken = 0 if _place(lives, step, layer) is None else aligned(lives.sizes[layer.output])
@@ -95,8 +125,9 @@ def needed(lives: Lives, step: int, layer: Layer) -> int:
 
 
 def _place(lives: Lives, step: int, layer: Layer) -> int | None:
-    """The input whose place the output takes: one of its size that nobody needs any more."""
-    if not layer.works_in_place:
+    """The input whose place the output takes: one of its size, in elements of its size, that nobody needs any more."""
+    if not layer.works_in_place or layer.output not in lives.sizes:
         return None
-    dying = (t for t in layer.inputs if lives.last[t] == step and t != lives.result)
-    return next((t for t in dying if lives.sizes[t] == layer.output_bytes), None)
+    dying = (t for t in layer.inputs if lives.last.get(t) == step and t not in lives.results)
+    alike = (lives.sizes[layer.output], lives.items[layer.output])
+    return next((t for t in dying if (lives.sizes[t], lives.items[t]) == alike), None)

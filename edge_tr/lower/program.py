@@ -12,11 +12,13 @@ from edge_tr.graph import Graph, Op, Tensor, layer_name
 from edge_tr.kernels import KernelChoice
 from edge_tr.kernels.cost import Work
 from edge_tr.kernels.product import DotProduct
-from edge_tr.lower.arena import Layer, buffer_name, buffers, lives_of, needed
+from edge_tr.lower.aliases import aliases_of
+from edge_tr.lower.arena import Layer, buffer_name, lives_of, needed, placed
 from edge_tr.lower.dot import candidates
 from edge_tr.lower.select import Selection, pareto, select
-from edge_tr.memory_plan import MemoryPlan, Region, plan
+from edge_tr.memory_plan import ALIGNMENT, MemoryPlan, Region
 from edge_tr.operators import DotParams, dots
+from edge_tr.operators.moves import copy_of
 from edge_tr.prepared.budget import Budget, check_budgets
 from edge_tr.prepared.dead import Alive
 from edge_tr.prepared.revealed import ProgramLevel, revealed_levels
@@ -24,15 +26,25 @@ from edge_tr.structs import Call
 
 
 @dataclass(frozen=True)
+class State:
+    """A tensor that keeps its values from one inference to the next, and those that a reset gives it."""
+
+    tensor: Tensor
+    initial: np.ndarray
+
+
+@dataclass(frozen=True)
 class Program:
     """A model, lowered. `memory` places tensors by index (as text) and scratch by layer name; `revealed` are the
-    weights of the whole model by operator index, `alive` what is left of it without dead channels."""
+    weights of the whole model by operator index, `alive` what is left of it without dead channels. Ends and states are
+    in the graph's order."""
 
     sha256: str
     budget: Budget
     layers: tuple[Layer, ...]
-    input: Tensor
-    output: Tensor
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    states: tuple[State, ...]
     aliases: dict[int, int]
     revealed: dict[int, np.ndarray]
     alive: Alive
@@ -65,20 +77,26 @@ class Program:
     def regions(self) -> tuple[Region, ...]:
         """What lies in the arena, tensors that are another's bytes included; all by the names in the model."""
         graph = self.alive.graph
-        names = {buffer_name(i): graph.tensor(i).name for layer in self.layers for i in (*layer.inputs, layer.output)}
+        names = {buffer_name(tensor.index): tensor.name for tensor in graph.tensors}
         placed = [replace(region, name=names.get(region.name, region.name)) for region in self.memory.regions]
         at = {region.name: region for region in self.memory.regions}
         views = [replace(at[buffer_name(of)], name=graph.tensor(i).name, kind="view") for i, of in self.aliases.items()]
         return (*placed, *views)
 
+    @property
+    def alignment(self) -> int:
+        """Bytes, of the arena's start."""
+        placed = (tensor for tensor in self.alive.graph.tensors if buffer_name(tensor.index) in self.memory.offsets)
+        return max(ALIGNMENT, *(tensor.item_bytes for tensor in placed))
+
     def offset(self, tensor: int) -> int:
-        """Arena offset of a tensor, bytes."""
-        return self.memory.offsets[buffer_name(tensor)]
+        """Of a tensor or of the one whose bytes it is, from the start of the arena, bytes."""
+        return self.memory.offsets[buffer_name(self.aliases.get(tensor, tensor))]
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What the layers' constants and code may take of the flash, and the arena of the RAM; bytes, None: all."""
+    """What the layers' constants and code may take of the flash, and arena and states of the RAM; bytes, None: all."""
 
     flash: int | None = None
     ram: int | None = None
@@ -127,11 +145,11 @@ def explore(graph: Graph, budget: Budget, choice: KernelChoice, isa: str, below:
     _check_names((*below, budget), choice, [layer_name(op) for op in dots(graph)])
     levels = revealed_levels(graph, (*below, budget))
     graph = levels[-1].alive.graph
-    aliases = _aliases(graph)
-    ops = tuple(op for op in graph.ops if op.outputs[0] not in aliases)
+    aliases = aliases_of(graph)
+    ops = tuple(op for op in graph.ops if op.targets[0] not in aliases)
     if not ops:
         raise ModelError("the model computes nothing: it has no operator but RESHAPE")
-    calls = {op.index: op.record.calls() for op in ops if not isinstance(op.record, DotParams)}
+    calls = {op.index: _calls(graph, op) for op in ops if not isinstance(op.record, DotParams)}
     below_it = [{op.index: op.record for op in dots(level.alive.graph)} for level in levels[:-1]]
     options = {}
     for op in (op for op in ops if op.index not in calls):
@@ -152,13 +170,14 @@ def choose(found: Candidates, objective: str = "speed", limits: Limits | None = 
         selection = select(front, objective, limits.flash)
         layers, memory = _planned(found, selection)
         taken = max((sizes[i] for sizes, i in zip(arenas, selection.chosen)), default=0)
-        if most is None or memory.size <= limits.ram or taken <= least:
+        if most is None or memory.size + memory.beside <= limits.ram or taken <= least:
             break
         most = taken - 1  # the plan has gaps
-    source, result = graph.tensor(graph.inputs[0]), graph.tensor(graph.outputs[0])
+    inputs, outputs = (tuple(map(graph.tensor, ends)) for ends in (graph.inputs, graph.outputs))
+    states = tuple(State(graph.tensor(index), initial) for index, initial in graph.states.items())
     return Program(
-        graph.sha256, found.budget, layers, source, result, found.aliases, found.levels[-1].revealed, found.alive,
-        memory, found, tuple(front), selection, found.levels,
+        graph.sha256, found.budget, layers, inputs, outputs, states, found.aliases, found.levels[-1].revealed,
+        found.alive, memory, found, tuple(front), selection, found.levels,
     )  # fmt: skip
 
 
@@ -178,7 +197,7 @@ def _arenas(found: Candidates) -> list[list[int]]:
 def _planned(found: Candidates, selection: Selection) -> tuple[tuple[Layer, ...], MemoryPlan]:
     picked = {index: options[i] for (index, options), i in zip(found.options.items(), selection.chosen)}
     layers = _layers(found, picked)
-    return layers, plan(*buffers(lives_of(found.alive.graph, layers, found.aliases), layers))
+    return layers, placed(found.alive.graph, layers, found.aliases)
 
 
 def _check_names(budgets: Sequence[Budget], choice: KernelChoice, layers: list[str]) -> None:
@@ -194,14 +213,11 @@ def data_terms(program: Program) -> dict[int, np.ndarray]:
     return {index: dot.data_terms for index, dot in made if dot.data_terms is not None}
 
 
-def _aliases(graph: Graph) -> dict[int, int]:
-    """An output that is its input's bytes (RESHAPE) -> the tensor whose bytes it is."""
-    aliases: dict[int, int] = {}
-    for op in graph.ops:
-        if op.record.same_bytes:
-            source = graph.activations(op)[0]
-            aliases[op.outputs[0]] = aliases.get(source, source)
-    return aliases
+def _calls(graph: Graph, op: Op) -> tuple[Call, ...]:
+    """Of an operator without weights, a call for each of its layers."""
+    if op.record.same_bytes:
+        return (copy_of(graph.tensor(op.outputs[0]).bytes),)
+    return op.record.calls()
 
 
 def _layers(found: Candidates, picked: Mapping[int, DotProduct]) -> tuple[Layer, ...]:
@@ -223,9 +239,12 @@ def _dot_layer(found: Candidates, op: Op, dot: DotProduct) -> Layer:
 def _call_layers(found: Candidates, op: Op) -> list[Layer]:
     calls, graph = found.calls[op.index], found.alive.graph
     layers = []
-    for number, (index, call) in enumerate(zip(op.outputs, calls, strict=True)):
+    for number, (index, call) in enumerate(zip(op.targets, calls, strict=True)):
         name, output = layer_name(op, number), graph.tensor(index)
-        layers.append(Layer(name, op, op.record, _inputs(found, op), index, output.bytes, output.name, None, call, 0))
+        updates = tuple(state for state in op.updates if state not in op.targets)
+        layers.append(
+            Layer(name, op, op.record, _inputs(found, op), index, output.bytes, output.name, None, call, 0, updates)
+        )
     return layers
 
 

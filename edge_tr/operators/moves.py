@@ -223,6 +223,12 @@ def move(
     )  # fmt: skip
 
 
+def copy_of(size: int) -> Call:
+    """How the runtime copies so many bytes as they are."""
+    none = np.zeros((2, 0), np.int32)
+    return MoveParams(size, size, 1, None, False, (0, 0), (size,), (1,), (1,), (-1,), none).call()
+
+
 def _from_zero(loops: Sequence[Loop], first: tuple[int, int]) -> tuple[list[Loop], tuple[int, int]]:
     """Loops whose first element lies at 0, by steps where a table only counts up; and where their first one lies."""
     shifted, start = [], np.array(first)

@@ -57,8 +57,13 @@ class Link:
         """Give an agent its token."""
         self._ask(Request(COMMAND.AUTHENTICATE, token))
 
+    def reset_state(self, sample: int) -> None:
+        """Give the states of a model that has some their initial values; `sample`, the first of a sequence, and those
+        after it may run then, each once and in order."""
+        self._ask(Request(COMMAND.RESET_STATE, sample=sample))
+
     def load_input(self, sample: int, data: bytes) -> None:
-        """Send a sample's input tensor."""
+        """Send a sample: the bytes of all its inputs, one after the other."""
         offset = 0
         while offset < len(data):
             sent, _ = self._exchange.ask(partial(_part_of_input, sample, data, offset))
@@ -70,7 +75,7 @@ class Link:
         return self._ticks(Request(COMMAND.INFER, how, sample, frames.INFER_REPLY.size), self._infer_tries)
 
     def read_output(self, sample: int, size: int) -> bytes:
-        """The output tensor of a sample that ran to the end."""
+        """The outputs, one after the other, of a sample that ran to the end."""
         return self._read(COMMAND.READ_OUTPUT, sample, size)
 
     def read_layer(self, sample: int, layer: int, size: int) -> bytes:

@@ -17,6 +17,12 @@ static struct {
     uint32_t digests[TR_MODEL_LAYERS];
 } state;
 
+/* Of a model with states: the only sample that may run, unless the last one was stopped, which tore the states. */
+static struct {
+    uint32_t next;
+    bool torn;
+} sequence;
+
 static bool model_is_good;
 
 void tr_link_idle(void) { model_is_good = tr_model_verify_step(); }
@@ -32,8 +38,8 @@ static void hello(struct tr_frame *frame)
     tr_hello_reply_set_layers(reply, TR_MODEL_LAYERS);
     tr_hello_reply_set_levels(reply, TR_MODEL_LEVELS);
     tr_hello_reply_set_max_payload(reply, TR_MAX_PAYLOAD);
-    tr_hello_reply_set_input_bytes(reply, TR_MODEL_INPUT_BYTES);
-    tr_hello_reply_set_output_bytes(reply, TR_MODEL_OUTPUT_BYTES);
+    tr_hello_reply_set_input_bytes(reply, TR_MODEL_INPUTS_BYTES);
+    tr_hello_reply_set_output_bytes(reply, TR_MODEL_OUTPUTS_BYTES);
     tr_hello_reply_set_ticks_hz(reply, tr_board_ticks_hz());
     tr_hello_reply_set_board_id(reply, TR_MODEL_BOARD_ID);
     tr_hello_reply_set_build_id(reply, TR_MODEL_BUILD_ID);
@@ -43,6 +49,15 @@ static void hello(struct tr_frame *frame)
     frame->length = TR_HELLO_REPLY_SIZE;
 }
 
+/* Where byte `offset` of an end of several tensors lies, one after the other from `tensor` on. */
+static uint8_t *byte_at(const struct tr_tensor *tensor, uint32_t offset)
+{
+    for (; offset >= tensor->bytes; tensor++) {
+        offset -= tensor->bytes;
+    }
+    return (uint8_t *)tensor->data + offset;
+}
+
 static uint32_t load_input(struct tr_frame *frame)
 {
     if (frame->length < TR_TRANSFER_SIZE) {
@@ -50,8 +65,8 @@ static uint32_t load_input(struct tr_frame *frame)
     }
     uint32_t offset = tr_transfer_offset(frame->payload);
     uint32_t count = tr_transfer_count(frame->payload);
-    if (count != frame->length - TR_TRANSFER_SIZE || offset > TR_MODEL_INPUT_BYTES ||
-        count > TR_MODEL_INPUT_BYTES - offset) {
+    if (count != frame->length - TR_TRANSFER_SIZE || offset > TR_MODEL_INPUTS_BYTES ||
+        count > TR_MODEL_INPUTS_BYTES - offset) {
         return TR_STATUS_BAD_ARGUMENT;
     }
     if (offset == 0u) {
@@ -64,7 +79,11 @@ static uint32_t load_input(struct tr_frame *frame)
     }
     int8_t *input = tr_model_input() + offset;
     for (uint32_t i = 0u; i < count; i++) {
-        input[i] = (int8_t)frame->payload[TR_TRANSFER_SIZE + i];
+        if (TR_MODEL_INPUTS == 1u) {
+            input[i] = (int8_t)frame->payload[TR_TRANSFER_SIZE + i];
+        } else {
+            *byte_at(tr_model_input_tensor(0u), offset + i) = frame->payload[TR_TRANSFER_SIZE + i];
+        }
     }
     state.loaded = offset + count > state.loaded ? offset + count : state.loaded;
     frame->length = 0u;
@@ -111,8 +130,11 @@ static uint32_t infer(struct tr_frame *frame)
     if (last >= TR_MODEL_LAYERS || level >= TR_MODEL_LEVELS) {
         return TR_STATUS_BAD_ARGUMENT;
     }
-    if (frame->sample != state.sample || state.loaded != TR_MODEL_INPUT_BYTES ||
+    if (frame->sample != state.sample || state.loaded != TR_MODEL_INPUTS_BYTES ||
         (state.ran && (last != state.last || level != state.level))) {
+        return TR_STATUS_BAD_STATE;
+    }
+    if (TR_MODEL_STATES > 0u && !state.ran && (sequence.torn || frame->sample != sequence.next)) {
         return TR_STATUS_BAD_STATE;
     }
     if (!state.ran) {
@@ -122,12 +144,28 @@ static uint32_t infer(struct tr_frame *frame)
         state.digested = tr_infer_request_digests(request) != 0u;
         run_layers();
         state.ran = true;
+        if (TR_MODEL_STATES > 0u) {
+            sequence.next = frame->sample + 1u;
+            sequence.torn = last != TR_MODEL_LAYERS - 1u;
+        }
     }
     reply_ticks(frame, state.ticks);
     return TR_STATUS_OK;
 }
 
-/* Bytes [offset, offset + count) of a tensor. */
+/* States for sample frame->sample, which is loaded again. */
+static uint32_t reset_state(struct tr_frame *frame)
+{
+    tr_model_reset();
+    sequence.next = frame->sample;
+    sequence.torn = false;
+    state.loaded = 0u;
+    state.ran = false;
+    frame->length = 0u;
+    return TR_STATUS_OK;
+}
+
+/* Bytes [offset, offset + count) of a tensor, or of all outputs where it is a null pointer. */
 static uint32_t read_tensor(struct tr_frame *frame, const int8_t *tensor, uint32_t bytes, uint32_t layer)
 {
     uint32_t offset = tr_transfer_offset(frame->payload);
@@ -139,7 +177,8 @@ static uint32_t read_tensor(struct tr_frame *frame, const int8_t *tensor, uint32
         return TR_STATUS_BAD_ARGUMENT;
     }
     for (uint32_t i = 0u; i < count; i++) {
-        frame->payload[i] = (uint8_t)tensor[offset + i];
+        bool is_one = TR_MODEL_OUTPUTS == 1u || tensor != 0;
+        frame->payload[i] = is_one ? (uint8_t)tensor[offset + i] : *byte_at(tr_model_output_tensor(0u), offset + i);
     }
     frame->length = count;
     return TR_STATUS_OK;
@@ -175,7 +214,7 @@ static uint32_t read_something(struct tr_frame *frame)
     uint32_t layer = tr_transfer_layer(frame->payload);
     switch (frame->command) {
     case TR_COMMAND_READ_OUTPUT:
-        return read_tensor(frame, tr_model_output(), TR_MODEL_OUTPUT_BYTES, TR_MODEL_LAYERS - 1u);
+        return read_tensor(frame, TR_MODEL_OUTPUTS == 1u ? tr_model_output() : 0, TR_MODEL_OUTPUTS_BYTES, TR_MODEL_LAYERS - 1u);
     case TR_COMMAND_READ_LAYER:
         if (layer >= TR_MODEL_LAYERS) {
             return TR_STATUS_BAD_ARGUMENT;
@@ -207,10 +246,14 @@ static uint32_t execute(struct tr_frame *frame)
     if (frame->version != TR_LINK_VERSION) {
         return TR_STATUS_BAD_VERSION;
     }
+    bool is_reset_state = TR_MODEL_STATES > 0u && frame->command == TR_COMMAND_RESET_STATE;
     bool empty = frame->command == TR_COMMAND_HELLO || frame->command == TR_COMMAND_RESET ||
-                 frame->command == TR_COMMAND_CALIBRATE;
+                 frame->command == TR_COMMAND_CALIBRATE || is_reset_state;
     if (empty && frame->length != 0u) {
         return TR_STATUS_BAD_ARGUMENT;
+    }
+    if (is_reset_state) {
+        return reset_state(frame);
     }
     switch (frame->command) {
     case TR_COMMAND_HELLO:
@@ -239,6 +282,9 @@ int main(void)
 {
     tr_board_init();
     model_is_good = tr_model_verify();
+    if (TR_MODEL_STATES > 0u) {
+        tr_model_reset();
+    }
     for (;;) {
         struct tr_frame frame = {0};
         if (tr_link_receive(&frame) == TR_LINK_DAMAGED) {

@@ -298,14 +298,15 @@ static inline void tr_model_seal_set_high(uint8_t *record, uint32_t value) { tr_
 /* What the host asks for; the payload of request and reply in brackets. */
 enum tr_command {
     TR_COMMAND_HELLO = 1, /* Who is there? (nothing; HelloReply) */
-    TR_COMMAND_LOAD_INPUT = 2, /* Bytes of the sample's input tensor. (Transfer, bytes; nothing) */
+    TR_COMMAND_LOAD_INPUT = 2, /* Bytes of the sample: all input tensors, in order. (Transfer, bytes; nothing) */
     TR_COMMAND_INFER = 3, /* Run the loaded sample. (InferRequest; InferReply) */
-    TR_COMMAND_READ_OUTPUT = 4, /* Bytes of the output tensor. (Transfer; bytes) */
+    TR_COMMAND_READ_OUTPUT = 4, /* Bytes of all output tensors, in order. (Transfer; bytes) */
     TR_COMMAND_READ_LAYER = 5, /* Bytes of the tensor of the layer that INFER stopped at. (Transfer; bytes) */
     TR_COMMAND_READ_DIGESTS = 6, /* CRC-32 of layers' tensors from Transfer.offset on. (Transfer; u32s) */
     TR_COMMAND_READ_COST = 7, /* Counter ticks of layers from Transfer.offset on. (Transfer; u64s) */
     TR_COMMAND_RESET = 8, /* Answer, then restart the board. (nothing; nothing) */
     TR_COMMAND_CALIBRATE = 9, /* Time a loop of `sample` rounds, at most MAX_CALIBRATION. (nothing; InferReply) */
+    TR_COMMAND_RESET_STATE = 10, /* Of a model with states: give them their initial values, and let samples run from `sample` on, one after the other. (nothing; nothing) */
     TR_COMMAND_AUTHENTICATE = 32, /* An agent's token, before anything else that it answers. (bytes; nothing) */
 };
 
@@ -315,7 +316,7 @@ enum tr_status {
     TR_STATUS_NAK = 1, /* The frame's CRC or length was wrong: send it again. */
     TR_STATUS_BAD_COMMAND = 2, /* No such command. */
     TR_STATUS_BAD_ARGUMENT = 3, /* A payload of the wrong length, or an offset or layer out of range. */
-    TR_STATUS_BAD_STATE = 4, /* The sample is not loaded, or not run, or another one is. */
+    TR_STATUS_BAD_STATE = 4, /* The sample is not loaded, or not run, or another one is, or another one is next. */
     TR_STATUS_BAD_VERSION = 5, /* Frames of another LINK_VERSION. */
     TR_STATUS_BAD_TABLE = 6, /* The model in flash is not as it was built: flash the board again. */
     TR_STATUS_DENIED = 32, /* An agent's token was not given, or is another one. */
@@ -378,11 +379,11 @@ static inline void tr_hello_reply_set_max_payload(uint8_t *record, uint32_t valu
 #define TR_HELLO_REPLY_LEVELS_OFFSET 6u
 static inline uint32_t tr_hello_reply_levels(const uint8_t *record) { return tr_load_u8(record + TR_HELLO_REPLY_LEVELS_OFFSET); }
 static inline void tr_hello_reply_set_levels(uint8_t *record, uint32_t value) { tr_store_u8(record + TR_HELLO_REPLY_LEVELS_OFFSET, value); }
-/* Size of the input tensor. */
+/* Size of all input tensors. */
 #define TR_HELLO_REPLY_INPUT_BYTES_OFFSET 8u
 static inline uint32_t tr_hello_reply_input_bytes(const uint8_t *record) { return tr_load_u32(record + TR_HELLO_REPLY_INPUT_BYTES_OFFSET); }
 static inline void tr_hello_reply_set_input_bytes(uint8_t *record, uint32_t value) { tr_store_u32(record + TR_HELLO_REPLY_INPUT_BYTES_OFFSET, value); }
-/* Size of the output tensor. */
+/* Size of all output tensors. */
 #define TR_HELLO_REPLY_OUTPUT_BYTES_OFFSET 12u
 static inline uint32_t tr_hello_reply_output_bytes(const uint8_t *record) { return tr_load_u32(record + TR_HELLO_REPLY_OUTPUT_BYTES_OFFSET); }
 static inline void tr_hello_reply_set_output_bytes(uint8_t *record, uint32_t value) { tr_store_u32(record + TR_HELLO_REPLY_OUTPUT_BYTES_OFFSET, value); }

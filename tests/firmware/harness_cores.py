@@ -86,5 +86,5 @@ def run_model(elf: Path, program: Program, x: np.ndarray) -> bytes:
                 machine.call("tr_model_run_layer", layer)
                 size = machine.call("tr_model_layer_bytes", layer)
                 answers.append(machine.read(machine.call("tr_model_layer_output", layer), size))
-            answers.append(machine.read(machine.call("tr_model_output"), program.output.size))
+            answers.append(machine.read(machine.call("tr_model_output"), program.outputs[0].size))
     return b"".join(answers)

@@ -54,7 +54,7 @@ class Twin:
     level: int = 0
 
     def __post_init__(self) -> None:
-        self.input = bytearray(self.program.input.size)
+        self.input = bytearray(self.program.inputs[0].size)
         self.layers = len(self.program.layers)
 
     def answers(self, wire: bytes) -> list[Frame]:
@@ -101,7 +101,7 @@ class Twin:
             levels=len(self.program.levels),
             max_payload=MAX_PAYLOAD.value,
             input_bytes=len(self.input),
-            output_bytes=self.program.output.size,
+            output_bytes=self.program.outputs[0].size,
             ticks_hz=COUNTER_HZ,
             board_id=self.board_id,
             build_id=self.build_id,
@@ -133,7 +133,7 @@ class Twin:
 
     def _tensors(self) -> list[bytes]:
         """Bytes that each layer writes, by golden; the graph's output is the last."""
-        x = np.frombuffer(bytes(self.input), np.int8).reshape(1, *sample_shape(self.program.input))
+        x = np.frombuffer(bytes(self.input), np.int8).reshape(1, *sample_shape(self.program.inputs[0]))
         level = self.program.levels[self.level]
         result = run(self.graph, x, weights=level.revealed, data_terms=data_terms(self.program), keep="all")
         tensors = level.alive.of(result.tensors)

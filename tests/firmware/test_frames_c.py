@@ -101,7 +101,7 @@ def read(command: int, sample: int, offset: int, count: int, layer: int = 0) -> 
 
 
 def test_a_whole_check_of_a_sample_gives_what_golden_says(program, twin):
-    layers, size = twin.layers, twin.program.output.size
+    layers, size = twin.layers, twin.program.outputs[0].size
     wire = [HELLO, *load(twin, 7), infer(7), read(COMMAND.READ_OUTPUT, 7, 0, size)]
     wire += [
         read(COMMAND.READ_DIGESTS, 7, 0, layers),
@@ -124,7 +124,7 @@ def test_every_layer_can_be_stopped_at_and_read_in_parts(program, twin):
 
 
 def test_every_frame_may_come_twice(program, twin):
-    size = twin.program.output.size
+    size = twin.program.outputs[0].size
     once = [HELLO, *load(twin, 3), infer(3), read(COMMAND.READ_OUTPUT, 3, 0, size), read(COMMAND.READ_COST, 3, 0, 2)]
     got = assert_as_the_twin(program, twin, b"".join(frame + frame for frame in once))
     assert got[:-1:2] == got[1::2] and {frame.status for frame in got} == {STATUS.OK}
@@ -153,7 +153,7 @@ def states(twin) -> dict[str, list[bytes]]:
 
 def probes(twin) -> list[bytes]:
     """Requests that are right in some state, and their neighbours that never are."""
-    layers, size = twin.layers, twin.program.output.size
+    layers, size = twin.layers, twin.program.outputs[0].size
     wire = [HELLO, request(COMMAND.CALIBRATE), infer(1), infer(0, layers), infer(0, layers - 1), infer(0, STOP)]
     wire += [infer(0, level=1), infer(0, level=2), infer(0, STOP, level=1), infer(0, level=255)]
     parts = [(0, 0), (0, 1), (1, 2), (1, size), (layers, 1), (size, 0), (0, size + 1), (0, 0xFFFF), (0xFFFFFFFF, 1)]

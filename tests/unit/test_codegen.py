@@ -83,8 +83,8 @@ def test_no_name_ends_a_comment(name):
 def test_a_model_with_hostile_names_compiles_without_a_warning(name, program, tmp_path):
     renamed = dataclasses.replace(
         program,
-        input=dataclasses.replace(program.input, name=name),
-        output=dataclasses.replace(program.output, name=name),
+        inputs=(dataclasses.replace(program.inputs[0], name=name),),
+        outputs=(dataclasses.replace(program.outputs[0], name=name),),
     )
     tree = write_tree(renamed, tmp_path, "some-board", name)
     includes = [f"-I{tree / part}" for part in ("include", "model")]

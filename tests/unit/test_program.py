@@ -38,8 +38,9 @@ def run_in_arena(program: Program, x: np.ndarray) -> dict[int, np.ndarray]:
     def at(tensor: int, size: int) -> np.ndarray:
         return arena[program.offset(tensor) :][:size]
 
-    sizes = {layer.output: layer.output_bytes for layer in program.layers} | {program.input.index: program.input.size}
-    at(program.input.index, program.input.size)[:] = x.ravel()
+    (source,) = program.inputs
+    sizes = {layer.output: layer.output_bytes for layer in program.layers} | {source.index: source.size}
+    at(source.index, source.size)[:] = x.ravel()
     written = {}
     for layer in program.layers:
         inputs = [at(tensor, sizes[tensor]).copy()[None] for tensor in layer.inputs]
@@ -87,7 +88,7 @@ def test_layers_are_named_by_kind_and_index_and_reshapes_are_aliases():
     assert [layer.name for layer in program.layers] == ["conv_2d_0", "fully_connected_2"]
     conv, dense = program.layers
     assert program.aliases == {graph.ops[1].outputs[0]: conv.output, graph.ops[3].outputs[0]: dense.output}
-    assert dense.inputs == (conv.output,) and program.output.index == graph.outputs[0]
+    assert dense.inputs == (conv.output,) and program.outputs[0].index == graph.outputs[0]
     assert program.sha256 == graph.sha256
 
 
@@ -150,7 +151,7 @@ def test_the_graphs_output_is_not_overwritten_by_a_layer_behind_it():
     model.op("QUANTIZE", [y], [z])
     program = lower_with(parse(model.finish([a], [y])), "int8", "lossless")
     first, second = program.layers
-    assert program.offset(first.output) == program.offset(program.input.index)
+    assert program.offset(first.output) == program.offset(program.inputs[0].index)
     assert program.offset(second.output) != program.offset(first.output)
 
 
