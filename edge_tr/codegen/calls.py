@@ -81,6 +81,11 @@ def _row(item: Macro | tuple[int, ...]) -> str:
     return f"{{{', '.join(map(integer, item))}}}"
 
 
+def in_c(name: str) -> str:
+    """The name in C of a layer or a part of one."""
+    return name.replace(".", "_")
+
+
 def pointer(program: Program, tensor: int) -> str:
     """A tensor in C: bytes; of wider elements what becomes a pointer to any type."""
     wide = program.alive.graph.tensor(tensor).item_bytes > 1
@@ -103,7 +108,7 @@ def constants_of(program: Program, layer: Layer) -> LayerCode:
         output_bytes=layer.output_bytes,
         scratch=None if layer.scratch_bytes is None else program.memory.offsets[layer.name],
         dot=dot,
-        parts=tuple(_dot_code(part.name.replace(".", "_"), part.dot) for part in layer.parts),
+        parts=tuple(_dot_code(in_c(part.name), part.dot) for part in layer.parts),
     )
 
 

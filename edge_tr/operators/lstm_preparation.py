@@ -104,7 +104,9 @@ class _Preparation:
         projects = self._has(PROJECTION)
         low = -127 if projects else -128
         require(low <= zero_point(hidden) <= 127, f"hidden zero point {zero_point(hidden)}", f"{low} to 127")
-        require(projects or self.cells == self.outputs, f"{self.cells} cells for {self.outputs} outputs", "a projection")
+        require(
+            projects or self.cells == self.outputs, f"{self.cells} cells for {self.outputs} outputs", "a projection"
+        )
         numbers = range(int(coupled[0]), len(GATES))
         return LstmParams(
             batch=batch,
@@ -121,7 +123,9 @@ class _Preparation:
     def _gate(self, number: int, state: Tensor, power: int, uses: int) -> Gate:
         name = GATES[number]
         weights = self._weights(INPUT_WEIGHTS + number, f"input to {name} weights", (self.cells, self.x.shape[2]))
-        recurrent = self._weights(RECURRENT_WEIGHTS + number, f"recurrent to {name} weights", (self.cells, self.outputs))
+        recurrent = self._weights(
+            RECURRENT_WEIGHTS + number, f"recurrent to {name} weights", (self.cells, self.outputs)
+        )
         bias = self._vector(BIASES + number, f"{name} bias", self.cells, "int32").data
         normed = self._has(NORMS + 1)
         to = _scale(self._quantised(self._intermediate(number), f"{name} gate")) if normed else GATE_SCALE
