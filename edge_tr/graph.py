@@ -64,9 +64,9 @@ class Op:
 
     An absent optional input is -1, as in TFLite. `updates` are states (`Graph.states`) that it writes beside its
     outputs; what it reads of them is among its inputs. `record` is what Prepare made of it (`operators.prepared`): None
-    in a file as it was read, and never in a graph that a later stage sees. `intermediates` are tensors that only say how
-    values inside the operator are quantised. `part`: which of an operator's dot products it is (`operators.dots`); empty
-    for an operator of the file.
+    in a file as it was read, and never in a graph that a later stage sees. `intermediates` are tensors that only say
+    how values inside the operator are quantised. `part`: which of an operator's dot products it is (`operators.dots`);
+    empty for an operator of the file.
     """
 
     index: int
@@ -87,8 +87,8 @@ class Op:
 
 
 PART = 1 << 20
-"""Indices of the dot products that an operator is made of begin there, above those of the operators of a file: part n of
-operator i is (n + 1) * PART + i."""
+"""Indices of the dot products that an operator is made of begin there, above those of the operators of a file: part n
+of operator i is (n + 1) * PART + i."""
 
 
 def layer_name(op: Op, output: int = 0) -> str:

@@ -66,7 +66,7 @@ def full_range(channels: int, limits: Size = (-128, 127)) -> Range:
 
 @dataclass(frozen=True)
 class Part:
-    """One of several dot products that an operator is made of: its `record` is an operator's with weights, whose weights
+    """One of several dot products that an operator is made of: `record` is an operator's with weights, and its weights
     and bias (-1: none) are among the operator's inputs at these places. `activation`: the input that it reads; OUTPUT:
     the operator's output, a step before; INSIDE: a value inside the operator."""
 

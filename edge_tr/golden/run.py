@@ -9,9 +9,8 @@ import numpy as np
 
 from edge_tr.golden.ends import Given, Samples, sample_shape, samples_of
 from edge_tr.graph import Graph, Op
-from edge_tr.operators import Record, dots, with_dots, with_weights
+from edge_tr.operators import Record, dots, with_cuts, with_dots, with_weights
 from edge_tr.operators.arithmetic import DATA_RANGE
-from edge_tr.operators.products import SumsParams
 from edge_tr.tr.requant import Rounding
 
 DataTerms = np.ndarray | Callable[[np.ndarray], np.ndarray]
@@ -80,12 +79,11 @@ def _steps(
         raise ValueError(f"operators {strangers} are not dot products of this graph")
     tables = {index: _data_table(terms) for index, terms in data_terms.items()}
     records = {index: with_weights(known[index], values) for index, values in weights.items()}
-    for index in (index for index in tables if isinstance(known[index], SumsParams)):
-        records[index] = replace(records.get(index, known[index]), cut=tables[index])
     steps = []
     for op in graph.ops:
         mode = rounding if isinstance(rounding, Rounding) else rounding.get(op.kind, Rounding.DOUBLE)
-        steps.append(_Step(op, with_dots(op, records), mode, tables.get(op.index)))
+        record = with_cuts(replace(op, record=with_dots(op, records)), tables)
+        steps.append(_Step(op, record, mode, tables.get(op.index)))
     return steps
 
 

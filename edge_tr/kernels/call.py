@@ -41,7 +41,8 @@ class Generated:
 @dataclass(frozen=True)
 class DotCall:
     """``function(&struct, input, output, (scratch_type *)scratch)``. `arrays` and `rows` are the constants that
-    `values` name; `rows` is None where an operator takes sums as they are; `lookup` is a table that layers may share: its name is not the layer's."""
+    `values` name; `rows` is None where an operator takes sums as they are. `lookup` is a table that layers may share:
+    its name is not the layer's."""
 
     function: str
     struct: Struct

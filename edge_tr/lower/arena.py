@@ -25,9 +25,9 @@ class Product:
 
 @dataclass(frozen=True)
 class Layer:
-    """One kernel call: `dot` of a layer with weights, `call` of any other, which may use `parts`. Tensors are TFLite indices after aliases
-    (RESHAPE) are resolved; `macs_removed` counts those of the model as given that dead channels took along. `updates`:
-    states that the same call writes beside its output, which may be a state itself."""
+    """One kernel call: `dot` of a layer with weights, `call` of any other, which may use `parts`. Tensors are TFLite
+    indices after aliases (RESHAPE) are resolved; `macs_removed` counts those of the model as given that dead channels
+    took along. `updates`: states that the same call writes beside its output, which may be a state itself."""
 
     name: str
     op: Op

@@ -110,8 +110,9 @@ class Limits:
 @dataclass(frozen=True)
 class Candidates:
     """A model before kernels are chosen: `given` are the records of its dot products, `options` every kernel of those,
-    by the index that they have in `operators.dots`; `calls` what computes operators that are no dot product, by operator
-    index. `ops` are what is left without dead channels. `levels`: of `budget`, the last one, and of those that can be chosen below it."""
+    by the index that they have in `operators.dots`; `calls` what computes operators that are no dot product, by
+    operator index. `ops` are what is left without dead channels. `levels`: of `budget`, the last one, and of those that
+    can be chosen below it."""
 
     budget: Budget
     given: Mapping[int, DotParams]
@@ -157,10 +158,10 @@ def explore(graph: Graph, budget: Budget, choice: KernelChoice, isa: str, below:
     calls = {op.index: _calls(graph, op) for op in ops if not isinstance(op.record, DotParams)}
     below_it = [{op.index: op.record for op in dots(level.alive.graph)} for level in levels[:-1]]
     options = {}
-    for op in (dot for op in ops for dot in (parts_of(op) if op.index in calls else [op])):
-        name = layer_name(op)
-        nested = [(level.budget.of(name), records[op.index]) for level, records in zip(levels, below_it)]
-        options[op.index] = candidates(name, op.record, budget.of(name), choice, isa, nested)
+    for dot in (dot for op in ops for dot in (parts_of(op) if op.index in calls else [op])):
+        name = layer_name(dot)
+        nested = [(level.budget.of(name), records[dot.index]) for level, records in zip(levels, below_it)]
+        options[dot.index] = candidates(name, dot.record, budget.of(name), choice, isa, nested)
     return Candidates(budget, given, levels, aliases, ops, calls, options)
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+import numpy as np
+
 from edge_tr.errors import ModelError
 from edge_tr.graph import PART, Graph, Op
 from edge_tr.operators import (
@@ -156,6 +158,12 @@ def structs() -> tuple[Struct, ...]:
     return tuple(struct for module in _MODULES for struct in getattr(module, "STRUCTS", ()))
 
 
+def with_cuts(op: Op, tables: Mapping[int, np.ndarray]) -> Record:
+    """The operator's record whose parts cut what they read: int16 [511] by the index that `dots` has, as `golden`'s."""
+    parts = {part.index: replace(part.record, cut=tables[part.index]) for part in parts_of(op) if part.index in tables}
+    return with_dots(op, parts)
+
+
 def op_text(graph: Graph, op: Op) -> str:
     """An operator in a message: kind, index, output tensor's name, version."""
     name = graph.tensor(op.outputs[0]).name if op.outputs else ""
@@ -210,6 +218,7 @@ __all__ = [
     "prepare",
     "prepared",
     "structs",
+    "with_cuts",
     "with_dots",
     "with_weights",
 ]

@@ -1,11 +1,11 @@
-"""The arithmetic of a step of TFLite's integer LSTM on int16 gates: kernels/internal/reference/portable_tensor_utils.cc.
+"""A step of TFLite's integer LSTM on int16 gates: kernels/internal/reference/portable_tensor_utils.cc.
 
 Arrays are [n, cells]: one row a sequence.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -36,8 +36,8 @@ class Peephole:
 
 @dataclass(frozen=True)
 class Norm:
-    """Layer normalisation: int16 `weights` and int32 `bias` [cells]; the factor's shift is 12 more than its real's.
-    `guard` takes the place of a variance below 1."""
+    """Layer normalisation: int16 `weights` and int32 `bias` [cells], then `factor`. `guard` takes the place of a
+    variance below 1."""
 
     weights: np.ndarray
     bias: np.ndarray
@@ -61,7 +61,7 @@ class Norm:
 
 @dataclass(frozen=True)
 class Gate:
-    """One gate: what of the input and of the output a step before is added up, and of the cell state if it sees that."""
+    """One gate: what it adds up of the input, of the output a step before, and of the cell state if it sees that."""
 
     input: SumsParams
     recurrent: SumsParams
@@ -76,6 +76,21 @@ class Gate:
         if self.peephole is not None:
             gate = self.peephole.add(gate, cell, rounding)
         return gate if self.norm is None else self.norm.apply(gate, rounding)
+
+
+@dataclass(frozen=True)
+class Gates:
+    """All of a cell; without an input gate it is coupled to the forget gate."""
+
+    input: Gate | None
+    forget: Gate
+    cell: Gate
+    output: Gate
+
+    def items(self) -> list[tuple[str, Gate]]:
+        """Those that there are, by name, in the order of the operator's inputs."""
+        named = {item.name: getattr(self, item.name) for item in fields(self)}
+        return [(name, gate) for name, gate in named.items() if gate is not None]
 
 
 def _saturated(scaled: np.ndarray, gate: np.ndarray) -> np.ndarray:

@@ -24,7 +24,7 @@ from edge_tr.operators.checks import (
     shape_text,
     zero_point,
 )
-from edge_tr.operators.lstm_gates import Gate, Norm, Peephole
+from edge_tr.operators.lstm_gates import Gate, Gates, Norm, Peephole
 from edge_tr.operators.products import matrix, one_scale, sums, vector
 from edge_tr.operators.unidirectional_sequence_lstm import (
     BIASES,
@@ -107,12 +107,12 @@ class _Preparation:
         require(
             projects or self.cells == self.outputs, f"{self.cells} cells for {self.outputs} outputs", "a projection"
         )
-        numbers = range(int(coupled[0]), len(GATES))
+        gates = [self._gate(number, state, int(power), batch * steps) for number in range(int(coupled[0]), len(GATES))]
         return LstmParams(
             batch=batch,
             steps=steps,
             time_major=major,
-            gates={GATES[number]: self._gate(number, state, int(power), batch * steps) for number in numbers},
+            gates=Gates(*([None] if coupled[0] else []), *gates),
             cell_bits=15 + int(power),
             cell_clip=self._clip("cell_clip", cell, INT16_MAX),
             hidden=requant(float(np.float32(2.0**-15 / scale(hidden) * 2.0**-15))),

@@ -1,5 +1,5 @@
-"""What operators share that are made of several dot products (LSTM, SVDF): each a part with weights, terms, a budget and
-a kernel of its own, whose sums of 32 bits the operator scales itself.
+"""What operators share that are made of dot products (LSTM, SVDF): each is a part with weights, terms, a budget and a
+kernel of its own, whose sums of 32 bits the operator scales itself.
 """
 
 from __future__ import annotations

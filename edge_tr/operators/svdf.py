@@ -1,8 +1,8 @@
 """SVDF: tensorflow/lite/kernels/svdf.cc, internal/reference/svdf.h (`EvalIntegerSVDF`).
 
 Versions 1 to 4; int8 activations and feature weights. Time weights and state are int16, or int8 with a zero point of
-the state: that only TFLite Micro has (micro/kernels/svdf_common.cc), and is followed. The fused activation is ignored by
-both, though TFLite wants it to be RELU.
+the state: that only TFLite Micro has (micro/kernels/svdf_common.cc), which is followed. The fused activation is ignored
+by both, though TFLite wants it to be RELU.
 
 Products with the feature weights are a part of its own for budgets and kernels; those with the time weights, of one
 filter's memory each, are computed as they are.
@@ -39,7 +39,7 @@ FEATURE, TIME, BIAS, STATE = 1, 2, 3, 4
 NAME = "feature"
 STRUCT = Struct(
     "tr_svdf",
-    "SVDF: each of `units` is the sum of `rank` filters, and a filter that of its last `memory` products with the input.",
+    "SVDF: each of `units` sums `rank` filters, and a filter its last `memory` products with the input, weighted.",
     (
         Field("uint32_t", "batch"),
         Field("uint32_t", "inputs"),

@@ -19,7 +19,7 @@ import numpy as np
 
 from edge_tr.operators.arithmetic import finish, requant
 from edge_tr.operators.checks import INT8
-from edge_tr.operators.lstm_gates import Gate, added, multiplied
+from edge_tr.operators.lstm_gates import Gate, Gates, added, multiplied
 from edge_tr.operators.products import PRODUCT, SumsParams, product, replaced
 from edge_tr.record import Part, Record, Requant
 from edge_tr.structs import FACTOR, Array, Call, Field, Struct, Value
@@ -37,8 +37,8 @@ GATE_BITS = 3
 
 GATE_STRUCT = Struct(
     "tr_lstm_gate",
-    "A gate: its dot products with the input and the output a step before (none: the input gate is coupled to the forget\n"
-    "gate), peephole and layer normalisation, each null if there is none.",
+    "A gate: its dot products with the input and the output a step before (nulls: the input gate is coupled to the\n"
+    "forget gate), peephole and layer normalisation, each null if there is none.",
     (
         Field(PRODUCT, "input"),
         Field(PRODUCT, "recurrent"),
@@ -88,7 +88,6 @@ class Projection:
 class LstmParams(Record):
     """A sequence of `steps` for each of `batch`, the outer axis if not `time_major`.
 
-    gates      by name; without "input" it is 1 - forget
     cell_bits  integer bits of the int16 cell state, 0 to 6; cell_clip 0: none
     hidden     of the product of output gate and tanh of the cell, n = 1
     """
@@ -96,7 +95,7 @@ class LstmParams(Record):
     batch: int
     steps: int
     time_major: bool
-    gates: Mapping[str, Gate]
+    gates: Gates
     cell_bits: int
     cell_clip: int
     hidden: Requant
@@ -105,20 +104,19 @@ class LstmParams(Record):
 
     @property
     def cells(self) -> int:
-        return self.gates["forget"].input.units
+        return self.gates.forget.input.units
 
     @property
     def outputs(self) -> int:
-        return self.gates["forget"].recurrent.depth
+        return self.gates.forget.recurrent.depth
 
     def parts(self) -> tuple[Part, ...]:
         found = []
-        for number, name in enumerate(GATES):
-            if name in self.gates:
-                gate, biased = self.gates[name], self.gates[name].norm is None
-                bias = BIASES + number if biased else -1
-                found.append(Part(f"input_to_{name}", gate.input, 0, INPUT_WEIGHTS + number, bias))
-                found.append(Part(f"recurrent_to_{name}", gate.recurrent, Part.OUTPUT, RECURRENT_WEIGHTS + number))
+        for name, gate in self.gates.items():
+            number = GATES.index(name)
+            bias = BIASES + number if gate.norm is None else -1
+            found.append(Part(f"input_to_{name}", gate.input, 0, INPUT_WEIGHTS + number, bias))
+            found.append(Part(f"recurrent_to_{name}", gate.recurrent, Part.OUTPUT, RECURRENT_WEIGHTS + number))
         if self.projection is not None:
             found.append(Part("projection", self.projection.sums, Part.INSIDE, PROJECTION, PROJECTION_BIAS))
         return tuple(found)
@@ -130,7 +128,7 @@ class LstmParams(Record):
             for name, gate in self.gates.items()
         }
         projection = self.projection and replace(self.projection, sums=own["projection"])
-        return replace(self, gates=gates, projection=projection)
+        return replace(self, gates=replace(self.gates, **gates), projection=projection)
 
     def golden(
         self, inputs: Sequence[np.ndarray], rounding: Rounding, data_table: np.ndarray | None = None
@@ -152,16 +150,16 @@ class LstmParams(Record):
         self, x: np.ndarray, h: np.ndarray, cell: np.ndarray, rounding: Rounding
     ) -> tuple[np.ndarray, np.ndarray]:
         """(output, cell state) of each sequence's next step."""
-        gates = {}
-        for name in (name for name in ("forget", "cell", "input") if name in self.gates):
-            gate = self.gates[name].before_activation(x, h, cell, rounding)
-            gates[name] = tanh(gate, GATE_BITS) if name == "cell" else logistic(gate, GATE_BITS)
-        entering = gates["input"] if "input" in gates else (INT16_MAX - gates["forget"]).astype(np.int16)
-        kept = multiplied(gates["forget"], cell, 15)
-        cell = added(kept, multiplied(entering, gates["cell"], 15 + self.cell_bits))
+        gates = self.gates
+        forget = logistic(gates.forget.before_activation(x, h, cell, rounding), GATE_BITS)
+        candidate = tanh(gates.cell.before_activation(x, h, cell, rounding), GATE_BITS)
+        entering = (INT16_MAX - forget).astype(np.int16)
+        if gates.input is not None:
+            entering = logistic(gates.input.before_activation(x, h, cell, rounding), GATE_BITS)
+        cell = added(multiplied(forget, cell, 15), multiplied(entering, candidate, 15 + self.cell_bits))
         if self.cell_clip > 0:
             cell = np.clip(cell, -self.cell_clip, self.cell_clip)
-        leaving = logistic(self.gates["output"].before_activation(x, h, cell, rounding), GATE_BITS)
+        leaving = logistic(gates.output.before_activation(x, h, cell, rounding), GATE_BITS)
         product = leaving.astype(np.int32) * tanh(cell, self.cell_bits)
         hidden = finish(product[..., None], self.hidden, self.hidden_zero_point, INT8, rounding)[..., 0]
         return (hidden if self.projection is None else self._projected(hidden, rounding)), cell
@@ -183,11 +181,11 @@ class LstmParams(Record):
             "steps": self.steps,
             "sequence": apart,
             "stride": following,
-            "inputs": self.gates["forget"].input.depth,
+            "inputs": self.gates.forget.input.depth,
             "cells": self.cells,
             "outputs": self.outputs,
             "peepholes": min(self.cells, self.outputs),
-            "gates": tuple(_gate(name, self.gates.get(name)) for name in GATES),
+            "gates": tuple(_gate(name, getattr(self.gates, name)) for name in GATES),
             "cell_bits": self.cell_bits,
             "cell_clip": self.cell_clip,
             "hidden": self.hidden,

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
+from edge_tr.golden.ends import sample_shape
+from edge_tr.golden.oracle import Oracle
+from edge_tr.golden.run import run
+from edge_tr.ir.tflite import parse
 from edge_tr.ir.writer import ModelWriter
-from tests.models.drawing import scale, zero_point
+from tests.models.drawing import scale, with_shape, zero_point
 
 
 def svdf(rng: np.random.Generator, state_type: str = "int16") -> bytes:
@@ -13,7 +18,7 @@ def svdf(rng: np.random.Generator, state_type: str = "int16") -> bytes:
     batch = int(rng.integers(2, 4)) if rng.random() < 0.2 else 1
     filters, narrow = rank * units, state_type == "int8"
     model, x_scale = ModelWriter(), scale(rng)
-    x = model.activation((batch, inputs), x_scale, zero_point(rng))
+    source, x = with_shape(model, (batch, inputs), x_scale, zero_point(rng))
     largest = 127 if narrow else 32767
     w_scale, s_scale = scale(rng), 0.0
     s_scale = float(x_scale * w_scale * np.sqrt(inputs) * 74 * 74 * 3 / largest * rng.uniform(0.3, 3))
@@ -30,7 +35,18 @@ def svdf(rng: np.random.Generator, state_type: str = "int16") -> bytes:
         inputs_of[3] = -1
     activation = str(rng.choice(["NONE", "RELU"])) if narrow else "RELU"
     model.op("SVDF", inputs_of, [y], version=3, rank=rank, fused_activation_function=activation)
-    return model.finish([x], [y])
+    return model.finish([source], [y])
 
 
 BUILDERS = {"SVDF": svdf}
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_int8_states_equal_tflite_micro(seed):
+    rng = np.random.default_rng([seed, 8])
+    data = svdf(rng, "int8")
+    graph, oracle = parse(data), Oracle(data)
+    assert oracle.runtime.name == "tflite-micro"
+    x = rng.integers(-128, 128, (2, 6, *sample_shape(graph.tensor(graph.inputs[0])))).astype(np.int8)
+    x[0, 0], x[0, 1] = 127, -128
+    np.testing.assert_array_equal(run(graph, x).output, oracle.run(x))
