@@ -17,7 +17,7 @@ from edge_tr.files.locks import HIDDEN
 from edge_tr.files.reading import brief, read_json
 from edge_tr.memory_plan import Region
 
-MANIFEST_VERSION = 5
+MANIFEST_VERSION = 6
 FILE_NAME = "build.json"
 REVEALED = "revealed.tflite"
 
