@@ -116,6 +116,7 @@ struct tr_l2_normalization {
     uint32_t rows;
     uint32_t depth;
     int16_t input_zero_point;
+    uint8_t first; /* bits by which x is shifted before it is multiplied, of the output's seven */
 };
 
 /* CUMSUM along the middle axis of [outer, count, inner]. */
@@ -161,6 +162,7 @@ struct tr_transpose_conv {
     int16_t input_zero_point;
     int16_t output_zero_point;
     const int8_t *weights;
+    int16_t weights_zero_point;
     const int32_t *bias;
     const int32_t *multiplier;
     const int8_t *shift;
@@ -213,6 +215,7 @@ struct tr_concatenation {
     const uint32_t *runs;
     const int32_t *fixed;
     const int8_t *constants;
+    const int8_t *tables; /* [inputs][256] by x as an unsigned byte; null: inputs are copied */
 };
 
 /* A function of one value: `table` [256] by x as an unsigned byte. */
@@ -296,8 +299,8 @@ struct tr_product {
     struct tr_factor factor;
 };
 
-/* A gate: its dot products with the input and the output a step before (none: the input gate is coupled to the forget
- * gate), peephole and layer normalisation, each null if there is none. */
+/* A gate: its dot products with the input and the output a step before (nulls: the input gate is coupled to the
+ * forget gate), peephole and layer normalisation, each null if there is none. */
 struct tr_lstm_gate {
     struct tr_product input;
     struct tr_product recurrent;
@@ -330,7 +333,7 @@ struct tr_lstm {
     uint32_t workspace; /* bytes of scratch before a kernel's own */
 };
 
-/* SVDF: each of `units` is the sum of `rank` filters, and a filter that of its last `memory` products with the input. */
+/* SVDF: each of `units` sums `rank` filters, and a filter its last `memory` products with the input, weighted. */
 struct tr_svdf {
     uint32_t batch;
     uint32_t inputs;
