@@ -1,4 +1,4 @@
-"""The typed graph every later stage works on: frozen, validated, int8.
+"""The typed graph every later stage works on: frozen, validated, of integers.
 
 Shapes are NHWC as in TFLite; weights keep TFLite's layouts (CONV_2D: OHWI,
 DEPTHWISE_CONV_2D: 1HWO, FULLY_CONNECTED: OI).
@@ -33,7 +33,8 @@ class Quantization:
 
 @dataclass(frozen=True)
 class Tensor:
-    """One tensor of the subgraph. `data` is read-only, None for activations."""
+    """One tensor of the subgraph. `data` is read-only, None for activations. `unsigned`: it is uint8 in the file, where
+    each value and zero point is this one plus 128 (`ir.unsigned`)."""
 
     index: int
     name: str
@@ -41,6 +42,7 @@ class Tensor:
     dtype: str  # numpy name: "int8", "int32", "float32", ...
     quantization: Quantization | None = None
     data: np.ndarray | None = None
+    unsigned: bool = False
 
     @property
     def size(self) -> int:
@@ -94,7 +96,9 @@ class Graph:
     """A validated model: operators in execution order, tensors by TFLite index.
 
     `states` are the tensors that keep their values from one inference to the next, with the values that a reset gives
-    them; the last operator that updates one gives the next inference's.
+    them; the last operator that updates one gives the next inference's. `file_inputs` and `file_outputs` are the ends
+    as the file has them, with the names and types that users know: `inputs` and `outputs` may lie behind a QUANTIZE or
+    before a DEQUANTIZE, which the host does.
     """
 
     tensors: tuple[Tensor, ...]
@@ -104,6 +108,8 @@ class Graph:
     sha256: str  # of the .tflite file's bytes, hex
     description: str = ""
     states: Mapping[int, np.ndarray] = field(default_factory=dict)
+    file_inputs: tuple[Tensor, ...] = ()
+    file_outputs: tuple[Tensor, ...] = ()
 
     def tensor(self, index: int) -> Tensor:
         return self.tensors[index]

@@ -121,13 +121,13 @@ def strip_boundary(graph: Graph) -> Graph:
     """
     ops = list(graph.ops)
     inputs = tuple(_strip_quantize(graph, ops, i) for i in graph.inputs)
-    outputs = tuple(_strip_dequantize(graph, ops, i) for i in graph.outputs)
-    return replace(graph, ops=tuple(ops), inputs=inputs, outputs=outputs)
+    inside = {i: _strip_dequantize(graph, ops, i) for i in dict.fromkeys(graph.outputs)}
+    return replace(graph, ops=tuple(ops), inputs=inputs, outputs=tuple(inside[i] for i in graph.outputs))
 
 
 def _strip_quantize(graph: Graph, ops: list[Op], index: int) -> int:
     readers = [op for op in ops if index in op.inputs]
-    if len(readers) != 1:
+    if len(readers) != 1 or index in graph.outputs:
         return index
     op = readers[0]
     if op.kind != "QUANTIZE" or len(op.inputs) != 1 or len(op.outputs) != 1:
@@ -155,8 +155,8 @@ def _strip_dequantize(graph: Graph, ops: list[Op], index: int) -> int:
 
 
 def _is_shifted(outside: Tensor, inside: Tensor) -> bool:
-    """Whether each value of uint8 `outside` is that of int8 `inside` plus 128."""
+    """Whether they are the same values, uint8 in the file outside and int8 inside (`ir.unsigned`)."""
     a, b = outside.quantization, inside.quantization
-    if (outside.dtype, inside.dtype) != ("uint8", "int8") or a is None or b is None:
+    if not outside.unsigned or inside.unsigned or inside.dtype != "int8" or a is None or b is None:
         return False
-    return bool(a.per_tensor and b.per_tensor and a.scale[0] == b.scale[0] and a.zero_point[0] == b.zero_point[0] + 128)
+    return bool(a.per_tensor and b.per_tensor and a.scale[0] == b.scale[0] and a.zero_point[0] == b.zero_point[0])

@@ -55,6 +55,8 @@ from edge_tr.operators import (
     tile,
     transpose,
     transpose_conv,
+    unsigned,
+    variables,
 )
 from edge_tr.operators.add import AddParams
 from edge_tr.operators.checks import require
@@ -117,6 +119,7 @@ _MODULES = (
     comparisons,
     logical,
     select,
+    variables,
 )
 _PREPARE = {kind: entry for module in _MODULES for kind, entry in module.KINDS.items()}
 """By TFLite's name: how it is prepared, and up to which version: the newest that LiteRT's reference resolver has."""
@@ -134,6 +137,7 @@ def prepare(graph: Graph, op: Op) -> Record:
         require(op.kind in _PREPARE, "this operator", ", ".join(SUPPORTED_KINDS))
         prepare_op, newest = _PREPARE[op.kind]
         require(1 <= op.version <= newest, f"version {op.version}", f"1 to {newest}")
+        unsigned.check(graph, op)
         return prepare_op(graph, op)
     except ModelError as error:
         raise ModelError(f"{op_text(graph, op)}: {error}") from None

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edge_tr.errors import ModelError
 from edge_tr.graph import Graph, layer_name
-from edge_tr.operators import dots
-from edge_tr.prepared.budget import Budget
+from edge_tr.operators import DotParams, dots
+from edge_tr.prepared.budget import Budget, TrSetting
 from edge_tr.prepared.dead import Alive, remove_what_is_always_dead
 from edge_tr.tr.reveal import reveal, truncate_data
 
@@ -26,12 +27,28 @@ class ProgramLevel:
 
 def revealed_levels(graph: Graph, budgets: Sequence[Budget]) -> tuple[ProgramLevel, ...]:
     """The model with each of several nested budgets: terms revealed, without the channels that are dead with all."""
+    _one_end_each(graph)
     revealed = []
     for budget in budgets:
         settings = [(op, budget.of(layer_name(op))) for op in dots(graph)]
-        revealed.append({op.index: reveal(op.record.weights, s.group, s.terms).values for op, s in settings})
+        revealed.append({op.index: _revealed(op.record, s) for op, s in settings})
     alive = remove_what_is_always_dead(graph, revealed, truncations(graph, budgets[-1]))
     return tuple(ProgramLevel(*level) for level in zip(budgets, revealed, alive))
+
+
+def _revealed(record: DotParams, setting: TrSetting) -> np.ndarray:
+    """Weights [rows, K] of the record's type, which its file can hold."""
+    return reveal(record.weights, setting.group, setting.terms, limits=record.weight_range).values
+
+
+def _one_end_each(graph: Graph) -> None:
+    """ModelError for ends and states that builds have no room for."""
+    ends = [graph.tensor(i).dtype for i in (*graph.inputs, *graph.outputs)]
+    if ends != ["int8", "int8"] or graph.states or set(graph.outputs) & set(graph.inputs):
+        raise ModelError(
+            f"found {len(graph.inputs)} inputs and {len(graph.outputs)} outputs of {', '.join(dict.fromkeys(ends))} "
+            f"and {len(graph.states)} states; supported by builds: one int8 input, one int8 output, no state"
+        )
 
 
 def truncations(graph: Graph, budget: Budget) -> dict[int, np.ndarray]:

@@ -7,14 +7,17 @@ import itertools
 import numpy as np
 
 from edge_tr import kernels
-from edge_tr.golden.run import run, sample_shape
+from edge_tr.golden.ends import sample_shape
+from edge_tr.golden.run import run
 from edge_tr.graph import Graph
 from edge_tr.ir.writer import ModelWriter
 from edge_tr.kernels import parse_choice
 from edge_tr.lower.program import Program, data_terms, lower
 from edge_tr.prepared.budget import parse as parse_budget
 
-KERNELS = tuple(kernel.name for kernel in kernels.KERNELS if not kernel.dialled)
+NINE_BITS = ("int16", *(kernel.name for kernel in kernels.KERNELS if kernel.nine_bits and kernel.name != "int16"))
+"""Kernels of uint8 models; the first one is of no others."""
+KERNELS = tuple(kernel.name for kernel in kernels.KERNELS if not kernel.dialled and kernel.name != "int16")
 BUDGETS = ("lossless", "g=8,k=4", "g=3,k=2,s=1", "g=16,k=12,s=2")
 WAYS = tuple(itertools.product(KERNELS, BUDGETS))
 

@@ -95,10 +95,10 @@ def test_two_problems_are_two_lines():
     assert "SOFTMAX (operator 1, 't2', version 1): found output scale 0.5" in lines[1]
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "int16", "float32"])
-def test_other_types_are_refused(dtype):
+@pytest.mark.parametrize(("dtype", "scale"), [("uint8", None), ("int16", 0.5), ("float32", 0.5)])
+def test_other_types_are_refused(dtype, scale):
     model = ModelWriter()
-    x, y = model.activation((1, 4), 0.5, dtype=dtype), model.activation((1, 4), 0.5, dtype=dtype)
+    x, y = model.activation((1, 4), scale, dtype=dtype), model.activation((1, 4), scale, dtype=dtype)
     model.op("RESHAPE", [x], [y], new_shape=[1, 4])
     with pytest.raises(ModelError, match=dtype):
         parse(model.finish([x], [y]))
@@ -144,17 +144,18 @@ def test_shape_arithmetic_is_folded_and_operators_keep_their_indices():
 @pytest.mark.parametrize(
     ("ends", "message"),
     [
-        (lambda x, y: ([x, x], [y]), "2 inputs"),
-        (lambda x, y: ([x], [y, y]), "2 outputs"),
-        (lambda x, y: ([x], [x]), "never written"),
+        (lambda x, y: ([x, x], [y]), "one tensor for two of its inputs"),
+        (lambda x, y: ([x], [2]), "output tensor 2 is never written"),
         (lambda x, y: ([y], [x]), "before anything has written it"),
         (lambda x, y: ([x], [99]), "tensor 99"),
-        (lambda x, y: ([], [y]), "0 inputs"),
+        (lambda x, y: ([], [y]), "no input"),
+        (lambda x, y: ([x], []), "no output"),
     ],
 )
 def test_wrong_ends_are_refused(ends, message):
     model = ModelWriter()
     x, y = model.activation((1, 4), 0.5), model.activation((1, 4), 0.25)
+    model.activation((1, 4), 0.5)
     model.op("QUANTIZE", [x], [y])
     with pytest.raises(ModelError, match=message):
         parse(model.finish(*ends(x, y)))
