@@ -95,7 +95,9 @@ def assert_cost(cost: dict, name: str) -> None:
 
 
 @pytest.mark.parametrize("budget", ["lossless", "g=8,k=12"])
-@pytest.mark.parametrize("board", [name for name in EMULATED if name != "host"])
+@pytest.mark.parametrize(
+    "board", [name for name in EMULATED if name != "host" and boards.load(name).memory.ram_bytes > 1 << 16]
+)
 def test_keyword_spotting_is_bit_exact_in_every_layer(board: str, budget: str, shared: Path, tmp_path: Path) -> None:
     samples = 50 if (board, budget) == KWS_LINE else 1
     options = f"--budget {budget} " + ("" if (board, budget) in KWS_DEFAULT else KWS_WAYS[budget])
