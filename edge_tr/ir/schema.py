@@ -70,6 +70,7 @@ OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
         ("L2_POOL_2D", "Pool2DOptions", _POOL),
         ("CALL_ONCE", "CallOnceOptions", "init_subgraph_index"),
         ("VAR_HANDLE", "VarHandleOptions", "container shared_name"),
+        ("SVDF", "SVDFOptions", "rank fused_activation_function asymmetric_quantize_inputs"),
         (
             "UNIDIRECTIONAL_SEQUENCE_LSTM",
             "UnidirectionalSequenceLSTMOptions",

@@ -299,6 +299,67 @@ struct tr_select {
     const int8_t *y;
 };
 
+/* The sums of all rows of a matrix of weights with `input`; a kernel's scratch. */
+typedef void tr_sums(const int8_t *input, int32_t *sums, void *scratch);
+
+/* Dot products with all rows of one matrix of weights: (sums + bias) * factor. */
+struct tr_product {
+    tr_sums *sums;
+    const int32_t *bias; /* what the sums lack */
+    struct tr_factor factor;
+};
+
+/* A gate: its dot products with the input and the output a step before (nulls: the input gate is coupled to the
+ * forget gate), peephole and layer normalisation, each null if there is none. */
+struct tr_lstm_gate {
+    struct tr_product input;
+    struct tr_product recurrent;
+    const int16_t *peephole;
+    struct tr_factor peephole_factor;
+    const int16_t *norm;
+    const int32_t *norm_bias;
+    struct tr_factor norm_factor;
+    int32_t guard; /* in place of a variance below 1 */
+};
+
+/* UNIDIRECTIONAL_SEQUENCE_LSTM. Gates: input, forget, cell, output. */
+struct tr_lstm {
+    uint32_t batch;
+    uint32_t steps;
+    uint32_t sequence; /* steps from the first of one sequence to that of the next */
+    uint32_t stride; /* steps from one of a sequence to its next one */
+    uint32_t inputs;
+    uint32_t cells;
+    uint32_t outputs;
+    uint32_t peepholes; /* cells that peepholes see */
+    struct tr_lstm_gate gates[4];
+    uint32_t cell_bits; /* integer bits of the cell state */
+    int16_t cell_clip; /* 0: none */
+    struct tr_factor hidden;
+    int16_t hidden_zero_point;
+    struct tr_product projection; /* nulls: none */
+    int16_t projection_zero_point;
+    int8_t projection_clip; /* 0: none */
+    uint32_t workspace; /* bytes of scratch before a kernel's own */
+};
+
+/* SVDF: each of `units` sums `rank` filters, and a filter its last `memory` products with the input, weighted. */
+struct tr_svdf {
+    uint32_t batch;
+    uint32_t inputs;
+    uint32_t units;
+    uint32_t rank;
+    uint32_t memory;
+    struct tr_product feature;
+    const int8_t *time; /* [units * rank][memory]; int16 of a state that is */
+    const int16_t *time16;
+    int16_t state_zero_point;
+    const int32_t *bias;
+    struct tr_factor factor;
+    int16_t output_zero_point;
+    uint32_t workspace; /* bytes of scratch before a kernel's own */
+};
+
 /* Convolutions of int16, in groups of `outputs` channels that read `depth` of the input: weights
  * [output channel][height][width][depth]. Fully connected layers have a row a pixel. */
 struct tr_wide_conv {
