@@ -36,9 +36,10 @@ WIDE = "broadcast over more than four axes"
 ROWS = "per-channel FULLY_CONNECTED of other than two dimensions"
 NARROW = "SVDF with an int8 state"
 FLOATS = ("float CEIL", "float ELU")
+WIDENS = "QUANTIZE from int8 to int16"
 LACKING = {
     "tflite-runtime": frozenset(
-        {WIDE, ROWS, NARROW, "ADD_N", "CUMSUM", "DIV", "ELU", "LOG", "NEG", "SQRT", "SUM", *FLOATS}
+        {WIDE, WIDENS, ROWS, NARROW, "ADD_N", "CUMSUM", "DIV", "ELU", "LOG", "NEG", "SQRT", "SUM", *FLOATS}
     ),
     "ai-edge-litert": frozenset({NARROW, "ADD_N", "CUMSUM", "ELU", "SUM", *FLOATS}),
     "tflite-micro": frozenset(
@@ -159,7 +160,7 @@ def _as_int8(values: np.ndarray, tensor: Tensor) -> np.ndarray:
 def _needed(graph: Graph) -> set[str]:
     """What `LACKING` may say of the model; uint8 kernels lack nothing that is supported."""
     kinds = {op.kind for op in graph.ops if not any(graph.tensor(i).unsigned for i in op.outputs)}
-    special = {WIDE: _is_wide, ROWS: _has_rows, NARROW: _is_narrow}
+    special = {WIDE: _is_wide, ROWS: _has_rows, NARROW: _is_narrow, WIDENS: _widens}
     return kinds | {name for name, holds in special.items() if any(holds(graph, op) for op in graph.ops)}
 
 
@@ -175,6 +176,11 @@ def _is_wide(graph: Graph, op: Op) -> bool:
     shapes = {graph.tensor(i).shape for i in op.inputs if i >= 0}
     element_wise = isinstance(op.record, (BroadcastParams, LookupParams, SelectParams))
     return element_wise and len(shapes) > 1 and max(map(len, shapes)) > 4
+
+
+def _widens(graph: Graph, op: Op) -> bool:
+    types = [graph.tensor(i).dtype for i in (*op.inputs[:1], *op.outputs)]
+    return op.kind == "QUANTIZE" and types == ["int8", "int16"]
 
 
 def _has_rows(graph: Graph, op: Op) -> bool:

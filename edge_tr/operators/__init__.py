@@ -62,6 +62,11 @@ from edge_tr.operators import (
     transpose_conv,
     unsigned,
     variables,
+    wide_dot,
+    wide_pairs,
+    wide_softmax,
+    wide_unary,
+    wide_windows,
 )
 from edge_tr.operators.add import AddParams
 from edge_tr.operators.checks import require
@@ -127,9 +132,16 @@ _MODULES = (
     lstm_preparation,
     svdf,
     variables,
+    wide_dot,
+    wide_pairs,
+    wide_softmax,
+    wide_unary,
+    wide_windows,
 )
 _PREPARE = {kind: entry for module in _MODULES for kind, entry in module.KINDS.items()}
 """By TFLite's name: how it is prepared, and up to which version: the newest that LiteRT's reference resolver has."""
+_OF_INT16 = {kind: prepare for module in _MODULES for kind, prepare in getattr(module, "INT16_KINDS", {}).items()}
+"""Of operators that read or write int16."""
 SUPPORTED_KINDS = tuple(_PREPARE)
 
 
@@ -145,6 +157,8 @@ def prepare(graph: Graph, op: Op) -> Record:
         prepare_op, newest = _PREPARE[op.kind]
         require(1 <= op.version <= newest, f"version {op.version}", f"1 to {newest}")
         unsigned.check(graph, op)
+        if any(graph.tensor(i).dtype == "int16" for i in (*op.inputs, *op.outputs) if i >= 0):
+            prepare_op = _OF_INT16.get(op.kind, prepare_op)
         return prepare_op(graph, op)
     except ModelError as error:
         raise ModelError(f"{op_text(graph, op)}: {error}") from None

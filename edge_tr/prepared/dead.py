@@ -106,7 +106,7 @@ def _without_dead(life: _Liveness, kept: Mapping[int, np.ndarray]) -> Alive:
         tensor: Channels(
             np.flatnonzero(mask),
             ranges[tensor].constant,
-            np.where(ranges[tensor].constant, ranges[tensor].low, 0).astype(np.int8),
+            np.where(ranges[tensor].constant, ranges[tensor].low, 0).astype(life.graph.tensor(tensor).dtype),
         )
         for tensor, mask in kept.items()
         if not mask.all()

@@ -13,6 +13,7 @@
 #include "tr_formats.h"
 #include "tr_layers.h"
 #include "tr_output.h"
+#include "tr_wide.h"
 
 /* ---- weight tables -------------------------------------------------------- */
 

@@ -360,6 +360,82 @@ struct tr_svdf {
     uint32_t workspace; /* bytes of scratch before a kernel's own */
 };
 
+/* Convolutions of int16, in groups of `outputs` channels that read `depth` of the input: weights
+ * [output channel][height][width][depth]. Fully connected layers have a row a pixel. */
+struct tr_wide_conv {
+    struct tr_shape input;
+    struct tr_shape output;
+    struct tr_window window;
+    uint32_t depth;
+    uint32_t outputs;
+    const int8_t *weights;
+    const int64_t *bias;
+    const int32_t *multiplier;
+    const int8_t *shift;
+    bool narrow; /* sums of 32 bits */
+    int16_t minimum;
+    int16_t maximum;
+};
+
+/* An element-wise operator of two int16 operands, of which one may be `constant`, where `constant_side` is 0 or 1. */
+struct tr_wide_pairs {
+    struct tr_walk walk;
+    const int16_t *constant;
+    uint8_t constant_side;
+    uint8_t subtracts;
+    uint8_t shifts[2]; /* to the right, of each operand where scales are powers of two */
+    struct tr_factor factors[3];
+    int16_t minimum;
+    int16_t maximum;
+};
+
+/* SOFTMAX of int16 over the last axis: `exponential` and `reciprocal` [513] in 1/32768, `factor` takes a
+ * difference of -10 to -65535. */
+struct tr_wide_softmax {
+    uint32_t rows;
+    uint32_t depth;
+    struct tr_factor factor;
+    const int16_t *exponential;
+    const int16_t *reciprocal;
+};
+
+/* Values less a zero point, scaled: by `below` those below zero; from and to int16, or int8 where not `wide`. */
+struct tr_wide_scaled {
+    uint32_t size;
+    bool wide[2]; /* from, and to */
+    int16_t input_zero_point;
+    int16_t output_zero_point;
+    struct tr_factor factor;
+    struct tr_factor below;
+    int16_t minimum;
+    int16_t maximum;
+};
+
+/* LOGISTIC and TANH by `table` [256], the logistic function of 0, 1/24, 2/24 .. in 1/65536. */
+struct tr_wide_sigmoid {
+    uint32_t size;
+    int32_t multiplier;
+    uint8_t shift;
+    const uint16_t *table;
+};
+
+/* AVERAGE_POOL_2D and MAX_POOL_2D of int16. */
+struct tr_wide_pool {
+    struct tr_shape input;
+    struct tr_shape output;
+    struct tr_window window;
+    int16_t minimum;
+    int16_t maximum;
+};
+
+/* MEAN of int16 over the middle axis of [outer, count, inner]; the division is inside `factor`. */
+struct tr_wide_mean {
+    uint32_t outer;
+    uint32_t count;
+    uint32_t inner;
+    struct tr_factor factor;
+};
+
 /* Armv7E-M, an activation of all int8: with h the rounded high word of (2 * sum + bias) * multiplier, one less
  * where 2 * sum + bias < 0, the result is (h + ((2 * zero_point + 1) << shift)) >> shift >> 1, clamped to int8.
  * Above a zero point of -128 the one less makes no difference. */
