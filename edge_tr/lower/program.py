@@ -17,7 +17,7 @@ from edge_tr.lower.arena import Layer, Product, buffer_name, lives_of, needed, p
 from edge_tr.lower.dot import candidates
 from edge_tr.lower.select import Selection, pareto, select
 from edge_tr.memory_plan import ALIGNMENT, MemoryPlan, Region
-from edge_tr.operators import DotParams, dots, parts_of
+from edge_tr.operators import DotParams, dots, dots_of, parts_of
 from edge_tr.operators.moves import copy_of
 from edge_tr.prepared.budget import Budget, check_budgets
 from edge_tr.prepared.dead import Alive
@@ -158,7 +158,7 @@ def explore(graph: Graph, budget: Budget, choice: KernelChoice, isa: str, below:
     calls = {op.index: _calls(graph, op) for op in ops if not isinstance(op.record, DotParams)}
     below_it = [{op.index: op.record for op in dots(level.alive.graph)} for level in levels[:-1]]
     options = {}
-    for dot in (dot for op in ops for dot in (parts_of(op) if op.index in calls else [op])):
+    for dot in (dot for op in ops for dot in dots_of(op)):
         name = layer_name(dot)
         nested = [(level.budget.of(name), records[dot.index]) for level, records in zip(levels, below_it)]
         options[dot.index] = candidates(name, dot.record, budget.of(name), choice, isa, nested)
