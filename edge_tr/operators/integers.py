@@ -140,4 +140,4 @@ def prepare(graph: Graph, op: Op) -> IntegersParams:
 
 STRUCTS = (STRUCT,)
 KINDS: dict[str, tuple] = {}
-INT32 = dict.fromkeys((*APPLY, *COMPARE), prepare)
+INT32_KINDS = dict.fromkeys((*APPLY, *COMPARE), prepare)
