@@ -7,7 +7,7 @@ output's quantisation, as the reference requires: it does not rescale int8. A fu
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,14 +24,16 @@ from edge_tr.operators.checks import (
     shape_text,
     zero_point,
 )
+from edge_tr.operators.reshape import ReshapeParams
 from edge_tr.record import Range, Record
 from edge_tr.structs import Array, Call, Field, Struct
 from edge_tr.tr.requant import Rounding
 
+NEXT, THERE = -1, -2
 STRUCT = Struct(
     "tr_concatenation",
-    "CONCATENATION and PACK: `outer` times `runs` [pieces] bytes of each piece. A piece is the next input, or lies at\n"
-    "`fixed` [pieces] of `constants` where that is not negative.",
+    "CONCATENATION and PACK: `outer` times `runs` [pieces] bytes of each piece. A piece lies at `fixed` [pieces] of\n"
+    "`constants`, or is the next input (-1), or lies in the output already (-2).",
     (
         Field("uint32_t", "outer"),
         Field("uint32_t", "pieces"),
@@ -105,12 +107,25 @@ class ConcatenationParams(Record):
         parts = np.split(gradient.reshape(-1, self.outer, sum(self.runs)), np.cumsum(self.runs)[:-1], axis=2)
         return [part for part, at in zip(parts, self.fixed) if at < 0]
 
+    def joins(self) -> tuple[int, ...]:
+        if self.outer > 1:
+            return ()
+        starts = np.cumsum([0, *self.runs]).tolist()
+        return tuple(start for start, at in zip(starts, self.fixed) if at < 0)
+
     def call(self) -> Call:
+        return self.call_beside(())
+
+    def call_beside(self, there: Collection[int]) -> Call | None:
+        numbers = iter(range(len(self.runs)))
+        fixed = [at if at >= 0 else THERE if next(numbers) in there else NEXT for at in self.fixed]
+        if all(at == THERE for at in fixed):
+            return None
         values = {
             "outer": self.outer,
             "pieces": len(self.runs),
             "runs": Array("uint32_t", "runs", np.array(self.runs)),
-            "fixed": Array("int32_t", "fixed", np.array(self.fixed)),
+            "fixed": Array("int32_t", "fixed", np.array(fixed)),
             "constants": Array("int8_t", "constants", self.constants) if self.constants.size else 0,
         }
         return Call("tr_concatenate", STRUCT, values, gathered=True)
@@ -162,7 +177,9 @@ def _read(graph: Graph, op: Op) -> tuple[list[Tensor], Tensor]:
     return pieces, y
 
 
-def _record(pieces: Sequence[Tensor], outer: int, last: bool) -> ConcatenationParams:
+def _record(pieces: Sequence[Tensor], outer: int, last: bool) -> Record:
+    if len(pieces) == 1:
+        return ReshapeParams(pieces[0].size)
     held = [piece.data for piece in pieces if piece.data is not None]
     starts = iter(np.cumsum([0, *(data.size for data in held)]).tolist())
     constants = np.concatenate([np.zeros(0, np.int8), *(data.ravel() for data in held)])
