@@ -6,10 +6,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from edge_tr.boards import Board
 from edge_tr.graph import Graph, Op, Tensor, layer_name
-from edge_tr.manifest import BuildRecord, Manifest, OverlayManifest, Protection, Signature
-from edge_tr.overlays import OverlayBoard
+from edge_tr.manifest import BuildRecord, LayerRecord, Manifest, OverlayManifest, PartRecord, Protection, Signature
 from edge_tr.target.outcome import CheckReport, LevelsReport, Mismatch, PlannedCost
 from edge_tr.tr.hese import term_count
 
@@ -90,19 +88,8 @@ def _bitstream(manifest: OverlayManifest) -> str:
 def _firmware_text(manifest: Manifest) -> str:
     rows = [("layer", "op", "MACs", "weights", "terms", "terms/weight", "kernel", "flash bytes")]
     for layer in manifest.layers:
-        dot = layer.weights > 0
-        rows.append(
-            (
-                layer.name,
-                layer.op,
-                f"{layer.macs:,}" if dot else "",
-                f"{layer.weights:,}" if dot else "",
-                f"{layer.terms:,}" if dot else "",
-                f"{layer.terms_per_weight:.2f}" if dot else "",
-                layer.kernel,
-                f"{layer.flash_bytes:,}" if dot else "",
-            )
-        )
+        rows.append(_row(layer.name, layer.op, layer))
+        rows += [_row(f"  {part.name.partition('.')[2]}", "", part) for part in layer.parts]
     arena = f"arena {manifest.arena_bytes:,} bytes; no plan can go below {manifest.arena_lower_bound:,}"
     return "\n".join(
         [
@@ -118,6 +105,14 @@ def _firmware_text(manifest: Manifest) -> str:
             *_alternatives(manifest),
         ]
     )
+
+
+def _row(name: str, op: str, of: LayerRecord | PartRecord) -> tuple[str, ...]:
+    """A layer, or one of its dot products."""
+    if not of.weights:
+        return name, op, "", "", "", "", of.kernel, ""
+    counts = (f"{of.macs:,}", f"{of.weights:,}", f"{of.terms:,}", f"{of.terms_per_weight:.2f}")
+    return name, op, *counts, of.kernel, f"{of.flash_bytes:,}"
 
 
 def _protection(protection: Protection) -> str:
@@ -225,33 +220,6 @@ def inspect_text(model: dict) -> str:
         for side, end in ((side, model[side]) for side in ("input", "output"))
     ]
     return "\n".join([f"sha256 {model['model_sha256']}", *ends, table(rows, left=(0, 1, 5))])
-
-
-def boards_text(boards: Iterable[Board], overlays: Iterable[OverlayBoard] = ()) -> str:
-    """Every board, its memory, and how far it has been verified."""
-    said = {
-        "hardware": "runs on hardware here",
-        "emulator": "verified in an emulator",
-        "builds": "only builds: not verified",
-        "simulated": "verified in co-simulation",
-    }
-    rows = [("board", "core", "flash", "RAM", "state", "costs counted on", "description")]
-    rows += [
-        (
-            board.name,
-            board.core,
-            f"{board.memory.flash_bytes // 1024:,} KB",
-            f"{board.memory.ram_bytes // 1024:,} KB",
-            said[board.verified],
-            board.counts_on or board.name,
-            board.description,
-        )
-        for board in boards
-    ]
-    rows += [
-        (board.name, board.part, "", "", said["simulated"], "the simulation", board.description) for board in overlays
-    ]
-    return table(rows, left=(0, 1, 4, 5, 6))
 
 
 def check_text(report: CheckReport) -> str:

@@ -17,12 +17,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from edge_tr.errors import UsageError
 from edge_tr.golden.ends import sample_shape
 from edge_tr.golden.run import run
-from edge_tr.graph import Graph
+from edge_tr.graph import Graph, layer_name
 from edge_tr.ir.rewrite import BIAS_INPUT, WEIGHTS_INPUT, rewrite_biases, rewrite_weights, sole_readers
 from edge_tr.ir.tflite import parse
-from edge_tr.operators import DepthwiseParams, DotParams, Record, with_weights
+from edge_tr.operators import DepthwiseParams, DotParams, Record, dots, with_weights
 from edge_tr.tr.requant import Rounding
 from edge_tr.tune.cost import Layer, dot_layers
 from edge_tr.tune.moments import Places, damping, mean_patch, patches, places, second_moments
@@ -90,6 +91,7 @@ class Selection:
 def calibrate(data: bytes, x: np.ndarray, seed: int = 0) -> Calibration:
     """Run the original model `data` on samples x, int8 [n, ...], and measure its sensitivities."""
     graph = parse(data)
+    _check_weights(graph)
     tensors = {graph.inputs[0]: x, **run(graph, x, keep="all").tensors}
     layers = tuple(dot_layers(graph))
     source = {op.index: op.inputs[0] for op in graph.ops}
@@ -105,6 +107,16 @@ def calibrate(data: bytes, x: np.ndarray, seed: int = 0) -> Calibration:
         free=sole_readers(data, WEIGHTS_INPUT),
         seed=seed,
     )
+
+
+def _check_weights(graph: Graph) -> None:
+    """UsageError where a search over -127 to 127 would miss what a file can hold."""
+    wide = [layer_name(op) for op in dots(graph) if op.record.weights_zero_point]
+    if wide:
+        raise UsageError(
+            f"layers {', '.join(wide[:3])} have uint8 weights with another zero point than 128; tune searches int8 "
+            "weights: build with --budget g=...,k=... instead, or quantise the model to int8"
+        )
 
 
 def select(calibration: Calibration, choose: Choose) -> Selection:
