@@ -180,6 +180,7 @@ def describe(graph: Graph) -> dict[str, object]:
         "model_sha256": graph.sha256,
         **{side: _describe_end(tensor) for side, tensor in ends.items()},
         "layers": [described for op in graph.ops for described in _describe_layers(graph, op)],
+        "host": list(graph.host),
     }
 
 
@@ -225,7 +226,8 @@ def inspect_text(model: dict) -> str:
         f"{side:7}{end['dtype']} {end['shape']}, scale {end['scale']:g}, zero point {end['zero_point']}"
         for side, end in ((side, model[side]) for side in ("input", "output"))
     ]
-    return "\n".join([f"sha256 {model['model_sha256']}", *ends, table(rows, left=(0, 1, 5))])
+    host = [f"left to the host, in float32 behind the outputs: {', '.join(model['host'])}"] if model["host"] else []
+    return "\n".join([f"sha256 {model['model_sha256']}", *ends, table(rows, left=(0, 1, 5)), *host])
 
 
 def check_text(report: CheckReport) -> str:
