@@ -11,10 +11,10 @@ import numpy as np
 
 from edge_tr.errors import UsageError
 from edge_tr.golden.samples import read_samples
-from edge_tr.graph import Graph
+from edge_tr.graph import Graph, Tensor
 from edge_tr.ir import tflite
 from edge_tr.ir.rewrite import rewrite_weights, with_constants_of
-from edge_tr.manifest import REVEALED, LevelRecord
+from edge_tr.manifest import REVEALED, LevelRecord, TensorRecord
 from edge_tr.prepared.budget import Budget, Tuned
 from edge_tr.prepared.budget import parse as parse_budget
 
@@ -75,6 +75,13 @@ def level_records(
         terms = sum(terms for _, terms, _ in layers)
         records.append(LevelRecord(str(budget), name, terms, round(executed / macs, 4) if macs else 0.0, estimate))
     return tuple(records)
+
+
+def tensor_record(tensor: Tensor) -> TensorRecord:
+    """An input, an output or a state."""
+    of = tensor.quantization
+    scale, zero_point = (None, None) if of is None else (float(of.scale[0]), int(of.zero_point[0]))
+    return TensorRecord(tensor.name, tensor.dtype, tensor.shape, tensor.bytes, scale, zero_point)
 
 
 def _tuned(tuned: Tuned, data: bytes) -> bytes:

@@ -21,6 +21,7 @@ from edge_tr.compiler.common import (
     read_source,
     revealed_files,
     source_of,
+    tensor_record,
     write_tree,
 )
 from edge_tr.compiler.folders import changed_state, claimed, replaced_build
@@ -241,6 +242,9 @@ def _manifest(
         alternatives=(),
         would_fit=(),
         protection=Protection(0, None, False),
+        inputs=tuple(map(tensor_record, program.inputs)),
+        outputs=tuple(map(tensor_record, program.outputs)),
+        states=tuple(tensor_record(state.tensor) for state in program.states),
         layers=tuple(_layer_record(program, layer, linked.symbols) for layer in program.layers),
         levels=_levels(program, source),
     )

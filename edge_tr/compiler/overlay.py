@@ -21,6 +21,7 @@ from edge_tr.compiler.common import (
     read_source,
     revealed_files,
     samples,
+    tensor_record,
     write_tree,
 )
 from edge_tr.compiler.folders import claimed, remembered, replaced_build
@@ -120,6 +121,7 @@ def _manifest(
     revealed: Iterable[str],
 ) -> OverlayManifest:
     taken, most = board.resources(), program.most
+    graph = most.alive.graph
     return OverlayManifest(
         manifest_version=MANIFEST_VERSION,
         edge_tr_version=__version__,
@@ -130,6 +132,9 @@ def _manifest(
         budget=str(source.budget),
         build_id=f"{build_id:016x}",
         fits=True,
+        inputs=tuple(tensor_record(graph.tensor(i)) for i in graph.inputs),
+        outputs=tuple(tensor_record(graph.tensor(i)) for i in graph.outputs),
+        states=tuple(tensor_record(graph.tensor(i)) for i in graph.states),
         layers=tuple(_record(most, source, layer) for turn in most.turns for layer in turn.layers),
         levels=_levels(program, revealed),
         cycles_predicted=most.cycles,

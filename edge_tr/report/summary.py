@@ -43,6 +43,7 @@ def _overlay_text(manifest: OverlayManifest) -> str:
         [
             f"{manifest.model} for {manifest.target}, budget {manifest.budget}",
             table(rows, left=(0, 1, 5)),
+            *_ends(manifest),
             *_removed(manifest),
             *_hosted(manifest),
             *_levels(manifest),
@@ -104,10 +105,13 @@ def _firmware_text(manifest: Manifest) -> str:
             )
         )
     arena = f"arena {manifest.arena_bytes:,} bytes; no plan can go below {manifest.arena_lower_bound:,}"
+    if manifest.states:
+        arena += f"; beside it {sum(state.bytes for state in manifest.states):,} bytes of states"
     return "\n".join(
         [
             f"{manifest.model} for {manifest.target}, budget {manifest.budget}",
             table(rows, left=(0, 1, 6)),
+            *_ends(manifest),
             *_removed(manifest),
             *_levels(manifest),
             memory_bar("Flash", manifest.flash_bytes, manifest.flash_limit),
@@ -118,6 +122,21 @@ def _firmware_text(manifest: Manifest) -> str:
             *_alternatives(manifest),
         ]
     )
+
+
+def _ends(manifest: BuildRecord) -> list[str]:
+    """Inputs, outputs and states, where they are more than an int8 input and an int8 output."""
+    ends = {"input": manifest.inputs, "output": manifest.outputs, "state": manifest.states}
+    if [tensor.dtype for tensors in ends.values() for tensor in tensors] == ["int8", "int8"]:
+        return []
+    rows = [("end", "name", "type", "shape", "bytes", "scale", "zero point")]
+    for side, tensors in ends.items():
+        for number, tensor in enumerate(tensors):
+            scaled = ("", "") if tensor.scale is None else (f"{tensor.scale:g}", str(tensor.zero_point))
+            name = tensor.name if len(tensor.name) <= 40 else f"{tensor.name[:37]}..."
+            shape = "x".join(map(str, tensor.shape)) or "scalar"
+            rows.append((f"{side} {number}", name, tensor.dtype, shape, f"{tensor.bytes:,}", *scaled))
+    return [table(rows, left=(0, 1, 2))]
 
 
 def _protection(protection: Protection) -> str:
