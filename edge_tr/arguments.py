@@ -67,6 +67,7 @@ def parser(verbs: Verbs) -> argparse.ArgumentParser:
     _add_build(commands)
     _on_device(commands.add("flash", "write a build into its board over serial"))
     _add_check(commands)
+    _add_emulate(commands)
     _add_bench(commands)
     _add_tune(commands)
     command = commands.add("keys", "make a pair of keys for signed images")
@@ -158,6 +159,17 @@ def _add_check(commands: _Commands) -> None:
     )
 
 
+def _add_emulate(commands: _Commands) -> None:
+    command = commands.add("emulate", "keep a build's emulated board up for other programs, until Ctrl-C")
+    command.add_argument("build", type=Path, metavar="DIR", help="what `edge-tr build` wrote")
+    where = command.add_mutually_exclusive_group()
+    where.add_argument("--pty", action="store_true", help="its UART is a pseudo-terminal, whose name is printed")
+    where.add_argument(
+        "--tcp", type=_tcp_port, metavar="PORT", help="its UART is this TCP port of this computer (default: a free one)"
+    )
+    _add_trust(command)
+
+
 def _add_bench(commands: _Commands) -> None:
     command = commands.add("bench", "count instructions and estimate cycles of one inference, by layer")
     command.add_argument("build", type=Path, metavar="DIR", help="what `edge-tr build` wrote")
@@ -196,13 +208,18 @@ def _on_device(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--port",
         metavar="URL",
-        help="any pyserial URL: /dev/ttyACM0, socket://, rfc2217://; default: the board's emulator "
-        "or the accelerator's co-simulation",
+        help="any pyserial URL: /dev/ttyACM0, socket://, rfc2217://; usb: the board's own, found by its USB ids; a "
+        "folder, for boards that are flashed by a copy to their drive; default: the board's emulator or the "
+        "accelerator's co-simulation, or usb where there is none",
     )
     command.add_argument("--baud", type=_baud, metavar="N", help="another speed of --port than the board's")
     command.add_argument(
         "--wait", type=_seconds, default=0.0, metavar="SECONDS", help="for a --port that is not there yet (default: 0)"
     )
+    _add_trust(command)
+
+
+def _add_trust(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--trust",
         action="store_true",
@@ -217,6 +234,13 @@ def _budget_level(text: str) -> int:
         return ALL_LEVELS
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is neither a number from 0 on nor all")
+    return int(text)
+
+
+def _tcp_port(text: str) -> int:
+    """--tcp: a number that the system has."""
+    if not text.isdecimal() or not 0 <= int(text) < 1 << 16:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port from 0 (any that is free) to 65,535")
     return int(text)
 
 

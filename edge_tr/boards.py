@@ -12,17 +12,18 @@ import dataclasses
 import difflib
 import functools
 import itertools
-import types
-import typing
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from edge_tr import resources
 from edge_tr.errors import UsageError
+from edge_tr.files import registered
 from edge_tr.files.reading import brief, is_file, read_toml
+from edge_tr.files.tables import as_dataclass
 from edge_tr.formats import image
 
 MONOCYPHER = "third_party/monocypher"
@@ -79,6 +80,7 @@ class Link:
 
     baud: int
     parity: Parity = "none"
+    usb: tuple[str, ...] = ()  # "0483:374b": USB ids of the adapter that the board has for it, vendor and product
 
 
 @dataclass(frozen=True)
@@ -90,10 +92,24 @@ class Pages:
 
 
 @dataclass(frozen=True)
-class Flash:
-    """How the image gets into the board through `--port`."""
+class Command:
+    """A flasher that somebody else wrote, run as a program.
 
-    protocol: Literal["an3155", "none"]
+    In `arguments`, {elf} {bin} {hex} {uf2} are files of the build, {port} is the serial port; {address} is where {bin}
+    begins for the core, {offset} how far from the beginning of flash.
+    """
+
+    program: str
+    install: str  # what a person does who has it not: "pip install esptool"
+    arguments: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Flash:
+    """How the image gets into the board: through a loader that speaks AN3155, by a copy of the build's UF2 or HEX file
+    to the drive that the board shows (uf2, drive), or by programs, of which the first that is installed is run."""
+
+    protocol: Literal["an3155", "uf2", "drive", "command", "none"]
     product_id: int = 0  # what Get ID answers
     baud: int = 115200
     parity: Parity = "even"
@@ -101,6 +117,22 @@ class Flash:
     enter: tuple[str, ...] = ()  # steps into the ROM loader: "rts=1", "dtr=0", "wait=50" (ms)
     leave: tuple[str, ...] = ()  # and back to the application
     help: str = "reset the board and try again"  # what a person does when the loader does not answer
+    usb: tuple[str, ...] = ()  # of the port that is flashed through, where that is not [link]'s
+    base: int | None = None  # address of flash's first byte; None: flash_origin
+    family: int = 0  # of UF2 files
+    drive: str = ""  # label of the drive
+    commands: tuple[Command, ...] = ()  # by preference; after the drive, where there is one
+
+
+@dataclass(frozen=True)
+class Boot:
+    """What the chip's ROM wants to find before the image, linked by itself."""
+
+    origin: int
+    bytes: int
+    files: tuple[str, ...]
+    linker_script: str
+    checksum: Literal["none", "rp2040"] = "none"  # rp2040: CRC-32, most significant bit first, in the last four bytes
 
 
 @dataclass(frozen=True)
@@ -161,8 +193,10 @@ class Board:
     link: Link
     flash: Flash
     loader: Loader | None = None
+    boot: Boot | None = None
     emulator: Emulator | None = None
     counts_on: str | None = None  # the emulated board that costs are counted on, where there is no emulator
+    unverified: tuple[str, ...] = ()  # registers and figures whose source could not be read, or that nobody tried
     folder: Path = dataclasses.field(default=Path(), metadata={"toml": False})
 
     @property
@@ -174,6 +208,19 @@ class Board:
     def instructions_per_tick(self) -> Fraction | None:
         """Factor from counter ticks to instructions under the emulator; None if there is none."""
         return Fraction(self.emulator.instructions_per_tick) or None if self.emulator else None
+
+    @property
+    def flash_offset(self) -> int:
+        """Bytes from the beginning of flash to the image."""
+        return 0 if self.flash.base is None else self.memory.flash_origin - self.flash.base
+
+    @property
+    def boot_block(self) -> Part | None:
+        """What lies before the image; None for boards whose ROM starts it as it is."""
+        if self.boot is None:
+            return None
+        files = self._files(self.boot.files)
+        return self._part(files, self.boot.origin, self.boot.bytes, {}, self.boot.linker_script)
 
     @property
     def application(self) -> Part:
@@ -242,11 +289,19 @@ class Board:
         own = (self.folder / name).resolve()
         return own if is_file(own) else (resources.folder("boards") / "any" / name).resolve()
 
-    def _part(self, sources: tuple[Path, ...], origin: int, size: int, defines: Mapping[str, int | str]) -> Part:
+    def _part(
+        self,
+        sources: tuple[Path, ...],
+        origin: int,
+        size: int,
+        defines: Mapping[str, int | str],
+        linker_script: str | None = None,
+    ) -> Part:
         defines = {"TR_BAUD": self.link.baud, "TR_PARITY_EVEN": int(self.link.parity == "even"), **defines}
         cflags = (*self.toolchain.cflags, "-std=c11", *(_define(*item) for item in defines.items()))
         ldflags: tuple[str, ...] = ()
-        script = ("-T", str(self.file(self.sources.linker_script))) if self.sources.linker_script else ()
+        linker_script = linker_script or self.sources.linker_script
+        script = ("-T", str(self.file(linker_script))) if linker_script else ()
         if self.toolchain.freestanding:
             cflags += ("-ffreestanding", "-fno-common", "-ffunction-sections", "-fdata-sections")
             ldflags = ("-nostdlib", "-nostartfiles", "-static", "-Wl,--gc-sections", "-Wl,--build-id=none")
@@ -281,16 +336,36 @@ def names() -> tuple[str, ...]:
 
 
 def load(name: str) -> Board:
-    """The board called `name`, or the one in the folder of that path; UsageError with what is wrong."""
+    """The board called `name`, one that the user has registered under it, or the one in the folder of that path;
+    UsageError with what is wrong."""
     folder = resources.folder("boards") / name
     if name not in names():
-        folder = Path(name)
+        folder = registered.folders().get(name, Path(name))
         if not is_file(folder / "board.toml"):
-            known = sorted(path.parent.name for path in resources.folder("boards").glob("*/*.toml"))
-            close = difflib.get_close_matches(brief(name), known, n=1, cutoff=0.5)
-            hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
-            raise UsageError(f"unknown board {brief(name)!r}: {hint} (or give the path of a folder with a board.toml)")
+            raise UsageError(_unknown(name))
     return _load(folder.resolve())
+
+
+def _unknown(name: str) -> str:
+    gone = registered.folders().get(name)
+    if gone is not None:
+        return f"{gone} has no board.toml any more: put it back, or edge-tr boards --remove {name}"
+    known = sorted(path.parent.name for path in resources.folder("boards").glob("*/*.toml"))
+    known += sorted(registered.folders())
+    close = difflib.get_close_matches(brief(name), known, n=1, cutoff=0.5)
+    hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
+    return f"unknown board {brief(name)!r}: {hint} (or give the path of a folder with a board.toml)"
+
+
+def register(folder: Path) -> Board:
+    """Make a user's board known by its name; UsageError if it is not valid, or the name is taken."""
+    if not is_file(folder / "board.toml"):
+        raise UsageError(f"{folder} has no board.toml: docs/boards.md says what a board's folder holds")
+    board = _load(folder.resolve())
+    if board.name in names():
+        raise UsageError(f"{board.name} is a board of edge-tr's: give yours another name")
+    registered.add(board.name, board.folder)
+    return board
 
 
 def ships(board: Board) -> bool:
@@ -306,7 +381,7 @@ def _load(folder: Path) -> Board:
     except (OSError, ValueError) as error:
         raise UsageError(f"{path}: {error}") from error
     problems: list[str] = []
-    board = _read(Board, table, "", problems)
+    board = as_dataclass(Board, table, "", problems)
     if not problems:
         board = dataclasses.replace(board, folder=folder)
         problems += _inconsistencies(board)
@@ -315,52 +390,14 @@ def _load(folder: Path) -> Board:
     return board
 
 
-# --- TOML against dataclasses --------------------------------------------------
-
-
-def _read(kind: type, table: Any, where: str, problems: list[str]) -> Any:
-    """An instance of the dataclass; any value, where `problems` grew."""
-    if not isinstance(table, dict):
-        problems.append(f"[{where.rstrip('.')}] must be a table")
-        return None
-    hints = typing.get_type_hints(kind)
-    fields = {field.name: field for field in dataclasses.fields(kind) if field.metadata.get("toml", True)}
-    for key in table.keys() - fields.keys():
-        close = difflib.get_close_matches(brief(key), fields, n=1)
-        problems.append(f"{where}{brief(key)}: unknown key" + (f", did you mean {close[0]}?" if close else ""))
-    values = {}
-    for key, field in fields.items():
-        if key in table:
-            values[key] = _value(hints[key], table[key], f"{where}{key}", problems)
-        elif field.default is dataclasses.MISSING:
-            problems.append(f"{where}{key}: missing")
-    return None if problems else kind(**values)
-
-
-def _value(hint: Any, value: Any, where: str, problems: list[str]) -> Any:
-    """`value` as the type `hint` says: str, int, bool, Literal, optional, tuple of one type, or a dataclass."""
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin in (typing.Union, types.UnionType):
-        return _value(arguments[0], value, where, problems)
-    if origin is tuple and isinstance(value, list):
-        return tuple(_value(arguments[0], item, f"{where}[{i}]", problems) for i, item in enumerate(value))
-    if dataclasses.is_dataclass(hint):
-        return _read(typing.cast(type, hint), value, f"{where}.", problems)
-    if origin is Literal:
-        if value not in arguments:
-            problems.append(f"{where}: {brief(repr(value))} is not one of {', '.join(map(repr, arguments))}")
-    elif type(value) is not hint or (hint is int and value < 0):
-        wanted = {str: "a string", int: "a non-negative integer", bool: "true or false"}.get(hint, "a list")
-        problems.append(f"{where}: {brief(repr(value))} is not {wanted}")
-    return value
-
-
 def _inconsistencies(board: Board) -> Iterator[str]:
     """What no single key shows."""
+    yield from _flash_inconsistencies(board)
     if board.name != board.folder.name:
         yield f"name: {board.name!r} is not the folder's name {board.folder.name!r}"
     paths = [*board.sources.files, *board.sources.loader_files]
     paths += [board.sources.linker_script] if board.sources.linker_script else []
+    paths += [*board.boot.files, board.boot.linker_script] if board.boot else []
     yield from (f"sources: no file {path}" for path in paths if not is_file(board.file(path)))
     if board.toolchain.freestanding and board.sources.linker_script is None:
         yield "sources.linker_script: needed, because toolchain.freestanding"
@@ -377,6 +414,29 @@ def _inconsistencies(board: Board) -> Iterator[str]:
     yield from _overlaps(board)
 
 
+_PLACES = {"elf", "bin", "hex", "uf2", "address", "offset", "port"}
+
+
+def _flash_inconsistencies(board: Board) -> Iterator[str]:
+    flash = board.flash
+    if flash.protocol in ("uf2", "drive") and not flash.drive:
+        yield f"flash.drive: needed for flash.protocol = {flash.protocol!r}"
+    if flash.protocol == "uf2" and not flash.family:
+        yield 'flash.family: needed for flash.protocol = "uf2"'
+    if flash.protocol == "command" and not flash.commands:
+        yield 'flash.commands: needed for flash.protocol = "command"'
+    if flash.base is not None and flash.base > board.memory.flash_origin:
+        yield "flash.base: behind memory.flash_origin"
+    for ids in (*flash.usb, *board.link.usb):
+        if not re.fullmatch("[0-9a-f]{4}:[0-9a-f]{4}", ids):
+            yield f"usb: {ids!r} is not like 0483:374b"
+    for command in flash.commands:
+        for argument in command.arguments:
+            unknown = set(re.findall(r"{(.*?)}", argument)) - _PLACES
+            if unknown:
+                yield f"flash.commands: {argument!r} of {command.program} has no {', '.join(sorted(_PLACES))} in braces"
+
+
 def _is_fraction(text: str) -> bool:
     try:
         return Fraction(text) >= 0
@@ -390,6 +450,8 @@ def _overlaps(board: Board) -> Iterator[str]:
         "flash": (memory.flash_origin, memory.flash_bytes),
         "ram": (memory.ram_origin, memory.ram_bytes),
     }
+    if board.boot:
+        regions["boot"] = (board.boot.origin, board.boot.bytes)
     if board.loader:
         regions["loader"] = (board.loader.origin, board.loader.bytes)
     items = sorted(regions.items(), key=lambda item: item[1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -21,8 +22,9 @@ from edge_tr.kernels.machines import isa_of, planned_for
 from edge_tr.report import summary
 from edge_tr.report.bench import bench_text
 from edge_tr.report.progress import BEAT_SECONDS, Progress
+from edge_tr.target import serve
 from edge_tr.target.heart import beating
-from edge_tr.target.port import Line
+from edge_tr.target.port import Line, refuse_to_guess
 from edge_tr.target.signing import make_keys
 from edge_tr.target.token import read_token
 from edge_tr.tune import report as tune_report
@@ -80,7 +82,18 @@ def _print(arguments: argparse.Namespace, data: object, text: str) -> None:
 def _line(arguments: argparse.Namespace) -> Line:
     if arguments.port is None and (arguments.baud is not None or arguments.wait):
         raise UsageError("--baud and --wait are about a serial port: give its --port too")
-    return Line(arguments.baud, arguments.wait)
+    interactive = sys.stdin is not None and sys.stdin.isatty() and not arguments.json
+    return Line(arguments.baud, arguments.wait, _ask if interactive else refuse_to_guess)
+
+
+def _ask(what: str, found: Sequence[str]) -> str:
+    """Which one, from the keyboard."""
+    print(f"{what}:", *(f"  {number}: {name}" for number, name in enumerate(found, 1)), sep="\n", file=sys.stderr)
+    print(f"which one? [1-{len(found)}] ", end="", file=sys.stderr, flush=True)
+    answer = sys.stdin.readline().strip()
+    if not answer.isdecimal() or not 1 <= int(answer) <= len(found):
+        return refuse_to_guess(what, found)
+    return found[int(answer) - 1]
 
 
 def _encodable(text: str) -> str:
@@ -114,7 +127,9 @@ def _build(arguments: argparse.Namespace) -> int:
     except compiler.NotFitting as error:
         _print(arguments, asdict(error.manifest), summary.build_text(error.manifest))
         raise
-    _print(arguments, asdict(manifest), f"{summary.build_text(manifest)}\nwritten to {out}")
+    files = compiler.files(out)
+    listing = f"\nfor flashers: {files}" if files else ""
+    _print(arguments, asdict(manifest), f"{summary.build_text(manifest)}{listing}\nwritten to {out}")
     if not compiler.is_own(out):
         print("edge-tr: flash and check will ask for --trust: the state folder cannot be written", file=sys.stderr)
     return 0
@@ -130,6 +145,21 @@ def _keys(arguments: argparse.Namespace) -> int:
 def _flash(arguments: argparse.Namespace) -> int:
     result = compiler.flash(arguments.build, arguments.port, arguments.progress, arguments.trust, _line(arguments))
     _print(arguments, asdict(result), f"{result.image_bytes:,} bytes, {result.method}")
+    return 0
+
+
+def _emulate(arguments: argparse.Namespace) -> int:
+    """Until it is interrupted: that is how it ends well."""
+    progress = arguments.progress
+    with (
+        compiler.emulated(arguments.build, trust=arguments.trust, progress=progress) as (board, start),
+        serve.clients(arguments.pty, arguments.tcp or 0) as source,
+        contextlib.suppress(KeyboardInterrupt),
+    ):
+        running = start()
+        text = f"{board.name}, emulated: {source.name}, {board.link.baud} baud; Ctrl-C ends it"
+        _print(arguments, {"board": board.name, "port": source.name, "baud": board.link.baud}, text)
+        serve.serve(running, source)
     return 0
 
 
@@ -227,7 +257,7 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 VERBS = {
     "inspect": _inspect, "build": _build, "flash": _flash, "check": _check, "bench": _bench, "tune": _tune,
-    "keys": _keys, "boards": _boards, "demo": _demo,
+    "keys": _keys, "emulate": _emulate, "boards": _boards, "demo": _demo,
 }  # fmt: skip
 
 

@@ -279,6 +279,21 @@ class BuildFolder:
         return self.path / "firmware.bin"
 
     @property
+    def boot(self) -> Path:
+        """What lies in flash before the image, where the chip's ROM wants something there."""
+        return self.path / "firmware.boot"
+
+    @property
+    def hex(self) -> Path:
+        """All that is flashed, with its addresses, as Intel HEX."""
+        return self.path / "firmware.hex"
+
+    @property
+    def uf2(self) -> Path:
+        """The same for a drive of a UF2 loader."""
+        return self.path / "firmware.uf2"
+
+    @property
     def elf(self) -> Path:
         return self.path / "firmware.elf"
 
@@ -328,7 +343,7 @@ class BuildFolder:
 
     def _used(self) -> Iterator[Path]:
         """The files of `digest`; other files in the package could be imported."""
-        yield from (self.manifest_file, self.model, self.image, self.loader)
+        yield from (self.manifest_file, self.model, self.image, self.loader, self.boot, self.hex, self.uf2)
         yield from self.path.glob("revealed*.tflite")
         package = (path for path in self.package.rglob("*") if "__pycache__" not in path.parts)
         yield from (path for path in package if path.suffix not in (".bit", ".hwh"))

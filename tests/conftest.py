@@ -64,10 +64,10 @@ def yosys_compiled(all_folders: Path) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """What `build` remembers of its folders goes to a place of the tests' own, which their processes inherit."""
+    """What `build` remembers and boards that are registered go to a place of the tests, which processes inherit."""
     if "PYTEST_XDIST_WORKER" not in os.environ:
         folder = tempfile.mkdtemp(prefix="edge-tr-state-")
-        os.environ["XDG_STATE_HOME"] = folder
+        os.environ["XDG_STATE_HOME"] = os.environ["XDG_CONFIG_HOME"] = folder
         config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edge_tr import boards, overlays
+from edge_tr.boards import Board
 from edge_tr.compiler import mcu, overlay
 from edge_tr.compiler import trust as trust_in
 from edge_tr.compiler.common import Progress, no_progress, samples
 from edge_tr.compiler.folders import opened
 from edge_tr.compiler.mcu import NotFitting
 from edge_tr.compiler.sealing import UNPROTECTED, Protect
-from edge_tr.compiler.trust import require, run_by, run_by_package
+from edge_tr.compiler.trust import require, run_by, run_by_package, run_to_flash
 from edge_tr.errors import UsageError
 from edge_tr.files.changes import changing
 from edge_tr.files.writing import writing_to
@@ -22,13 +23,15 @@ from edge_tr.ir import tflite
 from edge_tr.manifest import BuildFolder, Manifest, OverlayManifest
 from edge_tr.report.html import html_report
 from edge_tr.target import check as device_check
+from edge_tr.target.emulator import RunningBoard
 from edge_tr.target.flash import FlashResult
+from edge_tr.target.flash_files import listed
 from edge_tr.target.outcome import CheckReport, LevelsReport
 from edge_tr.target.port import DIRECT, Line
 
 __all__ = [
-    "BuildFolder", "NotFitting", "Progress", "Protect", "build", "check", "check_levels", "flash", "is_own", "levels",
-    "no_progress",
+    "BuildFolder", "NotFitting", "Progress", "Protect", "build", "check", "check_levels", "emulated", "files", "flash",
+    "is_own", "levels", "no_progress",
 ]  # fmt: skip
 
 
@@ -82,9 +85,34 @@ def flash(
                 "run sudo -E python validate.py, or agent.py for edge-tr check"
             )
         board = boards.load(manifest.board_folder or manifest.target)
-        if port is None and not trust:
-            require(folder, run_by(board, folder), "edge-tr flash")
+        if not trust:
+            require(folder, run_to_flash(board, folder, port), "edge-tr flash")
         return mcu.flash(folder, board, port, progress, line)
+
+
+@contextlib.contextmanager
+def emulated(
+    path: Path, *, trust: bool = False, progress: Progress = no_progress
+) -> Iterator[tuple[Board, Callable[[], RunningBoard]]]:
+    """A build's emulated board, and what starts it; the folder is not held meanwhile."""
+    with contextlib.ExitStack() as stack:
+        with opened(path) as (folder, manifest):
+            if isinstance(manifest, OverlayManifest):
+                raise UsageError(f"{manifest.target} has no UART: edge-tr check runs it in co-simulation")
+            board = boards.load(manifest.board_folder or manifest.target)
+            if not trust:
+                require(folder, run_by(board, folder), "edge-tr emulate")
+            start = stack.enter_context(mcu.emulated(folder, board, progress))
+        yield board, start
+
+
+def files(path: Path) -> str:
+    """What of a build's files flashers take, for people; nothing for accelerators and programs of this computer."""
+    with opened(path) as (folder, manifest):
+        if isinstance(manifest, OverlayManifest):
+            return ""
+        board = boards.load(manifest.board_folder or manifest.target)
+        return listed(board, folder) if board.toolchain.freestanding else ""
 
 
 def check(

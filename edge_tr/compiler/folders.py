@@ -86,9 +86,14 @@ def changed_state(folder: BuildFolder) -> Iterator[Path]:
         state = BuildFolder(staged).state
         with writing_to(folder.path):
             state.mkdir()
-            for file in folder.state.glob("*"):
-                _copy(file, state / file.name)
+            copy_state(folder, state)
         yield state
+
+
+def copy_state(folder: BuildFolder, to: Path) -> None:
+    """The emulated board's memory into another folder."""
+    for file in folder.state.glob("*"):
+        _copy(file, to / file.name)
 
 
 def _copy(source: Path, target: Path) -> None:

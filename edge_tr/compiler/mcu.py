@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +25,7 @@ from edge_tr.compiler.common import (
     tensor_record,
     write_tree,
 )
-from edge_tr.compiler.folders import changed_state, claimed, replaced_build
+from edge_tr.compiler.folders import changed_state, claimed, copy_state, replaced_build
 from edge_tr.compiler.sealing import UNPROTECTED, Protect, Sealing
 from edge_tr.errors import DeviceError, DoesNotFitError, UsageError
 from edge_tr.files.reading import MAX_BINARY, read_bytes
@@ -34,12 +35,13 @@ from edge_tr.kernels.machines import isa_of, planned_for
 from edge_tr.lower.program import Candidates, Layer, Limits, Program, choose, explore, lower
 from edge_tr.manifest import MANIFEST_VERSION, BuildFolder, LayerRecord, LevelRecord, Manifest, Protection
 from edge_tr.target.check import Counts, Device
-from edge_tr.target.emulator import emulate
+from edge_tr.target.emulator import RunningBoard, emulate
 from edge_tr.target.flash import FlashResult
 from edge_tr.target.flash import flash as flash_image
 from edge_tr.target.link import EMULATED, Link
 from edge_tr.target.port import DIRECT, Line, open_port
 from edge_tr.target.toolchain import Linked, OverflowingLink, compile_and_link
+from edge_tr.target.usb import port_of
 
 RUNTIME_RAM = 2 << 10
 """Bytes of frame buffers and state beside arena and stack."""
@@ -285,9 +287,10 @@ def _layer_record(program: Program, layer: Layer, symbols: Mapping[str, int]) ->
 
 
 def flash(folder: BuildFolder, board: Board, port: str | None, progress: Progress, line: Line = DIRECT) -> FlashResult:
-    """Put a build onto its board: through `port`, or into the memory of the emulated board."""
+    """Put a build onto its board: through `port`, into the memory of the emulated board, or where it is found."""
     image = _image(folder, board)
-    with changed_state(folder) if port is None else contextlib.nullcontext(folder.state) as state:
+    emulated = port is None and board.emulator is not None
+    with changed_state(folder) if emulated else contextlib.nullcontext(folder.state) as state:
         return flash_image(
             board,
             image,
@@ -295,6 +298,7 @@ def flash(folder: BuildFolder, board: Board, port: str | None, progress: Progres
             state,
             line=line,
             loader_elf=folder.loader if folder.loader.is_file() else None,
+            folder=folder,
             progress=lambda done, total: progress("flashing", done, total, "B"),
         )
 
@@ -314,7 +318,8 @@ def _image(folder: BuildFolder, board: Board) -> bytes:
 @contextlib.contextmanager
 def connect(board: Board, folder: BuildFolder, port: str | None, line: Line = DIRECT) -> Iterator[Device]:
     """The board behind `port`, or an emulator that runs while the context lasts."""
-    if port is not None:
+    if port is not None or board.emulator is None:
+        port = port_of(board, board.link.usb, port, line)
         with open_port(port, line.baud or board.link.baud, board.link.parity, line.wait_seconds) as serial_port:
             yield _device(board, Link(serial_port))
         return
@@ -325,6 +330,24 @@ def connect(board: Board, folder: BuildFolder, port: str | None, line: Line = DI
                 yield _device(board, Link(serial_port, EMULATED))
         except DeviceError as error:
             raise running.explain(str(error)) from error
+
+
+@contextlib.contextmanager
+def emulated(folder: BuildFolder, board: Board, progress: Progress) -> Iterator[Callable[[], RunningBoard]]:
+    """What starts the emulated board with a copy of its memory, so that the folder is free for other commands; a board
+    that nothing was flashed onto is flashed first."""
+    if board.emulator is None:
+        raise UsageError(
+            f"{board.name} has no emulator: choose one of `edge-tr boards` that is verified in an emulator"
+        )
+    if not folder.state.is_dir():
+        flash(folder, board, None, progress)
+    with tempfile.TemporaryDirectory(prefix="edge-tr-") as name, contextlib.ExitStack() as running:
+        state, loader = Path(name), None
+        copy_state(folder, state)
+        if folder.loader.is_file():
+            loader = Path(shutil.copyfile(folder.loader, state / folder.loader.name))
+        yield lambda: running.enter_context(emulate(board, state, loader_elf=loader))
 
 
 def _device(board: Board, link: Link) -> Device:

@@ -9,8 +9,10 @@ from pathlib import Path
 from edge_tr.boards import Board, Trust
 from edge_tr.errors import UsageError
 from edge_tr.formats import image as image_format
+from edge_tr.formats.containers import rp2040_boot_block
 from edge_tr.kernels.cost import verify_cycles
 from edge_tr.manifest import BuildFolder, Protection, Signature
+from edge_tr.target.flash_files import containers
 from edge_tr.target.signing import Signer
 from edge_tr.target.toolchain import Linked, Piece, compile_and_link
 
@@ -72,8 +74,23 @@ class Sealing:
         if self._signer is not None:
             image = image_format.signed(image, self._signer.sign(image))
         folder.image.write_bytes(image)
+        booting = self._boot(folder)
+        for path, data in containers(self._board, image, folder).items():
+            path.write_bytes(data)
         pieces, signature = self._loader(folder, len(image))
-        return pieces, replace(protection, signature=signature)
+        return booting + pieces, replace(protection, signature=signature)
+
+    def _boot(self, folder: BuildFolder) -> tuple[Piece, ...]:
+        """What the chip's ROM wants before the image, into the folder."""
+        board, part = self._board, self._board.boot_block
+        if part is None:
+            return ()
+        linked = compile_and_link(board, part, [], [], folder.objects, "boot")
+        code = linked.image.ljust(board.boot.bytes, b"\0")
+        if board.boot.checksum == "rp2040":
+            code = rp2040_boot_block(linked.image, board.boot.bytes)
+        folder.boot.write_bytes(code)
+        return linked.pieces
 
     def _loader(self, folder: BuildFolder, image_bytes: int) -> tuple[tuple[Piece, ...], tuple[Signature, ...]]:
         board, plain = self._board, self._board.second_stage

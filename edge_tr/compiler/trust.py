@@ -47,6 +47,16 @@ def run_by(board: Board, folder: BuildFolder) -> str | None:
     return f"the emulator of {board.folder}: {shlex.join([board.emulator.program, *board.emulator.arguments])}"
 
 
+def run_to_flash(board: Board, folder: BuildFolder, port: str | None) -> str | None:
+    """What this computer runs to flash the build; None where that is nothing, or what boards of edge-tr's name."""
+    if port is None and board.emulator is not None:
+        return run_by(board, folder)
+    if boards.ships(board) or not board.flash.commands:
+        return None
+    lines = (shlex.join([command.program, *command.arguments]) for command in board.flash.commands)
+    return f"a flasher of {board.folder}: {' or '.join(lines)}"
+
+
 def run_by_package(package: Path) -> str:
     """What co-simulation runs."""
     return f"its Python package {package}"

@@ -32,15 +32,16 @@ RUNTIMES = {
 RESOLVER = "BUILTIN_REF"
 WIDE = "broadcast over more than four axes"
 ROWS = "per-channel FULLY_CONNECTED of other than two dimensions"
+FLOATS = ("float CEIL", "float ELU")
 LACKING = {
-    "tflite-runtime": frozenset({WIDE, ROWS, "ADD_N", "CUMSUM", "DIV", "ELU", "LOG", "NEG", "SQRT", "SUM"}),
-    "ai-edge-litert": frozenset({"ADD_N", "CUMSUM", "ELU", "SUM"}),
+    "tflite-runtime": frozenset({WIDE, ROWS, "ADD_N", "CUMSUM", "DIV", "ELU", "LOG", "NEG", "SQRT", "SUM", *FLOATS}),
+    "ai-edge-litert": frozenset({"ADD_N", "CUMSUM", "ELU", "SUM", *FLOATS}),
     "tflite-micro": frozenset(
         {"EXP", "FLOOR_DIV", "FLOOR_MOD", "GELU", "LOG", "NEG", "RELU_0_TO_1", "RELU_N1_TO_1", "SQRT"}
-        | {"REDUCE_PROD", "TILE"}
+        | {"REDUCE_PROD", "TILE", "float RELU_N1_TO_1", "float RELU_0_TO_1"}
     ),
 }
-"""What an interpreter's reference kernels do not compute in int8, of the operators that edge-tr does."""
+"""What an interpreter's reference kernels do not compute in int8 and float32, of the operators that edge-tr does."""
 
 
 @dataclass(frozen=True)
@@ -80,10 +81,11 @@ class Oracle:
     """
 
     def __init__(self, data: bytes, runtime: Runtime | None = None) -> None:
-        self._graph = parse(data)
-        self.runtime = runtime or find_runtime(_needed(self._graph))
+        self._graph, file = parse(data), read(data)
+        self.runtime = runtime or find_runtime(_needed(self._graph) | _float_kinds(file))
         self._data = with_vector_axes(data)
-        self._file_input = read(data).inputs[0]
+        self._file_input = file.inputs[0]
+        self._computed = tuple(i for op in self._graph.ops for i in op.outputs if i < len(file.tensors))
         self._interpreter = _interpreter(self.runtime, self._data)
 
     def run(self, x: np.ndarray) -> np.ndarray:
@@ -92,13 +94,13 @@ class Oracle:
         return self._read(self._interpreter, x, (output,))[output]
 
     def tensors(self, x: np.ndarray) -> dict[int, np.ndarray]:
-        """Every computed tensor of samples x, by TFLite index.
+        """Every computed tensor of samples x that the file has, by TFLite index.
 
         Kernels that work in place (ADD) overwrite an input whatever the
         interpreter is told to preserve; those are read from the model cut off
         after the operator that writes them.
         """
-        results = self._read(self._interpreter, x, tuple(i for op in self._graph.ops for i in op.outputs))
+        results = self._read(self._interpreter, x, self._computed)
         for i in self._overwritten() if len(x) else ():
             results |= self._read(_interpreter(self.runtime, truncate(self._data, i)), x, (i,))
         return results
@@ -108,12 +110,15 @@ class Oracle:
         written: dict[int, set[int]] = {}  # address -> tensors that hold the same
         lost = set()
         for op in self._graph.ops:
-            for i in op.outputs:
+            for i in self._computed_by(op):
                 address = self._interpreter.tensor(i)().__array_interface__["data"][0]
                 if op.kind != "RESHAPE":
                     lost |= written.pop(address, set())
                 written.setdefault(address, set()).add(i)
         return lost
+
+    def _computed_by(self, op: Op) -> list[int]:
+        return [i for i in op.outputs if i in self._computed]
 
     def _read(self, interpreter: Any, x: np.ndarray, indices: tuple[int, ...]) -> dict[int, np.ndarray]:
         samples = self._inputs(x)
@@ -143,6 +148,10 @@ def _needed(graph: Graph) -> set[str]:
     kinds = {op.kind for op in graph.ops}
     special = {WIDE: _is_wide, ROWS: _has_rows}
     return kinds | {name for name, holds in special.items() if any(holds(graph, op) for op in graph.ops)}
+
+
+def _float_kinds(file: Graph) -> set[str]:
+    return {f"float {op.kind}" for op in file.ops if any(file.tensor(i).dtype == "float32" for i in op.outputs)}
 
 
 def _is_wide(graph: Graph, op: Op) -> bool:

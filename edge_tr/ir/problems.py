@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from edge_tr.errors import ModelError
@@ -37,10 +38,30 @@ class Problem:
 def problems(graph: Graph) -> list[str]:
     """A line for each reason why operators have no record."""
     found: dict[tuple[str, str], list[Op]] = {}
+    floats = [op for op in graph.ops if _computes_in_floats(graph, op)]
     for op in graph.ops:
-        if (reason := _reason(graph, op)) is not None:
+        if op not in floats and (reason := _reason(graph, op)) is not None:
             found.setdefault((op.kind, reason), []).append(op)
-    return [str(Problem(reason, op_text(graph, ops[0]), len(ops))) for (_, reason), ops in found.items()]
+    lines = [str(Problem(reason, op_text(graph, ops[0]), len(ops))) for (_, reason), ops in found.items()]
+    return lines + ([_float_problem(graph, floats)] if floats else [])
+
+
+def _computes_in_floats(graph: Graph, op: Op) -> bool:
+    """Whether a tensor that it reads or writes is computed float32."""
+    tensors = [graph.tensor(i) for i in (*graph.activations(op), *op.outputs)]
+    return op.kind in SUPPORTED_KINDS and any(tensor.dtype == "float32" for tensor in tensors)
+
+
+def _float_problem(graph: Graph, ops: Sequence[Op]) -> str:
+    """One line for all of them: the ends of an island only where nothing is in between."""
+    inside = [op for op in ops if op.kind not in ("QUANTIZE", "DEQUANTIZE")] or ops
+    counts = Counter(op.kind for op in inside)
+    kinds = ", ".join(kind if count == 1 else f"{count} {kind}" for kind, count in counts.items())
+    return (
+        f"float32 arithmetic: found {kinds}, the first {op_text(graph, inside[0])}; supported: element-wise float "
+        "operators of one dequantised tensor and constants, up to a QUANTIZE to int8. Re-quantise these operators: "
+        "convert the whole model to int8 with representative data, or leave them out behind the model's int8 output"
+    )
 
 
 def supported_kinds(graphs: Iterable[Graph]) -> list[str]:

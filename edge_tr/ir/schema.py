@@ -86,7 +86,7 @@ def names(enum: type) -> dict[int, str]:
 
 KINDS = names(tflite.BuiltinOperator)
 DTYPES = {value: name.lower() for value, name in names(tflite.TensorType).items()}
-ITEM_BYTES = {"int8": 1, "uint8": 1, "bool": 1, "int16": 2, "int32": 4, "float32": 4, "int64": 8}
+ITEM_BYTES = {"int8": 1, "uint8": 1, "bool": 1, "int16": 2, "float16": 2, "int32": 4, "float32": 4, "int64": 8}
 ENUM_FIELDS = {
     "padding": names(tflite.Padding),
     "fused_activation_function": names(tflite.ActivationFunctionType),

@@ -22,6 +22,7 @@ from flatbuffers.number_types import Int32Flags
 from edge_tr.errors import ModelError, UsageError
 from edge_tr.files.reading import MAX_BINARY, read_bytes
 from edge_tr.graph import Graph, Op, Quantization, Tensor
+from edge_tr.ir.islands import with_tables
 from edge_tr.ir.passes import as_reshapes, fold_shapes, strip_boundary
 from edge_tr.ir.schema import DTYPES, ENUM_FIELDS, ITEM_BYTES, KINDS, OPTIONS, VECTOR_FIELDS, accessor
 from edge_tr.ir.validate import check_indices, check_order, supported
@@ -58,7 +59,7 @@ def parse(data: bytes) -> Graph:
     graphs = read_all(data)
     for graph in graphs:
         check_indices(graph)
-    main = strip_boundary(as_reshapes(fold_shapes(graphs[0])))
+    main = strip_boundary(with_tables(as_reshapes(fold_shapes(graphs[0]))))
     graph = supported([main, *(as_reshapes(fold_shapes(graph)) for graph in graphs[1:])])
     check_order(graph)
     return graph

@@ -1,4 +1,5 @@
-"""DEQUANTIZE: at the graph's output it is the host's (`ir.passes`), anywhere else it is refused."""
+"""DEQUANTIZE: at the graph's output it is the host's (`ir.passes`), between int8 tensors a part of a table
+(`ir.islands`), anywhere else it is refused."""
 
 from __future__ import annotations
 
@@ -7,9 +8,9 @@ from edge_tr.operators.checks import arity, require
 
 
 def prepare(graph: Graph, op: Op) -> None:
-    """Only DEQUANTIZE to the graph's output can be left to the host."""
+    """What has become nothing else."""
     arity(op, (1,))
-    require(False, "float arithmetic after it", "one DEQUANTIZE to the graph's float32 output, left to the host")
+    require(False, "float arithmetic after it", "element-wise operators up to a QUANTIZE, or the graph's output")
 
 
 KINDS = {"DEQUANTIZE": (prepare, 7)}

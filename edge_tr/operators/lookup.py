@@ -23,6 +23,12 @@ STRUCT = Struct(
     (Field("uint32_t", "size"), Field("const int8_t *", "table")),
 )
 
+CHANNELS = Struct(
+    "tr_lookup_channels",
+    "The same with `tables` [channels][256], by channel.",
+    (Field("uint32_t", "size"), Field("uint32_t", "channels"), Field("const int8_t *", "tables")),
+)
+
 
 @dataclass(frozen=True)
 class LookupParams(Record):
@@ -64,6 +70,33 @@ class LookupParams(Record):
         return Call("tr_lookup", STRUCT, {"size": self.size, "table": Array("int8_t", "values", table)}, "table", True)
 
 
+@dataclass(frozen=True)
+class ChannelLookupParams(Record):
+    """out[..., c] = table[x[..., c] + 128, c] of `size` elements: `table` int8 and `slope` float32 [256, channels], see
+    `LookupParams`."""
+
+    size: int
+    table: np.ndarray
+    slope: np.ndarray
+
+    def _of(self, values: np.ndarray, x: np.ndarray) -> np.ndarray:
+        channels = self.table.shape[1]
+        return values[x.reshape(-1, channels).astype(np.int16) + 128, np.arange(channels)].reshape(x.shape)
+
+    def golden(
+        self, inputs: Sequence[np.ndarray], rounding: Rounding, data_table: np.ndarray | None = None
+    ) -> tuple[np.ndarray, ...]:
+        return (self._of(self.table, inputs[0]),)
+
+    def gradients(self, inputs: Sequence[np.ndarray], output: np.ndarray, gradient: np.ndarray) -> list[np.ndarray]:
+        return [gradient.reshape(inputs[0].shape) * self._of(self.slope, inputs[0])]
+
+    def call(self) -> Call:
+        tables = Array("int8_t", "values", by_unsigned_byte(self.table).T.ravel())
+        values = {"size": self.size, "channels": self.table.shape[1], "tables": tables}
+        return Call("tr_lookup_channels", CHANNELS, values, "table", True)
+
+
 def looked_up(size: int, table: Callable[[Rounding], np.ndarray], slope: np.ndarray) -> LookupParams:
     """The record of a table for each way to round."""
     tables = (read_only(table(rounding)) for rounding in (Rounding.DOUBLE, Rounding.SINGLE, Rounding.FLOAT))
@@ -86,5 +119,5 @@ def lookup(
     return looked_up(x.size, table, np.where(inside, np.gradient(np.where(inside, steps, 0.0)), 0.0))
 
 
-STRUCTS = (STRUCT,)
+STRUCTS = (STRUCT, CHANNELS)
 KINDS: dict[str, tuple] = {}

@@ -1,4 +1,7 @@
-"""QUANTIZE from int8 to int8: tensorflow/lite/kernels/quantize.cc, internal/reference/requantize.h."""
+"""QUANTIZE from int8 to int8: tensorflow/lite/kernels/quantize.cc, internal/reference/requantize.h.
+
+Where it ends an island of float operators (`ir.islands`), it is a table of what the island makes of each value.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge_tr.graph import Graph, Op
+from edge_tr.graph import Graph, Op, Tensor
 from edge_tr.operators.arithmetic import INT8_VALUES, finish, finished_range
-from edge_tr.operators.checks import INT8, arity, ends, output_shape, requant, scale, zero_point
+from edge_tr.operators.checks import INT8, arity, ends, output_shape, read_only, requant, scale, zero_point
+from edge_tr.operators.float_kernels import quantized
+from edge_tr.operators.lookup import ChannelLookupParams, looked_up
 from edge_tr.record import Range, Record, Requant
 from edge_tr.structs import FACTOR, Call, Field, Struct
 from edge_tr.tr.requant import Rounding
@@ -64,12 +69,26 @@ class RequantizeParams(Record):
         return Call("tr_requantize", STRUCT, values, in_place=True)
 
 
-def prepare(graph: Graph, op: Op) -> RequantizeParams:
+def prepare(graph: Graph, op: Op) -> Record:
     """From one int8 quantisation to another; what goes to or from other types at an end is the host's."""
     arity(op, (1,))
     x, y = ends(graph, op)
     output_shape(y, x.shape)
+    if "reals" in op.options:
+        return _island(x.size, op.options["reals"], y)
     return RequantizeParams(x.size, zero_point(x), zero_point(y), requant(scale(x) / scale(y)))
+
+
+def _island(size: int, reals: np.ndarray, y: Tensor) -> Record:
+    """`reals`: float32 [256, channels or 1] by x + 128."""
+    values = quantized(reals, y.quantization.scale[0], zero_point(y))
+    with np.errstate(all="ignore"):
+        steps = reals.astype(np.float64) / scale(y) + zero_point(y)
+        inside = (steps >= INT8[0]) & (steps <= INT8[1])
+        slope = np.where(inside, np.gradient(np.where(inside, steps, 0.0), axis=0), 0.0)
+    if reals.shape[1] == 1:
+        return looked_up(size, lambda _: values[:, 0], slope[:, 0])
+    return ChannelLookupParams(size, read_only(values), read_only(slope.astype(np.float32)))
 
 
 STRUCTS = (STRUCT,)

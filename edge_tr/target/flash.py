@@ -1,4 +1,4 @@
-"""Put an image into a board: through a loader that speaks AN3155, or by the emulator."""
+"""Put an image into a board: through a loader that speaks AN3155, by its drive, by a program, or by the emulator."""
 
 from __future__ import annotations
 
@@ -12,9 +12,13 @@ from edge_tr.boards import Board
 from edge_tr.errors import DeviceError, UsageError
 from edge_tr.formats import image as image_format
 from edge_tr.formats.schema import FormatError
+from edge_tr.manifest import BuildFolder
+from edge_tr.target import drives, programs
 from edge_tr.target.emulator import emulate, image_file
+from edge_tr.target.flash_files import sound_files
 from edge_tr.target.port import DIRECT, Line, open_port
 from edge_tr.target.transfer import NoLoader, Progress, Transfer
+from edge_tr.target.usb import FOUND, port_of
 
 EMULATOR_TRIES = 3
 
@@ -39,37 +43,60 @@ def flash(
     *,
     line: Line = DIRECT,
     loader_elf: Path | None = None,
+    folder: BuildFolder | None = None,
     progress: Progress = lambda done, total: None,
 ) -> FlashResult:
     """Write, verify and start `image`, as `image.seal` gave it; DeviceError with cause and remedy.
 
-    Without a port the board's emulator is started for it, and the flash's contents stay in `state_dir`.
+    Without a port the board's emulator is started for it, and the flash's contents stay in `state_dir`; a board that
+    has none is looked for among the ports and drives of this computer. `folder`: of the build, for flashers that read
+    its files.
     """
     start = time.monotonic()
-    if port is not None:
-        _require_protocol(board)
-        _check(board, image)
-        _program(board, image, port, line, progress)
-        method = f"AN3155 through {port}"
+    verified = False
+    if port is not None or board.emulator is None:
+        method, verified = _onto_hardware(board, image, port, folder, line, progress)
     elif board.loader is not None:
         _check(board, image)
         _program_emulated(board, image, state_dir, loader_elf, progress)
-        method = "AN3155 through the emulated UART, by our second-stage loader"
-    elif board.emulator is not None:
+        method, verified = "AN3155 through the emulated UART, by our second-stage loader", True
+    else:
         if board.toolchain.freestanding:  # the host's program has no header
             _check(board, image)
         _place(image, state_dir)
         progress(len(image), len(image))
         method = f"placed by the emulator: {board.emulator.placed}"
-    else:
-        raise UsageError(f"{board.name} has no emulator: connect the board and give its --port")
-    by_loader = port is not None or board.loader is not None
-    return FlashResult(board.name, method, port, len(image), by_loader, time.monotonic() - start)
+    return FlashResult(board.name, method, port, len(image), verified, time.monotonic() - start)
 
 
-def _require_protocol(board: Board) -> None:
-    if board.flash.protocol == "none":
-        raise UsageError(f"{board.name} is not flashed through a port: leave out --port")
+def _onto_hardware(
+    board: Board, image: bytes, port: str | None, folder: BuildFolder | None, line: Line, progress: Progress
+) -> tuple[str, bool]:
+    """How it was done, and whether all was read back here."""
+    protocol = board.flash.protocol
+    if protocol == "none":
+        advice = "leave out --port" if board.emulator else f"flash it by hand: {board.flash.help}"
+        raise UsageError(f"{board.name} is not flashed through a port: {advice}")
+    _check(board, image)
+    if protocol == "an3155":
+        url = port_of(board, board.flash.usb, port, line)
+        _program(board, image, url, line, progress)
+        return f"AN3155 through {url}", True
+    if folder is None:
+        raise UsageError(f"{board.name} is flashed from the files of a build: use edge-tr flash")
+    files = sound_files(board, image, folder)
+    if protocol == "command":
+        return f"by {programs.run(board, files, port, line)}", False
+    drive = drives.drive_of(board, None if port == FOUND else port, line)
+    if drive is not None:
+        file = files["uf2" if protocol == "uf2" else "hex"]
+        drives.copy(file, drive, board)
+        progress(len(image), len(image))
+        return f"{file.name} copied to {drive}", False
+    if board.flash.commands and programs.installed(board) is not None:
+        return f"by {programs.run(board, files, None, line)}", False
+    others = f"; or install {board.flash.commands[0].install}" if board.flash.commands else ""
+    raise DeviceError(f"no drive {board.flash.drive} of {board.name} is there: {board.flash.help}{others}")
 
 
 def _check(board: Board, image: bytes) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import re
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import serial
@@ -20,16 +21,23 @@ _NOT_YET = (errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.ECONNREFUSED)
 WRITE_SECONDS = 10.0  # for one request to a local port; pyserial gives up then
 
 
+def refuse_to_guess(what: str, found: Sequence[str]) -> str:
+    """Nobody can be asked."""
+    raise UsageError(f"{what}: give --port {' or '.join(found)}")
+
+
 @dataclass(frozen=True)
 class Line:
     """How a user wants a port opened.
 
     baud          None: as the board says
     wait_seconds  for a port that is not there yet
+    choose        one of several that were found, told what they are
     """
 
     baud: int | None = None
     wait_seconds: float = 0.0
+    choose: Callable[[str, Sequence[str]], str] = refuse_to_guess
 
 
 DIRECT = Line()

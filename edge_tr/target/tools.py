@@ -14,6 +14,11 @@ def variable_of(name: str) -> str:
     return "EDGE_TR_" + re.sub(r"\W+", "_", name).upper()
 
 
+def find_tool(name: str) -> str | None:
+    """Path of a program that may be missing, or of the one that its variable names."""
+    return shutil.which(os.environ.get(variable_of(name)) or name)
+
+
 def require_tool(name: str, package: str, env_var: str | None = None) -> str:
     """Path of a program; ToolMissingError with both remedies, its Debian package and the variable that points to it."""
     variable = env_var or variable_of(name)

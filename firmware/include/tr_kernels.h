@@ -93,6 +93,7 @@ void tr_add_n(const struct tr_add_n *layer, const int8_t *const *inputs, int8_t 
 
 /* Any operator whose output values each depend on one input value. */
 void tr_lookup(const struct tr_lookup *layer, const int8_t *input, int8_t *output);
+void tr_lookup_channels(const struct tr_lookup_channels *layer, const int8_t *input, int8_t *output);
 
 /* Operators of two operands, broadcast, of which one may be layer->constant: see tr_walk.h. */
 void tr_sum(const struct tr_arithmetic *layer, const int8_t *input0, const int8_t *input1, int8_t *output);

@@ -221,6 +221,13 @@ struct tr_lookup {
     const int8_t *table;
 };
 
+/* The same with `tables` [channels][256], by channel. */
+struct tr_lookup_channels {
+    uint32_t size;
+    uint32_t channels;
+    const int8_t *tables;
+};
+
 /* An operand of a walk: elements to the next one in a row, 0 or 1, and to the next row along each axis. */
 struct tr_operand {
     uint32_t step;

@@ -28,3 +28,14 @@ void tr_lookup(const struct tr_lookup *layer, const int8_t *input, int8_t *outpu
         *output = table[(uint8_t)*input];
     }
 }
+
+void tr_lookup_channels(const struct tr_lookup_channels *layer, const int8_t *input, int8_t *output)
+{
+    const int8_t *end = input + layer->size;
+    while (input != end) {
+        const int8_t *table = layer->tables;
+        for (uint32_t c = layer->channels; c > 0u; c--, table += 256) {
+            *output++ = table[(uint8_t)*input++];
+        }
+    }
+}

@@ -117,14 +117,20 @@ def test_float_ends_are_left_to_the_host():
     assert (graph.inputs, graph.outputs) == ((q,), (y,))
 
 
-def test_dequantize_inside_the_graph_is_refused():
+def test_two_float_branches_that_meet_are_refused_once_with_the_cure():
     model = ModelWriter()
-    x, y = model.activation((1, 4), 0.5), model.activation((1, 4), 0.5)
-    f = model.activation((1, 4), dtype="float32")
+    x, y, z = (model.activation((1, 4), 0.5) for _ in range(3))
+    f, g, h = (model.activation((1, 4), dtype="float32") for _ in range(3))
+    model.op("TANH", [x], [y])
     model.op("DEQUANTIZE", [x], [f])
-    model.op("QUANTIZE", [f], [y])
-    with pytest.raises(ModelError, match=r"DEQUANTIZE .*float arithmetic"):
-        parse(model.finish([x], [y]))
+    model.op("DEQUANTIZE", [y], [g])
+    model.op("ADD", [f, g], [h], fused_activation_function="NONE")
+    model.op("QUANTIZE", [h], [z])
+    with pytest.raises(ModelError) as error:
+        parse(model.finish([x], [z]))
+    (line,) = str(error.value).splitlines()[1:]
+    assert "found ADD, the first ADD (operator 3, 't5', version 1)" in line
+    assert "Re-quantise these operators" in line
 
 
 def test_shape_arithmetic_is_folded_and_operators_keep_their_indices():
