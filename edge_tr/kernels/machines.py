@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from edge_tr.errors import UsageError
-from edge_tr.kernels.straightline import Flush, Instruction, Load, Machine
+from edge_tr.kernels.instructions import Flush, Instruction, Load, Machine
 
 
 def _cost(load: int, first_flush: int, flush: int) -> Callable[[Instruction], int]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from edge_tr.kernels.call import DotCall, Generated
 from edge_tr.kernels.cost import CALL, PACK, RUN, Estimate, Work, column, packing
 from edge_tr.kernels.generated import Code, generate, plane_shape
+from edge_tr.kernels.instructions import Counts
 from edge_tr.kernels.kernel import Made, OneBudgetKernel, keeps_shape
 from edge_tr.kernels.machines import MACHINES
 from edge_tr.kernels.output import OUTPUT_STRUCT, output, output_arrays, output_rows
 from edge_tr.kernels.pixels import PIXELS, convolution, lookup, pixels
 from edge_tr.kernels.product import DotProduct, Task
-from edge_tr.kernels.straightline import Flush, Instruction, Load
 from edge_tr.operators import ConvParams, DepthwiseParams, DotParams
 from edge_tr.structs import Field, Struct
 
@@ -83,8 +83,8 @@ class PairsKernel(OneBudgetKernel):
 def _estimate(work: Work, params: DotParams, code: Code) -> Estimate:
     isa, machine = code.isa, MACHINES[code.isa]
     programs = [function.program for function in code.functions if function is not None]
-    operations = [op for program in programs for tile in program.tiles for op in tile.code]
-    body = sum(map(machine.cost, operations))
+    counts = sum((tile.counts for program in programs for tile in program.tiles), Counts())
+    body = counts.cycles(machine)
     if code.sweeps:
         height, width, _ = params.output_shape
         windows = (height + 1) // 2 * width
@@ -94,11 +94,6 @@ def _estimate(work: Work, params: DotParams, code: Code) -> Estimate:
     else:
         pairs = (work.positions + 1) // 2
         run = pairs * (body + CALL[isa] + packing(work, params, isa))
-    size = sum(_bytes(op, isa) for op in operations) + 16 * len(programs)
+    size = counts.loads * LOAD_BYTES[isa] + (counts.first_flushes + counts.flushes) * FLUSH_BYTES[isa]
+    size += (counts.shifts + counts.additions + counts.doubles) * ADD_BYTES[isa] + 16 * len(programs)
     return work.estimate(run, round(size), isa)
-
-
-def _bytes(op: Instruction, isa: str) -> float:
-    if isinstance(op, Load):
-        return LOAD_BYTES[isa]
-    return FLUSH_BYTES[isa] if isinstance(op, Flush) else ADD_BYTES[isa]

@@ -11,80 +11,51 @@ A program is a list of tiles; a tile computes a few rows at once, so that they s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
 
+from edge_tr.kernels.instructions import Add, Counts, Double, Flush, Instruction, Load, Machine, Shift
 from edge_tr.tr.reveal import TermArrays
 
 LANE_MAX = (1 << 15) - 1
 EXPONENTS = 8
 
 
-@dataclass(frozen=True)
-class Load:
-    """t = words[index]"""
-
-    index: int
-
-
-@dataclass(frozen=True)
-class Shift:
-    """t <<= by"""
-
-    by: int
-
-
-@dataclass(frozen=True)
-class Add:
-    """a[accumulator] += sign * (t << shift); `first`: = instead of +=."""
-
-    accumulator: int
-    sign: int
-    shift: int
-    first: bool
-
-
-@dataclass(frozen=True)
-class Double:
-    """a[accumulator] <<= 1"""
-
-    accumulator: int
-
-
-@dataclass(frozen=True)
-class Flush:
-    """sums[2 * row + lane] += lane of a[accumulator] << base; `first`: = instead of +=; without an
-    accumulator (a row with no terms here) the sums are set to zero."""
-
-    accumulator: int | None
-    row: int
-    base: int
-    first: bool
-
-
-Instruction = Load | Shift | Add | Double | Flush
-
-
-@dataclass(frozen=True)
-class Machine:
-    """What the plan must know of a core: `accumulators` a tile may use, whether a shift of t is free
-    in an addition, and `cost(instruction)` in cycles."""
-
-    accumulators: int
-    free_shift: bool
-    cost: Callable[[Instruction], int]
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Tile:
-    """Rows first..first+rows-1."""
+    """Rows first..first+rows-1, whose terms are `digits`, cut into `segments` that are written in one `order`. Its code
+    is written when somebody reads it: what it costs is known before."""
 
     first: int
-    rows: int
-    code: tuple[Instruction, ...]
+    digits: np.ndarray  # int8 [depth, EXPONENTS, rows], the sign of each term or 0
+    order: type[_ByElement] | type[_ByExponent]
+    segments: tuple[_Segment, ...]
+    machine: Machine
+
+    @property
+    def rows(self) -> int:
+        """How many."""
+        return self.digits.shape[2]
+
+    @cached_property
+    def code(self) -> tuple[Instruction, ...]:
+        """Its instructions."""
+        return _code(self.digits, self.first, self.order, self.segments, self.machine)
+
+    @cached_property
+    def counts(self) -> Counts:
+        """Of `code`."""
+        parts = [_part(self.digits, segment) for segment in self.segments]
+        flushed = np.array([part.any(axis=(0, 1)) for part in parts])  # [segments, rows]
+        later = int(flushed.sum() - flushed.any(axis=0).sum())
+        return sum(
+            (self.order.counts(part, self.machine) for part in parts),
+            Counts(first_flushes=self.rows, flushes=later),
+        )
 
 
 @dataclass(frozen=True)
@@ -149,8 +120,8 @@ def _lanes(word: int) -> tuple[int, int]:
 def _tile(digits: np.ndarray, first: int, largest: int, machine: Machine) -> Tile:
     """The cheapest of all ways to cut and to order this tile: costs are counted, then one way is written."""
     ways = [(order, segments) for segments in _segmentations(digits, largest) for order in _orders(machine)]
-    order, segments = min(ways, key=lambda way: sum(way[0].cost(digits, s, machine) for s in way[1]))
-    return Tile(first, digits.shape[2], _code(digits, first, order, segments, machine))
+    order, segments = min(ways, key=lambda way: _cost(digits, *way, machine))
+    return Tile(first, digits, order, tuple(segments), machine)
 
 
 def _segmentations(digits: np.ndarray, largest: int) -> Iterator[list[_Segment]]:
@@ -214,10 +185,10 @@ class _ByElement:
     """One load an element; t is shifted as its exponents rise."""
 
     @staticmethod
-    def cost(digits: np.ndarray, segment: _Segment, machine: Machine) -> int:
-        part = _part(digits, segment)
-        shifts = 0 if machine.free_shift else part[:, 1:].any(axis=2).sum()
-        return _total(machine, part.any(axis=(1, 2)).sum(), part, shifts * machine.cost(Shift(1)))
+    def counts(part: np.ndarray, machine: Machine) -> Counts:
+        """Of a segment's terms, flushes left out."""
+        shifts = 0 if machine.free_shift else int(part[:, 1:].any(axis=2).sum())
+        return Counts(int(part.any(axis=(1, 2)).sum()), shifts, np.count_nonzero(part))
 
     @staticmethod
     def code(
@@ -242,10 +213,11 @@ class _ByExponent:
     """From the highest exponent down; accumulators are doubled in between."""
 
     @staticmethod
-    def cost(digits: np.ndarray, segment: _Segment, machine: Machine) -> int:
-        part = _part(digits, segment)
+    def counts(part: np.ndarray, machine: Machine) -> Counts:
+        """Of a segment's terms, flushes left out."""
         begun = np.logical_or.accumulate(part.any(axis=0)[::-1])  # [exponents, high to low; rows]
-        return _total(machine, part.any(axis=2).sum(), part, begun[:-1].sum() * machine.cost(Double(0)))
+        loads, doubles = int(part.any(axis=2).sum()), int(begun[:-1].sum())
+        return Counts(loads, additions=np.count_nonzero(part), doubles=doubles)
 
     @staticmethod
     def code(
@@ -264,11 +236,16 @@ class _ByExponent:
         return code, started
 
 
-def _total(machine: Machine, loads: int, part: np.ndarray, rest: int) -> int:
-    """Cycles of a segment: its loads, additions and flushes (taken as never first), and `rest`."""
-    additions = np.count_nonzero(part) * machine.cost(Add(0, 1, 0, False))
-    flushes = part.any(axis=(0, 1)).sum() * machine.cost(Flush(0, 0, 0, False))
-    return int(loads * machine.cost(Load(0)) + additions + flushes + rest)
+def _cost(
+    digits: np.ndarray,
+    order: type[_ByElement] | type[_ByExponent],
+    segments: Sequence[_Segment],
+    machine: Machine,
+) -> int:
+    """Cycles of one way to write a tile, no flush taken as a row's first one."""
+    parts = [_part(digits, segment) for segment in segments]
+    flushes = Counts(flushes=sum(int(part.any(axis=(0, 1)).sum()) for part in parts))
+    return sum((order.counts(part, machine) for part in parts), flushes).cycles(machine)
 
 
 def _add(accumulator: int, sign: int, shift: int, started: set[int]) -> Add:

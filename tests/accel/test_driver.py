@@ -108,6 +108,7 @@ def test_cycles_are_those_of_the_accelerator_and_add_up(load: Callable, samples:
     assert accelerator.cycles == alone  # the pipeline of samples costs the accelerator nothing
     assert 0 < sum(accelerator.layer_cycles()) < alone < 1.1 * accelerator.program.levels[0].cycles
     assert accelerator.idle_cycles(2000) - accelerator.idle_cycles(1000) == 1000
+    assert 0 < accelerator.idle_cycles(0) < 1000
 
 
 def test_the_next_input_is_on_its_way_before_the_last_output_came(

@@ -264,9 +264,10 @@ class Accelerator:
             self._finish(turn.segment.layers[-1].name)
 
     def idle_cycles(self, count: int) -> int:
-        """What the cycle counter says of a run that waits `count` cycles for an input that does not come."""
+        """What the cycle counter says of a run that waits `count` cycles, at least one, for an input that does not
+        come: 0 would be to wait for ever."""
         entry = self._now().segments[0].entry
-        self.ip.write(REGISTER.TIMEOUT, count)
+        self.ip.write(REGISTER.TIMEOUT, max(count, 1))
         try:
             self._segment(entry, NO_STOP.value)
             self._wait(lambda: self.ip.read(REGISTER.STATUS) & STATUS.DONE, "the cycle counter")
