@@ -1,4 +1,4 @@
-"""The typed graph every later stage works on: frozen, validated, int8.
+"""The typed graph every later stage works on: frozen, validated, of integers.
 
 Shapes are NHWC as in TFLite; weights keep TFLite's layouts (CONV_2D: OHWI,
 DEPTHWISE_CONV_2D: 1HWO, FULLY_CONNECTED: OI).
@@ -94,7 +94,9 @@ class Graph:
     """A validated model: operators in execution order, tensors by TFLite index.
 
     `states` are the tensors that keep their values from one inference to the next, with the values that a reset gives
-    them; the last operator that updates one gives the next inference's.
+    them; the last operator that updates one gives the next inference's. `file_inputs` and `file_outputs` are the ends
+    as the file has them, with the names and types that users know: `inputs` and `outputs` may lie behind a QUANTIZE or
+    before a DEQUANTIZE, which the host does.
     """
 
     tensors: tuple[Tensor, ...]
@@ -104,6 +106,8 @@ class Graph:
     sha256: str  # of the .tflite file's bytes, hex
     description: str = ""
     states: Mapping[int, np.ndarray] = field(default_factory=dict)
+    file_inputs: tuple[Tensor, ...] = ()
+    file_outputs: tuple[Tensor, ...] = ()
 
     def tensor(self, index: int) -> Tensor:
         return self.tensors[index]

@@ -25,9 +25,10 @@ import numpy as np
 from tqdm import tqdm
 
 from edge_tr.errors import ModelError
+from edge_tr.golden.ends import sample_shape
 from edge_tr.golden.oracle import Oracle
 from edge_tr.golden.probe import reference_info
-from edge_tr.golden.run import run, sample_shape
+from edge_tr.golden.run import run
 from edge_tr.graph import Graph
 from edge_tr.ir.tflite import parse, read
 from edge_tr.operators import newest_version

@@ -1,7 +1,7 @@
 """The reference: the TFLite interpreter with its reference kernels (BUILTIN_REF).
 
-Works with tflite-runtime (Python < 3.12, numpy < 2) and ai-edge-litert; what their reference kernels do not have in
-int8 is asked of TFLite Micro (`LACKING`). Nothing else in edge_tr needs an interpreter.
+Works with tflite-runtime (Python < 3.12, numpy < 2) and ai-edge-litert; what their reference kernels do not have is
+asked of TFLite Micro (`LACKING`). Nothing else in edge_tr needs an interpreter.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from edge_tr.errors import ModelError, ToolMissingError
-from edge_tr.golden.run import sample_shape
+from edge_tr.golden.ends import Given, Samples, by_input, outer, sample_shape, together
 from edge_tr.graph import Graph, Op
-from edge_tr.ir.rewrite import truncate, with_vector_axes
+from edge_tr.ir.rewrite import with_outputs, with_vector_axes
 from edge_tr.ir.tflite import parse, read
 from edge_tr.operators.broadcast import BroadcastParams
 from edge_tr.operators.lookup import LookupParams
@@ -74,73 +74,76 @@ def find_runtime(kinds: Collection[str] = ()) -> Runtime:
 
 
 class Oracle:
-    """One model in the interpreter, run a sample at a time.
+    """One model in the interpreter, run a sample at a time; sequences, each from the state that a reset gives.
 
-    Tensors are int8 [n, ...] as in `golden.run`: of a model with float32 or
-    uint8 ends the ones inside QUANTIZE and DEQUANTIZE.
+    Arrays are as in `golden.run`: of a model with float32 or uint8 ends the tensors inside QUANTIZE and DEQUANTIZE.
     """
 
     def __init__(self, data: bytes, runtime: Runtime | None = None) -> None:
         self._graph, file = parse(data), read(data)
         self.runtime = runtime or find_runtime(_needed(self._graph) | _float_kinds(file))
         self._data = with_vector_axes(data)
-        self._file_input = file.inputs[0]
+        self._shapes = {i: file.tensor(i).shape for i in file.inputs}
+        self._resources = any(op.kind == "VAR_HANDLE" for op in file.ops)
         self._computed = tuple(i for op in self._graph.ops for i in op.outputs if i < len(file.tensors))
         self._interpreter = _interpreter(self.runtime, self._data)
 
-    def run(self, x: np.ndarray) -> np.ndarray:
-        """The graph's output of samples x [n, ...], int8 or what the file's input takes."""
-        output = self._graph.outputs[0]
-        return self._read(self._interpreter, x, (output,))[output]
+    def run(self, x: Given | Samples) -> np.ndarray:
+        """The graph's first output of samples x, of the graph's inputs' types or those of the file's."""
+        return self.outputs(x)[self._graph.outputs[0]]
 
-    def tensors(self, x: np.ndarray) -> dict[int, np.ndarray]:
+    def outputs(self, x: Given | Samples) -> dict[int, np.ndarray]:
+        """All of them, by TFLite index."""
+        outputs = tuple(dict.fromkeys(self._graph.outputs))
+        results, self._interpreter = self._read(self._interpreter, self._data, x, outputs)
+        return results
+
+    def tensors(self, x: Given | Samples) -> dict[int, np.ndarray]:
         """Every computed tensor of samples x that the file has, by TFLite index.
 
-        Kernels that work in place (ADD) overwrite an input whatever the
-        interpreter is told to preserve; those are read from the model cut off
-        after the operator that writes them.
+        They are the outputs of a copy of the model: kernels that work in place (ADD) overwrite an input otherwise,
+        whatever the interpreter is told to preserve.
         """
-        results = self._read(self._interpreter, x, self._computed)
-        for i in self._overwritten() if len(x) else ():
-            results |= self._read(_interpreter(self.runtime, truncate(self._data, i)), x, (i,))
-        return results
+        data = with_outputs(self._data, self._computed)
+        return self._read(_interpreter(self.runtime, data), data, x, self._computed)[0]
 
-    def _overwritten(self) -> set[int]:
-        """Computed tensors whose memory a later operator's output takes over, known after a run."""
-        written: dict[int, set[int]] = {}  # address -> tensors that hold the same
-        lost = set()
-        for op in self._graph.ops:
-            for i in self._computed_by(op):
-                address = self._interpreter.tensor(i)().__array_interface__["data"][0]
-                if op.kind != "RESHAPE":
-                    lost |= written.pop(address, set())
-                written.setdefault(address, set()).add(i)
-        return lost
-
-    def _computed_by(self, op: Op) -> list[int]:
-        return [i for i in op.outputs if i in self._computed]
-
-    def _read(self, interpreter: Any, x: np.ndarray, indices: tuple[int, ...]) -> dict[int, np.ndarray]:
-        samples = self._inputs(x)
-        results = {i: np.empty((len(samples), *sample_shape(self._graph.tensor(i))), np.int8) for i in indices}
-        for n, sample in enumerate(samples):
-            interpreter.set_tensor(self._file_input, sample)
+    def _read(
+        self, interpreter: Any, data: bytes, x: Given | Samples, indices: tuple[int, ...]
+    ) -> tuple[dict[int, np.ndarray], Any]:
+        """Tensors of all samples, and the interpreter for the next ones."""
+        x = self._inputs(x)
+        tensors = {i: self._graph.tensor(i) for i in indices}
+        results = {i: np.empty((*x.leading, *sample_shape(t)), t.dtype) for i, t in tensors.items()}
+        for n, step in np.ndindex(len(x), x.steps or 1):
+            if not step:
+                interpreter = self._reset(interpreter, data)
+            for (index, shape), values in zip(self._shapes.items(), x.step(step).values()):
+                interpreter.set_tensor(index, values[n].reshape(shape))
             interpreter.invoke()
             for i, result in results.items():
-                result[n] = interpreter.get_tensor(i).reshape(result.shape[1:])
-        return results
+                place = (n,) if x.steps is None else (n, step)
+                result[place] = interpreter.get_tensor(i).reshape(sample_shape(tensors[i]))
+        return results, interpreter
 
-    def _inputs(self, x: np.ndarray) -> np.ndarray:
-        """Samples in the file's own input type; int8 becomes floats that quantise back to it, or
-        the same values as uint8."""
-        tensor = self._graph.tensor(self._graph.inputs[0])
-        (details,) = self._interpreter.get_input_details()
-        if details["dtype"] == np.float32 and x.dtype == np.int8:
-            q = tensor.quantization
-            x = (x.astype(np.float32) - np.float32(q.zero_point[0])) * q.scale[0]
-        if details["dtype"] == np.uint8 and x.dtype == np.int8:
-            x = (x.astype(np.int16) + 128).astype(np.uint8)
-        return x.astype(details["dtype"], casting="no").reshape(-1, *tensor.shape)
+    def _reset(self, interpreter: Any, data: bytes) -> Any:
+        """An interpreter whose states are as at first: one that has run CALL_ONCE never runs it again."""
+        if self._resources:
+            return _interpreter(self.runtime, data)
+        if self._graph.states:
+            interpreter.reset_all_variables()
+        return interpreter
+
+    def _inputs(self, x: Given | Samples) -> Samples:
+        """Samples in the file's own input types; int8 becomes floats that quantise back to it, or the same values as
+        uint8."""
+        graph, values = self._graph, x.values if isinstance(x, Samples) else by_input(self._graph, x)
+        found = {}
+        for (index, array), given in zip(values.items(), graph.file_inputs):
+            inside = array.dtype.name == graph.tensor(index).dtype
+            found[index] = outer(graph.tensor(index), given, array) if inside else array
+            if found[index].dtype.name != given.dtype:
+                raise TypeError(f"the interpreter takes {given.dtype} for {given.name}, not {array.dtype}")
+        return Samples(found, x.steps) if isinstance(x, Samples) else together(graph, found)
 
 
 def _needed(graph: Graph) -> set[str]:

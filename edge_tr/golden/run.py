@@ -1,8 +1,4 @@
-"""Run a whole graph in integers, many samples at a time.
-
-Arrays hold one sample per leading index and then the tensor's shape without
-its batch of one: a [1, 49, 10, 1] tensor of n samples is [n, 49, 10, 1].
-"""
+"""Run a whole graph in integers, many samples at a time; sequences of a graph with states side by side."""
 
 from __future__ import annotations
 
@@ -11,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge_tr.errors import UsageError
-from edge_tr.graph import Graph, Op, Tensor
+from edge_tr.golden.ends import Given, Samples, sample_shape, samples_of
+from edge_tr.graph import Graph, Op
 from edge_tr.operators import DotParams, Record, with_weights
 from edge_tr.operators.arithmetic import DATA_RANGE
 from edge_tr.tr.requant import Rounding
@@ -23,77 +19,44 @@ CHUNK_BYTES = 1 << 26  # working memory of one layer on one chunk of samples
 
 @dataclass(frozen=True)
 class Result:
-    """int8 [n, ...] by TFLite tensor index; `output` is the graph's."""
+    """Arrays of the tensors' own types by TFLite index, [n, ...], or [n, steps, ...] of sequences; `outputs` are the
+    graph's, in its order."""
 
     tensors: Mapping[int, np.ndarray]
-    output: np.ndarray
+    outputs: Mapping[int, np.ndarray]
+
+    @property
+    def output(self) -> np.ndarray:
+        """The graph's first output."""
+        return next(iter(self.outputs.values()))
 
 
 def run(
     graph: Graph,
-    x: np.ndarray,
+    x: Given | Samples,
     *,
     weights: Mapping[int, np.ndarray] | None = None,
     data_terms: Mapping[int, DataTerms] | None = None,
     rounding: Rounding | Mapping[str, Rounding] = Rounding.DOUBLE,
     keep: str = "outputs",
 ) -> Result:
-    """The graph on samples x, int8 or float32 [n, ...] (see `quantize_input`).
+    """The graph on samples x, see `golden.ends`; states begin with what a reset gives in every sequence.
 
     `weights` replaces, by operator index, the int8 [rows, K] weights of dot
     products. `data_terms` truncates, by operator index, the data they see: a
     function of, or int16 [511] for, x - zero_point = -255..255. `rounding` is
     one mode, or one by operator kind (DOUBLE where missing). `keep="all"`
-    returns every computed tensor, "outputs" only the graph's output.
+    returns every computed tensor and what became of the states, "outputs" only the graph's outputs.
     """
     if keep not in ("outputs", "all"):
         raise ValueError(f"keep must be 'outputs' or 'all', not {keep!r}")
-    x = quantize_input(graph, x)
+    x = x if isinstance(x, Samples) else samples_of(graph, x)
     steps = _steps(graph, weights or {}, data_terms or {}, rounding)
     size = max(1, CHUNK_BYTES // max(_bytes_per_sample(graph, step.op) for step in steps))
-    kept = {i for step in steps for i in step.op.outputs} if keep == "all" else set(graph.outputs)
-    chunks = [_run_chunk(graph, steps, x[i : i + size], kept) for i in range(0, max(len(x), 1), size)]
+    kept = {i for op in graph.ops for i in (*op.outputs, *op.updates)} if keep == "all" else set(graph.outputs)
+    chunks = [_run_sequences(graph, steps, x.part(slice(i, i + size)), kept) for i in range(0, max(len(x), 1), size)]
     tensors = {i: np.concatenate([chunk[i] for chunk in chunks]) for i in sorted(kept)}
-    return Result(tensors, tensors[graph.outputs[0]])
-
-
-def sample_shape(tensor: Tensor) -> tuple[int, ...]:
-    """The shape of one sample: without a leading 1."""
-    return tensor.shape[1:] if tensor.shape[:1] == (1,) else tensor.shape
-
-
-def check_input(graph: Graph, shape: tuple[int, ...], dtype: np.dtype) -> None:
-    """UsageError unless such an array holds samples of the graph's input."""
-    tensor = graph.tensor(graph.inputs[0])
-    if not shape or shape[1:] not in (sample_shape(tensor), tensor.shape):
-        raise UsageError(f"the model's input is [samples, {_text(sample_shape(tensor))}], got {list(shape)}")
-    if dtype not in (np.int8, np.float32):
-        raise UsageError(f"the model's input is int8, or float32 to be quantised, got {dtype}")
-
-
-def quantize_input(graph: Graph, x: np.ndarray) -> np.ndarray:
-    """int8 [n, ...] for the graph's input; float32 is quantised as TFLite's QUANTIZE does.
-
-    `AffineQuantize` in reference/quantize.h: divide by the scale in float32,
-    round half away from zero, add the zero point, saturate.
-    """
-    tensor = graph.tensor(graph.inputs[0])
-    x = np.asarray(x)
-    check_input(graph, x.shape, x.dtype)
-    x = x.reshape(len(x), *sample_shape(tensor))
-    if x.dtype == np.int8:
-        return x
-    if not np.isfinite(x).all():
-        raise UsageError("the float32 input must be finite, got NaN or infinity")
-    q = tensor.quantization
-    with np.errstate(over="ignore"):
-        steps = (x / q.scale[0]).astype(np.float64)
-    rounded = np.copysign(np.floor(np.abs(steps) + 0.5), steps)
-    return np.clip(rounded + int(q.zero_point[0]), -128, 127).astype(np.int8)
-
-
-def _text(shape: tuple[int, ...]) -> str:
-    return ", ".join(str(d) for d in shape)
+    return Result(tensors, {i: tensors[i] if i in tensors else x.values[i] for i in graph.outputs})
 
 
 @dataclass(frozen=True)
@@ -132,13 +95,29 @@ def _data_table(terms: DataTerms) -> np.ndarray:
     return table.astype(np.int16)
 
 
-def _run_chunk(graph: Graph, steps: list[_Step], x: np.ndarray, kept: set[int]) -> dict[int, np.ndarray]:
-    values = {graph.inputs[0]: x}
+def _run_sequences(graph: Graph, steps: list[_Step], x: Samples, kept: set[int]) -> dict[int, np.ndarray]:
+    states = {
+        i: np.broadcast_to(initial, (len(x), *initial.shape)).reshape(len(x), *sample_shape(graph.tensor(i)))
+        for i, initial in graph.states.items()
+    }
+    if x.steps is None:
+        return _run_step(graph, steps, {**x.step(0), **states}, kept)
+    found = []
+    for number in range(x.steps):
+        values = _run_step(graph, steps, {**x.step(number), **states}, kept | set(states))
+        states = {i: values[i] for i in states}
+        found.append(values)
+    return {i: np.stack([values[i] for values in found], axis=1) for i in kept}
+
+
+def _run_step(graph: Graph, steps: list[_Step], values: dict[int, np.ndarray], kept: set[int]) -> dict[int, np.ndarray]:
+    """One inference of each sample; `values`: of the inputs and the states, [n, ...] by tensor index."""
+    count = len(values[graph.inputs[0]])
     for step in steps:
         inputs = [values[i] for i in graph.activations(step.op)]
         results = step.record.golden(inputs, step.rounding, step.data_table)
-        for index, result in zip(step.op.outputs, results):
-            values[index] = result.reshape(len(x), *sample_shape(graph.tensor(index)))
+        for index, result in zip((*step.op.outputs, *step.op.updates), results, strict=True):
+            values[index] = result.reshape(count, *sample_shape(graph.tensor(index)))
     return {i: values[i] for i in kept}
 
 

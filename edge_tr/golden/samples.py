@@ -9,7 +9,7 @@ import numpy as np
 
 from edge_tr.errors import UsageError
 from edge_tr.files.npz import Stored, TooLarge, open_npz
-from edge_tr.golden.run import check_input, quantize_input, sample_shape
+from edge_tr.golden.ends import check_input, sample_shape, samples_of
 from edge_tr.graph import Graph
 
 
@@ -30,7 +30,7 @@ def read_samples(path: Path, graph: Graph, limit: int | None = None) -> tuple[np
     classes = int(np.prod(sample_shape(graph.tensor(graph.outputs[0]))))
     if y is not None and classes > 1 and (y.min() < 0 or y.max() >= classes):
         raise UsageError(f"{path}: y holds labels {y.min()} to {y.max()}, the model has classes 0 to {classes - 1}")
-    return quantize_input(graph, x), y
+    return samples_of(graph, x).values[graph.inputs[0]], y
 
 
 def _read(
@@ -46,7 +46,7 @@ def _read(
         raise UsageError(f"{path} holds no samples")
     wanted = sample_shape(graph.tensor(graph.inputs[0]))
     sample = wanted if np.prod(x.shape[1:], dtype=float) == np.prod(wanted) else x.shape[1:]
-    check_input(graph, (x.shape[0], *sample), np.dtype(np.float32) if x.dtype == np.float64 else x.dtype)
+    check_input(graph, 0, (x.shape[0], *sample), np.dtype(np.float32) if x.dtype == np.float64 else x.dtype)
     samples = x.rows(limit)
     labels = None if y is None else y.rows(limit)
     samples = samples.astype(np.float32) if x.dtype == np.float64 else samples

@@ -121,13 +121,13 @@ def strip_boundary(graph: Graph) -> Graph:
     """
     ops = list(graph.ops)
     inputs = tuple(_strip_quantize(graph, ops, i) for i in graph.inputs)
-    outputs = tuple(_strip_dequantize(graph, ops, i) for i in graph.outputs)
-    return replace(graph, ops=tuple(ops), inputs=inputs, outputs=outputs)
+    inside = {i: _strip_dequantize(graph, ops, i) for i in dict.fromkeys(graph.outputs)}
+    return replace(graph, ops=tuple(ops), inputs=inputs, outputs=tuple(inside[i] for i in graph.outputs))
 
 
 def _strip_quantize(graph: Graph, ops: list[Op], index: int) -> int:
     readers = [op for op in ops if index in op.inputs]
-    if len(readers) != 1:
+    if len(readers) != 1 or index in graph.outputs:
         return index
     op = readers[0]
     if op.kind != "QUANTIZE" or len(op.inputs) != 1 or len(op.outputs) != 1:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import struct
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import tflite
 
 from edge_tr.errors import ModelError, UsageError
 from edge_tr.graph import Graph, Op
-from edge_tr.ir.tflite import parse, read
+from edge_tr.ir.tflite import parse
 from edge_tr.operators import DotParams, dots, op_text
 
 WEIGHTS_INPUT = 1
@@ -140,16 +140,13 @@ def with_constants_of(data: bytes, other: bytes) -> bytes:
     return result
 
 
-def truncate(data: bytes, tensor: int) -> bytes:
-    """A copy of the model that stops after the operator that writes `tensor`, its new output."""
-    graph = read(data)
-    last = next(op.index for op in graph.ops if tensor in op.outputs)
+def with_outputs(data: bytes, tensors: Sequence[int]) -> bytes:
+    """A copy of the model with other outputs, any number of them; what nobody reads any more is still computed."""
     table = tflite.Model.GetRootAs(data, 0).Subgraphs(0)._tab
-    outputs, operators = (table.Vector(table.Offset(field)) for field in (8, 10))  # fields 2 and 3
-    result = bytearray(data)
-    struct.pack_into("<I", result, operators - 4, last + 1)  # a vector's length stands before it
-    struct.pack_into("<i", result, outputs, tensor)
-    return bytes(result)
+    field = table.Pos + table.Offset(8)  # field 2
+    result = bytearray(data) + bytes(-len(data) % 4)
+    struct.pack_into("<I", result, field, len(result) - field)  # a vector's place is a distance from the field
+    return bytes(result) + struct.pack(f"<I{len(tensors)}i", len(tensors), *tensors)
 
 
 def with_vector_axes(data: bytes) -> bytes:

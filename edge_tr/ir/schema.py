@@ -68,6 +68,8 @@ OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
         ("L2_NORMALIZATION", "L2NormOptions", "fused_activation_function"),
         ("L2_POOL_2D", "Pool2DOptions", _POOL),
+        ("CALL_ONCE", "CallOnceOptions", "init_subgraph_index"),
+        ("VAR_HANDLE", "VarHandleOptions", "container shared_name"),
         (
             "UNIDIRECTIONAL_SEQUENCE_LSTM",
             "UnidirectionalSequenceLSTMOptions",
@@ -77,6 +79,7 @@ OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 
 VECTOR_FIELDS = ("new_shape", "squeeze_dims")
+TEXT_FIELDS = ("container", "shared_name")
 
 
 def names(enum: type) -> dict[int, str]:

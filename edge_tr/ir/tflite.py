@@ -24,8 +24,9 @@ from edge_tr.files.reading import MAX_BINARY, read_bytes
 from edge_tr.graph import Graph, Op, Quantization, Tensor
 from edge_tr.ir.islands import with_tables
 from edge_tr.ir.passes import as_reshapes, fold_shapes, strip_boundary
-from edge_tr.ir.schema import DTYPES, ENUM_FIELDS, ITEM_BYTES, KINDS, OPTIONS, VECTOR_FIELDS, accessor
-from edge_tr.ir.validate import check_indices, check_order, supported
+from edge_tr.ir.schema import DTYPES, ENUM_FIELDS, ITEM_BYTES, KINDS, OPTIONS, TEXT_FIELDS, VECTOR_FIELDS, accessor
+from edge_tr.ir.states import reset_value, updated, with_resources
+from edge_tr.ir.validate import check_ends, check_indices, check_order, supported
 from edge_tr.ir.verify import damaged, verify
 
 MAX_RANK = 8
@@ -59,8 +60,8 @@ def parse(data: bytes) -> Graph:
     graphs = read_all(data)
     for graph in graphs:
         check_indices(graph)
-    main = strip_boundary(with_tables(as_reshapes(fold_shapes(graphs[0]))))
-    graph = supported([main, *(as_reshapes(fold_shapes(graph)) for graph in graphs[1:])])
+    resolved = with_resources([as_reshapes(fold_shapes(graph)) for graph in graphs])
+    graph = supported(strip_boundary(with_tables(resolved.graph)), resolved.others, resolved.found)
     check_order(graph)
     return graph
 
@@ -100,14 +101,33 @@ class _Reader:
         return [self._graph(model.Subgraphs(i)) for i in range(model.SubgraphsLength())]
 
     def _graph(self, subgraph: tflite.SubGraph) -> Graph:
+        tensors = tuple(self._tensor(i, subgraph.Tensors(i)) for i in range(subgraph.TensorsLength()))
+        states = {t.index: self._variable(t) for t in tensors if subgraph.Tensors(t.index).IsVariable()}
+        ops = (self._op(i, subgraph.Operators(i)) for i in range(subgraph.OperatorsLength()))
+        inputs = self._indices(subgraph.InputsAsNumpy(), subgraph.InputsIsNone())
+        outputs = self._indices(subgraph.OutputsAsNumpy(), subgraph.OutputsIsNone())
+        check_ends(inputs, outputs, len(tensors))
         return Graph(
-            tensors=tuple(self._tensor(i, subgraph.Tensors(i)) for i in range(subgraph.TensorsLength())),
-            ops=tuple(self._op(i, subgraph.Operators(i)) for i in range(subgraph.OperatorsLength())),
-            inputs=self._indices(subgraph.InputsAsNumpy(), subgraph.InputsIsNone()),
-            outputs=self._indices(subgraph.OutputsAsNumpy(), subgraph.OutputsIsNone()),
+            tensors=tensors,
+            ops=tuple(updated(op, states) for op in ops),
+            inputs=inputs,
+            outputs=outputs,
             sha256=hashlib.sha256(self._data).hexdigest(),
             description=self._text(self._model.Description()),
+            states=states,
+            file_inputs=tuple(tensors[i] for i in inputs),
+            file_outputs=tuple(tensors[i] for i in outputs),
         )
+
+    def _variable(self, tensor: Tensor) -> np.ndarray:
+        """What a reset gives a variable tensor."""
+        if tensor.data is not None:
+            raise damaged(f"tensor {tensor.index} '{tensor.name}' is a variable and has data")
+        if tensor.dtype not in ITEM_BYTES:
+            raise ModelError(
+                f"tensor {tensor.index} '{tensor.name}' is a variable of {tensor.dtype}; supported are numbers"
+            )
+        return reset_value(tensor)
 
     def _spend(self, size: int) -> None:
         self._budget -= size
@@ -220,6 +240,8 @@ class _Reader:
         return {name: self._option(options, name) for name in names}
 
     def _option(self, options: object, name: str) -> object:
+        if name in TEXT_FIELDS:
+            return self._text(getattr(options, accessor(name))())
         if name in VECTOR_FIELDS:
             absent = getattr(options, accessor(name) + "IsNone")()
             return self._indices(getattr(options, accessor(name) + "AsNumpy")(), absent)

@@ -17,7 +17,7 @@ import flatbuffers
 import numpy as np
 import tflite
 
-from edge_tr.ir.schema import DTYPES, ENUM_FIELDS, KINDS, OPTIONS, VECTOR_FIELDS, accessor
+from edge_tr.ir.schema import DTYPES, ENUM_FIELDS, KINDS, OPTIONS, TEXT_FIELDS, VECTOR_FIELDS, accessor
 
 _KIND_NUMBERS = {name: number for number, name in KINDS.items()}
 _DTYPE_NUMBERS = {name: number for number, name in DTYPES.items()}
@@ -110,14 +110,18 @@ class ModelWriter:
         self._ops.append(_Op(kind, version, tuple(inputs), tuple(outputs), tuple(intermediates), options))
         return len(self._ops) - 1
 
-    def finish(self, inputs: Sequence[int], outputs: Sequence[int]) -> bytes:
-        """The bytes of the file."""
+    def finish(self, inputs: Sequence[int], outputs: Sequence[int], others: Sequence[ModelWriter] = ()) -> bytes:
+        """The bytes of the file; `others` are its subgraphs 1, 2, ..., without ends."""
         b = flatbuffers.Builder(1024)
-        codes = sorted({(op.kind, op.version) for op in self._ops})
+        models = (self, *others)
+        codes = sorted({(op.kind, op.version) for model in models for op in model._ops})
         code_tables = [_operator_code(b, kind, version) for kind, version in codes]
-        buffers = [_buffer(b, data) for data in self._buffers]
-        subgraph = self._subgraph(b, codes, inputs, outputs)
-        vectors = [_tables(b, tables) for tables in (code_tables, [subgraph], buffers)]
+        buffers = [_buffer(b, data) for data in (b"", *(data for model in models for data in model._buffers[1:]))]
+        subgraphs, first = [], 0
+        for model in models:
+            subgraphs.append(model._subgraph(b, codes, first, *((inputs, outputs) if model is self else ((), ()))))
+            first += len(model._buffers) - 1
+        vectors = [_tables(b, tables) for tables in (code_tables, subgraphs, buffers)]
         tflite.ModelStart(b)
         tflite.ModelAddVersion(b, 3)
         tflite.ModelAddOperatorCodes(b, vectors[0])
@@ -130,10 +134,12 @@ class ModelWriter:
         self,
         b: flatbuffers.Builder,
         codes: list[tuple[str, int]],
+        first: int,
         inputs: Sequence[int],
         outputs: Sequence[int],
     ) -> int:
-        tensors = _tables(b, [_tensor(b, t) for t in self._tensors])
+        """`first`: buffers of other subgraphs before those of this one."""
+        tensors = _tables(b, [_tensor(b, t, t.buffer and t.buffer + first) for t in self._tensors])
         ops = _tables(b, [_operator(b, op, codes.index((op.kind, op.version))) for op in self._ops])
         ends = _vector(b, np.asarray(inputs, np.int32)), _vector(b, np.asarray(outputs, np.int32))
         tflite.SubGraphStart(b)
@@ -177,7 +183,7 @@ def _buffer(b: flatbuffers.Builder, data: bytes) -> int:
     return tflite.BufferEnd(b)
 
 
-def _tensor(b: flatbuffers.Builder, t: _Tensor) -> int:
+def _tensor(b: flatbuffers.Builder, t: _Tensor, buffer: int) -> int:
     name, shape = b.CreateString(t.name), _vector(b, np.asarray(t.shape, np.int32))
     quantization = 0
     if t.scale.size:
@@ -190,7 +196,7 @@ def _tensor(b: flatbuffers.Builder, t: _Tensor) -> int:
     tflite.TensorStart(b)
     tflite.TensorAddShape(b, shape)
     tflite.TensorAddType(b, _DTYPE_NUMBERS[t.dtype])
-    tflite.TensorAddBuffer(b, t.buffer)
+    tflite.TensorAddBuffer(b, buffer)
     tflite.TensorAddName(b, name)
     if t.variable:
         tflite.TensorAddIsVariable(b, True)
@@ -231,6 +237,8 @@ def _options(b: flatbuffers.Builder, op: _Op) -> int:
 
 
 def _option_value(b: flatbuffers.Builder, name: str, value: object) -> object:
+    if name in TEXT_FIELDS:
+        return b.CreateString(value)
     if name in VECTOR_FIELDS:
         return _vector(b, np.asarray(value, np.int32))
     if name in ENUM_FIELDS:

@@ -55,6 +55,7 @@ from edge_tr.operators import (
     tile,
     transpose,
     transpose_conv,
+    variables,
 )
 from edge_tr.operators.add import AddParams
 from edge_tr.operators.checks import require
@@ -117,6 +118,7 @@ _MODULES = (
     comparisons,
     logical,
     select,
+    variables,
 )
 _PREPARE = {kind: entry for module in _MODULES for kind, entry in module.KINDS.items()}
 """By TFLite's name: how it is prepared, and up to which version: the newest that LiteRT's reference resolver has."""

@@ -78,7 +78,7 @@ def remove_dead_channels(
     """The graph with other `weights` (int8 [rows, K] by operator index, where given), without its dead channels.
 
     `data_terms`, int16 [511] by operator index: layers that truncate their activations to s terms.
-    Input and output keep all channels, and every tensor keeps at least one.
+    Inputs, outputs and states keep all channels, and every tensor keeps at least one.
     """
     return remove_what_is_always_dead(graph, [weights or {}], data_terms)[0]
 
@@ -130,10 +130,10 @@ def reordered(graph: Graph, order: Mapping[int, np.ndarray]) -> Graph:
 def tied(graph: Graph) -> list[set[int]]:
     """The activations whose channels can be reordered, in sets of those that must be ordered alike."""
     sets: dict[int, set[int]] = {}
-    fixed = {*graph.inputs, *graph.outputs}
+    fixed = {*graph.inputs, *graph.outputs, *graph.states}
     for op in graph.ops:
         inputs = graph.activations(op)
-        members = {*inputs, *op.outputs}
+        members = {*inputs, *op.outputs, *op.updates}
         for tensor in members:
             sets.setdefault(tensor, {tensor})
         if isinstance(op.record, MixingParams):
@@ -150,7 +150,8 @@ def tied(graph: Graph) -> list[set[int]]:
 
 def _ties(graph: Graph, op: Op) -> list[np.ndarray] | None:
     """See `Record.ties`."""
-    return op.record.ties([graph.channels(i) for i in graph.activations(op)], [graph.channels(i) for i in op.outputs])
+    written = [graph.channels(i) for i in (*op.outputs, *op.updates)]
+    return op.record.ties([graph.channels(i) for i in graph.activations(op)], written)
 
 
 # --- which channels are alive ----------------------------------------------------------
@@ -164,17 +165,18 @@ class _Liveness:
     data_terms: Mapping[int, np.ndarray]
 
     def step(self, op: Op, kept: dict[int, np.ndarray]) -> None:
-        inputs, alive = self.graph.activations(op), np.concatenate([kept[i] for i in op.outputs])
+        inputs, outputs = self.graph.activations(op), (*op.outputs, *op.updates)
+        alive = np.concatenate([kept[i] for i in outputs])
         ranges = [self.ranges[i] for i in inputs]
         read = self.records[op.index].reads(ranges, alive, self.data_terms.get(op.index))
         if read is not None:
             kept[inputs[0]] |= read
             return
-        ties, members = _ties(self.graph, op), (*inputs, *op.outputs)
+        ties, members = _ties(self.graph, op), (*inputs, *outputs)
         if ties is None:
             for tensor in inputs:
                 kept[tensor][:] |= alive.any()
-            for tensor in op.outputs:
+            for tensor in outputs:
                 kept[tensor][:] = True
             return
         count = 1 + max(int(tie.max()) for tie in ties)
@@ -189,7 +191,7 @@ def _kept(lives: Sequence[_Liveness]) -> dict[int, np.ndarray]:
     """bool [channels] by tensor index: the least set that is closed under who reads whom with any of the weights."""
     graph = lives[0].graph
     kept = {tensor: np.zeros(graph.channels(tensor), bool) for tensor in lives[0].ranges}
-    for tensor in (*graph.inputs, *graph.outputs):
+    for tensor in (*graph.inputs, *graph.outputs, *graph.states):
         kept[tensor][:] = True
     _close(lives, kept)
     for mask in kept.values():

@@ -17,7 +17,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from edge_tr.golden.run import run, sample_shape
+from edge_tr.golden.ends import sample_shape
+from edge_tr.golden.run import run
 from edge_tr.graph import Graph
 from edge_tr.ir.rewrite import BIAS_INPUT, WEIGHTS_INPUT, rewrite_biases, rewrite_weights, sole_readers
 from edge_tr.ir.tflite import parse

@@ -7,7 +7,8 @@ import itertools
 import numpy as np
 
 from edge_tr import kernels
-from edge_tr.golden.run import run, sample_shape
+from edge_tr.golden.ends import sample_shape
+from edge_tr.golden.run import run
 from edge_tr.graph import Graph
 from edge_tr.ir.writer import ModelWriter
 from edge_tr.kernels import parse_choice

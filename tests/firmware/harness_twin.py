@@ -22,7 +22,8 @@ from edge_tr.formats.frames import (
     Frame,
 )
 from edge_tr.formats.schema import FormatError
-from edge_tr.golden.run import run, sample_shape
+from edge_tr.golden.ends import sample_shape
+from edge_tr.golden.run import run
 from edge_tr.graph import Graph
 from edge_tr.lower.program import Program, data_terms
 

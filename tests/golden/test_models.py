@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from edge_tr.golden.ends import sample_shape
 from edge_tr.golden.oracle import Oracle
-from edge_tr.golden.run import run, sample_shape
+from edge_tr.golden.run import run
 from edge_tr.ir.rewrite import rewrite_weights
 from edge_tr.ir.tflite import parse
 from edge_tr.operators import dots

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from edge_tr.golden.ends import sample_shape
 from edge_tr.golden.oracle import Oracle
 from edge_tr.golden.probe import reference_info
-from edge_tr.golden.run import run, sample_shape
+from edge_tr.golden.run import run
 from edge_tr.ir.tflite import parse
 from edge_tr.ir.writer import ModelWriter
 from tests.models.random_ops import BUILDERS, build

@@ -7,8 +7,9 @@ import pytest
 
 from edge_tr.errors import UsageError
 from edge_tr.golden import run as module
+from edge_tr.golden.ends import samples_of
 from edge_tr.golden.probe import probe_model
-from edge_tr.golden.run import quantize_input, run
+from edge_tr.golden.run import run
 from edge_tr.ir.tflite import parse
 from edge_tr.ir.writer import ModelWriter
 from edge_tr.tr.requant import Rounding, multiply_by_quantized_multiplier
@@ -78,7 +79,7 @@ def test_float_input_is_quantised_half_away_from_zero_and_saturates():
     graph = parse(dense(zero_point=0))
     x = np.zeros((1, 20), np.float32)
     x[0, :6] = np.array([0.5, -0.5, 1.5, 1e9, -1e9, 3.4e38], np.float32) * np.float32(0.05)
-    assert quantize_input(graph, x)[0, :6].tolist() == [1, -1, 2, 127, -128, 127]
+    assert samples_of(graph, x).values[0][0, :6].tolist() == [1, -1, 2, 127, -128, 127]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from edge_tr.codegen.overlay import _fields
-from edge_tr.golden.run import run, sample_shape
+from edge_tr.golden.ends import sample_shape
+from edge_tr.golden.run import run
 from edge_tr.graph import Graph
 from edge_tr.ir.tflite import parse
 from edge_tr.record import Record, Requant

@@ -52,7 +52,7 @@ def test_every_path_that_the_readme_links_to_exists():
 
 
 def test_the_operators_that_it_counts_have_random_models() -> None:
-    """DEQUANTIZE is the host's; PAD's builder makes PADV2 too."""
+    """DEQUANTIZE is the host's; PAD's builder makes PADV2 too; variables are moved by the models of test_ends."""
     computed = set(SUPPORTED_KINDS) - {"DEQUANTIZE"}
-    assert computed - {"PADV2"} == set(BUILDERS)
+    assert computed - {"PADV2", "READ_VARIABLE", "ASSIGN_VARIABLE"} == set(BUILDERS)
     assert f"{len(computed)} of TFLite's operators" in README

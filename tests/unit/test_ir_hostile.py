@@ -10,7 +10,8 @@ import pytest
 import tflite
 
 from edge_tr.errors import ModelError
-from edge_tr.golden.run import run, sample_shape
+from edge_tr.golden.ends import sample_shape
+from edge_tr.golden.run import run
 from edge_tr.ir.tflite import parse
 from tests.models.random_ops import BUILDERS, build
 

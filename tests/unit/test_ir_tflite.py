@@ -144,17 +144,18 @@ def test_shape_arithmetic_is_folded_and_operators_keep_their_indices():
 @pytest.mark.parametrize(
     ("ends", "message"),
     [
-        (lambda x, y: ([x, x], [y]), "2 inputs"),
-        (lambda x, y: ([x], [y, y]), "2 outputs"),
-        (lambda x, y: ([x], [x]), "never written"),
+        (lambda x, y: ([x, x], [y]), "one tensor for two of its inputs"),
+        (lambda x, y: ([x], [2]), "output tensor 2 is never written"),
         (lambda x, y: ([y], [x]), "before anything has written it"),
         (lambda x, y: ([x], [99]), "tensor 99"),
-        (lambda x, y: ([], [y]), "0 inputs"),
+        (lambda x, y: ([], [y]), "no input"),
+        (lambda x, y: ([x], []), "no output"),
     ],
 )
 def test_wrong_ends_are_refused(ends, message):
     model = ModelWriter()
     x, y = model.activation((1, 4), 0.5), model.activation((1, 4), 0.25)
+    model.activation((1, 4), 0.5)
     model.op("QUANTIZE", [x], [y])
     with pytest.raises(ModelError, match=message):
         parse(model.finish(*ends(x, y)))

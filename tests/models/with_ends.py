@@ -1,0 +1,51 @@
+"""Small models with several inputs and outputs, and with state, as converters write them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from edge_tr.ir.writer import ModelWriter
+
+VALID = dict(padding="VALID", stride_h=1, stride_w=1, dilation_h_factor=1, dilation_w_factor=1)
+
+
+def shared_ends() -> bytes:
+    """Two inputs; the outputs are a sum that is read inside too, what becomes of it, the sum again, an input, and a
+    tensor behind a DEQUANTIZE."""
+    model = ModelWriter()
+    a, b = model.activation((1, 3, 4), 0.1, 5), model.activation((1, 3, 4), 0.07, dtype="float32")
+    inside, real = model.activation((1, 3, 4), 0.07, -9), model.activation((1, 3, 4), dtype="float32")
+    total, product = model.activation((1, 3, 4), 0.2, -20), model.activation((1, 3, 4), 0.3, 7)
+    model.op("QUANTIZE", [b], [inside])
+    model.op("ADD", [a, inside], [total], version=2, fused_activation_function="NONE")
+    model.op("MUL", [total, inside], [product], version=2, fused_activation_function="NONE")
+    model.op("DEQUANTIZE", [product], [real], version=2)
+    return model.finish([a, b], [total, real, total, a, product])
+
+
+def stream(steps: int = 3, width: int = 5, first: Sequence[int] | None = None, call_once: bool = True) -> bytes:
+    """A streaming model: a variable holds the last `steps` rows of `width`; it begins with `first`, or its zero point
+    everywhere. Outputs: the mean of the window, and the window."""
+    model, name = ModelWriter(), dict(container="", shared_name="window")
+    q = (0.25, -3)
+    x, old = model.activation((1, 1, width), *q), model.activation((1, steps, width), *q)
+    handle = model.activation((), dtype="resource")
+    both, new = (model.activation((1, rows, width), *q) for rows in (steps + 1, steps))
+    mean = model.activation((1, width), *q)
+    at, until, stride = (model.constant(np.array(v, np.int32)) for v in ([0, 1, 0], [1, steps + 1, width], [1, 1, 1]))
+    if call_once:
+        model.op("CALL_ONCE", [], [], init_subgraph_index=1)
+    model.op("VAR_HANDLE", [], [handle], **name)
+    model.op("READ_VARIABLE", [handle], [old])
+    model.op("CONCATENATION", [old, x], [both], version=2, axis=1, fused_activation_function="NONE")
+    model.op("STRIDED_SLICE", [both, at, until, stride], [new], version=2)
+    model.op("ASSIGN_VARIABLE", [handle, new], [])
+    model.op("MEAN", [both, model.constant(np.array([1], np.int32))], [mean], version=2, keep_dims=False)
+    start = ModelWriter()
+    assigned, held = start.activation((), dtype="resource"), np.full((1, steps, width), q[1], np.int8)
+    held[:] = q[1] if first is None else np.array(first, np.int8)
+    start.op("VAR_HANDLE", [], [assigned], **name)
+    start.op("ASSIGN_VARIABLE", [assigned, start.constant(held, [q[0]], [q[1]])], [])
+    return model.finish([x], [mean, new], [start] if call_once else [])
