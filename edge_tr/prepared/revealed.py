@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge_tr.errors import ModelError
 from edge_tr.graph import Graph, layer_name
 from edge_tr.operators import dots
 from edge_tr.prepared.budget import Budget
@@ -27,23 +26,12 @@ class ProgramLevel:
 
 def revealed_levels(graph: Graph, budgets: Sequence[Budget]) -> tuple[ProgramLevel, ...]:
     """The model with each of several nested budgets: terms revealed, without the channels that are dead with all."""
-    _one_end_each(graph)
     revealed = []
     for budget in budgets:
         settings = [(op, budget.of(layer_name(op))) for op in dots(graph)]
         revealed.append({op.index: reveal(op.record.weights, s.group, s.terms).values for op, s in settings})
     alive = remove_what_is_always_dead(graph, revealed, truncations(graph, budgets[-1]))
     return tuple(ProgramLevel(*level) for level in zip(budgets, revealed, alive))
-
-
-def _one_end_each(graph: Graph) -> None:
-    """ModelError for ends and states that builds have no room for."""
-    ends = [graph.tensor(i).dtype for i in (*graph.inputs, *graph.outputs)]
-    if ends != ["int8", "int8"] or graph.states or set(graph.outputs) & set(graph.inputs):
-        raise ModelError(
-            f"found {len(graph.inputs)} inputs and {len(graph.outputs)} outputs of {', '.join(dict.fromkeys(ends))} "
-            f"and {len(graph.states)} states; supported by builds: one int8 input, one int8 output, no state"
-        )
 
 
 def truncations(graph: Graph, budget: Budget) -> dict[int, np.ndarray]:
