@@ -116,6 +116,10 @@ class Graph:
         """Indices of the operator's inputs that are computed, not constants."""
         return tuple(i for i in op.inputs if i >= 0 and self.tensors[i].data is None)
 
+    def writer(self, tensor: int) -> Op | None:
+        """The operator that computes a tensor; None of an input or a constant."""
+        return next((op for op in self.ops if tensor in op.outputs), None)
+
     def channels(self, tensor: int) -> int:
         """Length of a tensor's last axis; 1 of a scalar."""
         return (1, *self.tensors[tensor].shape)[-1]

@@ -42,7 +42,7 @@ from edge_tr.manifest import (
 from edge_tr.operators import DotParams, Record
 from edge_tr.overlays import BITFILE, OverlayBoard
 from edge_tr.target import cosim, vivado
-from edge_tr.target.check import Counts, Device
+from edge_tr.target.costs import Counts, Device
 from edge_tr.target.emulator import serving
 from edge_tr.target.link import Link, Patience
 from edge_tr.target.port import Line, open_port
@@ -108,7 +108,7 @@ def _write_validation(folder: BuildFolder, program: AccelProgram, source: Source
         progress(what, done, count, "budget")
         golden.append(run(source.graph, x, weights=level.revealed, data_terms=program.data_terms).output)
     progress(what, count, count, "budget")
-    np.savez_compressed(folder.package / VALIDATION, x=x, golden=np.stack(golden))
+    np.savez_compressed(folder.package / VALIDATION, x=x.values[source.graph.inputs[0]], golden=np.stack(golden))
 
 
 def _manifest(
