@@ -33,7 +33,8 @@ class Quantization:
 
 @dataclass(frozen=True)
 class Tensor:
-    """One tensor of the subgraph. `data` is read-only, None for activations."""
+    """One tensor of the subgraph. `data` is read-only, None for activations. `unsigned`: it is uint8 in the file, where
+    each value and zero point is this one plus 128 (`ir.unsigned`)."""
 
     index: int
     name: str
@@ -41,6 +42,7 @@ class Tensor:
     dtype: str  # numpy name: "int8", "int32", "float32", ...
     quantization: Quantization | None = None
     data: np.ndarray | None = None
+    unsigned: bool = False
 
     @property
     def size(self) -> int:
