@@ -26,10 +26,11 @@ REVEALED = "revealed.tflite"
 @dataclass(frozen=True)
 class TensorRecord:
     """An input, an output or a state as the device has it: elements of `dtype` in row-major order, real = scale *
-    (q - zero_point), both None of plain numbers. `shape` has the batch of one."""
+    (q - zero_point), both None of plain numbers. `shape` has the batch of one; the model file says `file_dtype`."""
 
     name: str
     dtype: str
+    file_dtype: str
     shape: tuple[int, ...]
     bytes: int
     scale: float | None

@@ -20,6 +20,7 @@ package tr_formats_pkg;
   localparam int TableLayoutFoursJoint = 8;  // As FOURS_APART, but two rows' weights one halfword, first + 256 * second.
   localparam int TableLayoutTwins = 5;  // Bytes: the order of elements, then weights + 128 in blocks of four rows, four elements.
   localparam int TableLayoutLanes = 9;  // Bytes: rows two by two, runs of units of two elements, 0.0 1.0 0.1 1.1 (row.element).
+  localparam int TableLayoutInt16 = 10;  // Plain int16 weights, which nine bits hold.
   localparam int TableLayoutSubsets = 6;  // Bytes: by SUBSET_ROWS rows, then two SUBSET_ELEMENTS elements, then row: bit planes.
   localparam int TableHeaderBits = 256;  // Before every weight table.
   localparam int TableHeaderMagicLsb = 0;
@@ -50,7 +51,7 @@ package tr_formats_pkg;
   localparam int TermWordIndexLsb = 0;
   localparam int TermWordIndexBits = 8;  // Element within the group, 0 to group - 1.
   localparam int TermWordExponentLsb = 8;
-  localparam int TermWordExponentBits = 4;  // 0 to 7; NO_TERM if the group is empty.
+  localparam int TermWordExponentBits = 4;  // 0 to 8; NO_TERM if the group is empty.
   localparam int TermWordSignLsb = 12;
   localparam int TermWordSignBits = 1;  // 1 if the term is negative.
   localparam int TermWordLastLsb = 13;

@@ -23,6 +23,7 @@ from edge_tr.operators import (
     AddParams,
     ConvParams,
     DepthwiseParams,
+    DotParams,
     FullyConnectedParams,
     MeanParams,
     PoolParams,
@@ -48,6 +49,8 @@ def output_layout(graph: Graph, stage: Stage, inputs: list[Placed]) -> Placed:
     """How the stage's result lies in memory, not yet where. ModelError if no engine computes it from such inputs."""
     tensor, record, x = graph.tensor(stage.output), stage.record, inputs[0]
     at = zero_point(tensor)
+    if isinstance(record, DotParams) and record.weights.dtype != np.int8:
+        raise ModelError("its weights, those of a uint8 model less their zero point, are longer than eight bits")
     if isinstance(record, FullyConnectedParams):
         if record.rows != 1:
             raise ModelError(f"{record.rows} rows, the accelerator takes one")
@@ -78,6 +81,8 @@ def _reduced(tensor: Tensor, stage: Stage, x: Placed) -> Placed:
         if record.activation != (-128, 127):
             raise ModelError("a maximum with an activation of its own")
         return planar(hwc(tensor), at)
+    if isinstance(record, PoolParams) and record.offset:
+        raise ModelError("the average of a uint8 model rounds halves up")
     if not _covers(record, x):
         raise ModelError("the accelerator averages over whole images only")
     return vector(tensor.size, at)

@@ -19,7 +19,7 @@ def by_length(graph: Graph) -> dict[int, np.ndarray]:
     """By tensor index: int [channels], the convolutions' channels from many words to few."""
     words: dict[int, np.ndarray] = {}
     for op in graph.ops:
-        if isinstance(op.record, ConvParams):
+        if isinstance(op.record, ConvParams) and op.record.weights.dtype == np.int8:
             words[op.outputs[0]] = _words(op.record)
     order = {}
     for tensors in tied(graph):

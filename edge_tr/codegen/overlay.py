@@ -79,7 +79,7 @@ def _facts(program: AccelProgram, board: OverlayBoard, model_name: str) -> dict[
         "clock_hz": board.clock_mhz * 1_000_000,
         "version": ACCEL_VERSION.value,
         "crc": program.program_crc,
-        "ends": [_tensor(graph.tensor(index)) for index in dict.fromkeys(ends)],
+        "tensors": [_tensor(graph.tensor(index)) for index in dict.fromkeys(ends)],
         "inputs": list(graph.inputs),
         "outputs": list(graph.outputs),
         "results": list(program.outputs),

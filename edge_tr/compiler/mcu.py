@@ -22,7 +22,7 @@ from edge_tr.compiler.common import (
     read_source,
     revealed_files,
     source_of,
-    tensor_record,
+    tensor_records,
     write_tree,
 )
 from edge_tr.compiler.folders import changed_state, claimed, copy_state, replaced_build
@@ -34,7 +34,7 @@ from edge_tr.kernels import parse_choice
 from edge_tr.kernels.machines import isa_of, planned_for
 from edge_tr.lower.program import Candidates, Layer, Limits, Program, choose, explore, lower
 from edge_tr.manifest import MANIFEST_VERSION, BuildFolder, LayerRecord, LevelRecord, Manifest, Protection
-from edge_tr.target.check import Counts, Device
+from edge_tr.target.costs import Counts, Device
 from edge_tr.target.emulator import RunningBoard, emulate
 from edge_tr.target.flash import FlashResult
 from edge_tr.target.flash import flash as flash_image
@@ -244,9 +244,7 @@ def _manifest(
         alternatives=(),
         would_fit=(),
         protection=Protection(0, None, False),
-        inputs=tuple(map(tensor_record, program.inputs)),
-        outputs=tuple(map(tensor_record, program.outputs)),
-        states=tuple(tensor_record(state.tensor) for state in program.states),
+        **tensor_records(program.alive.graph),
         layers=tuple(_layer_record(program, layer, linked.symbols) for layer in program.layers),
         levels=_levels(program, source),
     )

@@ -41,6 +41,7 @@ _LAYOUTS = (  # with the type of a word
         "<u1",
         Constant("LANES", 9, "Bytes: rows two by two, runs of units of two elements, 0.0 1.0 0.1 1.1 (row.element)."),
     ),
+    ("<i2", Constant("INT16", 10, "Plain int16 weights, which nine bits hold.")),
     (
         "<u1",
         Constant("SUBSETS", 6, "Bytes: by SUBSET_ROWS rows, then two SUBSET_ELEMENTS elements, then row: bit planes."),
@@ -53,7 +54,7 @@ TERM_WORD = Record(
     "One signed power of two of one weight: (-1)^sign * 2^exponent at `index` of its group.",
     (
         Field("index", 8, "Element within the group, 0 to group - 1."),
-        Field("exponent", 4, "0 to 7; NO_TERM if the group is empty."),
+        Field("exponent", 4, "0 to 8; NO_TERM if the group is empty."),
         Field("sign", 1, "1 if the term is negative."),
         Field("last", 1, "1 on the last word of a group."),
         Field("reserved", 2, "Zero."),

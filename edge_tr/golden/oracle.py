@@ -17,12 +17,13 @@ import numpy as np
 
 from edge_tr.errors import ModelError, ToolMissingError
 from edge_tr.golden.ends import Given, Samples, by_input, outer, sample_shape, together
-from edge_tr.graph import Graph, Op
+from edge_tr.graph import Graph, Op, Tensor
 from edge_tr.ir.rewrite import with_outputs, with_vector_axes
 from edge_tr.ir.tflite import parse, read
 from edge_tr.operators.broadcast import BroadcastParams
 from edge_tr.operators.lookup import LookupParams
 from edge_tr.operators.select import SelectParams
+from edge_tr.operators.unsigned import OFFSET
 
 RUNTIMES = {
     "tflite-runtime": "tflite_runtime.interpreter",
@@ -122,7 +123,7 @@ class Oracle:
             interpreter.invoke()
             for i, result in results.items():
                 place = (n,) if x.steps is None else (n, step)
-                result[place] = interpreter.get_tensor(i).reshape(sample_shape(tensors[i]))
+                result[place] = _as_int8(interpreter.get_tensor(i), tensors[i]).reshape(sample_shape(tensors[i]))
         return results, interpreter
 
     def _reset(self, interpreter: Any, data: bytes) -> Any:
@@ -146,9 +147,14 @@ class Oracle:
         return Samples(found, x.steps) if isinstance(x, Samples) else together(graph, found)
 
 
+def _as_int8(values: np.ndarray, tensor: Tensor) -> np.ndarray:
+    """Of a tensor that is uint8 in the file, as the graph has it (`ir.unsigned`)."""
+    return np.asarray(values ^ np.uint8(OFFSET)).view(np.int8) if tensor.unsigned else values
+
+
 def _needed(graph: Graph) -> set[str]:
-    """What `LACKING` may say of the model."""
-    kinds = {op.kind for op in graph.ops}
+    """What `LACKING` may say of the model; uint8 kernels lack nothing that is supported."""
+    kinds = {op.kind for op in graph.ops if not any(graph.tensor(i).unsigned for i in op.outputs)}
     special = {WIDE: _is_wide, ROWS: _has_rows}
     return kinds | {name for name, holds in special.items() if any(holds(graph, op) for op in graph.ops)}
 

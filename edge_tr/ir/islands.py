@@ -131,7 +131,8 @@ class _Islands:
     def _added(self, shaped: Tensor, quantised: Tensor) -> int:
         """Another int8 tensor: of the shape of one and the quantisation of another."""
         index = len(self._tensors)
-        added = Tensor(index, f"{shaped.name} as int8", shaped.shape, "int8", quantised.quantization)
+        quantization, unsigned = quantised.quantization, quantised.unsigned
+        added = Tensor(index, f"{shaped.name} as int8", shaped.shape, "int8", quantization, unsigned=unsigned)
         self._tensors.append(added)
         return index
 

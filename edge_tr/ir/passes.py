@@ -155,8 +155,8 @@ def _strip_dequantize(graph: Graph, ops: list[Op], index: int) -> int:
 
 
 def _is_shifted(outside: Tensor, inside: Tensor) -> bool:
-    """Whether each value of uint8 `outside` is that of int8 `inside` plus 128."""
+    """Whether they are the same values, uint8 in the file outside and int8 inside (`ir.unsigned`)."""
     a, b = outside.quantization, inside.quantization
-    if (outside.dtype, inside.dtype) != ("uint8", "int8") or a is None or b is None:
+    if not outside.unsigned or inside.unsigned or inside.dtype != "int8" or a is None or b is None:
         return False
-    return bool(a.per_tensor and b.per_tensor and a.scale[0] == b.scale[0] and a.zero_point[0] == b.zero_point[0] + 128)
+    return bool(a.per_tensor and b.per_tensor and a.scale[0] == b.scale[0] and a.zero_point[0] == b.zero_point[0])

@@ -16,21 +16,23 @@ import tflite
 from edge_tr.errors import ModelError, UsageError
 from edge_tr.graph import Graph, Op
 from edge_tr.ir.tflite import parse
+from edge_tr.ir.unsigned import in_file
 from edge_tr.operators import DotParams, dots, op_text
+from edge_tr.operators.dot import fitting
 
 WEIGHTS_INPUT = 1
 BIAS_INPUT = 2
 
 
 def rewrite_weights(data: bytes, weights: Mapping[int, np.ndarray]) -> bytes:
-    """A copy of the model `data` with int8 [rows, K] weights by operator index.
+    """A copy of the model `data` with weights [rows, K], as its records have them, by operator index.
 
     Operators may share a buffer; then all of them must come to the same
     weights, or `UsageError`.
     """
     graph = parse(data)
     ops = {op.index: op for op in graph.ops}
-    return _rewrite(data, graph, WEIGHTS_INPUT, {i: _to_tflite_layout(ops[i], w) for i, w in weights.items()})
+    return _rewrite(data, graph, WEIGHTS_INPUT, {i: _to_tflite_layout(graph, ops[i], w) for i, w in weights.items()})
 
 
 def rewrite_biases(data: bytes, biases: Mapping[int, np.ndarray]) -> bytes:
@@ -82,7 +84,7 @@ def _bytes_by_buffer(graph: Graph, buffers: list[int], changed: int, contents: M
             buffer = buffers[tensor] if tensor >= 0 else -1
             if buffer not in new or (op.index in contents and position == changed):
                 continue
-            if graph.tensor(tensor).data.tobytes() != new[buffer]:
+            if in_file(graph.tensor(tensor), graph.tensor(tensor).data) != new[buffer]:
                 raise _shared(graph, changed, owner[buffer], op)
     return new
 
@@ -95,15 +97,11 @@ def _shared(graph: Graph, position: int, first: Op, second: Op) -> UsageError:
     )
 
 
-def _to_tflite_layout(op: Op, weights: np.ndarray) -> bytes:
-    """int8 [rows, K] in the file's order."""
+def _to_tflite_layout(graph: Graph, op: Op, weights: np.ndarray) -> bytes:
+    """Weights [rows, K] in the file's order, as its type."""
     if not isinstance(op.record, DotParams):
         raise ValueError(f"{op.kind} has no weights")
-    weights = np.asarray(weights)
-    expected = op.record.weights.shape
-    if weights.dtype != np.int8 or weights.shape != expected:
-        raise ValueError(f"weights must be int8 {expected}, got {weights.dtype} {weights.shape}")
-    return op.record.in_file(weights).tobytes()
+    return in_file(graph.tensor(op.inputs[WEIGHTS_INPUT]), op.record.in_file(fitting(op.record, weights)))
 
 
 def _has_bias(op: Op) -> bool:

@@ -26,6 +26,7 @@ from edge_tr.ir.islands import with_tables
 from edge_tr.ir.passes import as_reshapes, fold_shapes, strip_boundary
 from edge_tr.ir.schema import DTYPES, ENUM_FIELDS, ITEM_BYTES, KINDS, OPTIONS, TEXT_FIELDS, VECTOR_FIELDS, accessor
 from edge_tr.ir.states import reset_value, updated, with_resources
+from edge_tr.ir.unsigned import as_int8
 from edge_tr.ir.validate import check_ends, check_indices, check_order, supported
 from edge_tr.ir.verify import damaged, verify
 
@@ -60,7 +61,7 @@ def parse(data: bytes) -> Graph:
     graphs = read_all(data)
     for graph in graphs:
         check_indices(graph)
-    resolved = with_resources([as_reshapes(fold_shapes(graph)) for graph in graphs])
+    resolved = with_resources([as_int8(as_reshapes(fold_shapes(graph))) for graph in graphs])
     graph = supported(strip_boundary(with_tables(resolved.graph)), resolved.others, resolved.found)
     check_order(graph)
     return graph

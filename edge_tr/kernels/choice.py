@@ -43,7 +43,7 @@ def allowed(choice: KernelChoice, layer: str, task: Task) -> tuple[Kernel, ...]:
 
     UsageError if the one named for this layer does not take it, or if none does.
     """
-    able = tuple(kernel for kernel in KERNELS if kernel.dialled == bool(task.below) and kernel.takes(task))
+    able = tuple(kernel for kernel in KERNELS if kernel.dialled == bool(task.below) and kernel.able(task))
     if not able:
         raise UsageError(f"layer {layer} is too large for a kernel with several budgets: build with one --budget")
     wanted = choice.layers.get(layer)

@@ -33,11 +33,13 @@ class Made:
 
 class Kernel(ABC):
     """One way to compute a layer's dot products. `name` is what `--kernel` calls it, `doc` says it in half a line.
-    `dialled`: it computes with any of a build's budgets; the others hold one."""
+    `dialled`: it computes with any of a build's budgets; the others hold one. `nine_bits`: its layout holds int16
+    weights of -255 to 255; the others, int8 ones."""
 
     name: ClassVar[str]
     doc: ClassVar[str]
     dialled: ClassVar[bool] = False
+    nine_bits: ClassVar[bool] = False
     struct: ClassVar[Struct] = TILES  # of its calls in C
 
     @property
@@ -47,7 +49,11 @@ class Kernel(ABC):
 
     @abstractmethod
     def takes(self, task: Task) -> bool:
+        """Whether it can compute the layer, whose weights its layout holds."""
+
+    def able(self, task: Task) -> bool:
         """Whether it can compute the layer."""
+        return (self.nine_bits or task.revealed.values.dtype == np.int8) and self.takes(task)
 
     def works_in_place(self, params: DotParams) -> bool:
         """Whether the output may take the place of the input. Pointwise convolutions: pixels are copied before those

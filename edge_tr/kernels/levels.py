@@ -31,6 +31,8 @@ from edge_tr.structs import Array, Field, Struct
 from edge_tr.tr.hese import term_count
 from edge_tr.tr.reveal import MAX_GROUP, TermArrays, reveal
 
+MAX_STEP = 255
+"""What one level may add to a weight."""
 LEVEL_ROW = 60
 """Cycles of adding one level's sums of eight pixels to those below."""
 
@@ -53,6 +55,7 @@ class LevelsKernel(Kernel):
 
     name = "levels"
     doc = "byte lists of nested budgets, for builds with several of them and only for those"
+    nine_bits = True
     dialled = True
     struct = LEVELS
 
@@ -163,7 +166,7 @@ def names_of(params: DotParams) -> np.ndarray:
 
 
 def encode_levels(levels: Sequence[np.ndarray], names: np.ndarray, largest: int | None) -> LevelLists:
-    """Lists of all rows and levels of weights int8 [rows, K], from the fewest terms to the most; see `encode_lists`."""
+    """Lists of all rows and levels of weights [rows, K], from the fewest terms to the most; see `encode_lists`."""
     rows = len(levels[0])
     parts = [encode_lists(_named(terms, names), rows, largest) for terms in differences(levels)]
     filled = [_filled(terms, rows) for terms in differences(levels)]
@@ -177,12 +180,12 @@ def encode_levels(levels: Sequence[np.ndarray], names: np.ndarray, largest: int 
 
 
 def differences(levels: Sequence[np.ndarray]) -> list[TermArrays]:
-    """The signed digits that each level adds. ValueError if one adds more to a weight than an int8 holds."""
+    """The signed digits that each level adds. ValueError if one adds more to a weight than nine bits hold."""
     whole = [level.astype(np.int16) for level in levels]
     steps = [whole[0], *(after - before for before, after in pairwise(whole))]
-    if any((step != step.astype(np.int8)).any() for step in steps):
+    if any(np.abs(step).max(initial=0) > MAX_STEP for step in steps):
         raise ValueError("levels that are not nested")
-    return [reveal(step.astype(np.int8), MAX_GROUP, None).term_arrays() for step in steps]
+    return [reveal(step, MAX_GROUP, None).term_arrays() for step in steps]
 
 
 def _named(terms: TermArrays, names: np.ndarray) -> TermArrays:
@@ -195,7 +198,7 @@ def _filled(terms: TermArrays, rows: int) -> np.ndarray:
 
 
 def envelope(levels: Sequence[DotParams], biases: Sequence[np.ndarray], params: DotParams) -> tuple[np.ndarray, ...]:
-    """(weights int8 [rows, K], bias int32 [rows]) whose reach is that of every level's: what constants that serve all
+    """(weights [rows, K], bias int32 [rows]) whose reach is that of every level's: what constants that serve all
     levels are proven for. `biases`, int64 [rows] by level: what sums lack; `params` is the largest level's.
 
     Rows without a weight, whose result is a constant, keep none only if that is the same at all levels.

@@ -32,6 +32,8 @@ PIXELS = 8
 """That one reading of a convolution's lists serves; words of two, so four words an element."""
 MOST = 255
 """Elements a run can name on either side."""
+EXPONENTS = 8
+"""That the fields of a run can tell apart: a term of 2^8 is two of 2^7."""
 FEW = 6
 """Terms that cost less twice, in the run of the exponent below, than a run of their own (one pixel; Armv6-M, RV32)."""
 
@@ -51,6 +53,7 @@ class ListsKernel(OneBudgetKernel):
 
     name = "lists"
     doc = "byte lists of terms, read once for eight pixels"
+    nine_bits = True
 
     def takes(self, task: Task) -> bool:
         if isinstance(task.params, DepthwiseParams) or task.revealed.values.shape[1] > MAX_LIST_DEPTH:
@@ -100,6 +103,7 @@ class _Runs(NamedTuple):
 
 def encode_lists(terms: TermArrays, rows: int, largest: int | None) -> Lists:
     """Lists of all rows; `largest` is the largest |x| in a 16-bit lane, None for 32-bit accumulators."""
+    terms = terms.below(EXPONENTS)
     if largest is None:
         terms = _folded(terms)
     limit = None if largest is None else LANE_MAX // largest

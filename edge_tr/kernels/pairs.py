@@ -48,6 +48,7 @@ class PairsKernel(OneBudgetKernel):
 
     name = "pairs"
     doc = "generated straight-line code over two pixels a word"
+    nine_bits = True
     struct = PAIRS
 
     def takes(self, task: Task) -> bool:

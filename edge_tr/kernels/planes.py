@@ -10,7 +10,7 @@ from edge_tr.kernels.patches import PatchKernel
 from edge_tr.kernels.product import Task
 from edge_tr.kernels.tables import table_of
 from edge_tr.prepared.budget import TrSetting
-from edge_tr.tr.reveal import Revealed, TermArrays
+from edge_tr.tr.reveal import Revealed
 
 MAX_PLANE_OFFSETS = 1 << PLANE_OFFSET.bits
 DATA_PLANE_LIMIT = 7
@@ -26,11 +26,11 @@ class PlanesKernel(PatchKernel):
 
     name = "planes"
     doc = "exponent-ordered term lists on pre-shifted activations"
+    nine_bits = True
     symbol = "tr_dot_planes"
 
     def takes(self, task: Task) -> bool:
-        words_per_term = 2 if task.cut else 1  # 2^7 may become two
-        words = words_per_term * int(task.revealed.counts.sum(axis=1, dtype=np.int64).max(initial=0))
+        words = len_of_longest(task.revealed, task.setting)
         offsets = task.revealed.values.shape[1] * plane_count(task.revealed, task.setting)
         return offsets <= MAX_PLANE_OFFSETS and words < MAX_PLANE_OFFSETS
 
@@ -45,6 +45,12 @@ class PlanesKernel(PatchKernel):
         return work.positions * work.terms * TERM[isa] + shifted * SHIFT[isa]
 
 
+def len_of_longest(revealed: Revealed, setting: TrSetting) -> int:
+    """No row has more terms, those counted several times that have no plane of their own."""
+    times = 1 << max(0, int(revealed.term_arrays().exponent.max(initial=0)) + 1 - plane_count(revealed, setting))
+    return times * int(revealed.counts.sum(axis=1, dtype=np.int64).max(initial=0))
+
+
 def plane_count(revealed: Revealed, setting: TrSetting) -> int:
     """How many pre-shifted copies of a patch layout PLANES needs for these weights."""
     exponents = revealed.term_arrays().exponent
@@ -56,11 +62,11 @@ def plane_count(revealed: Revealed, setting: TrSetting) -> int:
 def plane_table(revealed: Revealed, setting: TrSetting) -> Table:
     """Layout PLANES: per row its positive terms' offsets, then its negative ones', highest exponent first.
 
-    With a data budget, a term 2^7 is two terms 2^6: 256 << 7 does not fit the int16 planes.
+    With a data budget, a term 2^7 is two terms 2^6: 256 << 7 does not fit the int16 planes. Nor does 255 << 8.
     """
     rows, depth = revealed.values.shape
     planes = plane_count(revealed, setting)
-    terms = _halved(revealed.term_arrays(), planes - 1)
+    terms = revealed.term_arrays().below(planes)
     order = np.lexsort((terms.element, -terms.exponent.astype(np.int64), terms.sign < 0, terms.row))
     offsets = terms.exponent[order].astype(np.int64) * depth + terms.element[order]
     per_row = np.bincount(terms.row, minlength=rows)
@@ -69,10 +75,3 @@ def plane_table(revealed: Revealed, setting: TrSetting) -> Table:
     heads = PLANE_ROW.pack_words(positive=positive)
     words = np.insert(PLANE_OFFSET.pack_words(offset=offsets), np.cumsum(per_row) - per_row, heads)
     return table_of(LAYOUT.PLANES, setting, depth, starts, words, planes)
-
-
-def _halved(terms: TermArrays, top: int) -> TermArrays:
-    """The same sum with every term above exponent `top` as two terms of half its size."""
-    high = terms.exponent > top
-    halved = terms._replace(exponent=np.minimum(terms.exponent, top))
-    return TermArrays(*(np.concatenate([column, column[high]]) for column in halved))

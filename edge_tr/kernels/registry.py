@@ -5,6 +5,7 @@ from __future__ import annotations
 from edge_tr.kernels.dual import DualKernel
 from edge_tr.kernels.fours import FoursKernel
 from edge_tr.kernels.int8 import Int8Kernel
+from edge_tr.kernels.int16 import Int16Kernel
 from edge_tr.kernels.kernel import Kernel
 from edge_tr.kernels.lanes import LanesKernel
 from edge_tr.kernels.levels import LevelsKernel
@@ -29,6 +30,7 @@ KERNELS: tuple[Kernel, ...] = (
     DualKernel(),
     LevelsKernel(),
     Int8Kernel(),
+    Int16Kernel(),
 )
 
 

@@ -23,6 +23,7 @@ from edge_tr.tr.reveal import TermArrays
 
 LANE_MAX = (1 << 15) - 1
 EXPONENTS = 8
+"""Of int8 weights; those of nine bits have one more."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +80,8 @@ class _Segment:
 
 def plan(terms: TermArrays, rows: int, depth: int, largest: int, machine: Machine) -> Program:
     """Code for all rows; `largest` is the largest |x|. Tiles are as even as the accumulators allow."""
-    digits = np.zeros((depth, EXPONENTS, rows), np.int8)
+    exponents = max(EXPONENTS, 1 + int(terms.exponent.max(initial=0)))
+    digits = np.zeros((depth, exponents, rows), np.int8)
     digits[terms.element, terms.exponent, terms.row] = terms.sign
     size = -(-rows // -(-rows // machine.accumulators))
     tiles = (_tile(digits[:, :, r : r + size], r, largest, machine) for r in range(0, rows, size))
@@ -114,7 +116,7 @@ def _lanes(word: int) -> tuple[int, int]:
     return low, high - ((high & 0x8000) << 1)
 
 
-# --- one tile: digits int8 [depth, EXPONENTS, rows], the sign of each term or 0 -----------
+# --- one tile: digits int8 [depth, exponents, rows], the sign of each term or 0 -----------
 
 
 def _tile(digits: np.ndarray, first: int, largest: int, machine: Machine) -> Tile:
@@ -128,7 +130,7 @@ def _segmentations(digits: np.ndarray, largest: int) -> Iterator[list[_Segment]]
     """Ways to cut: no cut of exponents, one at each place, two at a few; each halved along the
     reduction axis until every sum fits."""
     for cut in ((), (2,), (3,), (4,), (5,), (2, 5), (3, 6)):
-        edges = (0, *cut, EXPONENTS)
+        edges = (0, *cut, digits.shape[1])
         bands = [_band(digits, low, high - 1, largest) for low, high in pairwise(edges)]
         if all(band is not None for band in bands):
             yield [segment for band in reversed(bands) for segment in band]

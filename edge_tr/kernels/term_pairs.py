@@ -22,6 +22,7 @@ class TermPairsKernel(PatchKernel):
 
     name = "term-pairs"
     doc = "the literal term-pair MAC loop, both operands as terms"
+    nine_bits = True
     symbol = "tr_dot_pairs"
 
     def table(self, revealed: Revealed, setting: TrSetting) -> Table:

@@ -173,13 +173,10 @@ def choose(found: Candidates, objective: str = "speed", limits: Limits | None = 
         if most is None or memory.size + memory.beside <= limits.ram or taken <= least:
             break
         most = taken - 1  # the plan has gaps
-    inputs, outputs = (
-        _named(graph, *ends) for ends in ((graph.inputs, graph.file_inputs), (graph.outputs, graph.file_outputs))
-    )
     states = tuple(State(graph.tensor(index), initial) for index, initial in graph.states.items())
     return Program(
-        graph.sha256, found.budget, layers, inputs, outputs, states, found.aliases, found.levels[-1].revealed,
-        found.alive, memory, found, tuple(front), selection, found.levels,
+        graph.sha256, found.budget, layers, graph.named_inputs, graph.named_outputs, states, found.aliases,
+        found.levels[-1].revealed, found.alive, memory, found, tuple(front), selection, found.levels,
     )  # fmt: skip
 
 
@@ -200,10 +197,6 @@ def _planned(found: Candidates, selection: Selection) -> tuple[tuple[Layer, ...]
     picked = {index: options[i] for (index, options), i in zip(found.options.items(), selection.chosen)}
     layers = _layers(found, picked)
     return layers, placed(found.alive.graph, layers, found.aliases)
-
-
-def _named(graph: Graph, ends: Sequence[int], given: Sequence[Tensor]) -> tuple[Tensor, ...]:
-    return tuple(replace(graph.tensor(index), name=of.name) for index, of in zip(ends, given, strict=True))
 
 
 def _check_names(budgets: Sequence[Budget], choice: KernelChoice, layers: list[str]) -> None:

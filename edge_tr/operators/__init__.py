@@ -55,6 +55,7 @@ from edge_tr.operators import (
     tile,
     transpose,
     transpose_conv,
+    unsigned,
     variables,
 )
 from edge_tr.operators.add import AddParams
@@ -136,6 +137,7 @@ def prepare(graph: Graph, op: Op) -> Record:
         require(op.kind in _PREPARE, "this operator", ", ".join(SUPPORTED_KINDS))
         prepare_op, newest = _PREPARE[op.kind]
         require(1 <= op.version <= newest, f"version {op.version}", f"1 to {newest}")
+        unsigned.check(graph, op)
         return prepare_op(graph, op)
     except ModelError as error:
         raise ModelError(f"{op_text(graph, op)}: {error}") from None

@@ -1,19 +1,22 @@
 """CONCATENATION and PACK: tensorflow/lite/kernels/concatenation.cc, pack.cc.
 
 CONCATENATION versions 1 to 7, PACK 1 to 5; int8, any axis, any number of inputs, constants among them. All have the
-output's quantisation, as the reference requires: it does not rescale int8. A fused activation is refused, as there.
+output's quantisation, as the reference requires: it does not rescale int8. It does uint8, by float32 arithmetic
+(`ConcatenationWithScaling`), which tables hold. A fused activation is refused, as there.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from edge_tr.graph import Graph, Op, Tensor
+from edge_tr.operators.arithmetic import INT8_VALUES, by_unsigned_byte
 from edge_tr.operators.checks import (
+    INT8,
     activation_tensor,
     axis_of,
     constant,
@@ -24,10 +27,13 @@ from edge_tr.operators.checks import (
     shape_text,
     zero_point,
 )
+from edge_tr.operators.unsigned import OFFSET
 from edge_tr.record import Range, Record
 from edge_tr.structs import Array, Call, Field, Struct
 from edge_tr.tr.requant import Rounding
 
+MOST_STEPS = 2**31 - 512
+"""Of a rescaled value, which the reference converts to int32."""
 STRUCT = Struct(
     "tr_concatenation",
     "CONCATENATION and PACK: `outer` times `runs` [pieces] bytes of each piece. A piece is the next input, or lies at\n"
@@ -38,6 +44,7 @@ STRUCT = Struct(
         Field("const uint32_t *", "runs"),
         Field("const int32_t *", "fixed"),
         Field("const int8_t *", "constants"),
+        Field("const int8_t *", "tables", "[inputs][256] by x as an unsigned byte; null: inputs are copied"),
     ),
 )
 
@@ -116,6 +123,64 @@ class ConcatenationParams(Record):
         return Call("tr_concatenate", STRUCT, values, gathered=True)
 
 
+@dataclass(frozen=True)
+class RescaledParams(Record):
+    """A concatenation (`ConcatenationParams` says the other fields) of inputs that are looked up first.
+
+    tables  int8 [inputs, 256] by x + 128, which never fall
+    slopes  by input, of its scale to the output's; only the gradient looks at them
+    """
+
+    outer: int
+    runs: tuple[int, ...]
+    fixed: tuple[int, ...]
+    constants: np.ndarray
+    last: bool
+    tables: np.ndarray
+    slopes: tuple[float, ...]
+
+    @property
+    def _joined(self) -> ConcatenationParams:
+        """Of what the tables give."""
+        return ConcatenationParams(self.outer, self.runs, self.fixed, self.constants, self.last)
+
+    def golden(
+        self, inputs: Sequence[np.ndarray], rounding: Rounding, data_table: np.ndarray | None = None
+    ) -> tuple[np.ndarray, ...]:
+        return self._joined.golden([by[x.astype(np.int16) + 128] for x, by in zip(inputs, self.tables)], rounding)
+
+    def ranges(
+        self, inputs: Sequence[Range], outputs: Sequence[int], data_terms: np.ndarray | None = None
+    ) -> tuple[Range, ...]:
+        tables = self.tables.astype(np.int64)
+        found = [Range(by[x.low + 128], by[x.high + 128]) for x, by in zip(inputs, tables)]
+        return self._joined.ranges(found, outputs)
+
+    def ties(self, inputs: Sequence[int], outputs: Sequence[int]) -> list[np.ndarray] | None:
+        return self._joined.ties(inputs, outputs)
+
+    def gradients(self, inputs: Sequence[np.ndarray], output: np.ndarray, gradient: np.ndarray) -> list[np.ndarray]:
+        inside = gradient * ((output > INT8[0]) & (output < INT8[1]))
+        parts = self._joined.gradients(inputs, output, inside)
+        return [part * np.float32(slope) for part, slope in zip(parts, self.slopes)]
+
+    def call(self) -> Call:
+        call, tables = self._joined.call(), np.concatenate([by_unsigned_byte(by) for by in self.tables])
+        return replace(call, values={**call.values, "tables": Array("int8_t", "tables", tables)})
+
+
+def _rescaled(piece: Tensor, y: Tensor) -> np.ndarray:
+    """int8 [256] by x + 128: float32 arithmetic on the file's uint8; the same value where the quantisation is."""
+    if (scale(piece), zero_point(piece)) == (scale(y), zero_point(y)):
+        return INT8_VALUES.astype(np.int8)
+    factor = piece.quantization.scale[0] * (np.float32(1) / y.quantization.scale[0])
+    bias = np.float32(-(zero_point(piece) + OFFSET)) * factor
+    values = np.arange(256, dtype=np.float32) * factor + bias
+    require(np.abs(values).max() < MOST_STEPS, f"scale {scale(piece)} to scale {scale(y)}", "scales of similar size")
+    rounded = np.copysign(np.floor(np.abs(values.astype(np.float64)) + 0.5), values).astype(np.int64)
+    return (np.clip(rounded + zero_point(y) + OFFSET, 0, 255) - OFFSET).astype(np.int8)
+
+
 def prepare_concatenation(graph: Graph, op: Op) -> Record:
     """The inputs' lengths add up along one axis."""
     pieces, y = _read(graph, op)
@@ -127,7 +192,18 @@ def prepare_concatenation(graph: Graph, op: Op) -> Record:
     alike = len(others) == 1 and all(len(piece.shape) == len(shape) for piece in pieces)
     require(alike, f"inputs of shapes {_shapes(pieces)}", f"shapes that differ along axis {axis} only")
     output_shape(y, (*shape[:axis], sum(piece.shape[axis] for piece in pieces), *shape[axis + 1 :]))
-    return _record(pieces, math.prod(shape[:axis]), axis == len(shape) - 1)
+    outer, last = math.prod(shape[:axis]), axis == len(shape) - 1
+    tables = [_rescaled(piece, y) for piece in pieces]
+    moved = [
+        piece if piece.data is None else replace(piece, data=by[piece.data.astype(np.int16) + 128])
+        for piece, by in zip(pieces, tables)
+    ]
+    joined = _record(moved, outer, last)
+    found = [(by, scale(piece) / scale(y)) for piece, by in zip(pieces, tables) if piece.data is None]
+    if all((by == INT8_VALUES).all() for by, _ in found):
+        return joined
+    held, slopes = zip(*found)
+    return RescaledParams(joined.outer, joined.runs, joined.fixed, joined.constants, last, np.stack(held), slopes)
 
 
 def prepare_pack(graph: Graph, op: Op) -> Record:
@@ -156,8 +232,10 @@ def _read(graph: Graph, op: Op) -> tuple[list[Tensor], Tensor]:
         what = f"input {number}"
         piece = constant(graph, index, what, ("int8",)) if fixed else activation_tensor(graph, index, what)
         q = piece.quantization
-        same = q is not None and q.per_tensor and (scale(piece), zero_point(piece)) == (scale(y), zero_point(y))
-        require(same and piece.size, f"{what} in another quantisation than the output", "the same")
+        one = q is not None and q.per_tensor and scale(piece) > 0
+        same = one and (scale(piece), zero_point(piece)) == (scale(y), zero_point(y))
+        rescales = one and piece.unsigned and op.kind == "CONCATENATION"
+        require((same or rescales) and piece.size, f"{what} in another quantisation than the output", "the same")
         pieces.append(piece)
     return pieces, y
 

@@ -24,7 +24,16 @@ from edge_tr.operators.checks import (
     window,
     zero_point,
 )
-from edge_tr.operators.dot import MixingParams, bias, matmul, per_channel_requant, products, weights_tensor
+from edge_tr.operators.dot import (
+    MixingParams,
+    bias,
+    centred,
+    matmul,
+    products,
+    requant_of,
+    weights_tensor,
+    zero_points,
+)
 from edge_tr.operators.windows import scatter, taps_inside, window_taps
 from edge_tr.record import Range, Requant, Shape3, Size
 
@@ -42,9 +51,10 @@ class ConvParams(MixingParams):
     input_zero_point: int
     output_zero_point: int
     activation: Size  # (min, max) of the int8 result
-    weights: np.ndarray  # int8 [c_out, kh * kw * c_in], (kh, kw, c_in) order
+    weights: np.ndarray  # int8 or int16 [c_out, kh * kw * c_in], (kh, kw, c_in) order
     bias: np.ndarray  # int32 [c_out]
     requant: Requant  # n = c_out
+    weights_zero_point: int = 0
     groups: int = 1  # of channels, in the file
 
     def accumulated(self, x: np.ndarray) -> np.ndarray:
@@ -76,7 +86,7 @@ class ConvParams(MixingParams):
         gradient = gradient.reshape(-1, oh, ow, rows)
         return scatter(self, len(gradient), lambda ky, kx: gradient @ weights[:, ky, kx])
 
-    def in_file(self, weights: np.ndarray) -> np.ndarray:
+    def laid_out(self, weights: np.ndarray) -> np.ndarray:
         taps = self.dense(weights).reshape(self.groups, len(weights) // self.groups, *self.kernel, self.groups, -1)
         return np.concatenate([taps[group, ..., group, :] for group in range(self.groups)])
 
@@ -121,9 +131,10 @@ def prepare(graph: Graph, op: Op) -> ConvParams:
         input_zero_point=zero_point(x),
         output_zero_point=zero_point(y),
         activation=activation_range(op, y),
-        weights=read_only(ungrouped(w.data, groups) if groups > 1 else w.data).reshape(c_out, kh * kw * image[2]),
+        weights=read_only(ungrouped(centred(w), groups) if groups > 1 else centred(w)).reshape(c_out, -1),
         bias=bias(graph, op, c_out),
-        requant=per_channel_requant(x, w, y, c_out),
+        requant=requant_of(graph, op, x, w, y, c_out),
+        weights_zero_point=zero_points(w),
         groups=groups,
     )
 

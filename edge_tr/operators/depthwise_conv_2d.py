@@ -22,7 +22,7 @@ from edge_tr.operators.checks import (
     window,
     zero_point,
 )
-from edge_tr.operators.dot import DotParams, bias, per_channel_requant, weights_tensor
+from edge_tr.operators.dot import DotParams, bias, centred, requant_of, weights_tensor, zero_points
 from edge_tr.operators.windows import scatter, taps_inside, window_taps
 from edge_tr.record import Range, Requant, Shape3, Size
 
@@ -42,9 +42,10 @@ class DepthwiseParams(DotParams):
     input_zero_point: int
     output_zero_point: int
     activation: Size
-    weights: np.ndarray  # int8 [c_out, kh * kw]
+    weights: np.ndarray  # int8 or int16 [c_out, kh * kw]
     bias: np.ndarray  # int32 [c_out]
     requant: Requant  # n = c_out
+    weights_zero_point: int = 0
 
     def accumulated(self, x: np.ndarray) -> np.ndarray:
         (h, w, c), (oh, ow, c_out), (_, kw) = self.input_shape, self.output_shape, self.kernel
@@ -78,7 +79,7 @@ class DepthwiseParams(DotParams):
 
         return scatter(self, len(gradient), tap)
 
-    def in_file(self, weights: np.ndarray) -> np.ndarray:
+    def laid_out(self, weights: np.ndarray) -> np.ndarray:
         return np.ascontiguousarray(weights.T.reshape(1, *self.kernel, -1))
 
 
@@ -109,9 +110,10 @@ def prepare(graph: Graph, op: Op) -> DepthwiseParams:
         input_zero_point=zero_point(x),
         output_zero_point=zero_point(y),
         activation=activation_range(op, y),
-        weights=read_only(w.data.reshape(kh * kw, c_out).T.copy()),
+        weights=read_only(centred(w).reshape(kh * kw, c_out).T.copy()),
         bias=bias(graph, op, c_out),
-        requant=per_channel_requant(x, w, y, c_out),
+        requant=requant_of(graph, op, x, w, y, c_out),
+        weights_zero_point=zero_points(w),
     )
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from edge_tr.graph import Graph, Op, Tensor
 from edge_tr.operators.arithmetic import DATA_RANGE, finish, finished_range
-from edge_tr.operators.checks import constant, read_only, requant, require, scale, shape_text
+from edge_tr.operators.checks import INT8, constant, read_only, requant, require, scale, shape_text, zero_point
 from edge_tr.record import Range, Record, Requant, Size
 from edge_tr.tr.requant import Rounding
 
@@ -25,7 +25,8 @@ class DotParams(Record):
     input_zero_point: int
     output_zero_point: int
     activation: Size  # (min, max) of the int8 result
-    weights: np.ndarray  # int8 [rows, K]: rows = output channels, K = the reduction axis
+    weights: np.ndarray  # int8 or int16 [rows, K]: rows = output channels, K = the reduction axis
+    weights_zero_point: int  # weights are the graph's int8 ones less this: 0 but of uint8 models
     bias: np.ndarray  # int32 [rows]
     requant: Requant  # n = rows
 
@@ -42,13 +43,26 @@ class DotParams(Record):
         """Of x, from that of the accumulators [n, ..., rows]."""
         raise NotImplementedError
 
-    def in_file(self, weights: np.ndarray) -> np.ndarray:
-        """int8 [rows, K] as TFLite's tensor, its shape included."""
+    def laid_out(self, weights: np.ndarray) -> np.ndarray:
+        """int8 [rows, K] in the order of TFLite's tensor, its shape included."""
         raise NotImplementedError
 
     def dense(self, weights: np.ndarray) -> np.ndarray:
         """The same of an operator of some of its channels, which need not fall into groups any more."""
-        return self.in_file(weights)
+        return self.laid_out(weights)
+
+    @property
+    def weight_range(self) -> Size:
+        """(least, most) of the weights that a file can hold with this zero point."""
+        return INT8[0] - self.weights_zero_point, INT8[1] - self.weights_zero_point
+
+    def stored(self, weights: np.ndarray) -> np.ndarray:
+        """Weights as int8 with their zero point."""
+        return (weights.astype(np.int16) + np.int16(self.weights_zero_point)).astype(np.int8)
+
+    def in_file(self, weights: np.ndarray) -> np.ndarray:
+        """Weights [rows, K] as the graph's int8 tensor, its shape and zero point included."""
+        return self.laid_out(self.stored(weights))
 
     def reading(self, channels: int, kept: np.ndarray) -> np.ndarray:
         """int [K']: columns of the weights that read the input's channels `kept`, int [n], of all its `channels`."""
@@ -108,11 +122,19 @@ class MixingParams(DotParams):
 
 
 def with_weights(record: DotParams, weights: np.ndarray) -> DotParams:
-    """The same layer with other int8 [rows, K] weights."""
-    weights = np.asarray(weights)
-    if weights.dtype != np.int8 or weights.shape != record.weights.shape:
-        raise ValueError(f"weights must be int8 {record.weights.shape}, got {weights.dtype} {weights.shape}")
-    return replace(record, weights=weights)
+    """The same layer with other weights [rows, K] of its type."""
+    return replace(record, weights=fitting(record, weights))
+
+
+def fitting(record: DotParams, weights: np.ndarray) -> np.ndarray:
+    """`weights`; ValueError unless they are of the layer's shape, of its type or a shorter one, and what its file can
+    hold."""
+    weights, own, (low, high) = np.asarray(weights), record.weights, record.weight_range
+    if weights.dtype.kind != "i" or not np.can_cast(weights.dtype, own.dtype) or weights.shape != own.shape:
+        raise ValueError(f"weights must be {own.dtype} {own.shape}, got {weights.dtype} {weights.shape}")
+    if weights.size and not low <= int(weights.min()) <= int(weights.max()) <= high:
+        raise ValueError(f"weights must be {low} to {high}")
+    return weights
 
 
 def seen(x: Range, zero_point: int, data_terms: np.ndarray | None) -> Range:
@@ -150,7 +172,8 @@ def _float_for(weight_sum: int, x: np.ndarray) -> type:
 
 
 def weights_tensor(graph: Graph, op: Op, rank: int, channel_axis: int) -> Tensor:
-    """int8 weights in the file with zero point 0, per-channel only along the output channels."""
+    """int8 weights in the file with zero point 0, per-channel only along the output channels; uint8 ones per tensor
+    with any zero point."""
     w = constant(graph, op.inputs[1], "weights", ("int8",))
     require(
         len(w.shape) == rank and min(w.shape) > 0,
@@ -164,8 +187,24 @@ def weights_tensor(graph: Graph, op: Op, rank: int, channel_axis: int) -> Tensor
         f"weight scales along dimension {q.axis}",
         f"per tensor or along dimension {channel_axis}",
     )
-    require(not q.zero_point.any(), "weights with a zero point other than 0", "0")
+    if w.unsigned:
+        require(q.per_tensor, "uint8 weights with several scales", "one scale and zero point")
+        require(INT8[0] <= zero_point(w) <= INT8[1], f"weights' zero point {zero_point(w) + 128}", "0 to 255")
+    else:
+        require(not q.zero_point.any(), "weights with a zero point other than 0", "0")
     return w
+
+
+def centred(w: Tensor) -> np.ndarray:
+    """The weights less their zero point: int8 where that holds them, else int16."""
+    values = w.data.astype(np.int16) - np.int16(zero_points(w))
+    short = values.astype(np.int8)
+    return w.data if not zero_points(w) else read_only(short if (short == values).all() else values)
+
+
+def zero_points(w: Tensor) -> int:
+    """Of all of the weights, whose scales may differ."""
+    return int(w.quantization.zero_point[0])
 
 
 def bias(graph: Graph, op: Op, channels: int, optional: bool = False) -> np.ndarray:
@@ -179,7 +218,28 @@ def bias(graph: Graph, op: Op, channels: int, optional: bool = False) -> np.ndar
     return b.data.reshape(channels)
 
 
+def requant_of(graph: Graph, op: Op, x: Tensor, w: Tensor, y: Tensor, channels: int) -> Requant:
+    """`PopulateConvolutionQuantizationParams` in kernel_util.cc: per channel, or of a uint8 layer for all of them."""
+    return common_requant(graph, op, x, w, y, channels) if x.unsigned else per_channel_requant(x, w, y, channels)
+
+
+def common_requant(graph: Graph, op: Op, x: Tensor, w: Tensor, y: Tensor, channels: int) -> Requant:
+    """`GetQuantizedConvolutionMultipler`: the scales are multiplied in float32, and the bias's scale is checked."""
+    with np.errstate(over="ignore", under="ignore"):
+        product = float(x.quantization.scale[0] * w.quantization.scale[0])
+    if len(op.inputs) == 3 and op.inputs[2] >= 0:
+        quantization = graph.tensor(op.inputs[2]).quantization
+        bias_scale = 0.0 if quantization is None else float(quantization.scale[0])
+        require(
+            abs(scale(x) * scale(w) - bias_scale) / scale(y) <= 0.02,
+            f"bias scale {bias_scale}",
+            f"about input scale times weight scale, {product}",
+        )
+    real = per_channel_requant(x, w, y, channels).real
+    return replace(requant(np.full(channels, product / scale(y))), real=real)
+
+
 def per_channel_requant(x: Tensor, w: Tensor, y: Tensor, channels: int) -> Requant:
-    """`PopulateConvolutionQuantizationParams` in kernel_util.cc: products and quotients of doubles."""
+    """Products and quotients of doubles."""
     scales = np.broadcast_to(w.quantization.scale.astype(np.float64), (channels,))
     return requant(scale(x) * scales / scale(y))

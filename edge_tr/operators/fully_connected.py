@@ -8,7 +8,7 @@ Weights that are computed make it a BATCH_MATMUL of two activations: without ter
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,13 +19,21 @@ from edge_tr.operators.checks import (
     activation_tensor,
     arity,
     output_shape,
-    requant,
     require,
-    scale,
     shape_text,
     zero_point,
 )
-from edge_tr.operators.dot import MixingParams, bias, matmul, per_channel_requant, products, weights_tensor
+from edge_tr.operators.dot import (
+    MixingParams,
+    bias,
+    centred,
+    common_requant,
+    matmul,
+    per_channel_requant,
+    products,
+    weights_tensor,
+    zero_points,
+)
 from edge_tr.record import Range, Requant, Size
 
 
@@ -39,9 +47,10 @@ class FullyConnectedParams(MixingParams):
     input_zero_point: int
     output_zero_point: int
     activation: Size
-    weights: np.ndarray  # int8 [units, depth]
+    weights: np.ndarray  # int8 or int16 [units, depth]
     bias: np.ndarray  # int32 [units]
     requant: Requant  # n = units
+    weights_zero_point: int = 0
 
     def accumulated(self, x: np.ndarray) -> np.ndarray:
         acc = matmul(x.reshape(-1, self.depth), self.weights)
@@ -55,7 +64,7 @@ class FullyConnectedParams(MixingParams):
     def input_gradient(self, gradient: np.ndarray) -> np.ndarray:
         return gradient.reshape(-1, self.units) @ self.weights.astype(np.float32)
 
-    def in_file(self, weights: np.ndarray) -> np.ndarray:
+    def laid_out(self, weights: np.ndarray) -> np.ndarray:
         return weights
 
 
@@ -83,9 +92,10 @@ def prepare(graph: Graph, op: Op) -> FullyConnectedParams | BatchMatmulParams:
         input_zero_point=zero_point(x),
         output_zero_point=zero_point(y),
         activation=activation_range(op, y),
-        weights=w.data,
+        weights=centred(w),
         bias=bias(graph, op, units, optional=True),
         requant=_requant(graph, op, x, w, y, units),
+        weights_zero_point=zero_points(w),
     )
 
 
@@ -99,21 +109,10 @@ def _computed_weights(graph: Graph, op: Op) -> Tensor:
 
 
 def _requant(graph: Graph, op: Op, x: Tensor, w: Tensor, y: Tensor, units: int) -> Requant:
-    """Per tensor, TFLite multiplies the scales in float32 and checks the bias's scale."""
-    per_channel = per_channel_requant(x, w, y, units)
-    if not w.quantization.per_tensor:
-        return per_channel
-    with np.errstate(over="ignore", under="ignore"):
-        product = float(x.quantization.scale[0] * w.quantization.scale[0])
-    if len(op.inputs) == 3 and op.inputs[2] >= 0:
-        quantization = graph.tensor(op.inputs[2]).quantization
-        bias_scale = 0.0 if quantization is None else float(quantization.scale[0])
-        require(
-            abs(scale(x) * scale(w) - bias_scale) / scale(y) <= 0.02,
-            f"bias scale {bias_scale}",
-            f"about input scale times weight scale, {product}",
-        )
-    return replace(requant(np.full(units, product / scale(y))), real=per_channel.real)
+    """Per tensor it is that of uint8 layers."""
+    if w.quantization.per_tensor:
+        return common_requant(graph, op, x, w, y, units)
+    return per_channel_requant(x, w, y, units)
 
 
 KINDS = {"FULLY_CONNECTED": (prepare, 14)}

@@ -1,4 +1,5 @@
-"""L2_NORMALIZATION over the last axis: tensorflow/lite/kernels/l2norm.cc, reference/integer_ops/l2normalization.h.
+"""L2_NORMALIZATION over the last axis: tensorflow/lite/kernels/l2norm.cc, reference/integer_ops/l2normalization.h;
+of uint8 reference/l2normalization.h, which multiplies by 128 first.
 
 Versions 1 and 2; int8, output of scale 1/128 and zero point 0, without a fused activation, as the reference requires.
 Rows of up to 33,025 elements: their squares always fit 32 bits.
@@ -23,7 +24,12 @@ MAX_DEPTH = ((1 << 31) - 1) // 255**2
 STRUCT = Struct(
     "tr_l2_normalization",
     "L2_NORMALIZATION over the last axis.",
-    (Field("uint32_t", "rows"), Field("uint32_t", "depth"), Field("int16_t", "input_zero_point")),
+    (
+        Field("uint32_t", "rows"),
+        Field("uint32_t", "depth"),
+        Field("int16_t", "input_zero_point"),
+        Field("uint8_t", "first", "bits by which x is shifted before it is multiplied, of the output's seven"),
+    ),
 )
 
 
@@ -34,6 +40,7 @@ class L2NormalizationParams(Record):
     rows: int
     depth: int
     input_zero_point: int
+    first: int = 0  # of the seven bits of the output, how many are multiplied in before the root
 
     def _factors(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The centred input int32 [n, rows, depth], and the multiplier and shift of each row."""
@@ -44,7 +51,8 @@ class L2NormalizationParams(Record):
         self, inputs: Sequence[np.ndarray], rounding: Rounding, data_table: np.ndarray | None = None
     ) -> tuple[np.ndarray, ...]:
         centred, multiplier, shift = self._factors(inputs[0])
-        scaled = multiply_by_quantized_multiplier(centred, multiplier, OUTPUT_BITS + shift, rounding)
+        shift = OUTPUT_BITS - self.first + shift
+        scaled = multiply_by_quantized_multiplier(centred << self.first, multiplier, shift, rounding)
         return (np.clip(scaled, *INT8).astype(np.int8),)
 
     def gradients(self, inputs: Sequence[np.ndarray], output: np.ndarray, gradient: np.ndarray) -> list[np.ndarray]:
@@ -55,6 +63,7 @@ class L2NormalizationParams(Record):
 
     def call(self) -> Call:
         values = {"rows": self.rows, "depth": self.depth, "input_zero_point": self.input_zero_point}
+        values |= {"first": self.first} if self.first else {}
         return Call("tr_l2_normalization", STRUCT, values)
 
 
@@ -69,7 +78,8 @@ def prepare(graph: Graph, op: Op) -> Record:
     given = f"output scale {scale(y)}, zero point {zero_point(y)}"
     require(scale(y) == 1 / 128 and zero_point(y) == 0, given, "scale 1/128, zero point 0")
     require(x.shape[-1] <= MAX_DEPTH, f"rows of {x.shape[-1]}", f"up to {MAX_DEPTH}")
-    return L2NormalizationParams(x.size // x.shape[-1], x.shape[-1], zero_point(x))
+    first = OUTPUT_BITS if x.unsigned else 0
+    return L2NormalizationParams(x.size // x.shape[-1], x.shape[-1], zero_point(x), first)
 
 
 STRUCTS = (STRUCT,)

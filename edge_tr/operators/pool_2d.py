@@ -1,4 +1,5 @@
-"""AVERAGE_POOL_2D and MAX_POOL_2D: tensorflow/lite/kernels/pooling.cc, reference/integer_ops/pooling.h."""
+"""AVERAGE_POOL_2D and MAX_POOL_2D: tensorflow/lite/kernels/pooling.cc, reference/integer_ops/pooling.h; the average of
+uint8 is that of reference/pooling.h."""
 
 from __future__ import annotations
 
@@ -22,6 +23,7 @@ from edge_tr.operators.checks import (
     summed,
     window,
 )
+from edge_tr.operators.unsigned import OFFSET
 from edge_tr.operators.windows import scatter
 from edge_tr.record import Range, Record, Shape3, Size
 from edge_tr.structs import SHAPE, WINDOW, Call, Field, Struct
@@ -48,7 +50,7 @@ STRUCT = Struct(
 class PoolParams(Record):
     """AVERAGE_POOL_2D or MAX_POOL_2D over the part of the window inside the image.
 
-    The average rounds half away from zero (of the quantised values).
+    The average rounds half away from zero: of the quantised values as the file has them, `offset` higher than here.
     """
 
     kind: str  # "AVERAGE_POOL_2D" or "MAX_POOL_2D"
@@ -58,6 +60,7 @@ class PoolParams(Record):
     stride: Size
     pad: Size
     activation: Size
+    offset: int = 0  # 128 of uint8
 
     @property
     def averages(self) -> bool:
@@ -74,8 +77,9 @@ class PoolParams(Record):
             image = self._along(image, axis, combine, empty)
             count = self._along(count, axis, np.add, 0)
         if self.averages:
+            image += self.offset * count
             magnitude = (np.abs(image) + count // 2) // count
-            image = np.where(image > 0, magnitude, -magnitude)
+            image = np.where(image > 0, magnitude, -magnitude) - self.offset
         return (np.clip(image, *self.activation).astype(np.int8),)
 
     def _along(self, image: np.ndarray, axis: int, combine: Callable, empty: int) -> np.ndarray:
@@ -124,7 +128,8 @@ class PoolParams(Record):
             "minimum": self.activation[0],
             "maximum": self.activation[1],
         }
-        return Call(f"tr_{self.kind.lower()}", STRUCT, values)
+        of = "_unsigned" if self.averages and self.offset else ""
+        return Call(f"tr_{self.kind.lower()}{of}", STRUCT, values)
 
 
 def prepare(graph: Graph, op: Op) -> PoolParams:
@@ -139,7 +144,8 @@ def prepare(graph: Graph, op: Op) -> PoolParams:
     output_shape(y, (1, *out, image[2]))
     if op.kind == "AVERAGE_POOL_2D":
         summed(math.prod(map(min, kernel, image[:2])), "a window", MAX_COUNT)
-    return PoolParams(op.kind, image, (*out, image[2]), kernel, stride, pad, activation_range(op, y))
+    offset = OFFSET if x.unsigned else 0
+    return PoolParams(op.kind, image, (*out, image[2]), kernel, stride, pad, activation_range(op, y), offset)
 
 
 STRUCTS = (STRUCT,)

@@ -94,6 +94,7 @@ class BilinearParams(Record):
 def prepare(graph: Graph, op: Op) -> Record:
     """Both axes by themselves."""
     x, y, size = read(graph, op)
+    require(not x.unsigned, "uint8, which the reference resizes in floats", "int8, or RESIZE_NEAREST_NEIGHBOR")
     aligned, centred = (bool(op.options[name]) for name in ("align_corners", "half_pixel_centers"))
     require(not (aligned and centred), "align_corners with half_pixel_centers", "one of them")
     rows, columns = (_between(*lengths, aligned, centred) for lengths in zip(x.shape[1:3], size))

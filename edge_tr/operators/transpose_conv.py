@@ -24,7 +24,7 @@ from edge_tr.operators.checks import (
     shape_text,
     zero_point,
 )
-from edge_tr.operators.dot import bias, matmul, per_channel_requant, weights_tensor
+from edge_tr.operators.dot import bias, centred, matmul, requant_of, weights_tensor, zero_points
 from edge_tr.record import Range, Record, Requant, Shape3, Size, full_range
 from edge_tr.structs import SHAPE, WINDOW, Array, Call, Field, Struct
 from edge_tr.structs import window as window_members
@@ -41,6 +41,7 @@ STRUCT = Struct(
         Field("int16_t", "input_zero_point"),
         Field("int16_t", "output_zero_point"),
         Field("const int8_t *", "weights"),
+        Field("int16_t", "weights_zero_point"),
         Field("const int32_t *", "bias"),
         Field("const int32_t *", "multiplier"),
         Field("const int8_t *", "shift"),
@@ -62,12 +63,13 @@ class TransposeConvParams(Record):
     input_zero_point: int
     output_zero_point: int
     activation: Size
-    weights: np.ndarray  # int8 [c_out, kh, kw, c_in]
+    weights: np.ndarray  # int8 or int16 [c_out, kh, kw, c_in]
     bias: np.ndarray  # int32 [c_out]
     requant: Requant  # n = c_out
+    weights_zero_point: int = 0
 
     def _taps(self) -> Iterator[tuple[np.ndarray, tuple[slice, ...], tuple[slice, ...]]]:
-        """(int8 [c_out, c_in], which inputs it meets, which outputs they go to) of every tap, indices [n, h, w]."""
+        """(weights [c_out, c_in], which inputs it meets, which outputs they go to) of every tap, indices [n, h, w]."""
         for ky in range(self.weights.shape[1]):
             for kx in range(self.weights.shape[2]):
                 sides = [self._meets(axis, k) for axis, k in enumerate((ky, kx))]
@@ -118,7 +120,8 @@ class TransposeConvParams(Record):
             "window": window_members(self.weights.shape[1:3], self.stride, pad=self.pad),
             "input_zero_point": self.input_zero_point,
             "output_zero_point": self.output_zero_point,
-            "weights": Array("int8_t", "weights", self.weights.ravel()),
+            "weights": Array("int8_t", "weights", (self.weights + self.weights_zero_point).ravel()),
+            **({"weights_zero_point": self.weights_zero_point} if self.weights_zero_point else {}),
             "bias": Array("int32_t", "bias", self.bias),
             "multiplier": Array("int32_t", "multiplier", self.requant.multiplier),
             "shift": Array("int8_t", "shift", self.requant.shift),
@@ -153,9 +156,10 @@ def prepare(graph: Graph, op: Op) -> Record:
         input_zero_point=zero_point(x),
         output_zero_point=zero_point(y),
         activation=activation_range(op, y),
-        weights=w.data,
+        weights=centred(w),
         bias=bias(graph, as_convolution, w.shape[0], optional=True),
-        requant=per_channel_requant(x, w, y, w.shape[0]),
+        requant=requant_of(graph, as_convolution, x, w, y, w.shape[0]),
+        weights_zero_point=zero_points(w),
     )
 
 

@@ -251,7 +251,7 @@ class _Rewriter:
         rows = self.kept[op.outputs[0]]
         old = self.old.tensor(op.inputs[1])
         columns = record.reading(self.old.channels(op.inputs[0]), self.kept[op.inputs[0]])
-        values = record.dense(record.weights[rows][:, columns])
+        values = record.dense(record.stored(record.weights[rows][:, columns]))
         scales = _scales_of(old.quantization, rows, record.channel_axis)
         weights = replace(old, shape=values.shape, data=values, quantization=scales)
         bias = self._bias(op, record)[rows]

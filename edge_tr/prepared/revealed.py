@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge_tr.graph import Graph, layer_name
-from edge_tr.operators import dots
-from edge_tr.prepared.budget import Budget
+from edge_tr.operators import DotParams, dots
+from edge_tr.prepared.budget import Budget, TrSetting
 from edge_tr.prepared.dead import Alive, remove_what_is_always_dead
 from edge_tr.tr.reveal import reveal, truncate_data
 
@@ -29,9 +29,14 @@ def revealed_levels(graph: Graph, budgets: Sequence[Budget]) -> tuple[ProgramLev
     revealed = []
     for budget in budgets:
         settings = [(op, budget.of(layer_name(op))) for op in dots(graph)]
-        revealed.append({op.index: reveal(op.record.weights, s.group, s.terms).values for op, s in settings})
+        revealed.append({op.index: _revealed(op.record, s) for op, s in settings})
     alive = remove_what_is_always_dead(graph, revealed, truncations(graph, budgets[-1]))
     return tuple(ProgramLevel(*level) for level in zip(budgets, revealed, alive))
+
+
+def _revealed(record: DotParams, setting: TrSetting) -> np.ndarray:
+    """Weights [rows, K] of the record's type, which its file can hold."""
+    return reveal(record.weights, setting.group, setting.terms, limits=record.weight_range).values
 
 
 def truncations(graph: Graph, budget: Budget) -> dict[int, np.ndarray]:

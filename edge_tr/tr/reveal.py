@@ -15,6 +15,10 @@ second term of such a weight rides with its leader: it ranks directly behind it.
 the budget ends exactly between the two, the leader is kept as +2^6. Every revealed
 value is therefore in -128..127 and no group exceeds its budget.
 
+Weights of a uint8 file less their zero point are 256 values around zero, `limits`, of nine bits and then int16. Kept
+terms may leave that range as well, at either end. Such a weight becomes the nearest value inside that has no more
+terms, so that it can be written back.
+
 The terms kept with a smaller budget are kept with every larger one, except such a +2^6.
 Where no +2^7 is involved, a smaller budget is a prefix of the group's term list.
 """
@@ -30,9 +34,12 @@ import numpy as np
 from edge_tr.errors import UsageError
 from edge_tr.tr.hese import Encoding, encode, terms
 
+INT8 = (-128, 127)
 MAX_GROUP = 256
 PLANES = 8
 """Digit planes of an int8 weight; plane p holds the digits of weight 2^(7 - p)."""
+WIDE_PLANES = PLANES + 1
+"""Of one of nine bits."""
 
 
 class TermArrays(NamedTuple):
@@ -40,7 +47,7 @@ class TermArrays(NamedTuple):
 
     row       intp, 0..rows-1
     element   intp, 0..K-1, the index along the reduction axis
-    exponent  int8, 0..7
+    exponent  int8, 0..7, of nine bits 0..8
     sign      int8, +1 or -1
     """
 
@@ -49,16 +56,24 @@ class TermArrays(NamedTuple):
     exponent: np.ndarray
     sign: np.ndarray
 
+    def below(self, limit: int) -> TermArrays:
+        """The same sums of smaller exponents: those of `limit` and more are two of half the size, or four."""
+        terms = self
+        while (high := terms.exponent >= limit).any():
+            halved = terms._replace(exponent=np.where(high, terms.exponent - 1, terms.exponent))
+            terms = TermArrays(*(np.concatenate([column, column[high]]) for column in halved))
+        return terms
+
 
 @dataclass(frozen=True)
 class Revealed:
     """Weights after term revealing.
 
     group   elements per group, g
-    values  int8 [rows, K], the sums of the kept terms
+    values  [rows, K] of the weights' type, the sums of the kept terms
     counts  int16 [rows, groups], kept terms of each group, 0..k
-    digits  int8 [rows, groups, PLANES, width], the kept signs (0: no term): plane p is
-            exponent 7 - p; width = min(g, K), zeros past the end of a row
+    digits  int8 [rows, groups, planes, width], the kept signs (0: no term): plane p is
+            exponent planes - 1 - p; width = min(g, K), zeros past the end of a row
     """
 
     group: int
@@ -70,15 +85,23 @@ class Revealed:
         """The kept terms in packing order."""
         row, group, plane, lane = np.nonzero(self.digits)
         sign = self.digits[row, group, plane, lane]
-        return TermArrays(row, group * self.group + lane, (PLANES - 1 - plane).astype(np.int8), sign)
+        exponent = self.digits.shape[2] - 1 - plane
+        return TermArrays(row, group * self.group + lane, exponent.astype(np.int8), sign)
 
 
-def reveal(weights: np.ndarray, group: int, budget: int | None, encoding: Encoding = Encoding.MINIMAL) -> Revealed:
+def reveal(
+    weights: np.ndarray,
+    group: int,
+    budget: int | None,
+    encoding: Encoding = Encoding.MINIMAL,
+    limits: tuple[int, int] = INT8,
+) -> Revealed:
     """Keep the `budget` largest terms of each `group` elements of every row.
 
-    weights  int8 [rows, K], K the reduction axis
+    weights  int8, or int16 of nine bits [rows, K], K the reduction axis
     group    g, 1..256
     budget   k >= 1 terms a group, or None: all terms (lossless)
+    limits   (least, most) that weights may be, where that is not all of int8
 
     Raises UsageError for a group or budget out of range, ValueError for other arrays.
     """
@@ -86,14 +109,16 @@ def reveal(weights: np.ndarray, group: int, budget: int | None, encoding: Encodi
         raise UsageError(f"group g={group} is out of range; use 1 to {MAX_GROUP} weights a group")
     if budget is not None and budget < 1:
         raise UsageError(f"budget k={budget} is out of range; use at least 1 term a group")
-    if weights.dtype != np.int8 or weights.ndim != 2:
-        raise ValueError(f"weights must be int8 [rows, K], not {weights.dtype} {list(weights.shape)}")
+    if weights.dtype not in (np.int8, np.int16) or weights.ndim != 2:
+        raise ValueError(f"weights must be int8 or int16 [rows, K], not {weights.dtype} {list(weights.shape)}")
     grouped = _group(weights, group)
-    digits = np.ascontiguousarray(_tables(encoding).digits[grouped.view(np.uint8)].swapaxes(-1, -2))
-    if budget is not None:
-        digits = _keep_largest(digits, _tables(encoding).rider[grouped.view(np.uint8)], budget)
-    powers = np.left_shift(1, np.arange(PLANES - 1, -1, -1), dtype=np.int16)
-    values = (digits * powers[:, None]).sum(axis=-2, dtype=np.int16).astype(np.int8)
+    if weights.dtype == np.int8 and limits == INT8:
+        digits = np.ascontiguousarray(_tables(encoding).digits[grouped.view(np.uint8)].swapaxes(-1, -2))
+        if budget is not None:
+            digits = _keep_largest(digits, _tables(encoding).rider[grouped.view(np.uint8)], budget)
+    else:
+        digits = _wide(grouped, budget, encoding, _both(limits, INT8) if weights.dtype == np.int8 else limits)
+    values = _sums(digits).astype(weights.dtype)
     values = values.reshape(len(weights), values.shape[1] * values.shape[2])[:, : weights.shape[1]]
     return Revealed(group, values, np.count_nonzero(digits, axis=(-2, -1)).astype(np.int16), digits)
 
@@ -107,11 +132,11 @@ def truncate_data(limit: int, encoding: Encoding = Encoding.MINIMAL) -> np.ndarr
 
 
 def _group(weights: np.ndarray, group: int) -> np.ndarray:
-    """int8 [rows, K] as int8 [rows, groups, min(g, K)], each row padded with zeros."""
+    """[rows, K] as [rows, groups, min(g, K)], each row padded with zeros."""
     rows, length = weights.shape
     width = max(1, min(group, length))
     groups = -(-length // width)
-    padded = np.zeros((rows, groups * width), np.int8)
+    padded = np.zeros((rows, groups * width), weights.dtype)
     padded[:, :length] = weights
     return padded.reshape(rows, groups, width)
 
@@ -139,6 +164,41 @@ def _keep_largest(digits: np.ndarray, rider: np.ndarray, budget: int) -> np.ndar
     return result
 
 
+def _both(a: tuple[int, int], b: tuple[int, int]) -> tuple[int, int]:
+    return max(a[0], b[0]), min(a[1], b[1])
+
+
+def _sums(digits: np.ndarray) -> np.ndarray:
+    """int16 [rows, groups, width] of digit planes."""
+    planes = digits.shape[-2]
+    powers = np.left_shift(1, np.arange(planes - 1, -1, -1), dtype=np.int16)
+    return (digits * powers[:, None]).sum(axis=-2, dtype=np.int16)
+
+
+def _wide(weights: np.ndarray, budget: int | None, encoding: Encoding, limits: tuple[int, int]) -> np.ndarray:
+    """Digit planes of int16 weights [rows, groups, width]: the `budget` largest terms of each group, none of which
+    takes its weight beyond `limits`."""
+    table = _wide_digits(encoding)
+    digits = np.ascontiguousarray(table[weights].swapaxes(-1, -2))
+    if budget is None:
+        return digits
+    digits = _keep_largest(digits, np.zeros(weights.shape, np.int8), budget)
+    values, counts = _sums(digits), np.count_nonzero(digits, axis=-2)
+    outside = (values < limits[0]) | (values > limits[1])
+    digits.swapaxes(-1, -2)[outside] = table[_nearest(weights[outside], counts[outside], limits, encoding)]
+    return digits
+
+
+def _nearest(weights: np.ndarray, counts: np.ndarray, limits: tuple[int, int], encoding: Encoding) -> np.ndarray:
+    """int16 [n]: of all values inside `limits` of at most counts [n] terms, the one nearest to each of weights [n];
+    of two, the smaller one."""
+    inside = np.arange(limits[0], limits[1] + 1)
+    inside = inside[np.argsort(np.abs(inside), kind="stable")]
+    lengths = terms(inside, encoding).counts
+    distance = np.abs(weights.astype(np.int32)[:, None] - inside)
+    return inside[np.where(lengths <= counts[:, None], distance, 1 << 16).argmin(axis=1)].astype(np.int16)
+
+
 class _Tables(NamedTuple):
     """Look-up by an int8 weight's bit pattern.
 
@@ -161,3 +221,13 @@ def _tables(encoding: Encoding) -> _Tables:
         if form and form[0] == (1, PLANES - 1):
             rider[weight] = PLANES - 1 - form[1].exponent
     return _Tables(digits, rider)
+
+
+@cache
+def _wide_digits(encoding: Encoding) -> np.ndarray:
+    """int8 [512, WIDE_PLANES] by an index of -255..255, of which the negative ones count from the end."""
+    digits = np.zeros((512, WIDE_PLANES), np.int8)
+    for weight in range(-255, 256):
+        for sign, exponent in encode(weight, encoding):
+            digits[weight, WIDE_PLANES - 1 - exponent] = sign
+    return digits

@@ -65,6 +65,7 @@ enum tr_table_layout {
     TR_TABLE_LAYOUT_FOURS_JOINT = 8, /* As FOURS_APART, but two rows' weights one halfword, first + 256 * second. */
     TR_TABLE_LAYOUT_TWINS = 5, /* Bytes: the order of elements, then weights + 128 in blocks of four rows, four elements. */
     TR_TABLE_LAYOUT_LANES = 9, /* Bytes: rows two by two, runs of units of two elements, 0.0 1.0 0.1 1.1 (row.element). */
+    TR_TABLE_LAYOUT_INT16 = 10, /* Plain int16 weights, which nine bits hold. */
     TR_TABLE_LAYOUT_SUBSETS = 6, /* Bytes: by SUBSET_ROWS rows, then two SUBSET_ELEMENTS elements, then row: bit planes. */
 };
 
@@ -121,7 +122,7 @@ static inline void tr_table_header_set_crc32(uint8_t *record, uint32_t value) { 
 #define TR_TERM_WORD_INDEX_LSB 0u
 #define TR_TERM_WORD_INDEX_MASK 0xffu
 static inline uint32_t tr_term_word_index(uint32_t word) { return word >> TR_TERM_WORD_INDEX_LSB & TR_TERM_WORD_INDEX_MASK; }
-/* 0 to 7; NO_TERM if the group is empty. */
+/* 0 to 8; NO_TERM if the group is empty. */
 #define TR_TERM_WORD_EXPONENT_LSB 8u
 #define TR_TERM_WORD_EXPONENT_MASK 0xfu
 static inline uint32_t tr_term_word_exponent(uint32_t word) { return word >> TR_TERM_WORD_EXPONENT_LSB & TR_TERM_WORD_EXPONENT_MASK; }

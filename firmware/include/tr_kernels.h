@@ -46,6 +46,7 @@ struct tr_dot {
 extern const struct tr_dot tr_dot_pairs;  /* layout TERMS: both operands as terms, shift and add */
 extern const struct tr_dot tr_dot_planes; /* layout PLANES: sums of pre-shifted activations */
 extern const struct tr_dot tr_dot_int8;   /* layout INT8: the multiply baseline */
+extern const struct tr_dot tr_dot_int16;  /* layout INT16: the same by weights of nine bits */
 
 /* ---- layers ------------------------------------------------------------------ */
 
@@ -54,6 +55,8 @@ void tr_depthwise_conv_2d(const struct tr_convolution *layer, const int8_t *inpu
                           int16_t *scratch);
 
 void tr_average_pool_2d(const struct tr_pool *layer, const int8_t *input, int8_t *output);
+/* Of uint8 values, less 128. */
+void tr_average_pool_2d_unsigned(const struct tr_pool *layer, const int8_t *input, int8_t *output);
 void tr_max_pool_2d(const struct tr_pool *layer, const int8_t *input, int8_t *output);
 
 void tr_add(const struct tr_add *layer, const int8_t *input0, const int8_t *input1, int8_t *output);

@@ -116,6 +116,7 @@ struct tr_l2_normalization {
     uint32_t rows;
     uint32_t depth;
     int16_t input_zero_point;
+    uint8_t first; /* bits by which x is shifted before it is multiplied, of the output's seven */
 };
 
 /* CUMSUM along the middle axis of [outer, count, inner]. */
@@ -161,6 +162,7 @@ struct tr_transpose_conv {
     int16_t input_zero_point;
     int16_t output_zero_point;
     const int8_t *weights;
+    int16_t weights_zero_point;
     const int32_t *bias;
     const int32_t *multiplier;
     const int8_t *shift;
@@ -213,6 +215,7 @@ struct tr_concatenation {
     const uint32_t *runs;
     const int32_t *fixed;
     const int8_t *constants;
+    const int8_t *tables; /* [inputs][256] by x as an unsigned byte; null: inputs are copied */
 };
 
 /* A function of one value: `table` [256] by x as an unsigned byte. */

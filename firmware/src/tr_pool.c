@@ -1,5 +1,5 @@
 /* AVERAGE_POOL_2D and MAX_POOL_2D: padding does not count, ties of the average round away from zero.
- * Source: tensorflow/lite/kernels/internal/reference/integer_ops/pooling.h. */
+ * Source: tensorflow/lite/kernels/internal/reference/integer_ops/pooling.h; of uint8 reference/pooling.h. */
 #include "tr_kernels.h"
 #include "tr_requant.h"
 
@@ -71,7 +71,9 @@ static int32_t sum_of(const struct part *part, const int8_t *row)
     return sum;
 }
 
-void tr_average_pool_2d(const struct tr_pool *layer, const int8_t *input, int8_t *output)
+/* Of values that are `offset` higher in the model. */
+__attribute__((always_inline)) static inline void average(const struct tr_pool *layer, const int8_t *input,
+                                                          int8_t *output, int32_t offset)
 {
     for (uint32_t y = 0u; y < layer->output.height; y++) {
         for (uint32_t x = 0u; x < layer->output.width; x++) {
@@ -79,12 +81,22 @@ void tr_average_pool_2d(const struct tr_pool *layer, const int8_t *input, int8_t
             struct part part = part_of(layer, &e, input);
             int32_t count = (int32_t)(part.rows * part.columns);
             for (uint32_t c = 0u; c < layer->input.channels; c++) {
-                int32_t sum = sum_of(&part, part.first + c);
-                int32_t mean = (sum > 0 ? sum + count / 2 : sum - count / 2) / count;
+                int32_t sum = sum_of(&part, part.first + c) + offset * count;
+                int32_t mean = (sum > 0 ? sum + count / 2 : sum - count / 2) / count - offset;
                 *output++ = tr_clamp(mean, layer->minimum, layer->maximum);
             }
         }
     }
+}
+
+void tr_average_pool_2d(const struct tr_pool *layer, const int8_t *input, int8_t *output)
+{
+    average(layer, input, output, 0);
+}
+
+void tr_average_pool_2d_unsigned(const struct tr_pool *layer, const int8_t *input, int8_t *output)
+{
+    average(layer, input, output, 128);
 }
 
 /* The larger one of each two activations. */

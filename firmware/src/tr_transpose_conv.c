@@ -24,7 +24,8 @@ static int32_t accumulated(const struct tr_transpose_conv *layer, const int8_t *
             }
             const int8_t *from = input + (row * layer->input.width + column) * depth;
             for (uint32_t c = 0u; c < depth; c++) {
-                sum = tr_wrapping_add(sum, (from[c] - layer->input_zero_point) * weights[c]);
+                int32_t weight = weights[c] - layer->weights_zero_point;
+                sum = tr_wrapping_add(sum, (from[c] - layer->input_zero_point) * weight);
             }
         }
     }

@@ -16,7 +16,9 @@ from edge_tr.kernels import parse_choice
 from edge_tr.lower.program import Program, data_terms, lower
 from edge_tr.prepared.budget import parse as parse_budget
 
-KERNELS = tuple(kernel.name for kernel in kernels.KERNELS if not kernel.dialled)
+NINE_BITS = ("int16", *(kernel.name for kernel in kernels.KERNELS if kernel.nine_bits and kernel.name != "int16"))
+"""Kernels of uint8 models; the first one is of no others."""
+KERNELS = tuple(kernel.name for kernel in kernels.KERNELS if not kernel.dialled and kernel.name != "int16")
 BUDGETS = ("lossless", "g=8,k=4", "g=3,k=2,s=1", "g=16,k=12,s=2")
 WAYS = tuple(itertools.product(KERNELS, BUDGETS))
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.system.helpers import ALL_BOARDS, DIGITS, Ran, refused, run, small_board, succeed
 
-SHAPE = tuple(succeed("inspect", DIGITS, "--json").json["input"]["shape"][1:])
+SHAPE = tuple(succeed("inspect", DIGITS, "--json").json["inputs"][0]["shape"][1:])
 
 
 def build(out: Path, *options: object, model: Path = DIGITS, target: object = "host") -> Ran:

@@ -86,7 +86,7 @@ def test_an_empty_level_has_no_bytes():
 
 def test_levels_that_jump_too_far_are_refused():
     with pytest.raises(ValueError, match="not nested"):
-        differences([np.array([[-128]], np.int8), np.array([[127]], np.int8)])
+        differences([np.array([[-129]], np.int16), np.array([[127]], np.int16)])
 
 
 def test_strips_hold_every_tap_of_every_window():

@@ -21,10 +21,13 @@ def weights_of(rows: int, depth: int) -> np.ndarray:
     return weights
 
 
+@pytest.mark.parametrize("times", [1, 2])
 @pytest.mark.parametrize("largest", [128, 256])
 @pytest.mark.parametrize(("rows", "depth"), SHAPES)
-def test_lists_compute_every_sum_in_sixteen_bit_lanes(rows, depth, largest):
+def test_lists_compute_every_sum_in_sixteen_bit_lanes(rows, depth, largest, times):
+    """`times` 2: of nine bits, with terms of 2^8."""
     weights = weights_of(rows, depth)
+    weights = weights if times == 1 else (2 * weights.astype(np.int16) + (weights < 0)).astype(np.int16)
     lists = encode_lists(reveal(weights, 8, None).term_arrays(), rows, largest)
     rng = np.random.default_rng(0)
     ends = [np.full((depth, 2), -largest), np.full((depth, 2), largest - 1)]
@@ -33,9 +36,11 @@ def test_lists_compute_every_sum_in_sixteen_bit_lanes(rows, depth, largest):
             np.testing.assert_array_equal(interpret_lists(lists, row, x), weights[row].astype(np.int64) @ x)
 
 
+@pytest.mark.parametrize("times", [1, 2])
 @pytest.mark.parametrize(("rows", "depth"), SHAPES)
-def test_lists_for_one_pixel_are_flushed_once(rows, depth):
+def test_lists_for_one_pixel_are_flushed_once(rows, depth, times):
     weights = weights_of(rows, depth)
+    weights = weights if times == 1 else (2 * weights.astype(np.int16) + (weights < 0)).astype(np.int16)
     terms = reveal(weights, 8, None).term_arrays()
     lists = encode_lists(terms, rows, None)
     assert lists.flushes == rows

@@ -40,6 +40,16 @@ def test_with_a_data_budget_a_term_128_is_two_terms_64():
     assert sums(term_table.encode(table), [256, 256]) == [-256]
 
 
+@pytest.mark.parametrize("data_terms", [None, 1])
+def test_a_term_256_is_several_of_what_the_planes_hold(data_terms):
+    weights = np.array([[255, -255, 256 - 64, -200]], np.int16)
+    setting = TrSetting(8, None, data_terms)
+    table = plane_table(reveal(weights, 8, None), setting)
+    assert table.planes == (8 if data_terms is None else 7)
+    x = [255, -255, 100, -128] if data_terms is None else [256, -256, 64, -128]
+    assert sums(term_table.encode(table), x) == [int(weights[0].astype(int) @ x)]
+
+
 def row_ending_in(depth: int, weight: int) -> np.ndarray:
     weights = np.zeros((1, depth), np.int8)
     weights[0, -1] = weight

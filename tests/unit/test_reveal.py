@@ -194,9 +194,9 @@ def test_a_budget_below_one_is_a_usage_error(budget):
         reveal(np.zeros((1, 4), np.int8), 4, budget)
 
 
-@pytest.mark.parametrize("weights", [np.zeros((2, 2), np.int16), np.zeros(4, np.int8)])
+@pytest.mark.parametrize("weights", [np.zeros((2, 2), np.int32), np.zeros(4, np.int8)])
 def test_other_arrays_are_refused(weights):
-    with pytest.raises(ValueError, match=r"weights must be int8 \[rows, K\]"):
+    with pytest.raises(ValueError, match=r"weights must be int8 or int16 \[rows, K\]"):
         reveal(weights, 4, 4)
 
 
@@ -214,3 +214,25 @@ def test_truncated_data_reaches_256_and_is_exact_with_five_terms():
     np.testing.assert_array_equal(truncate_data(5), np.arange(-255, 256))
     with pytest.raises(UsageError, match="s=0 is out of range"):
         truncate_data(0)
+
+
+@pytest.mark.parametrize("zero_point", [0, 1, 100, 127, 129, 156, 254, 255])
+@pytest.mark.parametrize("budget", [1, 3, 8])
+def test_weights_of_nine_bits_stay_what_a_uint8_file_can_hold(zero_point, budget):
+    """Of values with that zero point: within the range, no more terms than allowed, and near what they were."""
+    limits = (-zero_point, 255 - zero_point)
+    weights = np.arange(*limits, dtype=np.int16).reshape(-1, 5)
+    revealed = reveal(weights, 5, budget, limits=limits)
+    assert limits[0] <= revealed.values.min() and revealed.values.max() <= limits[1]
+    assert revealed.counts.max() <= budget
+    np.testing.assert_array_equal(np.count_nonzero(revealed.digits, axis=(-2, -1)), revealed.counts)
+    assert np.abs(revealed.values.astype(int) - weights).max() <= (256 if budget < 5 else 128)
+    np.testing.assert_array_equal(reveal(weights, 5, None, limits=limits).values, weights)
+
+
+def test_a_kept_term_that_leaves_the_range_becomes_the_nearest_inside():
+    weights = np.array([[155, -100, 90]], np.int16)  # 160 and -128 would lie outside -100..155
+    values = [
+        reveal(weights[:, i : i + 1], 1, k, limits=(-100, 155)).values.item() for i in range(3) for k in (1, 2, 3)
+    ]
+    assert values == [128, 128 + 16, 128 + 32 - 8, -64, -128 + 32, -100, 64, 64 + 32, 64 + 32 - 8]

@@ -10,12 +10,15 @@ from edge_tr.kernels.straightline import Add, Double, Flush, Load, Shift, interp
 from edge_tr.tr.reveal import reveal
 
 
-def random_weights(rng: np.random.Generator) -> np.ndarray:
+def random_weights(rng: np.random.Generator, bits: int = 8) -> np.ndarray:
+    """int8, or int16 of nine bits."""
     rows, depth = int(rng.integers(1, 24)), int(rng.integers(1, 90))
     kept = rng.random((rows, depth)) < rng.choice([0.05, 0.5, 1.0])
-    extremes = rng.choice([-128, -127, 127, 1, 0], (rows, depth))
-    weights = extremes if rng.random() < 0.3 else rng.integers(-128, 128, (rows, depth))
-    return (weights * kept).astype(np.int8)
+    most = (1 << (bits - 1)) - 1
+    least = -128 if bits == 8 else -255
+    extremes = rng.choice([least, -most, most, 1, 0], (rows, depth))
+    weights = extremes if rng.random() < 0.3 else rng.integers(least, most + 1, (rows, depth))
+    return (weights * kept).astype(np.int8 if bits == 8 else np.int16)
 
 
 def words(pairs: np.ndarray) -> np.ndarray:
@@ -23,12 +26,13 @@ def words(pairs: np.ndarray) -> np.ndarray:
     return pairs[0].astype(np.int64) + (pairs[1].astype(np.int64) << 16)
 
 
+@pytest.mark.parametrize("bits", [8, 9])
 @pytest.mark.parametrize("isa", MACHINES)
 @pytest.mark.parametrize("largest", [128, 256])
-def test_programs_equal_the_matrix_product(isa, largest):
+def test_programs_equal_the_matrix_product(isa, largest, bits):
     rng = np.random.default_rng([largest, list(MACHINES).index(isa)])
     for _ in range(25):
-        weights = random_weights(rng)
+        weights = random_weights(rng, bits)
         revealed = reveal(weights, 8, None if rng.random() < 0.5 else int(rng.integers(1, 20)))
         program = plan(revealed.term_arrays(), *weights.shape, largest, MACHINES[isa])
         pairs = rng.integers(-largest, largest + 1, (2, weights.shape[1]))
@@ -40,7 +44,9 @@ def test_programs_equal_the_matrix_product(isa, largest):
 def test_no_lane_overflows_when_every_product_has_one_sign(isa, largest):
     """For each row the x that makes its sum largest, and in the other lane smallest."""
     rng = np.random.default_rng(7)
-    for weights in (random_weights(rng), np.full((6, 70), -128, np.int8), np.full((6, 70), 127, np.int8)):
+    ends = [np.full((6, 70), value, np.int8) for value in (-128, 127)]
+    ends += [np.full((6, 70), value, np.int16) for value in (-255, 255)]
+    for weights in (random_weights(rng), random_weights(rng, 9), *ends):
         program = plan(reveal(weights, 8, None).term_arrays(), *weights.shape, largest, MACHINES[isa])
         for row in weights.astype(np.int64):
             pairs = np.stack([np.sign(row) * largest, -np.sign(row) * largest])

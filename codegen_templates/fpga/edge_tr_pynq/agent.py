@@ -14,6 +14,7 @@ import numpy as np
 
 from edge_tr_pynq import frames
 from edge_tr_pynq.driver import Accelerator, Tensors
+from edge_tr_pynq.ends import Samples, sample_shape
 from edge_tr_pynq.errors import DeviceError
 from edge_tr_pynq.frames import ALL_LAYERS, COMMAND, COUNTER, MAX_CALIBRATION, MAX_PAYLOAD, STATUS, Frame
 from edge_tr_pynq.schema import FormatError
@@ -164,7 +165,7 @@ class Agent:
             sample.layer, sample.layer_ticks, sample.ticks = tensors[-1], cycles, sum(cycles)
         if whole:
             x, accelerator.states = self._inputs(sample), sequence.states
-            sample.output = b"".join(output.tobytes() for output in accelerator.infer(x))
+            sample.output = b"".join(output.tobytes() for output in accelerator.outputs(x))
             sample.ticks, sample.layer_ticks = accelerator.cycles, accelerator.layer_cycles()
             sequence.states, sequence.next = accelerator.states, sample.number + 1
         sample.last = last
@@ -175,13 +176,14 @@ class Agent:
         steps = list(self._accelerator.run_layers(self._inputs(sample), last))
         return [tensor.tobytes() for tensor, _ in steps], [cycles for _, cycles in steps]
 
-    def _inputs(self, sample: _Sample) -> Tensors:
+    def _inputs(self, sample: _Sample) -> Samples:
         """The sample's bytes as the tensors that they are."""
         values, at = {}, 0
         for tensor in self._program.inputs:
-            values[tensor.index] = np.frombuffer(bytes(sample.data[at : at + tensor.bytes]), tensor.dtype)
+            data = np.frombuffer(bytes(sample.data[at : at + tensor.bytes]), tensor.dtype)
+            values[tensor.index] = data.reshape(1, *sample_shape(tensor))
             at += tensor.bytes
-        return values
+        return Samples(values)
 
     def _reset_state(self, frame: Frame) -> bytes:
         """States for the sample of this number, which is loaded again."""

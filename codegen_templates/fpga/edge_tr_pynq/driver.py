@@ -73,6 +73,11 @@ class _Slot:
         self.received.freebuffer()
 
 
+def _flat(samples: Samples, n: int) -> Tensors:
+    """One of them."""
+    return {index: values[n].ravel() for index, values in samples.values.items()}
+
+
 class Accelerator:
     """One program at a time on one accelerator.
 
@@ -190,13 +195,9 @@ class Accelerator:
 
     def stream(self, x: Given) -> Iterator[tuple[np.ndarray, ...]]:
         """The outputs of one sample after the other, in the model's order."""
-        values = self.samples(x).values
-        samples = ({index: array[n].ravel() for index, array in values.items()} for n in range(len(self.samples(x))))
+        given = self.samples(x)
+        samples = (_flat(given, n) for n in range(len(given)))
         yield from self._overlapped(samples) if self._pipelined(self._now()) else map(self._one, samples)
-
-    def infer(self, sample: Tensors) -> tuple[np.ndarray, ...]:
-        """The outputs of one sample, in the model's order."""
-        return next(self._overlapped([sample])) if self._pipelined(self._now()) else self._one(sample)
 
     def _sequences(self, samples: Samples) -> list[np.ndarray]:
         """Outputs [n, steps, ...]."""
@@ -291,12 +292,12 @@ class Accelerator:
             cycles += own.values()
         return cycles
 
-    def run_layers(self, sample: Tensors, last: int) -> Iterator[tuple[np.ndarray, int]]:
-        """(tensor [elements], cycles) of layers 0 to `last`, one after the other, of a sample; `states` stay.
+    def run_layers(self, x: Given, last: int) -> Iterator[tuple[np.ndarray, int]]:
+        """(tensor [elements], cycles) of layers 0 to `last`, one after the other, of the first sample; `states` stay.
 
         The accelerator stops after every layer, or part of one, its tensor is read, and it goes on from there.
         """
-        yield from itertools.islice(self._steps(sample), last + 1)
+        yield from itertools.islice(self._steps(_flat(self.samples(x), 0)), last + 1)
         if not self.dma.sendchannel.idle:  # the rest of what is sent is for the layers after it
             self.reset()
 

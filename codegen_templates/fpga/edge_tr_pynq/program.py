@@ -182,12 +182,14 @@ def _program(facts: dict, arrays: dict[str, np.ndarray]) -> Program:
     levels = tuple(_level(level, _below(arrays, f"{number}.")) for number, level in enumerate(facts["levels"]))
     names = ("model", "model_sha256", "build_id", "board_id", "clock_hz", "version", "crc")
     results, graph = tuple(facts["results"]), _graph(facts, arrays)
-    return Program(**{name: facts[name] for name in names}, graph=graph, results=results, levels=levels, load=arrays["load"])
+    return Program(
+        **{name: facts[name] for name in names}, graph=graph, results=results, levels=levels, load=arrays["load"]
+    )
 
 
 def _graph(facts: dict, arrays: dict[str, np.ndarray]) -> Graph:
     """Ends and states at their indices."""
-    ends = {tensor.index: tensor for tensor in map(_tensor, facts["ends"])}
+    ends = {tensor.index: tensor for tensor in map(_tensor, facts["tensors"])}
     states = {index: arrays[f"state{index}"] for index in facts["states"]}
     return Graph(
         tensors=tuple(map(ends.get, range(max(ends) + 1))),
