@@ -126,6 +126,12 @@ class Network:
         self.model.op("QUANTIZE", [self.x], [copy])
         self._move("ADD", [self.x, copy], self.shape, self.scale * 2, self._zero(), fused_activation_function="RELU6")
 
+    def add(self, other: int, quantization: tuple[float, int] | None = None) -> int:
+        """x + another tensor of its shape; the sum."""
+        scale, zero = quantization or (self.scale * 2, self._zero())
+        self._move("ADD", [self.x, other], self.shape, scale, zero, version=2, fused_activation_function="NONE")
+        return self.x
+
     def pad(self) -> None:
         amounts = np.zeros((4, 2), np.int32)
         amounts[1:] = self.rng.integers(0, 3, (3, 2))
