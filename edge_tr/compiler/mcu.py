@@ -43,8 +43,8 @@ from edge_tr.target.port import DIRECT, Line, open_port
 from edge_tr.target.toolchain import Linked, OverflowingLink, compile_and_link
 from edge_tr.target.usb import port_of
 
-RUNTIME_RAM = 2 << 10
-"""Bytes of frame buffers and state beside arena and stack."""
+RUNTIME_RAM, LAYER_RAM = 1 << 10, 12
+"""Bytes of frame buffers and state beside arena and stack, and of each layer's cost and digest."""
 FITTING_TRIES = 4
 
 Compiled = tuple[int, Linked | OverflowingLink]
@@ -136,7 +136,7 @@ def _fitted(
     """The program that fits, compiled: links tell what the layers have room for."""
     room = Limits(
         flash=board.memory.flash_bytes - RUNTIME_FLASH,
-        ram=board.memory.ram_bytes - board.memory.stack_bytes - RUNTIME_RAM,
+        ram=board.memory.ram_bytes - board.memory.stack_bytes - RUNTIME_RAM - LAYER_RAM * len(found.ops),
     )
     for _ in range(FITTING_TRIES):
         program = choose(found, objective, room)

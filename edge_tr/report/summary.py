@@ -6,10 +6,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from edge_tr.boards import Board
 from edge_tr.graph import Graph, Op, Tensor, layer_name
 from edge_tr.manifest import BuildRecord, Manifest, OverlayManifest, Protection, Signature
-from edge_tr.overlays import OverlayBoard
 from edge_tr.tr.hese import term_count
 
 _BAR_WIDTH = 20
@@ -258,33 +256,6 @@ def _end_text(side: str, end: dict) -> str:
     scaled = "" if end["scale"] is None else f", scale {end['scale']:g}, zero point {end['zero_point']}"
     given = "" if end["file_dtype"] == end["dtype"] else f", {end['file_dtype']} in the file"
     return f"{side:6} {end['dtype']}{named} {end['shape']}{scaled}{given}"
-
-
-def boards_text(boards: Iterable[Board], overlays: Iterable[OverlayBoard] = ()) -> str:
-    """Every board, its memory, and how far it has been verified."""
-    said = {
-        "hardware": "runs on hardware here",
-        "emulator": "verified in an emulator",
-        "builds": "only builds: not verified",
-        "simulated": "verified in co-simulation",
-    }
-    rows = [("board", "core", "flash", "RAM", "state", "costs counted on", "description")]
-    rows += [
-        (
-            board.name,
-            board.core,
-            f"{board.memory.flash_bytes // 1024:,} KB",
-            f"{board.memory.ram_bytes // 1024:,} KB",
-            said[board.verified],
-            board.counts_on or board.name,
-            board.description,
-        )
-        for board in boards
-    ]
-    rows += [
-        (board.name, board.part, "", "", said["simulated"], "the simulation", board.description) for board in overlays
-    ]
-    return table(rows, left=(0, 1, 4, 5, 6))
 
 
 def table(rows: Sequence[Sequence[str]], left: Iterable[int]) -> str:

@@ -3,7 +3,7 @@
  * Activations are int8, NHWC, batch 1. Weights are the packed tables of
  * tr_formats.h, one row per output channel. All arithmetic is TFLite's
  * reference integer arithmetic, bit for bit (double rounding). No heap, no
- * floating point, no recursion. */
+ * recursion, and no floating point but where the reference computes with it (tr_resize_bilinear_unsigned). */
 #ifndef TR_KERNELS_H
 #define TR_KERNELS_H
 
@@ -75,6 +75,9 @@ void tr_copy(const struct tr_copy *layer, const int8_t *input, int8_t *output);
 void tr_concatenate(const struct tr_concatenation *layer, const int8_t *const *inputs, int8_t *output);
 
 void tr_resize_bilinear(const struct tr_resize_bilinear *layer, const int8_t *input, int8_t *output);
+
+/* Of uint8 values, less 128, in float arithmetic as the reference's. */
+void tr_resize_bilinear_unsigned(const struct tr_resize_bilinear_unsigned *layer, const int8_t *input, int8_t *output);
 
 void tr_mean(const struct tr_mean *layer, const int8_t *input, int8_t *output);
 

@@ -207,6 +207,16 @@ struct tr_resize_bilinear {
     const int32_t *columns;
 };
 
+/* RESIZE_BILINEAR of uint8 values, less 128. Of each row and column the two of the input that it lies between, and
+ * how much of each, the bits of a float: [height][4], [width][4]. */
+struct tr_resize_bilinear_unsigned {
+    uint32_t batches;
+    struct tr_shape input;
+    struct tr_shape output;
+    const uint32_t *rows;
+    const uint32_t *columns;
+};
+
 /* CONCATENATION and PACK: `outer` times `runs` [pieces] bytes of each piece. A piece is the next input, or lies at
  * `fixed` [pieces] of `constants` where that is not negative. */
 struct tr_concatenation {
