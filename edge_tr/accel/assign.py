@@ -97,7 +97,7 @@ class _Assigner:
 
     def place(self, op: Op) -> None:
         """Decide one operator, after those before it."""
-        inputs, output = self.inputs(op), op.outputs[0]
+        inputs, output = self.inputs(op), op.targets[0]
         if isinstance(self.records[op.index], ReshapeParams):
             if inputs[0] in self.made and self._is_view(inputs[0], output):
                 self.aliases[output] = inputs[0]

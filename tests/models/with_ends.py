@@ -52,8 +52,9 @@ def stream(steps: int = 3, width: int = 5, first: Sequence[int] | None = None, c
     return model.finish([x], [mean, new], [start] if call_once else [])
 
 
-def several(seed: int = 0) -> bytes:
-    """Two inputs, an image and a vector, and three outputs: features, their sum with the vector, its softmax."""
+def several(seed: int = 0, also: Sequence[int] = ()) -> bytes:
+    """Two inputs, an image and a vector, and three outputs: features, their sum with the vector, its softmax. `also`:
+    tensors that are outputs too."""
     net = Network(np.random.default_rng(seed), (6, 5, 3))
     image, vector = net.input, net.model.activation((1, 10), 0.04, -5)
     net.conv(6, (3, 3), (1, 1), "RELU")
@@ -63,7 +64,7 @@ def several(seed: int = 0) -> bytes:
     net.dense(10)
     total = net.add(vector)
     net.softmax()
-    return net.model.finish([image, vector], [features, total, net.x])
+    return net.model.finish([image, vector], [features, total, net.x, *also])
 
 
 def recurrent(seed: int = 0, first: Sequence[int] | None = None) -> bytes:
