@@ -30,7 +30,8 @@ PACKAGE = "edge_tr_pynq"
 PROGRAM_FORMAT = 7
 SHARED = {
     "errors": "errors", "formats.accelerator": "accelerator", "formats.frames": "frames", "formats.schema": "schema",
-    "tr.fixed_point": "fixed_point", "tr.libm": "libm", "tr.requant": "requant", "tr.softmax": "softmax",
+    "tr.fixed_point": "fixed_point", "tr.fixed_point16": "fixed_point16", "tr.libm": "libm", "tr.requant": "requant",
+    "tr.softmax": "softmax",
     "golden.ends": "ends", "graph": "graph", "record": "record", "structs": "structs", "target.token": "token",
 }  # fmt: skip
 """Modules of edge_tr that the driver's package has too, under these names; beside them all of `operators`."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from edge_tr.graph import Graph, Op, Tensor, layer_name
-from edge_tr.manifest import BuildRecord, Manifest, OverlayManifest, Protection, Signature
+from edge_tr.manifest import BuildRecord, LayerRecord, Manifest, OverlayManifest, PartRecord, Protection, Signature
 from edge_tr.tr.hese import term_count
 
 _BAR_WIDTH = 20
@@ -88,19 +88,8 @@ def _bitstream(manifest: OverlayManifest) -> str:
 def _firmware_text(manifest: Manifest) -> str:
     rows = [("layer", "op", "MACs", "weights", "terms", "terms/weight", "kernel", "flash bytes")]
     for layer in manifest.layers:
-        dot = layer.weights > 0
-        rows.append(
-            (
-                layer.name,
-                layer.op,
-                f"{layer.macs:,}" if dot else "",
-                f"{layer.weights:,}" if dot else "",
-                f"{layer.terms:,}" if dot else "",
-                f"{layer.terms_per_weight:.2f}" if dot else "",
-                layer.kernel,
-                f"{layer.flash_bytes:,}" if dot else "",
-            )
-        )
+        rows.append(_row(layer.name, layer.op, layer))
+        rows += [_row(f"  {part.name.partition('.')[2]}", "", part) for part in layer.parts]
     arena = f"arena {manifest.arena_bytes:,} bytes; no plan can go below {manifest.arena_lower_bound:,}"
     if manifest.states:
         arena += f"; beside it {sum(state.bytes for state in manifest.states):,} bytes of states"
@@ -134,6 +123,14 @@ def _ends(manifest: BuildRecord) -> list[str]:
             shape = "x".join(map(str, tensor.shape)) or "scalar"
             rows.append((f"{side} {number}", name, tensor.dtype, shape, f"{tensor.bytes:,}", *scaled))
     return [table(rows, left=(0, 1, 2))]
+
+
+def _row(name: str, op: str, of: LayerRecord | PartRecord) -> tuple[str, ...]:
+    """A layer, or one of its dot products."""
+    if not of.weights:
+        return name, op, "", "", "", "", of.kernel, ""
+    counts = (f"{of.macs:,}", f"{of.weights:,}", f"{of.terms:,}", f"{of.terms_per_weight:.2f}")
+    return name, op, *counts, of.kernel, f"{of.flash_bytes:,}"
 
 
 def _protection(protection: Protection) -> str:

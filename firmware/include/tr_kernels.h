@@ -13,6 +13,7 @@
 #include "tr_formats.h"
 #include "tr_layers.h"
 #include "tr_output.h"
+#include "tr_wide.h"
 
 /* ---- weight tables -------------------------------------------------------- */
 
@@ -53,6 +54,9 @@ extern const struct tr_dot tr_dot_int16;  /* layout INT16: the same by weights o
 void tr_conv_2d(const struct tr_convolution *layer, const int8_t *input, int8_t *output, int16_t *scratch);
 void tr_depthwise_conv_2d(const struct tr_convolution *layer, const int8_t *input, int8_t *output,
                           int16_t *scratch);
+
+/* Sums of one row of activations with all rows of weights, for an operator that scales them itself. */
+void tr_sums_patch(const struct tr_convolution *layer, const int8_t *input, int32_t *sums, int16_t *scratch);
 
 void tr_average_pool_2d(const struct tr_pool *layer, const int8_t *input, int8_t *output);
 /* Of uint8 values, less 128. */
@@ -167,6 +171,15 @@ void tr_select(const struct tr_select *layer, const int8_t *condition, const int
                int8_t *output);
 void tr_select_two(const struct tr_select *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
 void tr_select_one(const struct tr_select *layer, const int8_t *input, int8_t *output);
+
+/* A step of every sequence after the other: states are [batch][outputs] and [batch][cells], and `scratch` is
+ * layer->workspace bytes before what its kernels take. */
+void tr_lstm(const struct tr_lstm *layer, const int8_t *input, int8_t *output, int8_t *output_state,
+             int16_t *cell_state, int32_t *scratch);
+
+/* With a state [batch][units * rank][memory] of int8, or int16 and layer->time16. */
+void tr_svdf(const struct tr_svdf *layer, const int8_t *input, int8_t *output, int8_t *state, int32_t *scratch);
+void tr_svdf16(const struct tr_svdf *layer, const int8_t *input, int8_t *output, int16_t *state, int32_t *scratch);
 
 void tr_requantize(const struct tr_requantize *layer, const int8_t *input, int8_t *output);
 

@@ -39,7 +39,8 @@ def unpacked(value: object, arrays: dict[str, np.ndarray]) -> object:
 
 
 def assert_equal_arithmetic(graph: Graph, x: np.ndarray) -> None:
-    tensors = {**run(graph, x, keep="all").tensors, graph.inputs[0]: x}
+    states = {i: np.broadcast_to(value, (len(x), *value.shape)) for i, value in graph.states.items()}
+    tensors = {**run(graph, x, keep="all").tensors, graph.inputs[0]: x, **states}
     for op in graph.ops:
         inputs = [tensors[i] for i in graph.activations(op)]
         for index, found in zip(op.outputs, repacked(op.record).golden(inputs, Rounding.DOUBLE)):
