@@ -30,6 +30,11 @@ exit codes: 0 done, 1 bug, 2 usage, 3 unsupported or damaged model, 4 does not f
             5 tool missing, 6 port or flashing failed, 7 the device's answers differ"""
 
 
+DOCTOR_CODES = """\
+exit codes: 0 nothing is missing that is needed, 2 usage, 5 a compiler, an emulator, the reference
+            interpreter or (of BOARD) every flasher is missing, 6 a port may not be opened"""
+
+
 @dataclass(frozen=True)
 class _Commands:
     """Subparsers of the verbs."""
@@ -72,7 +77,14 @@ def parser(verbs: Verbs) -> argparse.ArgumentParser:
     _add_tune(commands)
     command = commands.add("keys", "make a pair of keys for signed images")
     command.add_argument("-o", dest="out", type=Path, metavar="NAME", default=Path("edge-tr"), help="%(default)s")
-    commands.add("boards", "list the boards, their memory, and how far each is verified")
+    command = commands.add("boards", "list the boards, how far each is verified, and what it is flashed by")
+    command.add_argument("board", nargs="?", metavar="BOARD", help="all that is known of one")
+    change = command.add_mutually_exclusive_group()
+    change.add_argument("--add", type=Path, metavar="FOLDER", help="make your own board known by its name")
+    change.add_argument("--remove", metavar="NAME", help="forget one that was added; its folder stays")
+    command = commands.add("doctor", "say which tools, ports and permissions are there, and what to install")
+    command.add_argument("board", nargs="?", metavar="BOARD", help="only what this one needs, its flasher included")
+    command.epilog = DOCTOR_CODES
     command = commands.add("demo", "build, flash and check the digits model on an emulated board")
     command.add_argument("-o", dest="out", type=Path, metavar="DIR", default=Path("out/demo"), help="default: out/demo")
     return parser

@@ -15,14 +15,17 @@ from pathlib import Path
 
 from edge_tr import bench, boards, compiler, demo, overlays
 from edge_tr.arguments import ALL_LEVELS, parser
-from edge_tr.errors import EdgeTrError, MismatchError, UsageError
+from edge_tr.errors import DeviceError, EdgeTrError, MismatchError, ToolMissingError, UsageError
+from edge_tr.files import registered
 from edge_tr.files.writing import SURROUNDINGS, replace
 from edge_tr.ir import tflite
 from edge_tr.kernels.machines import isa_of, planned_for
 from edge_tr.report import checked, summary
 from edge_tr.report.bench import bench_text
+from edge_tr.report.boards import board_text, boards_text
+from edge_tr.report.doctor import doctor_text
 from edge_tr.report.progress import BEAT_SECONDS, Progress
-from edge_tr.target import serve
+from edge_tr.target import doctor, serve
 from edge_tr.target.heart import beating
 from edge_tr.target.port import Line, refuse_to_guess
 from edge_tr.target.signing import make_keys
@@ -215,20 +218,20 @@ def _tune(arguments: argparse.Namespace) -> int:
 
 
 def _boards(arguments: argparse.Namespace) -> int:
-    found = [boards.load(name) for name in boards.names()]
-    listed = [
-        {
-            "name": board.name,
-            "description": board.description,
-            "core": board.core,
-            "flash_bytes": board.memory.flash_bytes,
-            "ram_bytes": board.memory.ram_bytes,
-            "verified": board.verified,
-            "costs_counted_on": board.counts_on or board.name,
-            "emulator": board.emulator.program if board.emulator else None,
-        }
-        for board in found
-    ]
+    if arguments.add is not None:
+        board = boards.register(arguments.add)
+        _print(arguments, {"added": board.name, "folder": str(board.folder)}, f"{board.name} is {board.folder} now")
+        return 0
+    if arguments.remove is not None:
+        registered.remove(arguments.remove)
+        _print(arguments, {"removed": arguments.remove}, f"{arguments.remove} is forgotten; its folder stays")
+        return 0
+    if arguments.board is not None:
+        board = boards.load(arguments.board)
+        _print(arguments, _described(board), board_text(board))
+        return 0
+    found = _all_boards()
+    listed = [_described(board) for board in found]
     accelerated = [overlays.load(name) for name in overlays.names()]
     listed += [
         {
@@ -240,10 +243,59 @@ def _boards(arguments: argparse.Namespace) -> int:
             "verified": "emulator",
             "costs_counted_on": board.name,
             "emulator": "verilator",
+            "flash": None,
+            "unverified": [],
+            "folder": str(board.folder),
         }
         for board in accelerated
     ]
-    _print(arguments, listed, summary.boards_text(found, accelerated))
+    _print(arguments, listed, boards_text(found, accelerated))
+    return 0
+
+
+def _all_boards() -> list[boards.Board]:
+    """Those that ship, and the user's own; one of these that is broken is said, and left out."""
+    found = [boards.load(name) for name in boards.names()]
+    for name in registered.folders():
+        try:
+            found.append(boards.load(name))
+        except UsageError as error:
+            print(f"edge-tr: {_printable(str(error))}", file=sys.stderr)
+    return found
+
+
+def _described(board: boards.Board) -> dict[str, object]:
+    """A board as plain data."""
+    return {
+        "name": board.name,
+        "description": board.description,
+        "core": board.core,
+        "flash_bytes": board.memory.flash_bytes,
+        "ram_bytes": board.memory.ram_bytes,
+        "verified": board.verified,
+        "costs_counted_on": board.counts_on or board.name,
+        "emulator": board.emulator.program if board.emulator else None,
+        "flash": {
+            "protocol": board.flash.protocol,
+            "drive": board.flash.drive or None,
+            "programs": {command.program: command.install for command in board.flash.commands},
+            "help": board.flash.help,
+        },
+        "unverified": list(board.unverified),
+        "folder": str(board.folder),
+    }
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    one = arguments.board is not None
+    found = doctor.examine([boards.load(arguments.board)] if one else _all_boards(), one)
+    _print(arguments, [asdict(finding) for finding in found], doctor_text(found))
+    missing = [finding.what for finding in found if finding.needed and finding.found is None]
+    if missing:
+        raise ToolMissingError(f"{', '.join(missing)}: missing, see above")
+    closed = [finding.what for finding in found if not finding.usable]
+    if closed:
+        raise DeviceError(f"{', '.join(closed)}: no permission, see above")
     return 0
 
 
@@ -262,7 +314,7 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 VERBS = {
     "inspect": _inspect, "build": _build, "flash": _flash, "check": _check, "bench": _bench, "tune": _tune,
-    "keys": _keys, "emulate": _emulate, "boards": _boards, "demo": _demo,
+    "keys": _keys, "emulate": _emulate, "boards": _boards, "doctor": _doctor, "demo": _demo,
 }  # fmt: skip
 
 

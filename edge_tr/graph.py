@@ -34,8 +34,8 @@ class Quantization:
 @dataclass(frozen=True)
 class Tensor:
     """One tensor of the subgraph. `data` is read-only, None for activations. `unsigned`: it is uint8 in the file, where
-    each value and zero point is this one plus 128 (`ir.unsigned`). `free` are the axes whose length the file leaves open
-    (-1 in its shape_signature); `shape` has what the file says instead, 1 as a rule."""
+    each value and zero point is this one plus 128 (`ir.unsigned`). `free` are the axes whose length the file leaves
+    open (-1 in its shape_signature); `shape` has what the file says instead, 1 as a rule."""
 
     index: int
     name: str
@@ -68,7 +68,9 @@ class Op:
 
     An absent optional input is -1, as in TFLite. `updates` are states (`Graph.states`) that it writes beside its
     outputs; what it reads of them is among its inputs. `record` is what Prepare made of it (`operators.prepared`): None
-    in a file as it was read, and never in a graph that a later stage sees.
+    in a file as it was read, and never in a graph that a later stage sees. `intermediates` are tensors that only say
+    how values inside the operator are quantised. `part`: which of an operator's dot products it is (`operators.dots`);
+    empty for an operator of the file.
     """
 
     index: int
@@ -79,6 +81,8 @@ class Op:
     version: int = 1
     record: Record | None = field(default=None, repr=False, compare=False)
     updates: tuple[int, ...] = ()
+    intermediates: tuple[int, ...] = ()
+    part: str = ""
 
     @property
     def targets(self) -> tuple[int, ...]:
@@ -86,10 +90,17 @@ class Op:
         return self.outputs or self.updates
 
 
+PART = 1 << 20
+"""Indices of the dot products that an operator is made of begin there, above those of the operators of a file: part n
+of operator i is (n + 1) * PART + i."""
+
+
 def layer_name(op: Op, output: int = 0) -> str:
     """How users name a layer: its kind and its operator's index in the file, conv_2d_0; of several outputs, each one's
-    number behind it, split_3_0."""
-    name = f"{op.kind.lower()}_{op.index}"
+    number behind it, split_3_0; of several dot products, the part, svdf_1.feature."""
+    name = f"{op.kind.lower()}_{op.index % PART}"
+    if op.part:
+        return f"{name}.{op.part}"
     return name if len(op.targets) == 1 else f"{name}_{output}"
 
 

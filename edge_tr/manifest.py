@@ -17,15 +17,32 @@ from edge_tr.files.locks import HIDDEN
 from edge_tr.files.reading import brief, read_json
 from edge_tr.memory_plan import Region
 
-MANIFEST_VERSION = 5
+MANIFEST_VERSION = 6
 FILE_NAME = "build.json"
 REVEALED = "revealed.tflite"
 
 
 @dataclass(frozen=True)
+class PartRecord:
+    """One of the dot products that an operator is made of, by the name and index that it has in budgets."""
+
+    name: str
+    index: int
+    macs: int
+    weights: int
+    terms: int
+    terms_per_weight: float
+    budget: str
+    data_terms: int | None
+    kernel: str
+    flash_bytes: int
+    cycles_estimated: int | None
+
+
+@dataclass(frozen=True)
 class LayerRecord:
     """One layer of a build, without its dead channels. `op` is TFLite's operator, `index` its place in the file; sizes
-    in bytes."""
+    in bytes. Of an operator that is made of dot products `parts` are those, and the layer's figures their sums."""
 
     name: str
     op: str
@@ -45,6 +62,12 @@ class LayerRecord:
     flash_bytes: int  # 0 on an accelerator
     cycles_estimated: int | None  # of layers with weights, what the kernel was chosen by; the accelerator's prediction
     reason: str = ""  # why the processor computes it, on an accelerator
+    parts: tuple[PartRecord, ...] = ()
+
+    @property
+    def products(self) -> tuple[LayerRecord | PartRecord, ...]:
+        """What has a budget and a kernel of its own: the layer or all of its parts; nothing without weights."""
+        return self.parts or ((self,) if self.weights else ())
 
 
 @dataclass(frozen=True)
@@ -101,6 +124,11 @@ class BuildRecord:
     fits: bool
     layers: tuple[LayerRecord, ...]
     levels: tuple[LevelRecord, ...]
+
+    @property
+    def products(self) -> tuple[LayerRecord | PartRecord, ...]:
+        """Of all layers."""
+        return tuple(product for layer in self.layers for product in layer.products)
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=2) + "\n"
@@ -367,7 +395,8 @@ def _sensible(record: Manifest | OverlayManifest) -> Manifest | OverlayManifest:
         "model_sha256": not re.fullmatch("[0-9a-f]{64}", record.model_sha256),
         "levels": not record.levels,
         "data_terms": any(
-            layer.data_terms is not None and not 0 < layer.data_terms < 1 << 16 for layer in record.layers
+            dot.data_terms is not None and not 0 < dot.data_terms < 1 << 16
+            for dot in (*record.layers, *record.products)
         ),
         "limit": any(use.limit < 1 for use in record.memory_use),
     }

@@ -8,7 +8,7 @@ output's.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -64,11 +64,36 @@ def full_range(channels: int, limits: Size = (-128, 127)) -> Range:
     return Range(np.full(channels, limits[0], np.int64), np.full(channels, limits[1], np.int64))
 
 
+@dataclass(frozen=True)
+class Part:
+    """One of several dot products that an operator is made of: `record` is an operator's with weights, and its weights
+    and bias (-1: none) are among the operator's inputs at these places. `activation`: the input that it reads; OUTPUT:
+    the operator's output, a step before; INSIDE: a value inside the operator."""
+
+    OUTPUT: ClassVar[int] = -1
+    INSIDE: ClassVar[int] = -2
+
+    name: str
+    record: Record
+    activation: int
+    weights: int
+    bias: int = -1
+
+
 class Record:
     """One operator's integers. What is not overridden holds for every operator, at the least gain."""
 
     same_bytes: ClassVar[bool] = False
     """Whether the output is the input's bytes under another shape, which costs nothing."""
+
+    def parts(self) -> tuple[Part, ...]:
+        """The dot products that it is made of, where it is not one itself: each is planned by kernels, and revealed by
+        budgets, on its own. None without weights."""
+        return ()
+
+    def with_parts(self, records: Mapping[str, Record]) -> Record:
+        """The same operator with other records of some of its `parts`, by name."""
+        raise NotImplementedError
 
     def golden(
         self, inputs: Sequence[np.ndarray], rounding: Rounding, data_table: np.ndarray | None = None

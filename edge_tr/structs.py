@@ -45,8 +45,16 @@ class Array:
     values: np.ndarray
 
 
+@dataclass(frozen=True)
+class Follows:
+    """The C object whose name is the layer's, `_`, and this."""
+
+    name: str
+
+
 Value = object
-"""Of a member: int, bool, `Array`, str (a C expression), tuple (of members or elements in order), Mapping by name."""
+"""Of a member: int, bool, `Array`, `Follows`, str (a C expression), tuple (of members or elements in order), Mapping by
+name."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +64,7 @@ class Call:
     kernel         what computes it, as reports call it
     in_place       whether the output may take the place of an input of its size
     gathered       whether its inputs come as one array of pointers, since their number varies
+    scratch_bytes  of the arena while it runs, besides that of its kernels; None: it takes none
     """
 
     function: str
@@ -64,6 +73,7 @@ class Call:
     kernel: str = "reference"
     in_place: bool = False
     gathered: bool = False
+    scratch_bytes: int | None = None
 
     @property
     def arrays(self) -> tuple[Array, ...]:

@@ -12,11 +12,15 @@ _Noreturn void tr_start(void);
 _Noreturn void tr_begin(void);
 _Noreturn void tr_trap(void);
 
-/* Byte 0 of the image: an uncompressed jump over the header. */
+/* Byte 0 of the image: a jump over the header, absolute because some chips start in an alias of their flash. The relative one
+ * behind it is never reached: it tells readers of the program, bench's bound of the stack among them, where the other goes. */
 __attribute__((naked, used, section(".tr_vectors"))) _Noreturn void tr_start(void)
 {
     __asm__ volatile(".option push\n\t"
                      ".option norvc\n\t"
+                     ".option norelax\n\t"
+                     "lui t0, %%hi(tr_begin)\n\t"
+                     "jr %%lo(tr_begin)(t0)\n\t"
                      "j tr_begin\n\t"
                      ".option pop\n\t"
                      ".balign %0" ::"i"(TR_IMAGE_HEADER_OFFSET));

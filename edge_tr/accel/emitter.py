@@ -25,7 +25,7 @@ from edge_tr.accel.windows import emit_windows, window_parameters
 from edge_tr.errors import DoesNotFitError
 from edge_tr.formats import accelerator as f
 from edge_tr.graph import layer_name
-from edge_tr.operators import AddParams, ConvParams, DepthwiseParams
+from edge_tr.operators import AddParams, ConvParams, DepthwiseParams, with_cuts
 from edge_tr.prepared.budget import Budget
 from edge_tr.prepared.dead import Alive
 
@@ -91,10 +91,17 @@ class Emitter:
         layers = []
         for op in (op for op in self.job.alive.graph.ops if op.index in {own.index for own in turn.host}):
             inputs = tuple(names.get(t, t) for t in self.job.alive.graph.activations(op))
-            reason = self.assignment.reasons[op.index]
+            reason, record = self.assignment.reasons[op.index], with_cuts(op, self.cut)
             layers += [
                 HostLayer(
-                    layer_name(op, number), op.index, tensor, inputs, number, op.record, self.cut.get(op.index), reason
+                    layer_name(op, number),
+                    op.index,
+                    tensor,
+                    inputs,
+                    number,
+                    record,
+                    self.cut.get(op.index),
+                    reason,
                 )
                 for number, tensor in enumerate(op.outputs)
             ]

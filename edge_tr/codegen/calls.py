@@ -4,16 +4,44 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from edge_tr.codegen.structs import initialisers
 from edge_tr.codegen.text import integer
 from edge_tr.kernels.call import DotCall, Macro
+from edge_tr.kernels.output import wrapped
+from edge_tr.kernels.product import DotProduct
 from edge_tr.lower.program import Layer, Program
 from edge_tr.structs import Call
 
 
 @dataclass(frozen=True)
+class DotCode:
+    """Dot products with one matrix of weights, ready to print: of a layer, or a part of one. `name` in C."""
+
+    name: str
+    product: DotProduct
+    call: DotCall
+    initialisers: dict[str, str]
+
+    @property
+    def table(self) -> bytes | None:
+        """The weight table, if there is one."""
+        return self.product.table
+
+    @property
+    def lacking(self) -> np.ndarray:
+        """int32 [rows]: what sums lack that an operator takes as they are."""
+        return wrapped(self.product.bias)
+
+    def rows(self) -> list[str]:
+        """Initialisers of the constants by channel."""
+        return [_row(item) for item in self.call.rows.items]
+
+
+@dataclass(frozen=True)
 class LayerCode:
-    """One layer, ready to print. `initialisers` by member of the struct; `dot`: the call of a layer with weights."""
+    """One layer, ready to print. `initialisers` by member of the struct; `dot`: of a layer with weights."""
 
     layer: Layer
     call: Call | DotCall
@@ -25,34 +53,37 @@ class LayerCode:
     output_pointer: str
     output_bytes: int
     scratch: int | None
-    dot: DotCall | None
+    dot: DotCode | None
+    parts: tuple[DotCode, ...]
 
     @property
     def name(self) -> str:
         return self.layer.name
 
     @property
+    def dots(self) -> tuple[DotCode, ...]:
+        """The layer's own, or all of its parts."""
+        return self.parts if self.dot is None else (self.dot,)
+
+    @property
     def arguments(self) -> str:
         """What C passes behind the struct: inputs, each a pointer or all in one array of pointers; the output; states
         that the layer updates; scratch."""
         inputs = [f"(const int8_t *const[]){{{', '.join(self.inputs)}}}"] if self.gathered else [*self.inputs]
-        scratch = [] if self.scratch is None else [f"SCRATCH({self.dot.scratch_type}, {self.scratch})"]
+        kind = "int32_t" if self.dot is None else self.dot.call.scratch_type
+        scratch = [] if self.scratch is None else [f"SCRATCH({kind}, {self.scratch})"]
         return ", ".join([*inputs, self.output_pointer, *self.updates, *scratch])
-
-    @property
-    def table(self) -> bytes | None:
-        """The layer's weight table, if it has one."""
-        return None if self.layer.dot is None else self.layer.dot.table
-
-    def rows(self) -> list[str]:
-        """Initialisers of the constants by channel."""
-        return [_row(item) for item in self.dot.rows.items]
 
 
 def _row(item: Macro | tuple[int, ...]) -> str:
     if isinstance(item, Macro):
         return f"{item.name}({', '.join([*map(integer, item.numbers), *(f'0x{word:x}u' for word in item.words)])})"
     return f"{{{', '.join(map(integer, item))}}}"
+
+
+def in_c(name: str) -> str:
+    """The name in C of a layer or a part of one."""
+    return name.replace(".", "_")
 
 
 def pointer(program: Program, tensor: int) -> str:
@@ -63,8 +94,8 @@ def pointer(program: Program, tensor: int) -> str:
 
 def constants_of(program: Program, layer: Layer) -> LayerCode:
     """The C of one layer."""
-    dot = layer.dot.kernel.call(layer.name, layer.dot) if layer.dot is not None else None
-    call = layer.call if dot is None else dot
+    dot = None if layer.dot is None else _dot_code(layer.name, layer.dot)
+    call = layer.call if dot is None else dot.call
     return LayerCode(
         layer=layer,
         call=call,
@@ -75,6 +106,12 @@ def constants_of(program: Program, layer: Layer) -> LayerCode:
         output=program.offset(layer.output),
         output_pointer=pointer(program, layer.output),
         output_bytes=layer.output_bytes,
-        scratch=None if dot is None else program.memory.offsets[layer.name],
+        scratch=None if layer.scratch_bytes is None else program.memory.offsets[layer.name],
         dot=dot,
+        parts=tuple(_dot_code(in_c(part.name), part.dot) for part in layer.parts),
     )
+
+
+def _dot_code(name: str, product: DotProduct) -> DotCode:
+    call = product.kernel.call(name, product)
+    return DotCode(name, product, call, initialisers(call.struct, call.values, name))

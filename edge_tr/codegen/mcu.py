@@ -50,13 +50,13 @@ def source_tree(program: Program, board: str, model_name: str, verifies: bool = 
 def _generated_code(layers: list[LayerCode], banner: str) -> dict[str, bytes]:
     """One file for each layer of generated code."""
     tree = {}
-    for layer in (layer for layer in layers if layer.dot is not None and layer.dot.generated is not None):
-        emitter = EMITTERS[layer.layer.dot.code.isa]
+    for layer in (layer for layer in layers if layer.dot is not None and layer.dot.call.generated is not None):
+        emitter = EMITTERS[layer.dot.product.code.isa]
         functions = [
             emitter.function(name, function.program)
             if function.sweep is None
             else emitter.sweep(name, function.program, function.sweep)
-            for name, function in layer.dot.generated.functions.items()
+            for name, function in layer.dot.call.generated.functions.items()
             if function is not None
         ]
         tree[f"model/{layer.name}{emitter.suffix}"] = emitter.file(functions, f"{layer.name} of {banner}").encode()
@@ -82,6 +82,7 @@ def _context(program: Program, layers: list[LayerCode], board: str, model_name: 
         "sha256": bytes.fromhex(program.sha256),
         "headers": sorted({"tr_kernels.h", *(header for kernel in KERNELS for header in kernel.headers)}),
         "layers": layers,
+        "weights_of": [dot for layer in layers for dot in layer.dots],
         "lookups": _lookups(layers),
         "ends": {end: [_end(program, tensor) for tensor in tensors] for end, tensors in ends.items()},
         "states": [_state(program, state) for state in program.states],
@@ -124,7 +125,7 @@ def _state(program: Program, state: State) -> StateCode:
 
 def _lookups(layers: list[LayerCode]) -> list[Array]:
     """Tables of data terms, each once: layers of one zero point and budget share theirs."""
-    found = (layer.dot.lookup for layer in layers if layer.dot is not None)
+    found = (dot.call.lookup for layer in layers for dot in layer.dots)
     return list({table.name: table for table in found if table is not None}.values())
 
 

@@ -23,7 +23,7 @@ from edge_tr import __version__, overlays
 from edge_tr.accel import AccelProgram, HostLayer, Level, Segment
 from edge_tr.formats.accelerator import ACCEL_VERSION
 from edge_tr.graph import Tensor
-from edge_tr.operators import Record, Requant
+from edge_tr.operators import Record
 from edge_tr.overlays import OverlayBoard
 from edge_tr.resources import folder
 
@@ -31,7 +31,8 @@ PACKAGE = "edge_tr_pynq"
 PROGRAM_FORMAT = 6
 SHARED = {
     "errors": "errors", "formats.accelerator": "accelerator", "formats.frames": "frames", "formats.schema": "schema",
-    "tr.fixed_point": "fixed_point", "tr.libm": "libm", "tr.requant": "requant", "tr.softmax": "softmax",
+    "tr.fixed_point": "fixed_point", "tr.fixed_point16": "fixed_point16", "tr.libm": "libm", "tr.requant": "requant",
+    "tr.softmax": "softmax",
     "graph": "graph", "record": "record", "structs": "structs", "target.token": "token",
 }  # fmt: skip
 """Modules of edge_tr that the driver's package has too, under these names; beside them all of `operators`."""
@@ -125,11 +126,11 @@ def _host_facts(layer: HostLayer) -> dict[str, object]:
 
 
 def _fields(record: Record) -> dict[str, object]:
-    """By name; those of a Requant as `field.name`."""
+    """By name; those of a dataclass inside as `field.name`."""
     values: dict[str, object] = {}
     for item in dataclasses.fields(record):
         value = getattr(record, item.name)
-        nested = _fields(value) if isinstance(value, Requant) else None
+        nested = _fields(value) if dataclasses.is_dataclass(value) else None
         values |= {item.name: value} if nested is None else {f"{item.name}.{name}": v for name, v in nested.items()}
     return values
 

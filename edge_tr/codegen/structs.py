@@ -13,7 +13,7 @@ from edge_tr.formats.emit import main
 from edge_tr.kernels import structs as structs_of_kernels
 from edge_tr.operators import structs as structs_of_operators
 from edge_tr.record import Requant
-from edge_tr.structs import Array, Field, Struct, Value
+from edge_tr.structs import Array, Field, Follows, Struct, Value
 
 HEADER = "firmware/include/tr_layers.h"
 _HEAD = """\
@@ -66,7 +66,7 @@ def initialisers(struct: Struct, values: Mapping[str, Value], layer: str) -> dic
 
 
 def _value(field: Field, value: Value, layer: str) -> str:
-    if isinstance(value, Array):
+    if isinstance(value, (Array, Follows)):
         return f"{layer}_{value.name}"
     if isinstance(value, str):
         return value

@@ -14,6 +14,8 @@ from edge_tr.target.toolchain import Sizes
 
 RUNTIME_FLASH = 13 << 10
 """Bytes that kernels, loader protocol and start-up take beside the layers, to begin with; the link tells."""
+MOST_BOARDS = 3
+"""That are named where a model does not fit: the smallest that it fits."""
 STEPS = 4
 """Of the Pareto front between its ends, besides the choices that have a name."""
 MARGIN = 1.03
@@ -77,11 +79,14 @@ def would_fit(
     if flash_over and not ram_over:
         room = limits.flash_bytes - max(sizes.flash - program.selection.flash, RUNTIME_FLASH)
         yield from _smaller(program, int(room / MARGIN), smallest, kernels)
-    for name in boards.names():
-        board = boards.load(name)
-        large = board.memory.flash_bytes >= sizes.flash and board.memory.ram_bytes >= sizes.ram
-        if large and board.toolchain.freestanding and board.name != given.name:
-            yield f"--target {name}"
+    others = (board for board in map(boards.load, boards.names()) if board.name != given.name)
+    larger = (board for board in others if board.toolchain.freestanding and _holds(board.memory, sizes))
+    ordered = sorted(larger, key=lambda board: (board.memory.ram_bytes, board.memory.flash_bytes))
+    yield from (f"--target {board.name}" for board in ordered[:MOST_BOARDS])
+
+
+def _holds(memory: Memory, sizes: Sizes) -> bool:
+    return memory.flash_bytes >= sizes.flash and memory.ram_bytes >= sizes.ram
 
 
 def _smaller(program: Program, room: int, smallest: Smallest, kernels: bool) -> Iterator[str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from edge_tr import __version__, boards
 from edge_tr.boards import Board
 from edge_tr.codegen import mcu
+from edge_tr.codegen.calls import in_c
 from edge_tr.compiler.alternatives import RUNTIME_FLASH, alternatives, would_fit
 from edge_tr.compiler.bill import firmware_bill
 from edge_tr.compiler.common import (
@@ -31,8 +32,9 @@ from edge_tr.files.reading import MAX_BINARY, read_bytes
 from edge_tr.files.writing import writing_to
 from edge_tr.kernels import parse_choice
 from edge_tr.kernels.machines import isa_of, planned_for
-from edge_tr.lower.program import Candidates, Layer, Limits, Program, choose, explore, lower
-from edge_tr.manifest import MANIFEST_VERSION, BuildFolder, LayerRecord, LevelRecord, Manifest, Protection
+from edge_tr.lower.arena import Layer, Product
+from edge_tr.lower.program import Candidates, Limits, Program, choose, explore, lower
+from edge_tr.manifest import MANIFEST_VERSION, BuildFolder, LayerRecord, LevelRecord, Manifest, PartRecord, Protection
 from edge_tr.target.costs import Counts, Device
 from edge_tr.target.emulator import RunningBoard, emulate
 from edge_tr.target.flash import FlashResult
@@ -42,8 +44,8 @@ from edge_tr.target.port import DIRECT, Line, open_port
 from edge_tr.target.toolchain import Linked, OverflowingLink, compile_and_link
 from edge_tr.target.usb import port_of
 
-RUNTIME_RAM = 2 << 10
-"""Bytes of frame buffers and state beside arena and stack."""
+RUNTIME_RAM, LAYER_RAM = 1 << 10, 12
+"""Bytes of frame buffers and state beside arena and stack, and of each layer's cost and digest."""
 FITTING_TRIES = 4
 
 Compiled = tuple[int, Linked | OverflowingLink]
@@ -111,8 +113,8 @@ def _build(
 
     program, build_id, linked = _fitted(found, objective, board, compiled)
     manifest = _manifest(program, board, core, source, build_id, linked)
-    dots = [(layer.dot, record) for layer, record in zip(program.layers, manifest.layers) if layer.dot is not None]
-    layers = sum(min(dot.estimate.flash, record.flash_bytes) for dot, record in dots)
+    estimates = [sum(product.dot.estimate.flash for product in layer.products) for layer in program.layers]
+    layers = sum(min(estimate, record.flash_bytes) for estimate, record in zip(estimates, manifest.layers))
     fastest = objective == "speed" and manifest.fits and manifest.flash_limit == given.memory.flash_bytes
     manifest = replace(
         manifest,
@@ -135,7 +137,7 @@ def _fitted(
     """The program that fits, compiled: links tell what the layers have room for."""
     room = Limits(
         flash=board.memory.flash_bytes - RUNTIME_FLASH,
-        ram=board.memory.ram_bytes - board.memory.stack_bytes - RUNTIME_RAM,
+        ram=board.memory.ram_bytes - board.memory.stack_bytes - RUNTIME_RAM - LAYER_RAM * len(found.ops),
     )
     for _ in range(FITTING_TRIES):
         program = choose(found, objective, room)
@@ -250,17 +252,17 @@ def _manifest(
 
 def _levels(program: Program, source: Source) -> tuple[LevelRecord, ...]:
     """Every budget of the program, one or more."""
-    dots = [layer.dot for layer in program.layers if layer.dot is not None]
+    dots = [product.dot for product in program.products]
     sizes = [[(dot.weights, dot.terms_at(level), dot.macs) for dot in dots] for level in range(len(program.levels))]
     cycles = [sum(dot.cycles_at(level) for dot in dots) for level in range(len(program.levels))]
     return level_records([level.budget for level in program.levels], _revealed(program, source), sizes, cycles)
 
 
 def _layer_record(program: Program, layer: Layer, symbols: Mapping[str, int]) -> LayerRecord:
-    dot = layer.dot
+    """An operator that is made of dot products has the sums of their figures."""
+    parts = tuple(_part_record(product, symbols) for product in layer.products)
     channels = program.alive.channels.get(layer.output)
-    sizes = ((name.removeprefix("tr_"), size) for name, size in symbols.items())  # generated code has the prefix
-    own = (size for name, size in sizes if name == layer.name or name.startswith(f"{layer.name}_"))
+    weights, terms = (sum(getattr(part, name) for part in parts) for name in ("weights", "terms"))
     return LayerRecord(
         name=layer.name,
         op=layer.op.kind,
@@ -269,17 +271,41 @@ def _layer_record(program: Program, layer: Layer, symbols: Mapping[str, int]) ->
         tensor_index=layer.output,
         tensor_bytes=layer.output_bytes,
         channels_removed=channels.removed if channels else 0,
-        macs=dot.macs if dot else 0,
-        macs_removed=layer.macs_removed,
-        weights=dot.weights if dot else 0,
-        terms=dot.terms if dot else 0,
-        terms_per_weight=round(dot.terms / dot.weights, 4) if dot else 0.0,
-        budget=str(dot.setting) if dot else "",
-        data_terms=dot.setting.data_terms if dot else None,
+        macs=sum(part.macs for part in parts),
+        macs_removed=sum(product.macs_removed for product in layer.products),
+        weights=weights,
+        terms=terms,
+        terms_per_weight=round(terms / weights, 4) if weights else 0.0,
+        budget="; ".join(dict.fromkeys(part.budget for part in parts)),
+        data_terms=parts[0].data_terms if layer.dot is not None else None,
         kernel=layer.kernel_name,
-        flash_bytes=sum(own),
-        cycles_estimated=dot.estimate.cycles if dot else None,
+        flash_bytes=_size_of(layer.name, symbols),
+        cycles_estimated=sum(part.cycles_estimated for part in parts) if parts else None,
+        parts=parts if layer.parts else (),
     )
+
+
+def _part_record(product: Product, symbols: Mapping[str, int]) -> PartRecord:
+    dot = product.dot
+    return PartRecord(
+        name=product.name,
+        index=product.index,
+        macs=dot.macs,
+        weights=dot.weights,
+        terms=dot.terms,
+        terms_per_weight=round(dot.terms / dot.weights, 4),
+        budget=str(dot.setting),
+        data_terms=dot.setting.data_terms,
+        kernel=dot.kernel.name,
+        flash_bytes=_size_of(in_c(product.name), symbols),
+        cycles_estimated=dot.estimate.cycles,
+    )
+
+
+def _size_of(name: str, symbols: Mapping[str, int]) -> int:
+    """Bytes of what is called so in C, or begins so; generated code has a prefix."""
+    sizes = ((symbol.removeprefix("tr_"), size) for symbol, size in symbols.items())
+    return sum(size for symbol, size in sizes if symbol == name or symbol.startswith(f"{name}_"))
 
 
 def flash(folder: BuildFolder, board: Board, port: str | None, progress: Progress, line: Line = DIRECT) -> FlashResult:

@@ -23,6 +23,7 @@ from edge_tr.ir.tflite import parse, read
 from edge_tr.operators.broadcast import BroadcastParams
 from edge_tr.operators.lookup import LookupParams
 from edge_tr.operators.select import SelectParams
+from edge_tr.operators.svdf import SvdfParams
 from edge_tr.operators.unsigned import OFFSET
 
 RUNTIMES = {
@@ -33,13 +34,17 @@ RUNTIMES = {
 RESOLVER = "BUILTIN_REF"
 WIDE = "broadcast over more than four axes"
 ROWS = "per-channel FULLY_CONNECTED of other than two dimensions"
+NARROW = "SVDF with an int8 state"
 FLOATS = ("float CEIL", "float ELU")
+WIDENS = "QUANTIZE from int8 to int16"
 LACKING = {
-    "tflite-runtime": frozenset({WIDE, ROWS, "ADD_N", "CUMSUM", "DIV", "ELU", "LOG", "NEG", "SQRT", "SUM", *FLOATS}),
-    "ai-edge-litert": frozenset({"ADD_N", "CUMSUM", "ELU", "SUM", *FLOATS}),
+    "tflite-runtime": frozenset(
+        {WIDE, WIDENS, ROWS, NARROW, "ADD_N", "CUMSUM", "DIV", "ELU", "LOG", "NEG", "SQRT", "SUM", *FLOATS}
+    ),
+    "ai-edge-litert": frozenset({NARROW, "ADD_N", "CUMSUM", "ELU", "SUM", *FLOATS}),
     "tflite-micro": frozenset(
         {"EXP", "FLOOR_DIV", "FLOOR_MOD", "GELU", "LOG", "NEG", "RELU_0_TO_1", "RELU_N1_TO_1", "SQRT"}
-        | {"REDUCE_PROD", "TILE", "float RELU_N1_TO_1", "float RELU_0_TO_1"}
+        | {"REDUCE_PROD", "TILE", "UNIDIRECTIONAL_SEQUENCE_LSTM", "float RELU_N1_TO_1", "float RELU_0_TO_1"}
     ),
 }
 """What an interpreter's reference kernels do not compute in int8 and float32, of the operators that edge-tr does."""
@@ -155,7 +160,7 @@ def _as_int8(values: np.ndarray, tensor: Tensor) -> np.ndarray:
 def _needed(graph: Graph) -> set[str]:
     """What `LACKING` may say of the model; uint8 kernels lack nothing that is supported."""
     kinds = {op.kind for op in graph.ops if not any(graph.tensor(i).unsigned for i in op.outputs)}
-    special = {WIDE: _is_wide, ROWS: _has_rows}
+    special = {WIDE: _is_wide, ROWS: _has_rows, NARROW: _is_narrow, WIDENS: _widens}
     return kinds | {name for name, holds in special.items() if any(holds(graph, op) for op in graph.ops)}
 
 
@@ -163,10 +168,19 @@ def _float_kinds(file: Graph) -> set[str]:
     return {f"float {op.kind}" for op in file.ops if any(file.tensor(i).dtype == "float32" for i in op.outputs)}
 
 
+def _is_narrow(graph: Graph, op: Op) -> bool:
+    return isinstance(op.record, SvdfParams) and op.record.time.dtype == np.int8
+
+
 def _is_wide(graph: Graph, op: Op) -> bool:
     shapes = {graph.tensor(i).shape for i in op.inputs if i >= 0}
     element_wise = isinstance(op.record, (BroadcastParams, LookupParams, SelectParams))
     return element_wise and len(shapes) > 1 and max(map(len, shapes)) > 4
+
+
+def _widens(graph: Graph, op: Op) -> bool:
+    types = [graph.tensor(i).dtype for i in (*op.inputs[:1], *op.outputs)]
+    return op.kind == "QUANTIZE" and types == ["int8", "int16"]
 
 
 def _has_rows(graph: Graph, op: Op) -> bool:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from edge_tr.golden.ends import Given, Samples, sample_shape, samples_of
 from edge_tr.graph import Graph, Op
-from edge_tr.operators import DotParams, Record, with_weights
+from edge_tr.operators import Record, dots, with_cuts, with_dots, with_weights
 from edge_tr.operators.arithmetic import DATA_RANGE
 from edge_tr.tr.requant import Rounding
 
@@ -73,16 +73,17 @@ def _steps(
     data_terms: Mapping[int, DataTerms],
     rounding: Rounding | Mapping[str, Rounding],
 ) -> list[_Step]:
-    steps = []
-    for op in graph.ops:
-        record = with_weights(op.record, weights[op.index]) if op.index in weights else op.record
-        mode = rounding if isinstance(rounding, Rounding) else rounding.get(op.kind, Rounding.DOUBLE)
-        table = _data_table(data_terms[op.index]) if op.index in data_terms else None
-        steps.append(_Step(op, record, mode, table))
-    dots = {step.op.index for step in steps if isinstance(step.record, DotParams)}
-    strangers = sorted((set(weights) | set(data_terms)) - dots)
+    known = {op.index: op.record for op in dots(graph)}
+    strangers = sorted((set(weights) | set(data_terms)) - set(known))
     if strangers:
         raise ValueError(f"operators {strangers} are not dot products of this graph")
+    tables = {index: _data_table(terms) for index, terms in data_terms.items()}
+    records = {index: with_weights(known[index], values) for index, values in weights.items()}
+    steps = []
+    for op in graph.ops:
+        mode = rounding if isinstance(rounding, Rounding) else rounding.get(op.kind, Rounding.DOUBLE)
+        record = with_cuts(replace(op, record=with_dots(op, records)), tables)
+        steps.append(_Step(op, record, mode, tables.get(op.index)))
     return steps
 
 

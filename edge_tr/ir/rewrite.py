@@ -14,7 +14,7 @@ import numpy as np
 import tflite
 
 from edge_tr.errors import ModelError, UsageError
-from edge_tr.graph import Graph, Op
+from edge_tr.graph import PART, Graph, Op
 from edge_tr.ir.tflite import parse
 from edge_tr.ir.unsigned import in_file
 from edge_tr.operators import DotParams, dots, op_text
@@ -31,14 +31,14 @@ def rewrite_weights(data: bytes, weights: Mapping[int, np.ndarray]) -> bytes:
     weights, or `UsageError`.
     """
     graph = parse(data)
-    ops = {op.index: op for op in graph.ops}
+    ops = _by_index(graph)
     return _rewrite(data, graph, WEIGHTS_INPUT, {i: _to_tflite_layout(graph, ops[i], w) for i, w in weights.items()})
 
 
 def rewrite_biases(data: bytes, biases: Mapping[int, np.ndarray]) -> bytes:
     """A copy of the model `data` with int32 [rows] biases by operator index, as `rewrite_weights`."""
     graph = parse(data)
-    ops = {op.index: op for op in graph.ops}
+    ops = _by_index(graph)
     return _rewrite(data, graph, BIAS_INPUT, {i: _bias_bytes(graph, ops[i], b) for i, b in biases.items()})
 
 
@@ -49,6 +49,11 @@ def sole_readers(data: bytes, position: int) -> frozenset[int]:
     reads = Counter(buffers[tensor] for op in graph.ops for tensor in op.inputs if tensor >= 0)
     readers = (op for op in dots(graph) if len(op.inputs) > position and op.inputs[position] >= 0)
     return frozenset(op.index for op in readers if reads[buffers[op.inputs[position]]] == 1)
+
+
+def _by_index(graph: Graph) -> dict[int, Op]:
+    """Operators, and the parts of those that are made of dot products."""
+    return {op.index: op for op in (*graph.ops, *dots(graph))}
 
 
 def _buffers(data: bytes) -> list[int]:
@@ -70,19 +75,21 @@ def _rewrite(data: bytes, graph: Graph, position: int, contents: Mapping[int, by
 
 def _bytes_by_buffer(graph: Graph, buffers: list[int], changed: int, contents: Mapping[int, bytes]) -> dict[int, bytes]:
     """New content of each changed buffer; refuses readers that would want different contents."""
-    ops = {op.index: op for op in graph.ops}
+    ops = _by_index(graph)
     new: dict[int, bytes] = {}
     owner: dict[int, Op] = {}
+    written = set()
     for index, content in contents.items():
         op = ops[index]
         buffer = buffers[op.inputs[changed]]
         if new.setdefault(buffer, content) != content:
             raise _shared(graph, changed, owner[buffer], op)
         owner[buffer] = op
+        written.add((op.index % PART, op.inputs[changed]))
     for op in graph.ops:
-        for position, tensor in enumerate(op.inputs):
+        for tensor in op.inputs:
             buffer = buffers[tensor] if tensor >= 0 else -1
-            if buffer not in new or (op.index in contents and position == changed):
+            if buffer not in new or (op.index, tensor) in written:
                 continue
             if in_file(graph.tensor(tensor), graph.tensor(tensor).data) != new[buffer]:
                 raise _shared(graph, changed, owner[buffer], op)
@@ -128,7 +135,7 @@ def with_constants_of(data: bytes, other: bytes) -> bytes:
     try:
         changed = parse(other)
         records = {op.index: op.record for op in dots(changed)}
-        biased = {op.index for op in graph.ops if _has_bias(op)}
+        biased = {op.index for op in dots(graph) if _has_bias(op)}
         result = rewrite_weights(data, {index: record.weights for index, record in records.items()})
         result = rewrite_biases(result, {index: records[index].bias for index in biased})
     except (KeyError, ValueError, ModelError, UsageError):

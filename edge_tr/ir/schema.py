@@ -23,8 +23,8 @@ OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
         ("AVERAGE_POOL_2D", "Pool2DOptions", _POOL),
         ("MAX_POOL_2D", "Pool2DOptions", _POOL),
-        ("ADD", "AddOptions", "fused_activation_function"),
-        ("SUB", "SubOptions", "fused_activation_function"),
+        ("ADD", "AddOptions", "fused_activation_function pot_scale_int16"),
+        ("SUB", "SubOptions", "fused_activation_function pot_scale_int16"),
         ("MUL", "MulOptions", "fused_activation_function"),
         ("DIV", "DivOptions", "fused_activation_function"),
         ("LEAKY_RELU", "LeakyReluOptions", "alpha"),
@@ -70,6 +70,7 @@ OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
         ("L2_POOL_2D", "Pool2DOptions", _POOL),
         ("CALL_ONCE", "CallOnceOptions", "init_subgraph_index"),
         ("VAR_HANDLE", "VarHandleOptions", "container shared_name"),
+        ("SVDF", "SVDFOptions", "rank fused_activation_function asymmetric_quantize_inputs"),
         (
             "UNIDIRECTIONAL_SEQUENCE_LSTM",
             "UnidirectionalSequenceLSTMOptions",

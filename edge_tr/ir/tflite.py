@@ -229,6 +229,7 @@ class _Reader:
             outputs=self._indices(table.OutputsAsNumpy(), table.OutputsIsNone()),
             options=MappingProxyType(self._options(index, kind, table)),
             version=code.Version(),
+            intermediates=self._indices(table.IntermediatesAsNumpy(), table.IntermediatesIsNone()),
         )
 
     def _options(self, index: int, kind: str, table: tflite.Operator) -> dict[str, object]:

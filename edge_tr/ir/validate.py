@@ -23,7 +23,8 @@ def check_indices(graph: Graph) -> None:
     """Every tensor index exists; -1 is an absent optional input."""
     for op in graph.ops:
         where = f"operator {op.index} ({op.kind})"
-        _check_indices(where, tuple(i for i in op.inputs if i != -1) + op.outputs, len(graph.tensors))
+        known = tuple(i for i in op.inputs if i != -1) + op.outputs + op.intermediates
+        _check_indices(where, known, len(graph.tensors))
 
 
 def check_order(graph: Graph) -> None:

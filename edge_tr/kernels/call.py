@@ -41,13 +41,14 @@ class Generated:
 @dataclass(frozen=True)
 class DotCall:
     """``function(&struct, input, output, (scratch_type *)scratch)``. `arrays` and `rows` are the constants that
-    `values` name; `lookup` is a table that layers may share: its name is not the layer's."""
+    `values` name; `rows` is None where an operator takes sums as they are. `lookup` is a table that layers may share:
+    its name is not the layer's."""
 
     function: str
     struct: Struct
     values: Mapping[str, Value]
     arrays: tuple[Array, ...]
-    rows: Rows
+    rows: Rows | None
     lookup: Array | None = None
     generated: Generated | None = None
     scratch_type: str = "int32_t"

@@ -16,6 +16,7 @@ from edge_tr.kernels import direct
 from edge_tr.kernels.direct import Direct
 from edge_tr.kernels.quick import Quick
 from edge_tr.operators import ConvParams, DepthwiseParams, DotParams, FullyConnectedParams
+from edge_tr.operators.products import SumsParams
 
 ISAS = ("c", "armv6-m", "armv6-m-mul32", "armv7-m", "armv7e-m", "rv32", "rv32e")
 """Instruction sets of all columns; armv6-m-mul32 multiplies in 32 cycles, on rv32e multiplications are calls."""
@@ -72,7 +73,7 @@ class Estimate:
 class Work:
     """Sizes that costs are made of: output positions, rows of weights, weights a row, terms in all,
     patches gathered (one a position, in a depthwise layer one a position and input channel), whether
-    `kernels.direct` requantises, and whether one set of constants does."""
+    `kernels.direct` requantises, whether one set of constants does, and whether an operator does that itself."""
 
     positions: int
     rows: int
@@ -81,6 +82,7 @@ class Work:
     patches: int
     direct: bool = False
     common: bool = False
+    sums: bool = False
 
     @property
     def macs(self) -> int:
@@ -90,6 +92,8 @@ class Work:
     @property
     def channel_bytes(self) -> int:
         """Flash of what requantisation reads."""
+        if self.sums:
+            return 4 * self.rows
         each = direct.BYTES if self.direct else CHANNEL_BYTES
         return 4 * self.rows + each if self.common else self.rows * each
 
@@ -106,6 +110,8 @@ class Work:
         """`requant`: how activations are made of the sums; None where that does not matter."""
         rows, depth = params.weights.shape
         one_product = isinstance(requant, Direct)
+        if isinstance(params, SumsParams):
+            return cls(params.uses, rows, depth, terms, params.uses, sums=True)
         if isinstance(params, FullyConnectedParams):
             common = requant is not None and requant.common
             return cls(params.rows, rows, depth, terms, params.rows, one_product, common)

@@ -40,6 +40,7 @@ class FoursKernel(OneBudgetKernel):
 
     name = "fours"
     doc = "int8 multiplication, four rows at a time"
+    sums = True
 
     @property
     def headers(self) -> tuple[str, ...]:

@@ -34,11 +34,13 @@ class Made:
 class Kernel(ABC):
     """One way to compute a layer's dot products. `name` is what `--kernel` calls it, `doc` says it in half a line.
     `dialled`: it computes with any of a build's budgets; the others hold one. `nine_bits`: its layout holds int16
-    weights of -255 to 255; the others, int8 ones."""
+    weights of -255 to 255; the others, int8 ones. `sums`: it also gives an operator that is made of dot products their
+    sums (``tr_sums_<routine>``)."""
 
     name: ClassVar[str]
     doc: ClassVar[str]
     dialled: ClassVar[bool] = False
+    sums: ClassVar[bool] = False
     nine_bits: ClassVar[bool] = False
     struct: ClassVar[Struct] = TILES  # of its calls in C
 
@@ -53,7 +55,8 @@ class Kernel(ABC):
 
     def able(self, task: Task) -> bool:
         """Whether it can compute the layer."""
-        return (self.nine_bits or task.revealed.values.dtype == np.int8) and self.takes(task)
+        held = self.nine_bits or task.revealed.values.dtype == np.int8
+        return held and (self.sums or not task.gives_sums) and self.takes(task)
 
     def works_in_place(self, params: DotParams) -> bool:
         """Whether the output may take the place of the input. Pointwise convolutions: pixels are copied before those
@@ -78,7 +81,7 @@ class OneBudgetKernel(Kernel):
 
     def product(self, task: Task) -> DotProduct:
         bias = self.lacks(task)
-        requant = requantisation(task.params, bias, task.isa)
+        requant = None if task.gives_sums else requantisation(task.params, bias, task.isa)
         work = Work.of(task.params, int(task.revealed.counts.sum()), requant)
         made = self.made(task, work)
         return DotProduct(

@@ -21,7 +21,7 @@ from edge_tr.kernels.cost import PACK, ROW, Work
 from edge_tr.kernels.generated import largest_held
 from edge_tr.kernels.kernel import Kernel, lacking
 from edge_tr.kernels.lists import BYTE_TERM, FLUSH, MAX_LIST_DEPTH, PIXELS, READ_RUN, TERM, Lists, encode_lists
-from edge_tr.kernels.output import OUTPUT_STRUCT, output, output_arrays, output_rows, requantisation, wrapped
+from edge_tr.kernels.output import OUTPUT_STRUCT, finishing, requantisation, wrapped
 from edge_tr.kernels.pixels import PIXELS as PIXELS_STRUCT
 from edge_tr.kernels.pixels import convolution, lookup, pixels
 from edge_tr.kernels.product import DotProduct, Level, Task
@@ -57,6 +57,7 @@ class LevelsKernel(Kernel):
     doc = "byte lists of nested budgets, for builds with several of them and only for those"
     nine_bits = True
     dialled = True
+    sums = True
     struct = LEVELS
 
     def takes(self, task: Task) -> bool:
@@ -70,7 +71,8 @@ class LevelsKernel(Kernel):
         settings, layers = zip(*task.below, (task.setting, task.params))
         biases = [lacking(layer, task.cut) for layer in layers]
         weights, bias = envelope(layers, biases, task.params)
-        requant = requantisation(replace(task.params, weights=weights, bias=bias), biases[-1], task.isa)
+        reaching = replace(task.params, weights=weights, bias=bias)
+        requant = None if task.gives_sums else requantisation(reaching, biases[-1], task.isa)
         scratch = _scratch_bytes(task)
         largest = largest_held(task.cut) if scratch else None  # bytes have lanes of 32 bits
         lists = encode_levels([layer.weights for layer in layers], names_of(task.params), largest)
@@ -89,19 +91,21 @@ class LevelsKernel(Kernel):
 
     def call(self, name: str, dot: DotProduct) -> DotCall:
         """Rows of a fully connected layer are pixels where activations are truncated first."""
+        to, arrays, rows = finishing(name, dot)
         bytes_as_they_are = isinstance(dot.params, FullyConnectedParams) and dot.data_terms is None
-        function = f"{'tr_fully_connected' if bytes_as_they_are else convolution(dot.params)}_levels"
+        function = "tr_fully_connected" if bytes_as_they_are else convolution(dot.params)
+        function = f"{'tr_sums' if dot.requant is None else function}_levels"
         corrections = np.stack([level.correction for level in dot.levels])
         corrections = Array("int32_t", "corrections", wrapped(corrections))
         values = {
             "pixels": pixels(dot),
             "table": f"{name}_table",
-            "to": output(name, dot),
+            **to,
             "levels": len(dot.levels),
             "level": "&level",
             "corrections": corrections,
         }
-        return DotCall(function, self.struct, values, (corrections, *output_arrays(dot)), output_rows(dot), lookup(dot))
+        return DotCall(function, self.struct, values, (corrections, *arrays), rows, lookup(dot))
 
 
 def _scratch_bytes(task: Task) -> int:

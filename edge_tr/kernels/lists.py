@@ -53,6 +53,7 @@ class ListsKernel(OneBudgetKernel):
 
     name = "lists"
     doc = "byte lists of terms, read once for eight pixels"
+    sums = True
     nine_bits = True
 
     def takes(self, task: Task) -> bool:

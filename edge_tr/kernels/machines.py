@@ -53,13 +53,16 @@ ISA_OF_CORE = {
 """Instruction set to generate code for; other cores get portable C."""
 
 
+RUNS_CODE_OF = {"cortex-m7": "cortex-m4", "cortex-m33": "cortex-m4"}
+"""Cores that run all instructions of another and have no costs of their own here: planned and counted as that one."""
+
 SAME_CODE = {"armv6-m-mul32": "armv6-m"}
 """Instruction sets that are another's with other costs: their code runs on each other's cores."""
 
 
 def isa_of(core: str) -> str:
     """The instruction set of a board's core."""
-    return ISA_OF_CORE.get(core, "c")
+    return ISA_OF_CORE.get(_costed(core), "c")
 
 
 def tables_of(core: str) -> tuple[str, ...]:
@@ -71,12 +74,16 @@ def tables_of(core: str) -> tuple[str, ...]:
 
 def planned_for(board: str, core: str, wanted: str | None) -> str:
     """The core whose costs a build for `board` with `core` is planned by; UsageError if `wanted` is none of them."""
-    tables = tables_of(core)
+    tables = tables_of(_costed(core))
     if wanted is not None and wanted not in tables:
         raise UsageError(
             f"--core {wanted}: {board} runs the code of {core}, whose costs are known for {', '.join(tables)}"
         )
-    return wanted or core
+    return wanted or tables[0]
+
+
+def _costed(core: str) -> str:
+    return RUNS_CODE_OF.get(core, core)
 
 
 def _code_of(core: str) -> str:

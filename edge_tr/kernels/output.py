@@ -46,6 +46,13 @@ def requantisation(params: DotParams, bias: np.ndarray, isa: str) -> Quick | Dir
     return one_product or common(params, bias) or quick(params, bias)
 
 
+def finishing(name: str, dot: DotProduct) -> tuple[dict[str, Value], tuple[Array, ...], Rows | None]:
+    """The member `to` of the layer called `name`, its arrays and its constants by channel; nothing of sums."""
+    if dot.requant is None:
+        return {}, (), None
+    return {"to": output(name, dot)}, output_arrays(dot), output_rows(dot)
+
+
 def output(name: str, dot: DotProduct) -> dict[str, Value]:
     """struct tr_output of the layer called `name`."""
     params, way = dot.params, dot.requant

@@ -15,7 +15,7 @@ from edge_tr.formats.term_table import Table
 from edge_tr.kernels.call import DotCall
 from edge_tr.kernels.cost import GATHER, ROW, Work
 from edge_tr.kernels.kernel import Made, OneBudgetKernel
-from edge_tr.kernels.output import OUTPUT_STRUCT, output, output_arrays, output_rows
+from edge_tr.kernels.output import OUTPUT_STRUCT, finishing
 from edge_tr.kernels.pixels import convolution, lookup, lookup_name, shapes
 from edge_tr.kernels.product import DotProduct, Task
 from edge_tr.prepared.budget import TrSetting
@@ -43,6 +43,7 @@ class PatchKernel(OneBudgetKernel):
 
     symbol: ClassVar[str]
     struct = CONVOLUTION
+    sums = True
 
     @property
     def headers(self) -> tuple[str, ...]:
@@ -74,13 +75,14 @@ class PatchKernel(OneBudgetKernel):
         return Made(body, self.scratch_bytes(table.depth, table.planes), work.estimate(cycles, len(body), task.isa))
 
     def call(self, name: str, dot: DotProduct) -> DotCall:
+        to, arrays, rows = finishing(name, dot)
         values = {
             "input_zero_point": dot.params.input_zero_point,
             "data_terms": lookup_name(dot),
             "dot": f"&{self.symbol}",
             "table": f"{name}_table",
-            "to": output(name, dot),
+            **to,
         }
-        values, function = shapes(dot.params) | values, convolution(dot.params)
-        arrays, rows = output_arrays(dot), output_rows(dot)
+        values = shapes(dot.params) | values
+        function = "tr_sums_patch" if dot.requant is None else convolution(dot.params)
         return DotCall(function, self.struct, values, arrays, rows, lookup(dot), scratch_type="int16_t")

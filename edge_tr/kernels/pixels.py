@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from edge_tr.kernels.call import DotCall
-from edge_tr.kernels.output import OUTPUT_STRUCT, output, output_arrays, output_rows
+from edge_tr.kernels.output import OUTPUT_STRUCT, finishing
 from edge_tr.kernels.product import DotProduct
 from edge_tr.operators import DepthwiseParams, DotParams, FullyConnectedParams
 from edge_tr.structs import SHAPE, WINDOW, Array, Field, Struct, Value, window
@@ -49,9 +49,11 @@ TILES = Struct(
 
 def tiles(name: str, dot: DotProduct, routine: str) -> DotCall:
     """The call of ``<operator>_<routine>`` (struct tr_tiles)."""
-    values = {"pixels": pixels(dot), "table": f"{name}_table", "to": output(name, dot)}
+    to, arrays, rows = finishing(name, dot)
+    values = {"pixels": pixels(dot), "table": f"{name}_table", **to}
     function = "tr_fully_connected" if isinstance(dot.params, FullyConnectedParams) else convolution(dot.params)
-    return DotCall(f"{function}_{routine}", TILES, values, output_arrays(dot), output_rows(dot), lookup(dot))
+    function = "tr_sums" if dot.requant is None else function
+    return DotCall(f"{function}_{routine}", TILES, values, arrays, rows, lookup(dot))
 
 
 def convolution(params: DotParams) -> str:

@@ -13,6 +13,7 @@ from edge_tr.kernels.direct import Direct
 from edge_tr.kernels.generated import Code
 from edge_tr.kernels.quick import Quick
 from edge_tr.operators import DotParams
+from edge_tr.operators.products import SumsParams
 from edge_tr.prepared.budget import TrSetting
 from edge_tr.tr.reveal import Revealed, truncate_data
 
@@ -33,6 +34,11 @@ class Task:
     setting: TrSetting
     isa: str
     below: Nested = ()
+
+    @property
+    def gives_sums(self) -> bool:
+        """Whether an operator takes the sums as they are."""
+        return isinstance(self.params, SumsParams)
 
     @property
     def cut(self) -> bool:
@@ -66,7 +72,7 @@ class DotProduct:
     kernel: Kernel
     body: bytes | Code  # the weight table, or the generated code
     bias: np.ndarray  # int64 [rows]: what a sum lacks
-    requant: Quick | Direct
+    requant: Quick | Direct | None  # None: an operator takes the sums as they are
     macs: int
     terms: int
     data_terms: np.ndarray | None  # int16 [511], index x - zero_point + 255; None: all terms

@@ -47,6 +47,7 @@ class SubsetsKernel(OneBudgetKernel):
 
     name = "subsets"
     doc = "bit planes of weights that name sums of eight activations"
+    sums = True
 
     def takes(self, task: Task) -> bool:
         return isinstance(task.params, FullyConnectedParams) and not task.cut

@@ -46,6 +46,7 @@ class TwinsKernel(OneBudgetKernel):
 
     name = "twins"
     doc = "int8 multiplication, two rows in one factor"
+    sums = True
 
     def takes(self, task: Task) -> bool:
         fits = task.revealed.values.shape[1] <= MAX_DEPTH

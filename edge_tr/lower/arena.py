@@ -13,10 +13,21 @@ from edge_tr.structs import Call
 
 
 @dataclass(frozen=True)
+class Product:
+    """Dot products of a layer, by the name and index that they have in budgets (`operators.dots`). `macs_removed`: of
+    the model as given, those that dead channels took along."""
+
+    name: str
+    index: int
+    dot: DotProduct
+    macs_removed: int = 0
+
+
+@dataclass(frozen=True)
 class Layer:
-    """One kernel call: `dot` of a layer with weights, `call` of any other. Tensors are TFLite indices after aliases
-    (RESHAPE) are resolved; `macs_removed` counts those of the model as given that dead channels took along. `updates`:
-    states that the same call writes beside its output, which may be a state itself."""
+    """One kernel call: `dot` of a layer with weights, `call` of any other, which may use `parts`. Tensors are TFLite
+    indices after aliases (RESHAPE) are resolved; `macs_removed` counts those of the model as given that dead channels
+    took along. `updates`: states that the same call writes beside its output, which may be a state itself."""
 
     name: str
     op: Op
@@ -29,6 +40,14 @@ class Layer:
     call: Call | None
     macs_removed: int
     updates: tuple[int, ...] = ()
+    parts: tuple[Product, ...] = ()
+
+    @property
+    def products(self) -> tuple[Product, ...]:
+        """All of its dot products."""
+        if self.dot is not None:
+            return (Product(self.name, self.op.index, self.dot, self.macs_removed),)
+        return self.parts
 
     @property
     def arguments(self) -> tuple[int, ...]:
@@ -43,7 +62,11 @@ class Layer:
     @property
     def scratch_bytes(self) -> int | None:
         """Of the arena while it runs; None: it takes no scratch."""
-        return None if self.dot is None else self.dot.scratch_bytes
+        if self.dot is not None:
+            return self.dot.scratch_bytes
+        if self.call.scratch_bytes is None:
+            return None
+        return self.call.scratch_bytes + max((part.dot.scratch_bytes for part in self.parts), default=0)
 
     @property
     def works_in_place(self) -> bool:

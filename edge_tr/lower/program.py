@@ -13,11 +13,11 @@ from edge_tr.kernels import KernelChoice
 from edge_tr.kernels.cost import Work
 from edge_tr.kernels.product import DotProduct
 from edge_tr.lower.aliases import aliases_of
-from edge_tr.lower.arena import Layer, buffer_name, lives_of, needed, placed
+from edge_tr.lower.arena import Layer, Product, buffer_name, lives_of, needed, placed
 from edge_tr.lower.dot import candidates
 from edge_tr.lower.select import Selection, pareto, select
 from edge_tr.memory_plan import ALIGNMENT, MemoryPlan, Region
-from edge_tr.operators import DotParams, dots
+from edge_tr.operators import DotParams, dots, dots_of, parts_of
 from edge_tr.operators.moves import copy_of
 from edge_tr.prepared.budget import Budget, check_budgets
 from edge_tr.prepared.dead import Alive
@@ -55,14 +55,19 @@ class Program:
     levels: tuple[ProgramLevel, ...]  # from the fewest terms to `budget`; one of a build with one budget
 
     @property
+    def products(self) -> tuple[Product, ...]:
+        """Every layer's dot products."""
+        return tuple(product for layer in self.layers for product in layer.products)
+
+    @property
     def cycles_estimated(self) -> int:
         """Of the layers with weights, by `kernels.cost`."""
-        return sum(layer.dot.estimate.cycles for layer in self.layers if layer.dot is not None)
+        return sum(product.dot.estimate.cycles for product in self.products)
 
     @property
     def chosen_flash(self) -> int:
         """Estimated bytes of the layers with weights."""
-        return sum(layer.dot.estimate.flash for layer in self.layers if layer.dot is not None)
+        return sum(product.dot.estimate.flash for product in self.products)
 
     @property
     def is_smallest(self) -> bool:
@@ -104,9 +109,10 @@ class Limits:
 
 @dataclass(frozen=True)
 class Candidates:
-    """A model before kernels are chosen: `given` are the records of its layers with weights, `calls` what computes the
-    layers without them, `options` every kernel of those that have some; all by operator index. `ops` are what is left
-    without dead channels. `levels`: of `budget`, the last one, and of those that can be chosen below it."""
+    """A model before kernels are chosen: `given` are the records of its dot products, `options` every kernel of those,
+    by the index that they have in `operators.dots`; `calls` what computes operators that are no dot product, by
+    operator index. `ops` are what is left without dead channels. `levels`: of `budget`, the last one, and of those that
+    can be chosen below it."""
 
     budget: Budget
     given: Mapping[int, DotParams]
@@ -152,10 +158,10 @@ def explore(graph: Graph, budget: Budget, choice: KernelChoice, isa: str, below:
     calls = {op.index: _calls(graph, op) for op in ops if not isinstance(op.record, DotParams)}
     below_it = [{op.index: op.record for op in dots(level.alive.graph)} for level in levels[:-1]]
     options = {}
-    for op in (op for op in ops if op.index not in calls):
-        name = layer_name(op)
-        nested = [(level.budget.of(name), records[op.index]) for level, records in zip(levels, below_it)]
-        options[op.index] = candidates(name, op.record, budget.of(name), choice, isa, nested)
+    for dot in (dot for op in ops for dot in dots_of(op)):
+        name = layer_name(dot)
+        nested = [(level.budget.of(name), records[dot.index]) for level, records in zip(levels, below_it)]
+        options[dot.index] = candidates(name, dot.record, budget.of(name), choice, isa, nested)
     return Candidates(budget, given, levels, aliases, ops, calls, options)
 
 
@@ -185,13 +191,18 @@ def _arenas(found: Candidates) -> list[list[int]]:
     """What every candidate takes of the arena while its layer runs, bytes; no less than any layer without weights."""
     layers = _layers(found, {index: dots[0] for index, dots in found.options.items()})
     lives = lives_of(found.alive.graph, layers, found.aliases)
-    others = (needed(lives, step, layer) for step, layer in enumerate(layers) if layer.dot is None)
+    others = (needed(lives, step, layer) for step, layer in enumerate(layers) if not layer.products)
     floor = max(others, default=0)
     return [
-        [max(floor, needed(lives, step, _dot_layer(found, layer.op, dot))) for dot in found.options[layer.op.index]]
+        [max(floor, needed(lives, step, _with(layer, product, dot))) for dot in found.options[product.index]]
         for step, layer in enumerate(layers)
-        if layer.dot is not None
+        for product in layer.products
     ]
+
+
+def _with(layer: Layer, product: Product, dot: DotProduct) -> Layer:
+    """A layer with one of its dot products, and that with another kernel."""
+    return replace(layer, dot=dot) if layer.dot is not None else replace(layer, parts=(replace(product, dot=dot),))
 
 
 def _planned(found: Candidates, selection: Selection) -> tuple[tuple[Layer, ...], MemoryPlan]:
@@ -209,8 +220,8 @@ def _check_names(budgets: Sequence[Budget], choice: KernelChoice, layers: list[s
 
 def data_terms(program: Program) -> dict[int, np.ndarray]:
     """int16 [511] by operator index, of every layer with a data budget."""
-    made = ((layer.op.index, layer.dot) for layer in program.layers if layer.dot is not None)
-    return {index: dot.data_terms for index, dot in made if dot.data_terms is not None}
+    made = ((product.index, product.dot.data_terms) for product in program.products)
+    return {index: terms for index, terms in made if terms is not None}
 
 
 def _calls(graph: Graph, op: Op) -> tuple[Call, ...]:
@@ -224,26 +235,35 @@ def _layers(found: Candidates, picked: Mapping[int, DotProduct]) -> tuple[Layer,
     """Every kernel call in order: `picked` of the layers with weights, one an output of the others."""
     layers = []
     for op in found.ops:
-        layers += [_dot_layer(found, op, picked[op.index])] if op.index in picked else _call_layers(found, op)
+        layers += [_dot_layer(found, op, picked[op.index])] if op.index in picked else _call_layers(found, op, picked)
     return tuple(layers)
 
 
 def _dot_layer(found: Candidates, op: Op, dot: DotProduct) -> Layer:
-    output = found.alive.graph.tensor(op.outputs[0])
-    removed = Work.of(found.given[op.index], 0).macs - dot.macs
+    output, removed = found.alive.graph.tensor(op.outputs[0]), _removed(found, op.index, dot)
     return Layer(
         layer_name(op), op, dot.params, _inputs(found, op), output.index, output.bytes, output.name, dot, None, removed
     )
 
 
-def _call_layers(found: Candidates, op: Op) -> list[Layer]:
+def _removed(found: Candidates, index: int, dot: DotProduct) -> int:
+    return Work.of(found.given[index], 0).macs - dot.macs
+
+
+def _call_layers(found: Candidates, op: Op, picked: Mapping[int, DotProduct]) -> list[Layer]:
     calls, graph = found.calls[op.index], found.alive.graph
     layers = []
+    parts = tuple(
+        Product(layer_name(part), part.index, picked[part.index], _removed(found, part.index, picked[part.index]))
+        for part in parts_of(op)
+    )
     for number, (index, call) in enumerate(zip(op.targets, calls, strict=True)):
         name, output = layer_name(op, number), graph.tensor(index)
         updates = tuple(state for state in op.updates if state not in op.targets)
         layers.append(
-            Layer(name, op, op.record, _inputs(found, op), index, output.bytes, output.name, None, call, 0, updates)
+            Layer(
+                name, op, op.record, _inputs(found, op), index, output.bytes, output.name, None, call, 0, updates, parts
+            )
         )
     return layers
 

@@ -5,10 +5,13 @@ A new operator is a module with `KINDS`, `STRUCTS` if it has a C struct, and one
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
+import numpy as np
+
 from edge_tr.errors import ModelError
-from edge_tr.graph import Graph, Op
+from edge_tr.graph import PART, Graph, Op
 from edge_tr.operators import (
     add,
     add_n,
@@ -32,6 +35,7 @@ from edge_tr.operators import (
     l2_normalization,
     logical,
     lookup,
+    lstm_preparation,
     mean,
     moves,
     mul,
@@ -52,11 +56,17 @@ from edge_tr.operators import (
     split,
     squared_difference,
     sums,
+    svdf,
     tile,
     transpose,
     transpose_conv,
     unsigned,
     variables,
+    wide_dot,
+    wide_pairs,
+    wide_softmax,
+    wide_unary,
+    wide_windows,
 )
 from edge_tr.operators.add import AddParams
 from edge_tr.operators.checks import require
@@ -70,7 +80,7 @@ from edge_tr.operators.pool_2d import PoolParams
 from edge_tr.operators.quantize import RequantizeParams
 from edge_tr.operators.reshape import ReshapeParams
 from edge_tr.operators.softmax import SoftmaxParams
-from edge_tr.record import Record, Requant
+from edge_tr.record import Part, Record, Requant
 from edge_tr.structs import Struct
 
 _MODULES = (
@@ -119,10 +129,19 @@ _MODULES = (
     comparisons,
     logical,
     select,
+    lstm_preparation,
+    svdf,
     variables,
+    wide_dot,
+    wide_pairs,
+    wide_softmax,
+    wide_unary,
+    wide_windows,
 )
 _PREPARE = {kind: entry for module in _MODULES for kind, entry in module.KINDS.items()}
 """By TFLite's name: how it is prepared, and up to which version: the newest that LiteRT's reference resolver has."""
+_OF_INT16 = {kind: prepare for module in _MODULES for kind, prepare in getattr(module, "INT16_KINDS", {}).items()}
+"""Of operators that read or write int16."""
 SUPPORTED_KINDS = tuple(_PREPARE)
 
 
@@ -138,6 +157,8 @@ def prepare(graph: Graph, op: Op) -> Record:
         prepare_op, newest = _PREPARE[op.kind]
         require(1 <= op.version <= newest, f"version {op.version}", f"1 to {newest}")
         unsigned.check(graph, op)
+        if any(graph.tensor(i).dtype == "int16" for i in (*op.inputs, *op.outputs) if i >= 0):
+            prepare_op = _OF_INT16.get(op.kind, prepare_op)
         return prepare_op(graph, op)
     except ModelError as error:
         raise ModelError(f"{op_text(graph, op)}: {error}") from None
@@ -153,6 +174,12 @@ def structs() -> tuple[Struct, ...]:
     return tuple(struct for module in _MODULES for struct in getattr(module, "STRUCTS", ()))
 
 
+def with_cuts(op: Op, tables: Mapping[int, np.ndarray]) -> Record:
+    """The operator's record whose parts cut what they read: int16 [511] by the index that `dots` has, as `golden`'s."""
+    parts = {part.index: replace(part.record, cut=tables[part.index]) for part in parts_of(op) if part.index in tables}
+    return with_dots(op, parts)
+
+
 def op_text(graph: Graph, op: Op) -> str:
     """An operator in a message: kind, index, output tensor's name, version."""
     name = graph.tensor(op.outputs[0]).name if op.outputs else ""
@@ -160,8 +187,34 @@ def op_text(graph: Graph, op: Op) -> str:
 
 
 def dots(graph: Graph) -> list[Op]:
-    """The operators with weights, in order."""
-    return [op for op in graph.ops if isinstance(op.record, DotParams)]
+    """The dot products with weights, in order: operators that are one, and the parts of those that are made of some."""
+    return [dot for op in graph.ops for dot in dots_of(op)]
+
+
+def dots_of(op: Op) -> list[Op]:
+    """The operator if it is a dot product, or else its parts."""
+    return [op] if isinstance(op.record, DotParams) else parts_of(op)
+
+
+def parts_of(op: Op) -> list[Op]:
+    """The dot products that an operator is made of, each as one with an index of its own: what it reads (-1: a value
+    inside the operator), its weights and its bias (-1: none) are its inputs."""
+    found = []
+    for number, part in enumerate(op.record.parts(), 1):
+        read = op.outputs[0] if part.activation == Part.OUTPUT else -1
+        read = op.inputs[part.activation] if part.activation >= 0 else read
+        bias = op.inputs[part.bias] if 0 <= part.bias < len(op.inputs) else -1
+        inputs = (read, op.inputs[part.weights], bias)
+        found.append(replace(op, index=number * PART + op.index, inputs=inputs, record=part.record, part=part.name))
+    return found
+
+
+def with_dots(op: Op, records: Mapping[int, DotParams]) -> Record:
+    """The operator's record with those of `records`, by the index that `dots` has, that are its or its parts'."""
+    if op.index in records:
+        return records[op.index]
+    parts = {part.part: records[part.index] for part in parts_of(op) if part.index in records}
+    return op.record.with_parts(parts) if parts else op.record
 
 
 __all__ = [
@@ -180,10 +233,14 @@ __all__ = [
     "ReshapeParams",
     "SoftmaxParams",
     "dots",
+    "dots_of",
     "newest_version",
     "op_text",
+    "parts_of",
     "prepare",
     "prepared",
     "structs",
+    "with_cuts",
+    "with_dots",
     "with_weights",
 ]

@@ -94,7 +94,7 @@ def prepare(graph: Graph, op: Op) -> FullyConnectedParams | BatchMatmulParams:
         activation=activation_range(op, y),
         weights=centred(w),
         bias=bias(graph, op, units, optional=True),
-        requant=_requant(graph, op, x, w, y, units),
+        requant=requant_of_rows(graph, op, x, w, y, units),
         weights_zero_point=zero_points(w),
     )
 
@@ -108,7 +108,7 @@ def _computed_weights(graph: Graph, op: Op) -> Tensor:
     return w
 
 
-def _requant(graph: Graph, op: Op, x: Tensor, w: Tensor, y: Tensor, units: int) -> Requant:
+def requant_of_rows(graph: Graph, op: Op, x: Tensor, w: Tensor, y: Tensor, units: int) -> Requant:
     """Per tensor it is that of uint8 layers."""
     if w.quantization.per_tensor:
         return common_requant(graph, op, x, w, y, units)

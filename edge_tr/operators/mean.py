@@ -87,14 +87,15 @@ def prepare(graph: Graph, op: Op) -> Record:
     shape, reduced = merged(x.shape, axes)
     count = math.prod(shape[axis] for axis in reduced)
     summed(count, "a mean", MAX_COUNT)
-    factor = _requant(scale(x) / scale(y), count)
+    factor = divided(scale(x) / scale(y), count)
     if len(reduced) > 1:
         return ReduceParams("SUM", shape, reduced, zero_point(x), zero_point(y), factor)
     outer = math.prod(shape[: reduced[0]]) if reduced else x.size
     return MeanParams(outer, count, x.size // outer // count, zero_point(x), zero_point(y), factor)
 
 
-def _requant(real: float, count: int) -> Requant:
+def divided(real: float, count: int) -> Requant:
+    """`real` / `count`, the division made on the multiplier."""
     whole = requant(real)
     multiplier, shift = int(whole.multiplier[0]), int(whole.shift[0])
     bits = min(count.bit_length() - 1, 32, 31 + shift)

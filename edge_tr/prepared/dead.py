@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from edge_tr.graph import Graph, Op, Quantization, Tensor
-from edge_tr.operators import DotParams, prepared, with_weights
+from edge_tr.operators import DotParams, dots, prepared, with_dots, with_weights
 from edge_tr.operators.dot import MixingParams, seen
 from edge_tr.prepared.ranges import channel_ranges
 from edge_tr.record import Range, Record
@@ -94,9 +94,9 @@ def remove_what_is_always_dead(
 
 
 def _liveness(graph: Graph, weights: Mapping[int, np.ndarray], data_terms: Mapping[int, np.ndarray]) -> _Liveness:
-    records = {op.index: op.record for op in graph.ops}
-    for index, values in weights.items():
-        records[index] = with_weights(records[index], values)
+    known = {op.index: op.record for op in dots(graph)}
+    revealed = {index: with_weights(known[index], values) for index, values in weights.items()}
+    records = {op.index: with_dots(op, revealed) for op in graph.ops}
     return _Liveness(graph, records, channel_ranges(graph, records, data_terms), data_terms)
 
 
@@ -106,7 +106,7 @@ def _without_dead(life: _Liveness, kept: Mapping[int, np.ndarray]) -> Alive:
         tensor: Channels(
             np.flatnonzero(mask),
             ranges[tensor].constant,
-            np.where(ranges[tensor].constant, ranges[tensor].low, 0).astype(np.int8),
+            np.where(ranges[tensor].constant, ranges[tensor].low, 0).astype(life.graph.tensor(tensor).dtype),
         )
         for tensor, mask in kept.items()
         if not mask.all()
@@ -232,6 +232,13 @@ class _Rewriter:
                 first = len(tensors)
                 tensors += [replace(t, index=first + i) for i, t in enumerate(self._constants(op, record))]
                 ops.append(replace(op, inputs=(op.inputs[0], first, first + 1)))
+            elif parts := record.parts():
+                held = list(op.inputs)
+                for part in parts:
+                    old = self.old.tensor(held[part.weights])
+                    held[part.weights] = len(tensors)
+                    tensors.append(replace(old, index=len(tensors), data=part.record.in_file(part.record.weights)))
+                ops.append(replace(op, inputs=tuple(held)))
             elif record.same_bytes:
                 shape = list(tensors[op.outputs[0]].shape)
                 inputs, options = self.old.activations(op), {"new_shape": shape}

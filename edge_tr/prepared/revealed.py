@@ -42,12 +42,12 @@ def _revealed(record: DotParams, setting: TrSetting) -> np.ndarray:
 
 
 def _one_end_each(graph: Graph) -> None:
-    """ModelError for ends and states that builds have no room for."""
+    """ModelError for ends that builds have no room for."""
     ends = [graph.tensor(i).dtype for i in (*graph.inputs, *graph.outputs)]
-    if ends != ["int8", "int8"] or graph.states or set(graph.outputs) & set(graph.inputs):
+    if ends != ["int8", "int8"] or set(graph.outputs) & set(graph.inputs):
         raise ModelError(
-            f"found {len(graph.inputs)} inputs and {len(graph.outputs)} outputs of {', '.join(dict.fromkeys(ends))} "
-            f"and {len(graph.states)} states; supported by builds: one int8 input, one int8 output, no state"
+            f"found {len(graph.inputs)} inputs and {len(graph.outputs)} outputs of {', '.join(dict.fromkeys(ends))}; "
+            "supported by builds: one int8 input, one int8 output"
         )
 
 

@@ -62,7 +62,7 @@ def _memory(manifest: BuildRecord) -> list[Bar]:
 
 def _plots(manifest: BuildRecord, report: CheckReport) -> dict[str, list[Bar]]:
     """Title -> bars, empty plots left out."""
-    dots = [layer for layer in manifest.layers if layer.weights]
+    dots = manifest.products
     plots = {
         f"{str(report.cost.unit).capitalize()} per layer, first sample": [(c.name, c.cost) for c in report.layer_costs],
         "Terms per layer": [(layer.name, layer.terms) for layer in dots],

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from edge_tr.boards import Board
 from edge_tr.graph import Graph, Op, Tensor, layer_name
-from edge_tr.manifest import BuildRecord, Manifest, OverlayManifest, Protection, Signature
-from edge_tr.overlays import OverlayBoard
+from edge_tr.manifest import BuildRecord, LayerRecord, Manifest, OverlayManifest, PartRecord, Protection, Signature
+from edge_tr.operators import parts_of
 from edge_tr.tr.hese import term_count
 
 _BAR_WIDTH = 20
@@ -89,19 +88,8 @@ def _bitstream(manifest: OverlayManifest) -> str:
 def _firmware_text(manifest: Manifest) -> str:
     rows = [("layer", "op", "MACs", "weights", "terms", "terms/weight", "kernel", "flash bytes")]
     for layer in manifest.layers:
-        dot = layer.weights > 0
-        rows.append(
-            (
-                layer.name,
-                layer.op,
-                f"{layer.macs:,}" if dot else "",
-                f"{layer.weights:,}" if dot else "",
-                f"{layer.terms:,}" if dot else "",
-                f"{layer.terms_per_weight:.2f}" if dot else "",
-                layer.kernel,
-                f"{layer.flash_bytes:,}" if dot else "",
-            )
-        )
+        rows.append(_row(layer.name, layer.op, layer))
+        rows += [_row(f"  {part.name.partition('.')[2]}", "", part) for part in layer.parts]
     arena = f"arena {manifest.arena_bytes:,} bytes; no plan can go below {manifest.arena_lower_bound:,}"
     return "\n".join(
         [
@@ -117,6 +105,14 @@ def _firmware_text(manifest: Manifest) -> str:
             *_alternatives(manifest),
         ]
     )
+
+
+def _row(name: str, op: str, of: LayerRecord | PartRecord) -> tuple[str, ...]:
+    """A layer, or one of its dot products."""
+    if not of.weights:
+        return name, op, "", "", "", "", of.kernel, ""
+    counts = (f"{of.macs:,}", f"{of.weights:,}", f"{of.terms:,}", f"{of.terms_per_weight:.2f}")
+    return name, op, *counts, of.kernel, f"{of.flash_bytes:,}"
 
 
 def _protection(protection: Protection) -> str:
@@ -202,19 +198,22 @@ def _describe_end(tensor: Tensor, given: Tensor) -> dict[str, object]:
 
 
 def _describe_layers(graph: Graph, op: Op) -> list[dict[str, object]]:
-    """A layer for each output."""
+    """A layer for each output, and behind it the dot products that it is made of."""
+    layers = [_describe_layer(graph, op, number) for number in range(len(op.targets))]
+    return layers + [_describe_layer(graph, part) for part in parts_of(op)]
+
+
+def _describe_layer(graph: Graph, op: Op, number: int = 0) -> dict[str, object]:
+    output = graph.tensor(op.targets[number])
     weights = getattr(op.record, "weights", np.zeros(0, np.int8))
-    return [
-        {
-            "name": layer_name(op, number),
-            "op": op.kind,
-            "tensor": graph.tensor(index).name,
-            "shape": list(graph.tensor(index).shape),
-            "weights": int(weights.size),
-            "terms": int(term_count(weights).sum()),
-        }
-        for number, index in enumerate(op.outputs or op.updates)
-    ]
+    return {
+        "name": layer_name(op, number),
+        "op": op.kind,
+        "tensor": output.name,
+        "shape": list(output.shape),
+        "weights": int(weights.size),
+        "terms": int(term_count(weights).sum()),
+    }
 
 
 def inspect_text(model: dict) -> str:
@@ -239,33 +238,6 @@ def _end_text(side: str, end: dict) -> str:
     scaled = "" if end["scale"] is None else f", scale {end['scale']:g}, zero point {end['zero_point']}"
     given = "" if end["file_dtype"] == end["dtype"] else f", {end['file_dtype']} in the file"
     return f"{side:6} {end['dtype']}{named} {end['shape']}{scaled}{given}"
-
-
-def boards_text(boards: Iterable[Board], overlays: Iterable[OverlayBoard] = ()) -> str:
-    """Every board, its memory, and how far it has been verified."""
-    said = {
-        "hardware": "runs on hardware here",
-        "emulator": "verified in an emulator",
-        "builds": "only builds: not verified",
-        "simulated": "verified in co-simulation",
-    }
-    rows = [("board", "core", "flash", "RAM", "state", "costs counted on", "description")]
-    rows += [
-        (
-            board.name,
-            board.core,
-            f"{board.memory.flash_bytes // 1024:,} KB",
-            f"{board.memory.ram_bytes // 1024:,} KB",
-            said[board.verified],
-            board.counts_on or board.name,
-            board.description,
-        )
-        for board in boards
-    ]
-    rows += [
-        (board.name, board.part, "", "", said["simulated"], "the simulation", board.description) for board in overlays
-    ]
-    return table(rows, left=(0, 1, 4, 5, 6))
 
 
 def table(rows: Sequence[Sequence[str]], left: Iterable[int]) -> str:

@@ -121,7 +121,7 @@ def _notes(expected: Expected, info: ReferenceInfo, x: Samples, reference: Outpu
     """Why device and interpreter differ, where that is expected."""
     if identical.all():
         return []
-    if any(layer.data_terms is not None for layer in expected.manifest.layers):
+    if any(dot.data_terms is not None for dot in expected.manifest.products):
         return ["the data budget s truncates activations, which no interpreter does: only golden is an oracle here"]
     if all(mode is Rounding.DOUBLE for mode in info.rounding.values()):
         return ["the interpreter differs from golden: please report this model"]

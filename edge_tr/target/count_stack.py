@@ -125,7 +125,9 @@ class _Program:
             word = int.from_bytes(data[at : at + 4], "little")
             if word & 1 != self._thumb or any(start + at in table for table in self._weights):
                 continue
-            if word & ~self._thumb in self.functions:
+            if (
+                word & ~self._thumb in self.functions and word != 0
+            ):  # 0 is a pointer to nothing, also where flash begins
                 self.pointed_to.add(word & ~self._thumb)
 
     def _read_code(self, function: _Function, first: int, end: int, start: int, code: bytes) -> None:

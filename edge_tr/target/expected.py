@@ -24,7 +24,7 @@ class Expected:
     def __init__(self, levels: Sequence[Graph], level: int, manifest: BuildRecord) -> None:
         self.graph, self.manifest = levels[level], manifest
         self._levels, self._level = levels, level
-        limits = {layer.index: layer.data_terms for layer in manifest.layers if layer.data_terms is not None}
+        limits = {dot.index: dot.data_terms for dot in manifest.products if dot.data_terms is not None}
         self._cut = {index: truncate_data(limit) for index, limit in limits.items()}
 
     @cached_property

@@ -185,18 +185,20 @@ def _wide(weights: np.ndarray, budget: int | None, encoding: Encoding, limits: t
     digits = _keep_largest(digits, np.zeros(weights.shape, np.int8), budget)
     values, counts = _sums(digits), np.count_nonzero(digits, axis=-2)
     outside = (values < limits[0]) | (values > limits[1])
-    digits.swapaxes(-1, -2)[outside] = table[_nearest(weights[outside], counts[outside], limits, encoding)]
+    nearest = _nearest(limits, encoding)
+    digits.swapaxes(-1, -2)[outside] = table[nearest[counts[outside], weights[outside] - limits[0]]]
     return digits
 
 
-def _nearest(weights: np.ndarray, counts: np.ndarray, limits: tuple[int, int], encoding: Encoding) -> np.ndarray:
-    """int16 [n]: of all values inside `limits` of at most counts [n] terms, the one nearest to each of weights [n];
-    of two, the smaller one."""
-    inside = np.arange(limits[0], limits[1] + 1)
-    inside = inside[np.argsort(np.abs(inside), kind="stable")]
-    lengths = terms(inside, encoding).counts
-    distance = np.abs(weights.astype(np.int32)[:, None] - inside)
-    return inside[np.where(lengths <= counts[:, None], distance, 1 << 16).argmin(axis=1)].astype(np.int16)
+@cache
+def _nearest(limits: tuple[int, int], encoding: Encoding) -> np.ndarray:
+    """int16 [terms, values]: of what lies inside `limits` and has at most so many terms, the nearest to each value from
+    limits[0] on; of two, the smaller one."""
+    values = np.arange(limits[0], limits[1] + 1)
+    inside = values[np.argsort(np.abs(values), kind="stable")]
+    lengths, distance = terms(inside, encoding).counts, np.abs(values[:, None] - inside)
+    rows = [inside[np.where(lengths <= most, distance, 1 << 16).argmin(axis=1)] for most in range(WIDE_PLANES + 1)]
+    return np.stack(rows).astype(np.int16)
 
 
 class _Tables(NamedTuple):

@@ -17,11 +17,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from edge_tr.errors import UsageError
 from edge_tr.golden.ends import Given, Samples, sample_shape, samples_of
-from edge_tr.graph import Graph
+from edge_tr.graph import Graph, layer_name
 from edge_tr.ir.rewrite import BIAS_INPUT, WEIGHTS_INPUT, rewrite_biases, rewrite_weights, sole_readers
 from edge_tr.ir.tflite import parse
-from edge_tr.operators import DepthwiseParams, DotParams, Record, with_weights
+from edge_tr.operators import DepthwiseParams, DotParams, Record, dots, with_weights
 from edge_tr.tr.requant import Rounding
 from edge_tr.tune.cost import Layer, dot_layers
 from edge_tr.tune.moments import Places, damping, mean_patch, patches, places, second_moments
@@ -89,6 +90,7 @@ class Selection:
 def calibrate(data: bytes, x: Given | Samples, seed: int = 0) -> Calibration:
     """Run the original model `data` on samples x and measure its sensitivities."""
     graph = parse(data)
+    _check_weights(graph)
     x = samples_of(graph, x)
     tensors = computed(graph, x)
     layers = tuple(dot_layers(graph))
@@ -105,6 +107,16 @@ def calibrate(data: bytes, x: Given | Samples, seed: int = 0) -> Calibration:
         free=sole_readers(data, WEIGHTS_INPUT),
         seed=seed,
     )
+
+
+def _check_weights(graph: Graph) -> None:
+    """UsageError where a search over -127 to 127 would miss what a file can hold."""
+    wide = [layer_name(op) for op in dots(graph) if op.record.weights_zero_point]
+    if wide:
+        raise UsageError(
+            f"layers {', '.join(wide[:3])} have uint8 weights with another zero point than 128; tune searches int8 "
+            "weights: build with --budget g=...,k=... instead, or quantise the model to int8"
+        )
 
 
 def select(calibration: Calibration, choose: Choose) -> Selection:

@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+#include "tr_layers.h"
+
 /* Of 32 bits, x not 0. */
 unsigned tr_leading_zeros(uint32_t x);
 
@@ -15,5 +17,8 @@ int32_t tr_rounding_half_sum(int32_t a, int32_t b);
 
 /* 1 / (1 + x) for x in [0, 1), both Q0.31. one_over_one_plus_x_for_x_in_0_1. */
 int32_t tr_one_over_one_plus(int32_t x);
+
+/* 1 / sqrt(x), of x below 2 as of 1. TFLite's GetInvSqrtQuantizedMultiplierExp (kernels/internal/common.h). */
+struct tr_factor tr_inverse_square_root(int32_t x);
 
 #endif

@@ -11,6 +11,9 @@ void tr_conv_2d_fours(const struct tr_tiles *layer, const int8_t *input, int8_t 
 /* Scratch: one row's activations as int16, an even number, then as for convolutions. */
 void tr_fully_connected_fours(const struct tr_tiles *layer, const int8_t *input, int8_t *output, int32_t *scratch);
 
+/* Sums of one row of activations, for an operator that scales them itself. */
+void tr_sums_fours(const struct tr_tiles *layer, const int8_t *input, int32_t *sums, int32_t *scratch);
+
 /* Sums of four rows and one pixel to sums[0], [2], [4], [6]; `x` [pairs] holds two activations a word. In assembly
  * where there is a file for the core. */
 void tr_fours_pixel(const int8_t *weights, const int16_t *x, uint32_t pairs, int32_t *sums);

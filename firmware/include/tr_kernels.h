@@ -3,7 +3,7 @@
  * Activations are int8, NHWC, batch 1. Weights are the packed tables of
  * tr_formats.h, one row per output channel. All arithmetic is TFLite's
  * reference integer arithmetic, bit for bit (double rounding). No heap, no
- * floating point, no recursion. */
+ * recursion, and no floating point but where the reference computes with it (tr_resize_bilinear_unsigned). */
 #ifndef TR_KERNELS_H
 #define TR_KERNELS_H
 
@@ -13,6 +13,7 @@
 #include "tr_formats.h"
 #include "tr_layers.h"
 #include "tr_output.h"
+#include "tr_wide.h"
 
 /* ---- weight tables -------------------------------------------------------- */
 
@@ -54,6 +55,9 @@ void tr_conv_2d(const struct tr_convolution *layer, const int8_t *input, int8_t 
 void tr_depthwise_conv_2d(const struct tr_convolution *layer, const int8_t *input, int8_t *output,
                           int16_t *scratch);
 
+/* Sums of one row of activations with all rows of weights, for an operator that scales them itself. */
+void tr_sums_patch(const struct tr_convolution *layer, const int8_t *input, int32_t *sums, int16_t *scratch);
+
 void tr_average_pool_2d(const struct tr_pool *layer, const int8_t *input, int8_t *output);
 /* Of uint8 values, less 128. */
 void tr_average_pool_2d_unsigned(const struct tr_pool *layer, const int8_t *input, int8_t *output);
@@ -67,6 +71,7 @@ void tr_add_tables(const struct tr_add_tables *layer, const int8_t *input0, cons
 void tr_add_looked_up(const struct tr_add_tables *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
 
 void tr_softmax(const struct tr_softmax *layer, const int8_t *input, int8_t *output);
+void tr_softmax16(const struct tr_softmax *layer, const int8_t *input, int16_t *output);
 
 void tr_log_softmax(const struct tr_log_softmax *layer, const int8_t *input, int8_t *output);
 
@@ -75,6 +80,9 @@ void tr_copy(const struct tr_copy *layer, const int8_t *input, int8_t *output);
 void tr_concatenate(const struct tr_concatenation *layer, const int8_t *const *inputs, int8_t *output);
 
 void tr_resize_bilinear(const struct tr_resize_bilinear *layer, const int8_t *input, int8_t *output);
+
+/* Of uint8 values, less 128, in float arithmetic as the reference's. */
+void tr_resize_bilinear_unsigned(const struct tr_resize_bilinear_unsigned *layer, const int8_t *input, int8_t *output);
 
 void tr_mean(const struct tr_mean *layer, const int8_t *input, int8_t *output);
 
@@ -164,6 +172,15 @@ void tr_select(const struct tr_select *layer, const int8_t *condition, const int
                int8_t *output);
 void tr_select_two(const struct tr_select *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
 void tr_select_one(const struct tr_select *layer, const int8_t *input, int8_t *output);
+
+/* A step of every sequence after the other: states are [batch][outputs] and [batch][cells], and `scratch` is
+ * layer->workspace bytes before what its kernels take. */
+void tr_lstm(const struct tr_lstm *layer, const int8_t *input, int8_t *output, int8_t *output_state,
+             int16_t *cell_state, int32_t *scratch);
+
+/* With a state [batch][units * rank][memory] of int8, or int16 and layer->time16. */
+void tr_svdf(const struct tr_svdf *layer, const int8_t *input, int8_t *output, int8_t *state, int32_t *scratch);
+void tr_svdf16(const struct tr_svdf *layer, const int8_t *input, int8_t *output, int16_t *state, int32_t *scratch);
 
 void tr_requantize(const struct tr_requantize *layer, const int8_t *input, int8_t *output);
 

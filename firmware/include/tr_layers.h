@@ -207,6 +207,16 @@ struct tr_resize_bilinear {
     const int32_t *columns;
 };
 
+/* RESIZE_BILINEAR of uint8 values, less 128. Of each row and column the two of the input that it lies between, and
+ * how much of each, the bits of a float: [height][4], [width][4]. */
+struct tr_resize_bilinear_unsigned {
+    uint32_t batches;
+    struct tr_shape input;
+    struct tr_shape output;
+    const uint32_t *rows;
+    const uint32_t *columns;
+};
+
 /* CONCATENATION and PACK: `outer` times `runs` [pieces] bytes of each piece. A piece is the next input, or lies at
  * `fixed` [pieces] of `constants` where that is not negative. */
 struct tr_concatenation {
@@ -287,6 +297,143 @@ struct tr_select {
     const int8_t *condition;
     const int8_t *x;
     const int8_t *y;
+};
+
+/* The sums of all rows of a matrix of weights with `input`; a kernel's scratch. */
+typedef void tr_sums(const int8_t *input, int32_t *sums, void *scratch);
+
+/* Dot products with all rows of one matrix of weights: (sums + bias) * factor. */
+struct tr_product {
+    tr_sums *sums;
+    const int32_t *bias; /* what the sums lack */
+    struct tr_factor factor;
+};
+
+/* A gate: its dot products with the input and the output a step before (nulls: the input gate is coupled to the
+ * forget gate), peephole and layer normalisation, each null if there is none. */
+struct tr_lstm_gate {
+    struct tr_product input;
+    struct tr_product recurrent;
+    const int16_t *peephole;
+    struct tr_factor peephole_factor;
+    const int16_t *norm;
+    const int32_t *norm_bias;
+    struct tr_factor norm_factor;
+    int32_t guard; /* in place of a variance below 1 */
+};
+
+/* UNIDIRECTIONAL_SEQUENCE_LSTM. Gates: input, forget, cell, output. */
+struct tr_lstm {
+    uint32_t batch;
+    uint32_t steps;
+    uint32_t sequence; /* steps from the first of one sequence to that of the next */
+    uint32_t stride; /* steps from one of a sequence to its next one */
+    uint32_t inputs;
+    uint32_t cells;
+    uint32_t outputs;
+    uint32_t peepholes; /* cells that peepholes see */
+    struct tr_lstm_gate gates[4];
+    uint32_t cell_bits; /* integer bits of the cell state */
+    int16_t cell_clip; /* 0: none */
+    struct tr_factor hidden;
+    int16_t hidden_zero_point;
+    struct tr_product projection; /* nulls: none */
+    int16_t projection_zero_point;
+    int8_t projection_clip; /* 0: none */
+    uint32_t workspace; /* bytes of scratch before a kernel's own */
+};
+
+/* SVDF: each of `units` sums `rank` filters, and a filter its last `memory` products with the input, weighted. */
+struct tr_svdf {
+    uint32_t batch;
+    uint32_t inputs;
+    uint32_t units;
+    uint32_t rank;
+    uint32_t memory;
+    struct tr_product feature;
+    const int8_t *time; /* [units * rank][memory]; int16 of a state that is */
+    const int16_t *time16;
+    int16_t state_zero_point;
+    const int32_t *bias;
+    struct tr_factor factor;
+    int16_t output_zero_point;
+    uint32_t workspace; /* bytes of scratch before a kernel's own */
+};
+
+/* Convolutions of int16, in groups of `outputs` channels that read `depth` of the input: weights
+ * [output channel][height][width][depth]. Fully connected layers have a row a pixel. */
+struct tr_wide_conv {
+    struct tr_shape input;
+    struct tr_shape output;
+    struct tr_window window;
+    uint32_t depth;
+    uint32_t outputs;
+    const int8_t *weights;
+    const int64_t *bias;
+    const int32_t *multiplier;
+    const int8_t *shift;
+    bool narrow; /* sums of 32 bits */
+    int16_t minimum;
+    int16_t maximum;
+};
+
+/* An element-wise operator of two int16 operands, of which one may be `constant`, where `constant_side` is 0 or 1. */
+struct tr_wide_pairs {
+    struct tr_walk walk;
+    const int16_t *constant;
+    uint8_t constant_side;
+    uint8_t subtracts;
+    uint8_t shifts[2]; /* to the right, of each operand where scales are powers of two */
+    struct tr_factor factors[3];
+    int16_t minimum;
+    int16_t maximum;
+};
+
+/* SOFTMAX of int16 over the last axis: `exponential` and `reciprocal` [513] in 1/32768, `factor` takes a
+ * difference of -10 to -65535. */
+struct tr_wide_softmax {
+    uint32_t rows;
+    uint32_t depth;
+    struct tr_factor factor;
+    const int16_t *exponential;
+    const int16_t *reciprocal;
+};
+
+/* Values less a zero point, scaled: by `below` those below zero. */
+struct tr_wide_scaled {
+    uint32_t size;
+    uint8_t bytes[2]; /* of a value, from and to: int8, int16, and to int32 */
+    int16_t input_zero_point;
+    int32_t output_zero_point;
+    struct tr_factor factor;
+    struct tr_factor below;
+    int32_t minimum;
+    int32_t maximum;
+};
+
+/* LOGISTIC and TANH by `table` [256], the logistic function of 0, 1/24, 2/24 .. in 1/65536. */
+struct tr_wide_sigmoid {
+    uint32_t size;
+    int32_t multiplier;
+    uint8_t shift;
+    const uint16_t *table;
+};
+
+/* AVERAGE_POOL_2D and MAX_POOL_2D of int16. */
+struct tr_wide_pool {
+    struct tr_shape input;
+    struct tr_shape output;
+    struct tr_window window;
+    int16_t minimum;
+    int16_t maximum;
+};
+
+/* MEAN of int16 over the middle axis of [outer, count, inner]; the division is inside `factor`. */
+struct tr_wide_mean {
+    uint32_t outer;
+    uint32_t count;
+    uint32_t inner;
+    struct tr_factor factor;
 };
 
 /* Armv7E-M, an activation of all int8: with h the rounded high word of (2 * sum + bias) * multiplier, one less

@@ -15,4 +15,7 @@ void tr_depthwise_conv_2d_levels(const struct tr_levels *layer, const int8_t *in
 /* No scratch; `pixels.input` is (rows, 1, depth), and activations are read as they are. */
 void tr_fully_connected_levels(const struct tr_levels *layer, const int8_t *input, int8_t *output, int32_t *scratch);
 
+/* Sums of one row of activations, for an operator that scales them itself. */
+void tr_sums_levels(const struct tr_levels *layer, const int8_t *input, int32_t *sums, int32_t *scratch);
+
 #endif

@@ -14,6 +14,9 @@ void tr_conv_2d_lists(const struct tr_tiles *layer, const int8_t *input, int8_t 
 /* No scratch; `pixels.input` is (rows, 1, depth). */
 void tr_fully_connected_lists(const struct tr_tiles *layer, const int8_t *input, int8_t *output, int32_t *scratch);
 
+/* Sums of one row of activations, for an operator that scales them itself. */
+void tr_sums_lists(const struct tr_tiles *layer, const int8_t *input, int32_t *sums, int32_t *scratch);
+
 /* The windows of `count` output pixels, eight at most, from `corner` on to `words` [depth][4]; behind the image's last
  * pixel that one again. The next corner. */
 struct tr_corner tr_list_gather(const struct tr_pixels *pixels, const int8_t *input, struct tr_corner corner,

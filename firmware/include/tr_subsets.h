@@ -11,6 +11,9 @@
  * (rows, 1, depth). Sums are of x + 128. */
 void tr_fully_connected_subsets(const struct tr_tiles *layer, const int8_t *input, int8_t *output, int32_t *scratch);
 
+/* Sums of one row of activations, for an operator that scales them itself. */
+void tr_sums_subsets(const struct tr_tiles *layer, const int8_t *input, int32_t *sums, int32_t *scratch);
+
 /* sums[n], n < TR_SUBSETS: of x[i] + 128 for all bits i of n. `sums` is aligned to a word. In assembly where there is a
  * file for the core, as the next. */
 void tr_subset_sums(const int8_t *x, uint16_t *sums);

@@ -73,3 +73,13 @@ void tr_depthwise_conv_2d(const struct tr_convolution *layer, const int8_t *inpu
         }
     }
 }
+
+void tr_sums_patch(const struct tr_convolution *layer, const int8_t *input, int32_t *sums, int16_t *scratch)
+{
+    struct tr_table table = tr_table_open(layer->table);
+    gather(layer, input, 0u, 0u, 0u, layer->input.channels, scratch);
+    layer->dot->prepare(&table, scratch);
+    for (uint32_t row = 0u; row < layer->output.channels; row++) {
+        sums[row] = layer->dot->row(&table, row, scratch);
+    }
+}

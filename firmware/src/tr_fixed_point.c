@@ -43,3 +43,30 @@ int32_t tr_one_over_one_plus(int32_t x)
     }
     return tr_saturating_shift_left(estimate, 1u);
 }
+
+struct tr_factor tr_inverse_square_root(int32_t x)
+{
+    if (x <= 1) {
+        return (struct tr_factor){INT32_MAX, 0};
+    }
+    int shift = 11;
+    while (x >= 1 << 29) {
+        x /= 4;
+        shift++;
+    }
+    unsigned pairs = (tr_leading_zeros((uint32_t)x) - 1u) / 2u - 1u;
+    shift -= (int)pairs;
+    int32_t half = tr_rounding_shift_right((x << (2u * pairs)) >> 1, 1u);
+    int32_t y = (int32_t)1 << 28; /* Q3.28 */
+    for (unsigned step = 0u; step < 5u; step++) {
+        int32_t cube = tr_saturating_shift_left(tr_doubling_high_mul(tr_doubling_high_mul(y, y), y), 6u);
+        int32_t three_halves = tr_doubling_high_mul((1 << 28) + (1 << 27), y);
+        y = tr_saturating_shift_left(three_halves - tr_doubling_high_mul(half, cube), 3u);
+    }
+    y = tr_doubling_high_mul(y, 1518500250); /* sqrt(1/2) */
+    if (shift < 0) {
+        y = (int32_t)((uint32_t)y << -shift);
+        shift = 0;
+    }
+    return (struct tr_factor){y, (int8_t)-shift};
+}

@@ -93,6 +93,24 @@ void tr_conv_2d_fours(const struct tr_tiles *layer, const int8_t *input, int8_t 
     }
 }
 
+/* One row of activations as int16. */
+static inline __attribute__((always_inline)) void copy_row(const struct tr_pixels *pixels, const int8_t *input,
+                                                           uint32_t depth, int16_t *patch)
+{
+    uint32_t i = 0u;
+    if (pixels->data_terms == 0) {
+        for (; depth - i >= 4u; i += 4u) {
+            patch[i] = input[i];
+            patch[i + 1u] = input[i + 1u];
+            patch[i + 2u] = input[i + 2u];
+            patch[i + 3u] = input[i + 3u];
+        }
+    }
+    for (; i < depth; i++) {
+        patch[i] = (int16_t)tr_held(pixels, input[i]);
+    }
+}
+
 void tr_fully_connected_fours(const struct tr_tiles *layer, const int8_t *input, int8_t *output, int32_t *scratch)
 {
     const struct tr_pixels *pixels = &layer->pixels;
@@ -101,18 +119,7 @@ void tr_fully_connected_fours(const struct tr_tiles *layer, const int8_t *input,
     int16_t *patch = (int16_t *)scratch;
     for (uint32_t row = 0u; row < pixels->input.height; row++) {
         const int8_t *weights = table.words;
-        uint32_t i = 0u;
-        if (pixels->data_terms == 0) {
-            for (; table.depth - i >= 4u; i += 4u) {
-                patch[i] = input[i];
-                patch[i + 1u] = input[i + 1u];
-                patch[i + 2u] = input[i + 2u];
-                patch[i + 3u] = input[i + 3u];
-            }
-        }
-        for (; i < table.depth; i++) {
-            patch[i] = (int16_t)tr_held(pixels, input[i]);
-        }
+        copy_row(pixels, input, table.depth, patch);
         for (uint32_t unit = 0u, count; unit < table.rows; unit += count) {
             int32_t sums[2u * UNITS];
             uint32_t left = table.rows - unit;
@@ -125,5 +132,21 @@ void tr_fully_connected_fours(const struct tr_tiles *layer, const int8_t *input,
             output += count;
         }
         input += table.depth;
+    }
+}
+
+void tr_sums_fours(const struct tr_tiles *layer, const int8_t *input, int32_t *sums, int32_t *scratch)
+{
+    struct tr_table table = tr_table_open(layer->table);
+    uint32_t pairs = (table.depth + 1u) / 2u;
+    const int8_t *weights = table.words;
+    int16_t *patch = (int16_t *)scratch;
+    copy_row(&layer->pixels, input, table.depth, patch);
+    for (uint32_t row = 0u; row < table.rows; row += 4u, weights += 8u * pairs) {
+        int32_t four[8];
+        tr_fours_pixel(weights, patch, pairs, four);
+        for (uint32_t n = 0u; n < 4u && row + n < table.rows; n++) {
+            sums[row + n] = four[2u * n];
+        }
     }
 }

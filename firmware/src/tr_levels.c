@@ -180,3 +180,23 @@ void tr_fully_connected_levels(const struct tr_levels *layer, const int8_t *inpu
         input += table.depth;
     }
 }
+
+/* ---- sums ------------------------------------------------------------------ */
+
+void tr_sums_levels(const struct tr_levels *layer, const int8_t *input, int32_t *sums, int32_t *scratch)
+{
+    const struct tr_pixels *pixels = &layer->pixels;
+    struct tr_table table = tr_table_open(layer->table);
+    if (pixels->data_terms != 0) {
+        tr_list_gather(pixels, input, tr_first_corner(pixels), 1u, scratch);
+    }
+    for (uint32_t row = 0u; row < pixels->output.channels; row++) {
+        int32_t eight[TR_LIST_PIXELS];
+        if (pixels->data_terms != 0) {
+            sum_pixels(layer, &table, row, scratch, eight);
+        } else {
+            eight[0] = sum_bytes(layer, &table, row, input);
+        }
+        sums[row] = eight[0];
+    }
+}

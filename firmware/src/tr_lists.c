@@ -120,3 +120,13 @@ void tr_fully_connected_lists(const struct tr_tiles *layer, const int8_t *input,
         input += table.depth;
     }
 }
+
+void tr_sums_lists(const struct tr_tiles *layer, const int8_t *input, int32_t *sums, int32_t *scratch)
+{
+    (void)scratch;
+    struct tr_table table = tr_table_open(layer->table);
+    const uint8_t *runs = table.words;
+    for (uint32_t row = 0u; row < table.rows; row++) {
+        sums[row] = tr_list_bytes(runs + table.starts[row], input);
+    }
+}

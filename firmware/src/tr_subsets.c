@@ -82,3 +82,20 @@ void tr_fully_connected_subsets(const struct tr_tiles *layer, const int8_t *inpu
         input += table.depth;
     }
 }
+
+void tr_sums_subsets(const struct tr_tiles *layer, const int8_t *input, int32_t *sums, int32_t *scratch)
+{
+    struct tr_table table = tr_table_open(layer->table);
+    const uint8_t *planes = table.words;
+    uint16_t *subsets = (uint16_t *)scratch;
+    for (uint32_t row = 0u, count; row < table.rows; row += count) {
+        count = table.rows - row < TR_SUBSET_ROWS ? table.rows - row : TR_SUBSET_ROWS;
+        for (uint32_t n = 0u; n < count; n++) {
+            sums[row + n] = 0;
+        }
+        for (uint32_t at = 0u; at < table.depth; at += BLOCK) {
+            tabulate(input + at, table.depth - at, subsets);
+            planes = tr_subset_rows(planes, subsets, sums + row, sums + row + count);
+        }
+    }
+}

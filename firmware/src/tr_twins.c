@@ -83,3 +83,18 @@ void tr_fully_connected_twins(const struct tr_tiles *layer, const int8_t *input,
         input += table.depth;
     }
 }
+
+void tr_sums_twins(const struct tr_tiles *layer, const int8_t *input, int32_t *sums, int32_t *scratch)
+{
+    struct tr_table table = tr_table_open(layer->table);
+    const uint8_t *words = table.words;
+    uint32_t *units = (uint32_t *)scratch;
+    const uint32_t *end = arrange(words, table.starts[0] / (2u * UNIT), input, units);
+    for (uint32_t row = 0u; row < table.rows; row += 4u) {
+        int32_t four[8];
+        tr_twins(words + table.starts[row], units, end, four);
+        for (uint32_t n = 0u; n < 4u && row + n < table.rows; n++) {
+            sums[row + n] = four[2u * n];
+        }
+    }
+}

@@ -14,7 +14,7 @@ HERE = Path(__file__).resolve().parent
 FIRMWARE = HERE.parents[1] / "firmware"
 WARNINGS = ("-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror")
 SANITIZED = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
-_ENVIRONMENT = os.environ | {"ASAN_OPTIONS": "detect_leaks=0:exitcode=99"}
+SANITIZER_ENVIRONMENT = os.environ | {"ASAN_OPTIONS": "detect_leaks=0:exitcode=99"}
 
 
 def command(*words: str | Path, cwd: Path | None = None) -> str:
@@ -33,7 +33,7 @@ def compile_c(out: Path, sources: Iterable[Path], includes: Iterable[Path] = (),
 
 def run_c(program: Path, data: bytes = b"", status: int = 0) -> bytes:
     """What a sanitized program writes; it must end with `status` and have nothing to report."""
-    done = subprocess.run([str(program)], input=data, capture_output=True, env=_ENVIRONMENT, timeout=120)
+    done = subprocess.run([str(program)], input=data, capture_output=True, env=SANITIZER_ENVIRONMENT, timeout=120)
     report = done.stderr.decode(errors="replace")
     assert done.returncode == status and not report, f"exit code {done.returncode}\n{report[:2000]}"
     return done.stdout

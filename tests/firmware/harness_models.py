@@ -46,8 +46,8 @@ def expected_bytes(graph: Graph, program: Program, x: np.ndarray) -> bytes:
     for level in program.levels:
         result = run(graph, x, weights=level.revealed, data_terms=data_terms(program), keep="all")
         alive = level.alive.of(result.tensors)
-        parts += [alive[layer.output].reshape(len(x), -1) for layer in program.layers]
-        parts.append(result.output.reshape(len(x), -1))
+        tensors = (*(alive[layer.output] for layer in program.layers), result.output)
+        parts += [np.ascontiguousarray(tensor).reshape(len(x), -1).view(np.int8) for tensor in tensors]
     return np.concatenate(parts, axis=1).tobytes()
 
 

@@ -11,12 +11,12 @@ from edge_tr.ir.writer import ModelWriter
 from edge_tr.tr import requant
 from tests.firmware.harness_build import HERE, compile_c, compile_model, compile_runtime, run_c
 from tests.firmware.harness_models import WAYS, expected_bytes, lower_with, random_network, samples
-from tests.models.random_ops import BUILDERS, build
+from tests.models.random_ops import BUILDERS, STATEFUL, build
 
 INT32 = np.iinfo(np.int32)
 CORNERS = np.array([INT32.min, INT32.min + 1, -(1 << 30), -3, -2, -1, 0, 1, 2, 3, 1 << 30, INT32.max - 1, INT32.max])
 DOT_KINDS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
-OTHER_KINDS = tuple(kind for kind in BUILDERS if kind not in (*DOT_KINDS, "RESHAPE"))
+OTHER_KINDS = tuple(kind for kind in BUILDERS if kind not in (*DOT_KINDS, *STATEFUL, "RESHAPE"))
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ from tests.models.random_ops import build
 from tests.models.unsigned import as_uint8
 from tests.operators.test_unsigned import concatenated
 
-OTHERS = ("AVERAGE_POOL_2D", "MAX_POOL_2D", "L2_NORMALIZATION", "TRANSPOSE_CONV")
+OTHERS = ("AVERAGE_POOL_2D", "MAX_POOL_2D", "L2_NORMALIZATION", "TRANSPOSE_CONV", "RESIZE_BILINEAR")
 WAYS = [(kernel, budget) for kernel in NINE_BITS if kernel != "levels" for budget in BUDGETS]
 LEVELS = "g=8,k=4; g=8,k=12; lossless"
 
@@ -104,5 +104,14 @@ def test_a_mobilenet_on_every_core(core, kernel, tmp_path, runtimes):
         program = lower_levels(graph, LEVELS, target.isa)
     else:
         program = lower_with(graph, "int8" if kernel == "any" else kernel, "lossless", target.isa)
+    elf, x = link_model(target, program, runtimes(core), tmp_path), samples(graph, rng, 3)
+    assert run_model(elf, program, x) == expected_bytes(graph, program, x)
+
+
+@pytest.mark.parametrize("core", ["cortex-m0", "cortex-m4", "rv32ec"])
+def test_what_the_reference_resizes_in_floats_on_every_core(core, tmp_path, runtimes):
+    rng, target = np.random.default_rng(2), TARGETS[core]
+    graph = parse(as_uint8(build("RESIZE_BILINEAR", rng), rng))
+    program = lower_with(graph, "pairs", "lossless", target.isa)
     elf, x = link_model(target, program, runtimes(core), tmp_path), samples(graph, rng, 3)
     assert run_model(elf, program, x) == expected_bytes(graph, program, x)

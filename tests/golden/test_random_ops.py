@@ -23,7 +23,8 @@ def test_random_models_equal_the_reference(kind):
         data = build(kind, rng)
         graph = parse(data)
         shape = sample_shape(graph.tensor(graph.inputs[0]))
-        x = rng.integers(-128, 128, (6, *shape)).astype(np.int8)
+        leading = (2, 4) if graph.states else (6,)  # sequences, steps
+        x = rng.integers(-128, 128, (*leading, *shape)).astype(np.int8)
         x[0], x[1] = -128, 127
         oracle = Oracle(data)
         result = run(graph, x, rounding=reference_info(oracle.runtime).rounding, keep="all")

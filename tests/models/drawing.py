@@ -77,6 +77,14 @@ def shape(rng: np.random.Generator, rank: int, most: int = 6) -> tuple[int, ...]
             return drawn
 
 
+def with_shape(model: ModelWriter, shape: tuple[int, ...], scale: float, zero: int) -> tuple[int, int]:
+    """(the model's input, of batch 1, and the same values in `shape`, any batch included)."""
+    x = model.activation((1, int(np.prod(shape))), scale, zero)
+    shaped = model.activation(shape, scale, zero)
+    model.op("RESHAPE", [x, model.constant(np.array(shape, np.int32))], [shaped])
+    return x, shaped
+
+
 def one_move(
     rng: np.random.Generator,
     kind: str,
@@ -89,9 +97,8 @@ def one_move(
     """A model that gives its input `shape`, any batch included, moves that to `out`, and rescales it: so there is a
     layer where nothing moves, and a reader of what did."""
     model, s, zero = ModelWriter(), scale(rng), zero_point(rng)
-    x = model.activation((1, int(np.prod(shape))), s, zero)
-    shaped, moved = model.activation(shape, s, zero), model.activation(out, s, zero)
-    model.op("RESHAPE", [x, model.constant(np.array(shape, np.int32))], [shaped])
+    x, shaped = with_shape(model, shape, s, zero)
+    moved = model.activation(out, s, zero)
     model.op(kind, [shaped, *(model.constant(c) for c in constants)], [moved], version=version, **options)
     y = model.activation(out, s * float(rng.uniform(0.5, 2)), zero_point(rng))
     model.op("QUANTIZE", [moved], [y])

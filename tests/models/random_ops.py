@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 DOT_KINDS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
+STATEFUL = ("SVDF", "UNIDIRECTIONAL_SEQUENCE_LSTM")
 _FOLDER = Path(__file__).resolve().parents[1] / "operators"
 BUILDERS: dict[str, Callable[[np.random.Generator], bytes]] = {
     kind: builder

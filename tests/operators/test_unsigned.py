@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge_tr.errors import ModelError
+from edge_tr.errors import ModelError, UsageError
 from edge_tr.golden.oracle import Oracle
 from edge_tr.golden.probe import reference_info
 from edge_tr.golden.run import run, sample_shape
@@ -16,12 +16,12 @@ from edge_tr.operators import dots
 from edge_tr.operators.unsigned import WITHOUT_KERNEL
 from edge_tr.prepared.budget import parse as parse_budget
 from edge_tr.prepared.revealed import revealed_levels
+from edge_tr.tune.select import calibrate
 from tests.models.drawing import scale
 from tests.models.random_ops import BUILDERS, build
 from tests.models.unsigned import DOT_KINDS, EXTREMES, as_uint8
 
-REFUSED = {*WITHOUT_KERNEL, "RESIZE_BILINEAR"}
-KINDS = [kind for kind in BUILDERS if kind not in REFUSED]
+KINDS = [kind for kind in BUILDERS if kind not in WITHOUT_KERNEL]
 
 
 def equal(data: bytes, x: np.ndarray) -> None:
@@ -47,7 +47,7 @@ def test_random_uint8_models_equal_the_reference(kind):
         equal(data, inputs(data, rng))
 
 
-@pytest.mark.parametrize("kind", sorted(REFUSED))
+@pytest.mark.parametrize("kind", sorted(WITHOUT_KERNEL))
 def test_what_the_reference_does_not_compute_in_uint8_is_refused(kind):
     rng = np.random.default_rng(1)
     with pytest.raises(ModelError, match="found uint8"):
@@ -120,3 +120,10 @@ def test_averages_round_halves_up(count):
     values[0] = (sums // count)[:, None]
     values[0, ..., 0] += np.arange(count)[:, None] < (sums % count)
     equal(model.finish([x], [y]), values.astype(np.int8))
+
+
+def test_tuning_says_that_it_searches_int8_weights():
+    rng = np.random.default_rng(2)
+    data = as_uint8(build("FULLY_CONNECTED", rng), rng, 7)
+    with pytest.raises(UsageError, match="fully_connected_0 have uint8 weights with another zero point"):
+        calibrate(data, inputs(data, rng))

@@ -19,7 +19,12 @@ from edge_tr.target.emulator import flash_file
 DIGITS = Path(str(demo.MODEL))
 DIGITS_DATA = Path(str(demo.TEST_DATA))
 ALL_BOARDS = boards.names()
+ROOMY = tuple(name for name in ALL_BOARDS if boards.load(name).memory.flash_bytes >= 1 << 16)
+"""Boards that the digits model fits."""
 EMULATED = tuple(name for name in ALL_BOARDS if boards.load(name).emulator)
+_BEST_LAST = sorted(ROOMY, key=lambda name: (name in EMULATED, name))
+ONE_OF_EACH_CORE = tuple({boards.load(name).toolchain.cflags: name for name in _BEST_LAST}.values())
+"""Of boards whose compiler is told the same; emulated ones, where there are any."""
 WITH_LOADER = tuple(name for name in EMULATED if boards.load(name).loader)
 FLASH_FILE_ORIGIN = {name: 0x8000_0000 if "rv32" in name else 0x2100_0000 for name in WITH_LOADER}
 """Address of the first byte of the file behind an emulated board's memory: RISC-V's whole RAM, the MPS2's PSRAM."""

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from edge_tr import boards
+from edge_tr import bench, boards
 from edge_tr.manifest import BuildFolder
 from tests.system.helpers import (
-    ALL_BOARDS,
     DIGITS,
     DIGITS_DATA,
     EMULATED,
@@ -96,7 +95,9 @@ def assert_cost(cost: dict, name: str) -> None:
 
 
 @pytest.mark.parametrize("budget", ["lossless", "g=8,k=12"])
-@pytest.mark.parametrize("board", [name for name in EMULATED if name != "host"])
+@pytest.mark.parametrize(
+    "board", [name for name in EMULATED if name != "host" and boards.load(name).memory.ram_bytes > 1 << 16]
+)
 def test_keyword_spotting_is_bit_exact_in_every_layer(board: str, budget: str, shared: Path, tmp_path: Path) -> None:
     samples = 50 if (board, budget) == KWS_LINE else 1
     options = f"--budget {budget} " + ("" if (board, budget) in KWS_DEFAULT else KWS_WAYS[budget])
@@ -135,13 +136,21 @@ def test_every_model_is_bit_exact_somewhere(
     assert report["accuracy"] is None and report["golden_accuracy"] is None
 
 
-@pytest.mark.parametrize("board", [name for name in ALL_BOARDS if name not in EMULATED])
+@pytest.mark.parametrize("board", ["nucleo-g0b1re", "nucleo-l4r5zi", "rpi-pico"])
 def test_a_board_without_an_emulator_builds_and_asks_for_its_port(board: str, shared: Path, tmp_path: Path) -> None:
     model = shared / "models/kws_ref_model.tflite"
     built = succeed("build", model, "--target", board, "-o", tmp_path, "--json").json
     assert built["fits"] is True
-    refused(run("flash", tmp_path), 2, f"{board} has no emulator", "--port")
-    refused(run("check", tmp_path), 2, f"{board} has no emulator", "--port")
+    code, words = (6, "no serial port is") if boards.load(board).link.usb else (2, "has no emulator")
+    refused(run("check", tmp_path), code, words, board, "--port")
+
+
+def test_the_smallest_board_holds_a_model_and_its_firmware(shared: Path, tmp_path: Path) -> None:
+    """2 KB of RAM, 16 KB of flash, no multiplier."""
+    model = shared / "models/digits_mlp_int8.tflite"
+    built = succeed("build", model, "--target", "ch32v003-evt", "-o", tmp_path, "--json").json
+    assert built["fits"] and built["ram_limit"] == 2048 and built["flash_limit"] == 16_384
+    assert bench.bench(tmp_path).stack_bytes < boards.load("ch32v003-evt").memory.stack_bytes
 
 
 def test_the_three_commands_as_processes_print_the_documented_json(tmp_path: Path) -> None:

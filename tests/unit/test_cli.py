@@ -18,7 +18,7 @@ from edge_tr.arguments import EXIT_CODES
 from edge_tr.errors import MismatchError
 from tests.system.helpers import ALL_BOARDS, DIGITS, PROCESS_ENVIRONMENT, refused, run, run_process, succeed
 
-COMMANDS = ("inspect", "build", "flash", "check", "emulate", "bench", "tune", "keys", "boards", "demo")
+COMMANDS = ("inspect", "build", "flash", "check", "emulate", "bench", "tune", "keys", "boards", "doctor", "demo")
 
 
 def start(*arguments: object, **options) -> subprocess.Popen:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge_tr.ir.writer import ModelWriter
 from tests.system.helpers import ALL_BOARDS, DIGITS, Ran, refused, run, small_board, succeed
 
 SHAPE = tuple(succeed("inspect", DIGITS, "--json").json["inputs"][0]["shape"][1:])
@@ -42,9 +43,13 @@ def test_a_model_that_cannot_be_read_or_is_none(path: str, code: int, words: str
     assert not (tmp_path / "out").exists()
 
 
-def test_an_unsupported_model_names_the_operator_and_what_is_supported(shared: Path, tmp_path: Path) -> None:
-    ran = build(tmp_path / "out", model=shared / "models/mnist_lstm32_int8.tflite")
-    refused(ran, 3, "LSTM", "CONV_2D")
+def test_an_unsupported_model_names_the_operator_and_what_is_supported(tmp_path: Path) -> None:
+    model = ModelWriter()
+    x, y = model.activation((1, 4), 0.5), model.activation((1, 4), 0.5)
+    model.op("LOCAL_RESPONSE_NORMALIZATION", [x], [y])
+    path = tmp_path / "unsupported.tflite"
+    path.write_bytes(model.finish([x], [y]))
+    refused(build(tmp_path / "out", model=path), 3, "LOCAL_RESPONSE_NORMALIZATION", "CONV_2D")
 
 
 def test_an_unknown_board_gets_a_suggestion_or_the_list(tmp_path: Path) -> None:

@@ -6,9 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from edge_tr import boards
 from edge_tr.report.checked import check_text
-from edge_tr.report.summary import boards_text, build_text, memory_bar, table
+from edge_tr.report.summary import build_text, memory_bar, table
 from edge_tr.target.outcome import Cost
 from tests.unit.reports import MANIFEST, REPORT, WRONG
 
@@ -92,13 +91,3 @@ def test_what_is_not_known_is_left_out() -> None:
     text = check_text(blind)
     assert "every output equals golden" in text and "accuracy" not in text
     assert "cost: none: nothing counts" in text and text.endswith("note: a note")
-
-
-def test_boards_are_told_apart_by_how_far_they_are_verified() -> None:
-    text = boards_text(boards.load(name) for name in boards.names())
-    lines = {line.split()[0]: line for line in text.splitlines()[2:]}
-    assert set(lines) == set(boards.names())
-    for name, line in lines.items():
-        board = boards.load(name)
-        assert ("only builds: not verified" in line) == (board.verified == "builds")
-        assert (board.counts_on or name) in line and board.core in line

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import get_args, get_type_hints
 from zipfile import BadZipFile
 
 import numpy as np
 
 from edge_tr_pynq.errors import UsageError
-from edge_tr_pynq.record import Record, Requant
+from edge_tr_pynq.record import Record
 
 FORMAT = 6
 FOLDER = Path(__file__).resolve().parent
@@ -202,12 +203,13 @@ def _host(facts: dict, arrays: dict[str, np.ndarray], number: int) -> HostLayer:
     return HostLayer(facts["name"], facts["tensor"], tuple(facts["inputs"]), facts["output"], record, data_terms)
 
 
-def _record(kind: type[Record], values: dict[str, object]) -> Record:
-    """`values` by field, those of a Requant by `field.name`."""
-    found = {name: value for name, value in values.items() if "." not in name}
+def _record(kind: type, values: dict[str, object]) -> object:
+    """`values` by field, those of a dataclass inside by `field.name`."""
+    found, hints = {name: value for name, value in values.items() if "." not in name}, get_type_hints(kind)
     for field in {name.partition(".")[0] for name in values if "." in name}:
         nested = {n.partition(".")[2]: v for n, v in values.items() if n.startswith(f"{field}.")}
-        found[field] = Requant(**nested)
+        inside = next(hint for hint in (hints[field], *get_args(hints[field])) if is_dataclass(hint))  # or None
+        found[field] = _record(inside, nested)
     return kind(**found)
 
 

@@ -1,0 +1,219 @@
+"""UNIDIRECTIONAL_SEQUENCE_LSTM: tensorflow/lite/kernels/unidirectional_sequence_lstm.cc, lstm_eval.cc
+(`EvalInteger8x8_16`, `LstmStepInteger8x8_16`).
+
+Versions 1 to 4; int8 activations and weights, int16 cell state of a scale that is a power of two; with or without
+coupled input and forget gates (CIFG), peepholes, layer normalisation, a projection, clipping. Sigmoids and tanh are
+gemmlowp's of 16 bits. TFLite Micro looks them up in tables and knows neither of the options: where both differ, TFLite
+is followed.
+
+The operator is up to nine dot products a step and arithmetic on int16 gates. Each is a part of its own for budgets and
+kernels: input_to_forget, recurrent_to_forget and so on, projection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from edge_tr.operators.arithmetic import finish, requant
+from edge_tr.operators.checks import INT8
+from edge_tr.operators.lstm_gates import Gate, Gates, added, multiplied
+from edge_tr.operators.products import PRODUCT, SumsParams, product, replaced
+from edge_tr.record import Part, Record, Requant
+from edge_tr.structs import FACTOR, Array, Call, Field, Struct, Value
+from edge_tr.tr.fixed_point16 import INT16_MAX, logistic, tanh
+from edge_tr.tr.requant import Rounding
+
+GATES = ("input", "forget", "cell", "output")
+"""In the order of the operator's inputs."""
+INPUT_WEIGHTS, RECURRENT_WEIGHTS, BIASES, NORMS = 1, 5, 12, 20
+"""Inputs of the operator: of the first gate, the others' follow."""
+PEEPHOLES = {"input": 9, "forget": 10, "output": 11}
+PROJECTION, PROJECTION_BIAS, OUTPUT_STATE, CELL_STATE = 16, 17, 18, 19
+GATE_BITS = 3
+"""Integer bits of a gate before its sigmoid or tanh."""
+
+GATE_STRUCT = Struct(
+    "tr_lstm_gate",
+    "A gate: its dot products with the input and the output a step before (nulls: the input gate is coupled to the\n"
+    "forget gate), peephole and layer normalisation, each null if there is none.",
+    (
+        Field(PRODUCT, "input"),
+        Field(PRODUCT, "recurrent"),
+        Field("const int16_t *", "peephole"),
+        Field(FACTOR, "peephole_factor"),
+        Field("const int16_t *", "norm"),
+        Field("const int32_t *", "norm_bias"),
+        Field(FACTOR, "norm_factor"),
+        Field("int32_t", "guard", "in place of a variance below 1"),
+    ),
+)
+STRUCT = Struct(
+    "tr_lstm",
+    "UNIDIRECTIONAL_SEQUENCE_LSTM. Gates: input, forget, cell, output.",
+    (
+        Field("uint32_t", "batch"),
+        Field("uint32_t", "steps"),
+        Field("uint32_t", "sequence", "steps from the first of one sequence to that of the next"),
+        Field("uint32_t", "stride", "steps from one of a sequence to its next one"),
+        Field("uint32_t", "inputs"),
+        Field("uint32_t", "cells"),
+        Field("uint32_t", "outputs"),
+        Field("uint32_t", "peepholes", "cells that peepholes see"),
+        Field(GATE_STRUCT, "gates", count=4),
+        Field("uint32_t", "cell_bits", "integer bits of the cell state"),
+        Field("int16_t", "cell_clip", "0: none"),
+        Field(FACTOR, "hidden"),
+        Field("int16_t", "hidden_zero_point"),
+        Field(PRODUCT, "projection", "nulls: none"),
+        Field("int16_t", "projection_zero_point"),
+        Field("int8_t", "projection_clip", "0: none"),
+        Field("uint32_t", "workspace", "bytes of scratch before a kernel's own"),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Projection:
+    """From the hidden values to the outputs; `clip` 0: none."""
+
+    sums: SumsParams
+    zero_point: int
+    clip: int
+
+
+@dataclass(frozen=True)
+class LstmParams(Record):
+    """A sequence of `steps` for each of `batch`, the outer axis if not `time_major`.
+
+    cell_bits  integer bits of the int16 cell state, 0 to 6; cell_clip 0: none
+    hidden     of the product of output gate and tanh of the cell, n = 1
+    """
+
+    batch: int
+    steps: int
+    time_major: bool
+    gates: Gates
+    cell_bits: int
+    cell_clip: int
+    hidden: Requant
+    hidden_zero_point: int
+    projection: Projection | None
+
+    @property
+    def cells(self) -> int:
+        return self.gates.forget.input.units
+
+    @property
+    def outputs(self) -> int:
+        return self.gates.forget.recurrent.depth
+
+    def parts(self) -> tuple[Part, ...]:
+        found = []
+        for name, gate in self.gates.items():
+            number = GATES.index(name)
+            bias = BIASES + number if gate.norm is None else -1
+            found.append(Part(f"input_to_{name}", gate.input, 0, INPUT_WEIGHTS + number, bias))
+            found.append(Part(f"recurrent_to_{name}", gate.recurrent, Part.OUTPUT, RECURRENT_WEIGHTS + number))
+        if self.projection is not None:
+            found.append(Part("projection", self.projection.sums, Part.INSIDE, PROJECTION, PROJECTION_BIAS))
+        return tuple(found)
+
+    def with_parts(self, records: Mapping[str, Record]) -> LstmParams:
+        own = replaced({part.name: part.record for part in self.parts()}, records)
+        gates = {
+            name: replace(gate, input=own[f"input_to_{name}"], recurrent=own[f"recurrent_to_{name}"])
+            for name, gate in self.gates.items()
+        }
+        projection = self.projection and replace(self.projection, sums=own["projection"])
+        return replace(self, gates=replace(self.gates, **gates), projection=projection)
+
+    def golden(
+        self, inputs: Sequence[np.ndarray], rounding: Rounding, data_table: np.ndarray | None = None
+    ) -> tuple[np.ndarray, ...]:
+        """(outputs, output state, cell state)."""
+        count, time = len(inputs[0]), 1 if self.time_major else 2
+        order = (self.steps, self.batch) if self.time_major else (self.batch, self.steps)
+        x = inputs[0].reshape(count, *order, -1)
+        h = inputs[1].reshape(count * self.batch, self.outputs)
+        cell = inputs[2].reshape(count * self.batch, self.cells)
+        steps = []
+        for step in range(self.steps):
+            h, cell = self._step(x.take(step, axis=time).reshape(count * self.batch, -1), h, cell, rounding)
+            steps.append(h.reshape(count, self.batch, self.outputs))
+        shape = (count, self.batch, -1)
+        return np.stack(steps, axis=time), h.reshape(shape), cell.reshape(shape)
+
+    def _step(
+        self, x: np.ndarray, h: np.ndarray, cell: np.ndarray, rounding: Rounding
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """(output, cell state) of each sequence's next step."""
+        gates = self.gates
+        forget = logistic(gates.forget.before_activation(x, h, cell, rounding), GATE_BITS)
+        candidate = tanh(gates.cell.before_activation(x, h, cell, rounding), GATE_BITS)
+        entering = (INT16_MAX - forget).astype(np.int16)
+        if gates.input is not None:
+            entering = logistic(gates.input.before_activation(x, h, cell, rounding), GATE_BITS)
+        cell = added(multiplied(forget, cell, 15), multiplied(entering, candidate, 15 + self.cell_bits))
+        if self.cell_clip > 0:
+            cell = np.clip(cell, -self.cell_clip, self.cell_clip)
+        leaving = logistic(gates.output.before_activation(x, h, cell, rounding), GATE_BITS)
+        product = leaving.astype(np.int32) * tanh(cell, self.cell_bits)
+        hidden = finish(product[..., None], self.hidden, self.hidden_zero_point, INT8, rounding)[..., 0]
+        return (hidden if self.projection is None else self._projected(hidden, rounding)), cell
+
+    def _projected(self, hidden: np.ndarray, rounding: Rounding) -> np.ndarray:
+        part, zero, clip = self.projection.sums, self.projection.zero_point, self.projection.clip
+        scaled = requant(part.of(hidden), part.requant, rounding).astype(np.int64)
+        output = np.clip((scaled + zero).astype(np.int32), *INT8)
+        return (np.clip(output, -clip, clip) if clip > 0 else output).astype(np.int8)
+
+    def golden_bytes(self, elements: int) -> int:
+        return 24 * elements + 256 * self.batch * (self.cells + self.outputs)
+
+    def call(self) -> Call:
+        apart, following = (1, self.batch) if self.time_major else (self.steps, 1)
+        projection = self.projection
+        values = {
+            "batch": self.batch,
+            "steps": self.steps,
+            "sequence": apart,
+            "stride": following,
+            "inputs": self.gates.forget.input.depth,
+            "cells": self.cells,
+            "outputs": self.outputs,
+            "peepholes": min(self.cells, self.outputs),
+            "gates": tuple(_gate(name, getattr(self.gates, name)) for name in GATES),
+            "cell_bits": self.cell_bits,
+            "cell_clip": self.cell_clip,
+            "hidden": self.hidden,
+            "hidden_zero_point": self.hidden_zero_point,
+            "projection": product("projection", projection and projection.sums),
+            "projection_zero_point": projection.zero_point if projection else 0,
+            "projection_clip": projection.clip if projection else 0,
+            "workspace": self.workspace,
+        }
+        return Call("tr_lstm", STRUCT, values, scratch_bytes=self.workspace)
+
+    @property
+    def workspace(self) -> int:
+        """Bytes: sums of one product, four gates, and of a projection the hidden values."""
+        hidden = self.cells if self.projection else 0
+        return 4 * max(self.cells, self.outputs) + 8 * self.cells + -(-hidden // 4) * 4
+
+
+def _gate(name: str, gate: Gate | None) -> Value:
+    """struct tr_lstm_gate; nulls without a gate."""
+    peephole, norm = (gate.peephole, gate.norm) if gate else (None, None)
+    return {
+        "input": product(f"input_to_{name}", gate and gate.input),
+        "recurrent": product(f"recurrent_to_{name}", gate and gate.recurrent),
+        "peephole": Array("int16_t", f"cell_to_{name}", peephole.weights) if peephole else 0,
+        "peephole_factor": peephole.factor if peephole else (0, 0),
+        "norm": Array("int16_t", f"{name}_norm", norm.weights) if norm else 0,
+        "norm_bias": Array("int32_t", f"{name}_norm_bias", norm.bias) if norm else 0,
+        "norm_factor": norm.factor if norm else (0, 0),
+        "guard": norm.guard if norm else 0,
+    }

@@ -1,0 +1,36 @@
+/* Operators on int16 activations: symmetric, zero points are 0. */
+#ifndef TR_WIDE_H
+#define TR_WIDE_H
+
+#include <stdint.h>
+
+#include "tr_layers.h"
+
+void tr_wide_conv(const struct tr_wide_conv *layer, const int16_t *input, int16_t *output);
+
+void tr_wide_average_pool_2d(const struct tr_wide_pool *layer, const int16_t *input, int16_t *output);
+void tr_wide_max_pool_2d(const struct tr_wide_pool *layer, const int16_t *input, int16_t *output);
+void tr_wide_mean(const struct tr_wide_mean *layer, const int16_t *input, int16_t *output);
+
+/* From and to values of the sizes that the layer says. */
+void tr_wide_scaled(const struct tr_wide_scaled *layer, const void *input, void *output);
+
+void tr_wide_logistic(const struct tr_wide_sigmoid *layer, const int16_t *input, int16_t *output);
+void tr_wide_tanh(const struct tr_wide_sigmoid *layer, const int16_t *input, int16_t *output);
+
+void tr_wide_softmax(const struct tr_wide_softmax *layer, const int16_t *input, int16_t *output);
+
+/* Of two operands, or of one and layer->constant. */
+void tr_wide_sum(const struct tr_wide_pairs *layer, const int8_t *const *inputs, int16_t *output);
+void tr_wide_shifted(const struct tr_wide_pairs *layer, const int8_t *const *inputs, int16_t *output);
+void tr_wide_product(const struct tr_wide_pairs *layer, const int8_t *const *inputs, int16_t *output);
+void tr_wide_maximum(const struct tr_wide_pairs *layer, const int8_t *const *inputs, int16_t *output);
+void tr_wide_minimum(const struct tr_wide_pairs *layer, const int8_t *const *inputs, int16_t *output);
+
+static inline int16_t tr_wide_clamp(int32_t x, int32_t minimum, int32_t maximum)
+{
+    x = x < minimum ? minimum : x;
+    return (int16_t)(x > maximum ? maximum : x);
+}
+
+#endif

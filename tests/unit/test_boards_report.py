@@ -1,0 +1,58 @@
+"""The list of boards, and one in full."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from edge_tr import boards, overlays, resources
+from edge_tr.report.boards import STATES, WIDTH, board_text, boards_text
+from tests.system.helpers import refused, run, succeed
+
+
+def test_boards_are_told_apart_by_how_far_they_are_verified() -> None:
+    ours = [boards.load(name) for name in boards.names()]
+    text = boards_text(ours, [overlays.load(name) for name in overlays.names()])
+    assert max(map(len, text.splitlines())) <= WIDTH
+    table, _, rest = text.partition("\n\n")
+    states: dict[str, str] = {}
+    for line in table.splitlines()[2:]:
+        if line.startswith("-- "):
+            state = line[3:]
+        else:
+            states[line.split()[0]] = state
+    assert set(states) == {*boards.names(), *overlays.names()}
+    for name in boards.names():
+        board = boards.load(name)
+        assert states[name] == STATES[board.verified]
+        assert all(f"{name}: " in rest for _ in board.unverified)
+        assert all(command.program in table for command in board.flash.commands)
+
+
+@pytest.mark.parametrize("name", boards.names())
+def test_one_board_is_told_in_full(name: str) -> None:
+    board = boards.load(name)
+    lines = board_text(board).splitlines()
+    assert max(map(len, lines)) <= WIDTH
+    text = " ".join(line.strip() for line in lines)
+    for words in (board.description, board.flash.help, *board.unverified, *board.manuals, board.toolchain.package):
+        assert words in text
+
+
+def test_a_board_is_added_listed_used_and_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    own = Path(shutil.copytree(resources.folder("boards") / "rpi-pico", tmp_path / "mine"))
+    (own / "board.toml").write_text((own / "board.toml").read_text().replace('name = "rpi-pico"', 'name = "mine"'))
+    assert succeed("boards", "--add", own).out == f"mine is {own} now\n"
+    assert f"mine is yours: {own}" in succeed("boards").out
+    listed = {board["name"]: board for board in succeed("boards", "--json").json}
+    assert listed["mine"]["folder"] == str(own) and listed["mine"]["flash"]["programs"]["picotool"]
+    assert succeed("boards", "mine").out.startswith("mine: Raspberry Pi Pico")
+    shutil.rmtree(own)
+    ran = run("boards")
+    assert ran.code == 0 and "--remove mine" in ran.err and "rpi-pico" in ran.out
+    succeed("boards", "--remove", "mine")
+    refused(run("boards", "--remove", "mine"), 2, "mine is not registered: none is")
+    refused(run("boards", "mine"), 2, "unknown board 'mine'")
