@@ -48,7 +48,7 @@ def _folded(op: Op, tensors: Sequence[Tensor]) -> np.ndarray | None:
         return None
     if value is None or value.shape != output.shape or value.dtype.name != output.dtype or value.size > MOST:
         return None
-    return np.ascontiguousarray(value)
+    return np.array(value, order="C")
 
 
 def _shape(op: Op, inputs: list[Tensor]) -> np.ndarray | None:

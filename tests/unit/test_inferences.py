@@ -101,7 +101,6 @@ def layers_of(graph: Graph) -> list[SimpleNamespace]:
     return [
         SimpleNamespace(
             name=layer_name(op, n), tensor=graph.tensor(i).name, tensor_index=i, tensor_bytes=graph.tensor(i).bytes,
-            data_terms=None,
         )
         for op in graph.ops
         for n, i in enumerate(op.targets)
@@ -110,7 +109,7 @@ def layers_of(graph: Graph) -> list[SimpleNamespace]:
 
 def checked(graph: Graph, x: Samples, **board: object) -> tuple[ForgetfulBoard, list, dict, Inferences]:
     """A check with all digests: the board, the places that differ, and the outputs."""
-    manifest = SimpleNamespace(layers=layers_of(graph), target="forgetful")
+    manifest = SimpleNamespace(layers=layers_of(graph), products=(), target="forgetful")
     forgetful = ForgetfulBoard(graph, x.steps, **board)
     inferences = Inferences(forgetful, manifest, Expected([graph], 0, manifest), 0, x)
     meter = SimpleNamespace(add=lambda ticks, costs: None, layers=[])
