@@ -110,8 +110,9 @@ class MemoryUse:
 
 @dataclass(frozen=True)
 class BuildRecord:
-    """What is known of every build. `notes` say what was made of the model as given. `board_folder` is empty for boards that ship with edge-tr; `levels` go from the
-    fewest terms to `budget`, which alone is what `layers` tell of."""
+    """What is known of every build. `board_folder` is empty for boards that ship with edge-tr; `levels` go from the
+    fewest terms to `budget`, which alone is what `layers` tell of. `notes` say what was made of the
+    model as given."""
 
     manifest_version: int
     edge_tr_version: str
