@@ -34,7 +34,8 @@ class Quantization:
 @dataclass(frozen=True)
 class Tensor:
     """One tensor of the subgraph. `data` is read-only, None for activations. `unsigned`: it is uint8 in the file, where
-    each value and zero point is this one plus 128 (`ir.unsigned`)."""
+    each value and zero point is this one plus 128 (`ir.unsigned`). `free` are the axes whose length the file leaves
+    open (-1 in its shape_signature); `shape` has what the file says instead, 1 as a rule."""
 
     index: int
     name: str
@@ -43,6 +44,7 @@ class Tensor:
     quantization: Quantization | None = None
     data: np.ndarray | None = None
     unsigned: bool = False
+    free: tuple[int, ...] = ()
 
     @property
     def size(self) -> int:

@@ -127,12 +127,14 @@ class MemoryUse:
 class BuildRecord:
     """What is known of every build. `board_folder` is empty for boards that ship with edge-tr; `levels` go from the
     fewest terms to `budget`, which alone is what `layers` tell of. Inputs and outputs are in the model file's order,
-    `states` keep their values from one inference to the next."""
+    `states` keep their values from one inference to the next; `notes` say
+    what was made of the model as given."""
 
     manifest_version: int
     edge_tr_version: str
     model: str
     model_sha256: str
+    notes: tuple[str, ...]
     target: str
     board_folder: str
     budget: str

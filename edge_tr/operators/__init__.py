@@ -188,7 +188,12 @@ def op_text(graph: Graph, op: Op) -> str:
 
 def dots(graph: Graph) -> list[Op]:
     """The dot products with weights, in order: operators that are one, and the parts of those that are made of some."""
-    return [dot for op in graph.ops for dot in ([op] if isinstance(op.record, DotParams) else parts_of(op))]
+    return [dot for op in graph.ops for dot in dots_of(op)]
+
+
+def dots_of(op: Op) -> list[Op]:
+    """The operator if it is a dot product, or else its parts."""
+    return [op] if isinstance(op.record, DotParams) else parts_of(op)
 
 
 def parts_of(op: Op) -> list[Op]:
@@ -228,6 +233,7 @@ __all__ = [
     "ReshapeParams",
     "SoftmaxParams",
     "dots",
+    "dots_of",
     "newest_version",
     "op_text",
     "parts_of",

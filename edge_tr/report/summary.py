@@ -7,7 +7,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from edge_tr.graph import Graph, Op, Tensor, layer_name
+from edge_tr.ir.free import free_notes
 from edge_tr.manifest import BuildRecord, LayerRecord, Manifest, OverlayManifest, PartRecord, Protection, Signature
+from edge_tr.operators import parts_of
 from edge_tr.tr.hese import term_count
 
 _BAR_WIDTH = 20
@@ -23,7 +25,8 @@ def memory_bar(label: str, used: int, limit: int) -> str:
 
 def build_text(manifest: Manifest | OverlayManifest) -> str:
     """What was built, layer by layer, and how full the target is."""
-    return _overlay_text(manifest) if isinstance(manifest, OverlayManifest) else _firmware_text(manifest)
+    text = _overlay_text(manifest) if isinstance(manifest, OverlayManifest) else _firmware_text(manifest)
+    return "\n".join([text, *(f"note: {note}" for note in manifest.notes)])
 
 
 def _overlay_text(manifest: OverlayManifest) -> str:
@@ -197,6 +200,7 @@ def describe(graph: Graph) -> dict[str, object]:
     return {
         "model_sha256": graph.sha256,
         **{side: [_describe_end(graph.tensor(i), of) for i, of in zip(inner[side], given[side])] for side in inner},
+        "notes": list(free_notes(graph)),
         "states": [_describe_end(graph.tensor(i), graph.tensor(i)) for i in graph.states],
         "layers": [layer for op in graph.ops for layer in _describe_layers(graph, op)],
     }
@@ -216,19 +220,22 @@ def _describe_end(tensor: Tensor, given: Tensor) -> dict[str, object]:
 
 
 def _describe_layers(graph: Graph, op: Op) -> list[dict[str, object]]:
-    """A layer for each output."""
+    """A layer for each output, and behind it the dot products that it is made of."""
+    layers = [_describe_layer(graph, op, number) for number in range(len(op.targets))]
+    return layers + [_describe_layer(graph, part) for part in parts_of(op)]
+
+
+def _describe_layer(graph: Graph, op: Op, number: int = 0) -> dict[str, object]:
+    output = graph.tensor(op.targets[number])
     weights = getattr(op.record, "weights", np.zeros(0, np.int8))
-    return [
-        {
-            "name": layer_name(op, number),
-            "op": op.kind,
-            "tensor": graph.tensor(index).name,
-            "shape": list(graph.tensor(index).shape),
-            "weights": int(weights.size),
-            "terms": int(term_count(weights).sum()),
-        }
-        for number, index in enumerate(op.outputs or op.updates)
-    ]
+    return {
+        "name": layer_name(op, number),
+        "op": op.kind,
+        "tensor": output.name,
+        "shape": list(output.shape),
+        "weights": int(weights.size),
+        "terms": int(term_count(weights).sum()),
+    }
 
 
 def inspect_text(model: dict) -> str:
@@ -245,7 +252,8 @@ def inspect_text(model: dict) -> str:
         for side in ("input", "output", "state")
         for number, end in enumerate(model[f"{side}s"])
     ]
-    return "\n".join([f"sha256 {model['model_sha256']}", *ends, table(rows, left=(0, 1, 5))])
+    notes = [f"note: {note}" for note in model["notes"]]
+    return "\n".join([f"sha256 {model['model_sha256']}", *ends, *notes, table(rows, left=(0, 1, 5))])
 
 
 def _end_text(side: str, end: dict) -> str:

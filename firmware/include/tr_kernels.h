@@ -71,6 +71,7 @@ void tr_add_tables(const struct tr_add_tables *layer, const int8_t *input0, cons
 void tr_add_looked_up(const struct tr_add_tables *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
 
 void tr_softmax(const struct tr_softmax *layer, const int8_t *input, int8_t *output);
+void tr_softmax16(const struct tr_softmax *layer, const int8_t *input, int16_t *output);
 
 void tr_log_softmax(const struct tr_log_softmax *layer, const int8_t *input, int8_t *output);
 

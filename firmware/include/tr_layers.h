@@ -217,8 +217,8 @@ struct tr_resize_bilinear_unsigned {
     const uint32_t *columns;
 };
 
-/* CONCATENATION and PACK: `outer` times `runs` [pieces] bytes of each piece. A piece is the next input, or lies at
- * `fixed` [pieces] of `constants` where that is not negative. */
+/* CONCATENATION and PACK: `outer` times `runs` [pieces] bytes of each piece. A piece lies at `fixed` [pieces] of
+ * `constants`, or is the next input (-1), or lies in the output already (-2). */
 struct tr_concatenation {
     uint32_t outer;
     uint32_t pieces;
@@ -399,16 +399,16 @@ struct tr_wide_softmax {
     const int16_t *reciprocal;
 };
 
-/* Values less a zero point, scaled: by `below` those below zero; from and to int16, or int8 where not `wide`. */
+/* Values less a zero point, scaled: by `below` those below zero. */
 struct tr_wide_scaled {
     uint32_t size;
-    bool wide[2]; /* from, and to */
+    uint8_t bytes[2]; /* of a value, from and to: int8, int16, and to int32 */
     int16_t input_zero_point;
-    int16_t output_zero_point;
+    int32_t output_zero_point;
     struct tr_factor factor;
     struct tr_factor below;
-    int16_t minimum;
-    int16_t maximum;
+    int32_t minimum;
+    int32_t maximum;
 };
 
 /* LOGISTIC and TANH by `table` [256], the logistic function of 0, 1/24, 2/24 .. in 1/65536. */

@@ -26,6 +26,17 @@ def shared_ends() -> bytes:
     return model.finish([a, b], [total, real, total, a, product])
 
 
+def uint8_ends() -> bytes:
+    """A uint8 model's ends around an int8 one, as a converter that is asked for them writes it."""
+    model = ModelWriter()
+    x, y = (model.activation((1, 256), 0.5, 128, dtype="uint8") for _ in range(2))
+    inner, result = (model.activation((1, 256), 0.5) for _ in range(2))
+    model.op("QUANTIZE", [x], [inner])
+    model.op("ABS", [inner], [result])
+    model.op("QUANTIZE", [result], [y])
+    return model.finish([x], [y])
+
+
 def stream(steps: int = 3, width: int = 5, first: Sequence[int] | None = None, call_once: bool = True) -> bytes:
     """A streaming model: a variable holds the last `steps` rows of `width`; it begins with `first`, or its zero point
     everywhere. Outputs: the mean of the window, and the window."""

@@ -61,6 +61,7 @@ MANIFEST = Manifest(
     edge_tr_version=__version__,
     model="digits.tflite",
     model_sha256="ab" * 32,
+    notes=(),
     target="mps2-an386",
     board_folder="",
     budget="lossless",
