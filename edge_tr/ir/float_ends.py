@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edge_tr.graph import Graph, Op
+from edge_tr.graph import Graph, Op, Tensor
 
 HEAVY = frozenset(
     {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV", "BATCH_MATMUL", "CONV_3D", "SVDF"}
@@ -25,12 +25,19 @@ def without_float_ends(graph: Graph) -> Graph:
     if not any(op.kind not in ("QUANTIZE", "DEQUANTIZE") for op in part) or any(op.kind in HEAVY for op in part):
         return graph
     writers = {i: op for op in part for i in op.outputs}
-    outputs: list[int] = []
-    for index in graph.outputs:
-        outputs += [index] if index not in writers else _sources(graph, writers, index)
+    outputs: dict[int, Tensor] = {}
+    for index, given in zip(graph.outputs, graph.file_outputs, strict=True):
+        inner = _sources(graph, writers, index) if index in writers else []
+        outputs |= {i: graph.tensor(i) for i in inner} if inner else {index: given}
     left = tuple(op for op in graph.ops if op not in part)
     host = tuple(op.kind for op in part if op.kind != "DEQUANTIZE")
-    return replace(graph, ops=left, outputs=tuple(dict.fromkeys(outputs)), host=host)
+    return replace(graph, ops=left, outputs=tuple(outputs), file_outputs=tuple(outputs.values()), host=host)
+
+
+def host_notes(graph: Graph) -> tuple[str, ...]:
+    """What a build leaves to the host, a line."""
+    kinds = ", ".join(dict.fromkeys(graph.host))
+    return (f"left to the host, in float32 behind the device's outputs: {kinds}",) if graph.host else ()
 
 
 def _host_part(graph: Graph) -> list[Op]:

@@ -37,7 +37,9 @@ def test_what_is_float_behind_the_outputs_is_left_to_the_host():
     x = np.random.default_rng(0).integers(-128, 128, (5, 10)).astype(np.int8)
     for index, expected in Oracle(data).outputs(x).items():
         np.testing.assert_array_equal(run(graph, x).outputs[index], expected)
-    assert "left to the host, in float32 behind the outputs: ADD, SOFTMAX, ARG_MAX" in inspect_text(describe(graph))
+    assert "note: left to the host, in float32 behind the device's outputs: ADD, SOFTMAX, ARG_MAX" in inspect_text(
+        describe(graph)
+    )
 
 
 def test_a_network_behind_a_dequantize_is_not_left_to_the_host():
