@@ -180,6 +180,7 @@ pip_values() {
 
 mount_all() {
     local path
+    mount --bind "$root" "$root" # a machine's root is a mount point: without one, mounting privately fails there
     mount -t proc proc "$root/proc"
     mount --rbind /dev "$root/dev"
     mountpoint -q "$root/dev/pts" || mount -t devpts devpts "$root/dev/pts"

@@ -28,7 +28,7 @@ from edge_tr.errors import DeviceError
 from edge_tr.files.writing import replace as replace_file
 from edge_tr.files.writing import writing_to
 from edge_tr.golden.run import run
-from edge_tr.graph import layer_name
+from edge_tr.graph import Op, layer_name
 from edge_tr.kernels.cost import Work
 from edge_tr.manifest import (
     MANIFEST_VERSION,
@@ -38,8 +38,9 @@ from edge_tr.manifest import (
     MemoryUse,
     OnChip,
     OverlayManifest,
+    PartRecord,
 )
-from edge_tr.operators import DotParams, Record
+from edge_tr.operators import DotParams, dots, dots_of
 from edge_tr.overlays import BITFILE, OverlayBoard
 from edge_tr.target import cosim, vivado
 from edge_tr.target.check import Counts, Device
@@ -151,8 +152,8 @@ def _levels(program: AccelProgram, files: Iterable[str]) -> tuple[LevelRecord, .
     sizes = []
     for level in program.levels:
         graph = level.alive.graph
-        dots = [record for op in graph.ops if isinstance(record := op.record, DotParams)]
-        sizes.append([(dot.weights.size, int(term_count(dot.weights).sum()), _macs(dot)) for dot in dots])
+        records = [op.record for op in dots(graph)]
+        sizes.append([(dot.weights.size, int(term_count(dot.weights).sum()), _macs(dot)) for dot in records])
     budgets = [level.budget for level in program.levels]
     return level_records(budgets, files, sizes, [level.cycles for level in program.levels])
 
@@ -163,11 +164,9 @@ def _record(level: Level, source: Source, layer: AccelLayer | HostLayer) -> Laye
     hosted = isinstance(layer, HostLayer)
     tensor = level.alive.graph.tensor(layer.tensor)
     channels = level.alive.channels.get(tensor.index)
-    left, before = op.record, given.record
-    is_dot = isinstance(left, DotParams)
-    setting = source.budget.of(layer_name(op)) if is_dot else None
-    weights = left.weights if is_dot else np.zeros(0, np.int8)
-    macs, terms = _macs(left), int(term_count(weights).sum())
+    parts = tuple(_part(part, source, hosted) for part in dots_of(op))
+    macs, weights, terms = (sum(getattr(part, name) for part in parts) for name in ("macs", "weights", "terms"))
+    is_dot = isinstance(op.record, DotParams)
     return LayerRecord(
         name=layer.name,
         op=op.kind,
@@ -177,21 +176,45 @@ def _record(level: Level, source: Source, layer: AccelLayer | HostLayer) -> Laye
         tensor_bytes=tensor.bytes,
         channels_removed=channels.removed if channels else 0,
         macs=macs,
-        macs_removed=_macs(before) - macs,
-        weights=weights.size,
+        macs_removed=sum(_macs(part.record) for part in dots_of(given)) - macs,
+        weights=weights,
         terms=terms,
-        terms_per_weight=round(terms / weights.size, 4) if weights.size else 0.0,
-        budget=str(setting) if setting else "",
-        data_terms=setting.data_terms if setting else None,
-        kernel="processor" if hosted else "accelerator",
+        terms_per_weight=round(terms / weights, 4) if weights else 0.0,
+        budget="; ".join(dict.fromkeys(part.budget for part in parts)),
+        data_terms=parts[0].data_terms if is_dot else None,
+        kernel=_engine(hosted),
         flash_bytes=0,
         cycles_estimated=None if hosted else layer.cycles,
         reason=layer.reason if hosted else "",
+        parts=() if is_dot else parts,
     )
 
 
-def _macs(record: Record) -> int:
-    return Work.of(record, 0).macs if isinstance(record, DotParams) else 0
+def _part(op: Op, source: Source, hosted: bool) -> PartRecord:
+    """Of one dot product."""
+    setting, weights = source.budget.of(layer_name(op)), op.record.weights
+    terms = int(term_count(weights).sum())
+    return PartRecord(
+        name=layer_name(op),
+        index=op.index,
+        macs=_macs(op.record),
+        weights=weights.size,
+        terms=terms,
+        terms_per_weight=round(terms / weights.size, 4),
+        budget=str(setting),
+        data_terms=setting.data_terms,
+        kernel=_engine(hosted),
+        flash_bytes=0,
+        cycles_estimated=None,
+    )
+
+
+def _engine(hosted: bool) -> str:
+    return "processor" if hosted else "accelerator"
+
+
+def _macs(record: DotParams) -> int:
+    return Work.of(record, 0).macs
 
 
 @contextlib.contextmanager

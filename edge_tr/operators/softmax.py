@@ -1,9 +1,10 @@
 """SOFTMAX and LOG_SOFTMAX: tensorflow/lite/kernels/activations.cc, reference/softmax.h, integer_ops/log_softmax.h.
 
-SOFTMAX versions 1 to 3, LOG_SOFTMAX 1 and 2; int8 to int8 with the output's only quantisation. SOFTMAX takes any depth.
-Where the exponentials of one row add up to 512 or more, as 512 equal maxima do, the reference shifts by 32 bits, which
-C leaves undefined (TFLite Micro stops, tflite-runtime on x86 gives 127 everywhere): every share is below half a step
-then, and all outputs are -128. LOG_SOFTMAX takes up to 4,095 classes: with more its sum of Q12.19 may overflow.
+SOFTMAX versions 1 to 3, LOG_SOFTMAX 1 and 2; int8 to int8 with the output's only quantisation, SOFTMAX to int16 too. To
+int8 it takes any depth. Where the exponentials of one row add up to 512 or more, as 512 equal maxima do, the reference
+shifts by 32 bits then, which C leaves undefined (TFLite Micro stops, tflite-runtime on x86 gives 127 everywhere): every
+share is below half a step, and all outputs are -128. LOG_SOFTMAX, and SOFTMAX to int16, take up to 4,095 classes: with
+more the sum of Q12.19 may overflow.
 """
 
 from __future__ import annotations
@@ -16,7 +17,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge_tr.graph import Graph, Op, Tensor
-from edge_tr.operators.checks import arity, ends, output_shape, require, require_options, scale, shape_text, zero_point
+from edge_tr.operators.checks import (
+    activation_tensor,
+    arity,
+    ends,
+    output_shape,
+    require,
+    require_options,
+    scale,
+    shape_text,
+    zero_point,
+)
 from edge_tr.record import Record
 from edge_tr.structs import FACTOR, Array, Call, Field, Struct
 from edge_tr.tr.requant import Rounding, multiply_by_quantized_multiplier, quantize_multiplier
@@ -48,7 +59,7 @@ LOG_STRUCT = Struct(
 
 @dataclass(frozen=True)
 class SoftmaxParams(Record):
-    """SOFTMAX over the last of [rows, depth], in fixed point.
+    """SOFTMAX over the last of [rows, depth], in fixed point, to integers of 8 or 16 `bits`.
 
     A difference to the row's maximum becomes Q5.26 by `multiplier` and
     `left_shift`; differences below `diff_min` give the smallest output.
@@ -59,6 +70,7 @@ class SoftmaxParams(Record):
     multiplier: int
     left_shift: int
     diff_min: int
+    bits: int = 8
 
     @functools.lru_cache(maxsize=64)  # noqa: B019 - records are small and few
     def exponentials(self, rounding: Rounding = Rounding.DOUBLE) -> np.ndarray:
@@ -70,20 +82,19 @@ class SoftmaxParams(Record):
     def golden(
         self, inputs: Sequence[np.ndarray], rounding: Rounding, data_table: np.ndarray | None = None
     ) -> tuple[np.ndarray, ...]:
-        return (softmax(inputs[0].reshape(-1, self.rows, self.depth), self.exponentials(rounding)),)
+        return (softmax(inputs[0].reshape(-1, self.rows, self.depth), self.exponentials(rounding), self.bits),)
 
     def gradients(self, inputs: Sequence[np.ndarray], output: np.ndarray, gradient: np.ndarray) -> list[np.ndarray]:
-        """The output is 256 * softmax - 128; a step of the input is `step` in the exponent."""
-        step = self.multiplier * 2.0 ** (self.left_shift - 31 - 26)
-        share = (output.astype(np.float32) + 128) / 256
+        """The output is 256 * softmax - 128, or the same of 16 bits; a step of the input is `step` in the exponent."""
+        step, ones = self.multiplier * 2.0 ** (self.left_shift - 31 - 26), 1 << self.bits
+        share = (output.astype(np.float32) + ones // 2) / ones
         mean = (share * gradient).sum(axis=-1, keepdims=True)
-        return [np.float32(256 * step) * share * (gradient - mean)]
+        return [np.float32(ones * step) * share * (gradient - mean)]
 
     def call(self) -> Call:
         values = {"rows": self.rows, "depth": self.depth}
-        return Call(
-            "tr_softmax", STRUCT, values | {"exponential": Array("int32_t", "exponential", self.exponentials())}
-        )
+        table = Array("int32_t", "exponential", self.exponentials())
+        return Call("tr_softmax" if self.bits == 8 else "tr_softmax16", STRUCT, values | {"exponential": table})
 
 
 def prepare(graph: Graph, op: Op) -> SoftmaxParams:
@@ -99,6 +110,20 @@ def prepare(graph: Graph, op: Op) -> SoftmaxParams:
         "scale 1/256, zero point -128",
     )
     return SoftmaxParams(*_rows(x), *_scaling(float(op.options["beta"]), x))
+
+
+def prepare_to_int16(graph: Graph, op: Op) -> SoftmaxParams:
+    """The same from int8 to int16."""
+    arity(op, (1,))
+    require_options(op)
+    x, y = activation_tensor(graph, op.inputs[0], "input"), graph.tensor(op.outputs[0])
+    require(x.shape, f"input of shape {shape_text(x.shape)}", "one dimension and more")
+    output_shape(y, x.shape)
+    q = y.quantization
+    near = q is not None and q.per_tensor and abs(scale(y) * 65536 - 1) <= 0.001 and zero_point(y) == -32768
+    require(near, "another quantisation of an int16 output", "scale 1/65536 but for 0.1 %, zero point -32768")
+    require(x.shape[-1] <= MAX_LOG_DEPTH, f"{x.shape[-1]} classes", f"up to {MAX_LOG_DEPTH}")
+    return SoftmaxParams(*_rows(x), *_scaling(float(op.options["beta"]), x), bits=16)
 
 
 def _rows(x: Tensor) -> tuple[int, int]:

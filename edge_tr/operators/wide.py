@@ -9,12 +9,14 @@ from edge_tr.operators.checks import FUSED, REAL_LIMITS, require, scale, shape_t
 from edge_tr.record import Requant, Size
 
 INT16 = (-32768, 32767)
+INT32 = (-(1 << 31), (1 << 31) - 1)
 MOST_SHIFT = 7
 """To the left, that the multiplication of 64 bits takes."""
 
 
-def wide(graph: Graph, index: int, what: str, constants: bool = False) -> Tensor:
-    """An int16 tensor with one positive scale and zero point 0, computed, or a constant where `constants`."""
+def wide(graph: Graph, index: int, what: str, constants: bool = False, shifted: bool = False) -> Tensor:
+    """An int16 tensor with one positive scale and zero point 0, or any where `shifted`; computed, or a constant where
+    `constants`."""
     require(index >= 0, f"no {what}", f"an int16 {what}")
     tensor = graph.tensor(index)
     require(tensor.dtype == "int16", f"{what} of type {tensor.dtype}", "int16 beside int16")
@@ -22,7 +24,7 @@ def wide(graph: Graph, index: int, what: str, constants: bool = False) -> Tensor
     require(tensor.size > 0, f"an empty {what} of shape {shape_text(tensor.shape)}", "at least one element")
     q = tensor.quantization
     require(q is not None and q.per_tensor and scale(tensor) > 0, f"{what} without one scale", "a positive scale")
-    require(zero_point(tensor) == 0, f"{what} zero point {zero_point(tensor)} of int16", "0")
+    require(shifted or zero_point(tensor) == 0, f"{what} zero point {zero_point(tensor)} of int16", "0")
     return tensor
 
 

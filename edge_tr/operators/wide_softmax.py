@@ -17,6 +17,7 @@ from edge_tr.graph import Graph, Op
 from edge_tr.operators.arithmetic import requant
 from edge_tr.operators.checks import arity, output_shape, require, require_options, scale
 from edge_tr.operators.checks import requant as requant_of
+from edge_tr.operators.softmax import prepare_to_int16
 from edge_tr.operators.wide import INT16, wide_ends
 from edge_tr.record import Range, Record, Requant, full_range
 from edge_tr.structs import FACTOR, Array, Call, Field, Struct
@@ -120,8 +121,10 @@ def _rounded(value: float) -> float:
     return math.copysign(math.floor(abs(value) + 0.5), value)
 
 
-def prepare(graph: Graph, op: Op) -> WideSoftmaxParams:
-    """`SoftmaxPrepare`: a difference of 10 becomes 65535."""
+def prepare(graph: Graph, op: Op) -> Record:
+    """`SoftmaxPrepare`: a difference of 10 becomes 65535. Of int8 it is that of `operators.softmax`."""
+    if graph.tensor(op.inputs[0]).dtype == "int8":
+        return prepare_to_int16(graph, op)
     arity(op, (1,))
     require_options(op)
     x, y = wide_ends(graph, op)

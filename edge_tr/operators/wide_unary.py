@@ -1,7 +1,7 @@
 """Operators of one int16 input, element by element: QUANTIZE, RELU, RELU6, LEAKY_RELU, LOGISTIC and TANH.
 
 Sources: tensorflow/lite/kernels/quantize.cc, activations.cc, and in internal/reference requantize.h, leaky_relu.h,
-integer_ops/logistic.h, integer_ops/tanh.h. QUANTIZE leads from int16 or int8 to either, too.
+integer_ops/logistic.h, integer_ops/tanh.h. QUANTIZE leads from int16 or int8 to either, too, and from int16 to int32.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ from edge_tr.operators.checks import (
 )
 from edge_tr.operators.checks import requant as requant_of
 from edge_tr.operators.rectifiers import float32_quotient
-from edge_tr.operators.wide import INT16, limits_of, power_of_two, wide, wide_ends
+from edge_tr.operators.wide import INT16, INT32, limits_of, power_of_two, wide, wide_ends
 from edge_tr.record import Range, Record, Requant, Size, full_range
 from edge_tr.structs import FACTOR, Array, Call, Field, Struct
 from edge_tr.tr.requant import Rounding
 
 SCALED = Struct(
     "tr_wide_scaled",
-    "Values less a zero point, scaled: by `below` those below zero; from and to int16, or int8 where not `wide`.",
+    "Values less a zero point, scaled: by `below` those below zero.",
     (
         Field("uint32_t", "size"),
-        Field("bool", "wide", "from, and to", count=2),
+        Field("uint8_t", "bytes", "of a value, from and to: int8, int16, and to int32", count=2),
         Field("int16_t", "input_zero_point"),
-        Field("int16_t", "output_zero_point"),
+        Field("int32_t", "output_zero_point"),
         Field(FACTOR, "factor"),
         Field(FACTOR, "below"),
-        Field("int16_t", "minimum"),
-        Field("int16_t", "maximum"),
+        Field("int32_t", "minimum"),
+        Field("int32_t", "maximum"),
     ),
 )
 SIGMOID = Struct(
@@ -66,11 +66,11 @@ RAISED = (
 
 @dataclass(frozen=True)
 class WideScaledParams(Record):
-    """clamp(requant(x - input_zero_point) + output_zero_point), by `below` where x is below its zero point."""
+    """clamp(requant(x - input_zero_point) + output_zero_point), by `below` where x is below its zero point. `types`:
+    from int8 or int16, to one of these or int32."""
 
     size: int
-    from_wide: bool
-    to_wide: bool
+    types: tuple[str, str]
     input_zero_point: int
     output_zero_point: int
     requant: Requant  # n = 1
@@ -83,7 +83,7 @@ class WideScaledParams(Record):
         x = inputs[0].astype(np.int32) - np.int32(self.input_zero_point)
         scaled = np.where(x >= 0, requant(x, self.requant, rounding), requant(x, self.below, rounding))
         result = np.clip(scaled + np.int32(self.output_zero_point), *self.activation)
-        return (result.astype(np.int16 if self.to_wide else np.int8),)
+        return (result.astype(self.types[1]),)
 
     def ranges(
         self, inputs: Sequence[Range], outputs: Sequence[int], data_terms: np.ndarray | None = None
@@ -99,7 +99,7 @@ class WideScaledParams(Record):
     def call(self) -> Call:
         values = {
             "size": self.size,
-            "wide": (self.from_wide, self.to_wide),
+            "bytes": tuple(np.dtype(kind).itemsize for kind in self.types),
             "input_zero_point": self.input_zero_point,
             "output_zero_point": self.output_zero_point,
             "factor": self.requant,
@@ -164,14 +164,20 @@ def sigmoid_table() -> np.ndarray:
 def _scaled(x: Tensor, y: Tensor, real: float, limits: Size, below: float | None = None) -> WideScaledParams:
     output_shape(y, x.shape)
     by = requant_of(real)
-    wide_types = (x.dtype == "int16", y.dtype == "int16")
-    zero_points = (zero_point(x), zero_point(y))
-    return WideScaledParams(x.size, *wide_types, *zero_points, by, by if below is None else requant_of(below), limits)
+    types, zero_points = (x.dtype, y.dtype), (zero_point(x), zero_point(y))
+    return WideScaledParams(x.size, types, *zero_points, by, by if below is None else requant_of(below), limits)
 
 
 def prepare_quantize(graph: Graph, op: Op) -> WideScaledParams:
-    """To int16 or to int8, one of them from int16."""
+    """To int16 or to int8, one of them from int16; from int16 of any zero point to int32, of zero point 0."""
     arity(op, (1,))
+    y = graph.tensor(op.outputs[0])
+    if y.dtype == "int32":
+        x = wide(graph, op.inputs[0], "input", shifted=True)
+        q = y.quantization
+        require(q is not None and q.per_tensor and scale(y) > 0, "output without one scale", "a positive scale")
+        require(zero_point(y) == 0, f"output zero point {zero_point(y)} of int32", "0")
+        return _scaled(x, y, scale(x) / scale(y), INT32)
     x, y = (
         activation_tensor(graph, i, what) if graph.tensor(i).dtype == "int8" else wide(graph, i, what)
         for i, what in ((op.inputs[0], "input"), (op.outputs[0], "output"))

@@ -8,6 +8,7 @@ import numpy as np
 
 from edge_tr.graph import Graph, Op, Tensor, layer_name
 from edge_tr.manifest import BuildRecord, LayerRecord, Manifest, OverlayManifest, PartRecord, Protection, Signature
+from edge_tr.operators import parts_of
 from edge_tr.target.outcome import CheckReport, LevelsReport, Mismatch, PlannedCost
 from edge_tr.tr.hese import term_count
 
@@ -178,7 +179,7 @@ def describe(graph: Graph) -> dict[str, object]:
     return {
         "model_sha256": graph.sha256,
         **{side: _describe_end(tensor) for side, tensor in ends.items()},
-        "layers": [_describe_layer(graph, op) for op in graph.ops],
+        "layers": [described for op in graph.ops for described in _describe_layers(graph, op)],
     }
 
 
@@ -193,8 +194,13 @@ def _describe_end(tensor: Tensor) -> dict[str, object]:
     }
 
 
+def _describe_layers(graph: Graph, op: Op) -> list[dict[str, object]]:
+    """A layer, and behind it the dot products that it is made of."""
+    return [_describe_layer(graph, part) for part in (op, *parts_of(op))]
+
+
 def _describe_layer(graph: Graph, op: Op) -> dict[str, object]:
-    output = graph.tensor(op.outputs[0])
+    output = graph.tensor(op.targets[0])
     weights = getattr(op.record, "weights", np.zeros(0, np.int8))
     return {
         "name": layer_name(op),

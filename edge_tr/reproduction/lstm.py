@@ -1,26 +1,18 @@
-"""int8 LSTM models as .tflite files: writing one, its weight matrices, and running it in the interpreter.
-
-`edge-tr build` does not take the operator; here its weights are rewritten and the interpreter runs the result.
-"""
+"""int8 LSTM models as .tflite files: writing one, and its weight matrices."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import tflite
 
-from edge_tr.golden.oracle import RESOLVER, find_runtime
-from edge_tr.graph import Op
-from edge_tr.ir.tflite import read
+from edge_tr.graph import Graph
 from edge_tr.ir.writer import ModelWriter
+from edge_tr.operators import FullyConnectedParams, dots
+from edge_tr.operators.products import SumsParams
+from edge_tr.operators.unidirectional_sequence_lstm import GATES
 
 LSTM, LINEAR = "UNIDIRECTIONAL_SEQUENCE_LSTM", "FULLY_CONNECTED"
-GATES = 4
-"""Input, forget, cell and output gate, in TFLite's order and PyTorch's."""
-INPUT_WEIGHTS, RECURRENT_WEIGHTS = (1, 2, 3, 4), (5, 6, 7, 8)
-"""Inputs of the operator."""
 INT16_BITS = 15
 
 
@@ -28,7 +20,7 @@ INT16_BITS = 15
 class Recurrent:
     """A float LSTM and the linear layer behind it.
 
-    input_weights      float [4 * hidden, features], gates as in GATES
+    input_weights      float [4 * hidden, features], gates as in GATES, which is PyTorch's order too
     recurrent_weights  float [4 * hidden, hidden]
     biases             float [4 * hidden]
     out_weights        float [classes, hidden]; out_biases: float [classes]
@@ -61,14 +53,14 @@ def write(net: Recurrent, ranges: Ranges, steps: int) -> bytes:
     cell_scale = 2.0 ** (np.ceil(np.log2(ranges.cells)) - INT16_BITS)
     source = model.activation((1, steps, features), source_scale)
     inputs, recurrent, biases = [], [], []
-    for w, r, b in zip(*(np.split(a, GATES) for a in (net.input_weights, net.recurrent_weights, net.biases))):
+    for w, r, b in zip(*(np.split(a, len(GATES)) for a in (net.input_weights, net.recurrent_weights, net.biases))):
         scale, tensor = _weights(model, w)
         inputs.append(tensor)
         recurrent.append(_weights(model, r)[1])
         biases.append(_biases(model, b, source_scale * scale))
     state = model.activation((1, hidden), hidden_scale, hidden_zero, variable=True)
     cell = model.activation((1, hidden), cell_scale, dtype="int16", variable=True)
-    between = [model.activation((0,), dtype="float32") for _ in range(GATES)]
+    between = [model.activation((0,), dtype="float32") for _ in GATES]
     between.append(model.activation((0,), hidden_scale, hidden_zero))
     sequence = model.activation((1, steps, hidden), hidden_scale, hidden_zero)
     model.op(
@@ -108,61 +100,19 @@ def _biases(model: ModelWriter, values: np.ndarray, scale: float) -> int:
 
 @dataclass(frozen=True)
 class Matrix:
-    """Weights of one product: int8 [rows, K] values, the tensor that holds them and the activation that they meet
-    (of recurrent weights the output, a step before), and how often one inference uses them."""
+    """Weights of one product: int8 [rows, K] values, by the index that `operators.dots` has, the activation that they
+    meet (of recurrent weights the output, a step before), and how often one inference uses them."""
 
-    tensor: int
+    index: int
     activation: int
     values: np.ndarray
     uses: int
 
 
-def matrices(data: bytes) -> list[Matrix]:
+def matrices(graph: Graph) -> list[Matrix]:
     """All of a model's."""
-    graph = read(data)
-    found = []
-    for op in graph.ops:
-        if op.kind == LSTM:
-            steps = graph.tensor(op.inputs[0]).shape[1]
-            pairs = [(op.inputs[i], op.inputs[0]) for i in INPUT_WEIGHTS]
-            pairs += [(op.inputs[i], op.outputs[0]) for i in RECURRENT_WEIGHTS]
-            found += [Matrix(tensor, seen, graph.tensor(tensor).data, steps) for tensor, seen in pairs]
-        elif op.kind == LINEAR:
-            found.append(_linear(graph.tensor(op.inputs[1]).data, graph.tensor(op.inputs[0]).size, op))
-    return found
+    return [Matrix(op.index, op.inputs[0], op.record.weights, _uses(op.record)) for op in dots(graph)]
 
 
-def _linear(values: np.ndarray, size: int, op: Op) -> Matrix:
-    return Matrix(op.inputs[1], op.inputs[0], values, size // values.shape[1])
-
-
-def replaced(data: bytes, values: Mapping[int, np.ndarray]) -> bytes:
-    """A copy of the file with other int8 constants, by tensor, of the shapes they have."""
-    model = tflite.Model.GetRootAs(data, 0)
-    result = bytearray(data)
-    for tensor, array in values.items():
-        table = model.Buffers(model.Subgraphs(0).Tensors(tensor).Buffer())._tab
-        start = table.Vector(table.Offset(4))  # field 0 of Buffer: data
-        result[start : start + array.size] = array.astype(np.int8).tobytes()
-    return bytes(result)
-
-
-def outputs(data: bytes, x: np.ndarray, reset: bool, watched: Sequence[int] = ()) -> Iterator[list[np.ndarray]]:
-    """For each sample of x (int8 [n, ...]): the model's output and the `watched` tensors, as the interpreter's
-    reference kernels compute them. `reset`: states start from zero for each sample."""
-    module = find_runtime().module
-    interpreter = module.Interpreter(
-        model_content=data,
-        experimental_op_resolver_type=getattr(module.OpResolverType, RESOLVER),
-        experimental_preserve_all_tensors=bool(watched),
-    )
-    interpreter.allocate_tensors()
-    interpreter.reset_all_variables()
-    source = interpreter.get_input_details()[0]["index"]
-    wanted = [interpreter.get_output_details()[0]["index"], *watched]
-    for sample in x:
-        if reset:
-            interpreter.reset_all_variables()
-        interpreter.set_tensor(source, sample[None])
-        interpreter.invoke()
-        yield [interpreter.get_tensor(index) for index in wanted]
+def _uses(record: FullyConnectedParams) -> int:
+    return record.uses if isinstance(record, SumsParams) else record.rows

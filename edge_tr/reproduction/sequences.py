@@ -8,10 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_tr.ir.tflite import read, read_file
+from edge_tr.golden.oracle import Oracle
+from edge_tr.graph import Graph
+from edge_tr.ir.rewrite import rewrite_weights
+from edge_tr.ir.tflite import parse, read_file
 from edge_tr.reproduction.accounting import BASELINE_PAIRS, DATA_BITS, Measured, quantised, table
 from edge_tr.reproduction.language import VOCABULARY, language_model, windows
-from edge_tr.reproduction.lstm import Matrix, matrices, outputs, replaced
+from edge_tr.reproduction.lstm import Matrix, matrices
 from edge_tr.tr.hese import Encoding, term_count
 from edge_tr.tr.reveal import reveal
 from edge_tr.tune.descent import limited
@@ -55,16 +58,16 @@ def sections(shared: Path, work: Path) -> list[str]:
 def _digits(shared: Path) -> str:
     print("LSTM, MNIST", file=sys.stderr, flush=True)
     data = read_file(shared / "models" / "mnist_lstm32_int8.tflite")
+    graph = parse(data)
     with np.load(shared / "data" / "mnist_test_2000.npz") as arrays:
         x, y = arrays["x"], arrays["y"]
 
     def accuracy(model: bytes) -> float:
-        choices = [output.argmax() for (output,) in outputs(model, x, reset=True)]
-        return 100 * float((np.array(choices) == y).mean())
+        return 100 * float((Oracle(model).run(x).argmax(axis=1) == y).mean())
 
     with np.load(shared / "data" / "mnist_calibration_500.npz") as arrays:
-        moments = _moments(data, arrays["x"], reset=True)
-    rows = list(_rows(data, accuracy, moments))
+        moments = _moments(data, graph, arrays["x"])
+    rows = list(_rows(data, graph, accuracy, moments))
     return "\n".join(["## LSTM, MNIST\n", DIGITS_NOTE, table(rows)])
 
 
@@ -72,18 +75,16 @@ def _language(shared: Path, work: Path) -> str:
     print("LSTM language model", file=sys.stderr, flush=True)
     model = language_model(shared, work, TEST_WORDS)
     x, y = windows(model.test, TEST_WORDS)
-    graph = read(model.data)
+    graph = parse(model.data)
     scale = float(graph.tensor(graph.outputs[0]).quantization.scale[0])
 
     def perplexity(data: bytes) -> float:
-        losses = [
-            _losses(output[0].astype(np.float64) * scale, following)
-            for (output,), following in zip(outputs(data, model.embedding[x], reset=False), y)
-        ]
+        logits = Oracle(data).run(model.embedding[x][None])[0]  # one sequence
+        losses = [_losses(output.astype(np.float64) * scale, following) for output, following in zip(logits, y)]
         return float(np.exp(np.mean(losses)))
 
     seen = model.embedding[windows(model.calibration, CALIBRATION_WORDS)[0]]
-    rows = list(_rows(model.data, perplexity, _moments(model.data, seen, reset=False), PUBLISHED))
+    rows = list(_rows(model.data, graph, perplexity, _moments(model.data, graph, seen[None]), PUBLISHED))
     note = LANGUAGE_NOTE.format(
         words=VOCABULARY, test=TEST_WORDS, perplexity=model.perplexity, calibration=CALIBRATION_WORDS
     )
@@ -96,30 +97,27 @@ def _losses(logits: np.ndarray, following: np.ndarray) -> np.ndarray:
     return np.log(np.exp(logits - top[:, None]).sum(axis=1)) + top - logits[np.arange(len(logits)), following]
 
 
-def _moments(data: bytes, x: np.ndarray, reset: bool) -> dict[int, np.ndarray]:
-    """Second moments float64 [K, K], damped, of the activations that the model's matrices meet, by tensor."""
-    graph = read(data)
-    watched = sorted({matrix.activation for matrix in matrices(data)})
-    seen: dict[int, list[np.ndarray]] = {tensor: [] for tensor in watched}
-    for _, *values in outputs(data, x, reset, watched):
-        for tensor, value in zip(watched, values):
-            zero = int(graph.tensor(tensor).quantization.zero_point[0])
-            seen[tensor].append(value.reshape(-1, value.shape[-1]).astype(np.float64) - zero)
+def _moments(data: bytes, graph: Graph, x: np.ndarray) -> dict[int, np.ndarray]:
+    """Second moments float64 [K, K], damped, of the activations that the model's matrices meet, by tensor. x: int8
+    [n, ...], each from a reset state, or [n, steps, ...]."""
+    found = {graph.inputs[0]: x, **Oracle(data).tensors(x)}
     result = {}
-    for tensor, values in seen.items():
-        stacked = np.concatenate(values)
+    for tensor in {matrix.activation for matrix in matrices(graph)}:
+        values = found[tensor]
+        zero = int(graph.tensor(tensor).quantization.zero_point[0])
+        stacked = values.reshape(-1, values.shape[-1]).astype(np.float64) - zero
         moments = stacked.T @ stacked / len(stacked)
         result[tensor] = moments + damping(moments, len(stacked))
     return result
 
 
 def _rows(
-    data: bytes, score: Score, moments: dict[int, np.ndarray], published: dict[str, str] | None = None
+    data: bytes, graph: Graph, score: Score, moments: dict[int, np.ndarray], published: dict[str, str] | None = None
 ) -> Iterator[Measured]:
     def measured(name: str, curve: str, choose: Choose, pairs: float) -> Measured:
-        chosen = {matrix.tensor: choose(matrix) for matrix in matrices(data)}
-        terms = _terms_per_mac(data, chosen)
-        value = score(replaced(data, chosen))
+        chosen = {matrix.index: choose(matrix) for matrix in matrices(graph)}
+        terms = _terms_per_mac(graph, chosen)
+        value = score(rewrite_weights(data, chosen))
         return Measured(name, curve, terms, pairs, None, value, None, (published or {}).get(name, ""))
 
     yield measured("int8", "int8", lambda m: m.values, BASELINE_PAIRS)
@@ -137,7 +135,7 @@ def _rows(
         yield measured(f"calibrated g={GROUP} k={most}", "calibrated", choose, most / GROUP * DATA_BITS)
 
 
-def _terms_per_mac(data: bytes, weights: dict[int, np.ndarray]) -> float:
-    found = matrices(data)
-    terms = sum(int(term_count(weights[m.tensor]).sum(dtype=np.int64)) * m.uses for m in found)
+def _terms_per_mac(graph: Graph, weights: dict[int, np.ndarray]) -> float:
+    found = matrices(graph)
+    terms = sum(int(term_count(weights[m.index]).sum(dtype=np.int64)) * m.uses for m in found)
     return terms / sum(m.values.size * m.uses for m in found)

@@ -1,4 +1,4 @@
-"""TFLite's int8 softmax and its logarithm, bit for bit: golden runs them, firmware gets their table, and the host
+"""TFLite's softmax of int8 and its logarithm, bit for bit: golden runs them, firmware gets their table, and the host
 side of an accelerator too.
 
 Source: `Softmax` in tensorflow/lite/kernels/internal/reference/softmax.h.
@@ -33,16 +33,19 @@ def exponentials(multiplier: int, left_shift: int, diff_min: int, rounding: Roun
     return np.where(used, exp_on_negative_values(scaled), 0).astype(np.int32)
 
 
-def softmax(x: np.ndarray, table: np.ndarray) -> np.ndarray:
-    """int8 [..., depth] to int8 of the same shape, zero point -128 and scale 1 / 256; `table` from `exponentials`.
+def softmax(x: np.ndarray, table: np.ndarray, bits: int = 8) -> np.ndarray:
+    """int8 [..., depth] to integers of 8 or 16 `bits` in the same shape, in 2^-bits from the least on; `table` from
+    `exponentials`.
 
-    From a sum of 512 on the kernel shifts by 32 bits, which C does not define: TFLite Micro stops, TFLite on x86 says
-    127 everywhere. Every share is below half a step then, so that all are -128 here.
+    Of 8 bits, from a sum of 512 on the kernel shifts by 32 bits, which C does not define: TFLite Micro stops, TFLite on
+    x86 says 127 everywhere. Every share is below half a step then, so that all are -128 here.
     """
     below, total = _sums(x, table)
-    scale, bits = reciprocal(np.minimum(total, UNIFORM - 1), 31 - SUM_FRACTION_BITS)
-    share = rounding_divide_by_pot(saturating_rounding_doubling_high_mul(scale, table[below]), bits + 31 - 8)
-    return np.where(total < UNIFORM, np.clip(share - 128, -128, 127), -128).astype(np.int8)
+    most = UNIFORM if bits == 8 else 1 << 31
+    scale, over = reciprocal(np.minimum(total, most - 1), 31 - SUM_FRACTION_BITS)
+    share = rounding_divide_by_pot(saturating_rounding_doubling_high_mul(scale, table[below]), over + 31 - bits)
+    half = 1 << (bits - 1)
+    return np.where(total < most, np.clip(share - half, -half, half - 1), -half).astype(f"int{bits}")
 
 
 def _sums(x: np.ndarray, table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -217,8 +217,8 @@ struct tr_resize_bilinear_unsigned {
     const uint32_t *columns;
 };
 
-/* CONCATENATION and PACK: `outer` times `runs` [pieces] bytes of each piece. A piece is the next input, or lies at
- * `fixed` [pieces] of `constants` where that is not negative. */
+/* CONCATENATION and PACK: `outer` times `runs` [pieces] bytes of each piece. A piece lies at `fixed` [pieces] of
+ * `constants`, or is the next input (-1), or lies in the output already (-2). */
 struct tr_concatenation {
     uint32_t outer;
     uint32_t pieces;
@@ -297,6 +297,49 @@ struct tr_select {
     const int8_t *condition;
     const int8_t *x;
     const int8_t *y;
+};
+
+/* CAST of `size` integers of `from_bytes`, signed or not, to `to_bytes`, or to bool. */
+struct tr_cast {
+    uint32_t size;
+    uint8_t from_bytes;
+    uint8_t to_bytes;
+    bool is_signed;
+    bool to_bool;
+    int16_t offset; /* added before */
+    int16_t less; /* and taken away behind */
+};
+
+/* ARG_MAX and ARG_MIN over the middle axis of [outer, length, inner]; elements of `item_bytes`, 1 or 4, places of
+ * `place_bytes`, 4 or 8. */
+struct tr_arg_extreme {
+    uint32_t outer;
+    uint32_t length;
+    uint32_t inner;
+    uint8_t item_bytes;
+    uint8_t place_bytes;
+    bool least;
+};
+
+/* Of `outer` blocks with `length` runs of `run` bytes those that `count` indices say, of `index_bytes` each. The
+ * values are the first input, or `constant`. */
+struct tr_gather_rows {
+    uint32_t outer;
+    uint32_t length;
+    uint32_t count;
+    uint32_t run;
+    uint32_t index_bytes;
+    const int8_t *constant;
+};
+
+/* An element-wise operator of two int32 operands, clamped; operand `constant_side` is `constant` where that is not
+ * null. */
+struct tr_integers {
+    struct tr_walk walk;
+    const int32_t *constant;
+    uint8_t constant_side;
+    int32_t minimum;
+    int32_t maximum;
 };
 
 /* The sums of all rows of a matrix of weights with `input`; a kernel's scratch. */
@@ -399,16 +442,16 @@ struct tr_wide_softmax {
     const int16_t *reciprocal;
 };
 
-/* Values less a zero point, scaled: by `below` those below zero; from and to int16, or int8 where not `wide`. */
+/* Values less a zero point, scaled: by `below` those below zero. */
 struct tr_wide_scaled {
     uint32_t size;
-    bool wide[2]; /* from, and to */
+    uint8_t bytes[2]; /* of a value, from and to: int8, int16, and to int32 */
     int16_t input_zero_point;
-    int16_t output_zero_point;
+    int32_t output_zero_point;
     struct tr_factor factor;
     struct tr_factor below;
-    int16_t minimum;
-    int16_t maximum;
+    int32_t minimum;
+    int32_t maximum;
 };
 
 /* LOGISTIC and TANH by `table` [256], the logistic function of 0, 1/24, 2/24 .. in 1/65536. */

@@ -12,7 +12,7 @@ void tr_wide_average_pool_2d(const struct tr_wide_pool *layer, const int16_t *in
 void tr_wide_max_pool_2d(const struct tr_wide_pool *layer, const int16_t *input, int16_t *output);
 void tr_wide_mean(const struct tr_wide_mean *layer, const int16_t *input, int16_t *output);
 
-/* From and to int16 or int8, as the layer says. */
+/* From and to values of the sizes that the layer says. */
 void tr_wide_scaled(const struct tr_wide_scaled *layer, const void *input, void *output);
 
 void tr_wide_logistic(const struct tr_wide_sigmoid *layer, const int16_t *input, int16_t *output);

@@ -2,6 +2,7 @@
  * integer_ops/log_softmax.h with gemmlowp's fixed point. The exponentials come from a table that the host makes with
  * the same arithmetic, since an int8 difference has only 256 values. */
 #include "tr_fixed_point.h"
+#include "tr_fixed_point16.h"
 #include "tr_kernels.h"
 #include "tr_requant.h"
 
@@ -22,30 +23,48 @@ static int32_t addend(const int32_t *exponential, int32_t below)
     return tr_rounding_shift_right(exponential[below], ACCUMULATOR_INTEGER_BITS);
 }
 
-static void softmax_row(const struct tr_softmax *layer, const int8_t *input, int8_t *output)
+/* One row, to int8 or int16 by `bits`, which callers know. */
+static inline __attribute__((always_inline)) void softmax_row(const struct tr_softmax *layer, const int8_t *input,
+                                                              unsigned bits, void *output)
 {
+    int8_t *narrow = output;
+    int16_t *wide = output;
     int32_t maximum = maximum_of(input, layer->depth);
     int32_t sum = 0;
-    for (uint32_t i = 0u; i < layer->depth && sum < UNIFORM; i++) {
+    for (uint32_t i = 0u; i < layer->depth && (bits == 16u || sum < UNIFORM); i++) {
         sum += addend(layer->exponential, maximum - input[i]);
     }
-    if (sum >= UNIFORM) {
+    if (bits == 8u && sum >= UNIFORM) {
         __builtin_memset(output, INT8_MIN, layer->depth);
         return;
     }
     unsigned headroom = tr_leading_zeros((uint32_t)sum);
     int32_t reciprocal = tr_one_over_one_plus((int32_t)(((uint32_t)sum << headroom) - 0x80000000u));
-    unsigned right = ACCUMULATOR_INTEGER_BITS - headroom + 31u - 8u;
+    unsigned right = ACCUMULATOR_INTEGER_BITS - headroom + 31u - bits;
     for (uint32_t i = 0u; i < layer->depth; i++) {
         int32_t scaled = tr_doubling_high_mul(reciprocal, layer->exponential[maximum - input[i]]);
-        output[i] = tr_clamp(tr_rounding_shift_right(scaled, right) + INT8_MIN, INT8_MIN, INT8_MAX);
+        int32_t share = tr_rounding_shift_right(scaled, right);
+        if (bits == 16u) {
+            wide[i] = tr_saturated16(share + INT16_MIN);
+        } else {
+            narrow[i] = tr_clamp(share + INT8_MIN, INT8_MIN, INT8_MAX);
+        }
     }
 }
 
 void tr_softmax(const struct tr_softmax *layer, const int8_t *input, int8_t *output)
 {
     for (uint32_t row = 0u; row < layer->rows; row++) {
-        softmax_row(layer, input, output);
+        softmax_row(layer, input, 8u, output);
+        input += layer->depth;
+        output += layer->depth;
+    }
+}
+
+void tr_softmax16(const struct tr_softmax *layer, const int8_t *input, int16_t *output)
+{
+    for (uint32_t row = 0u; row < layer->rows; row++) {
+        softmax_row(layer, input, 16u, output);
         input += layer->depth;
         output += layer->depth;
     }

@@ -6,15 +6,17 @@
 void tr_wide_scaled(const struct tr_wide_scaled *layer, const void *input, void *output)
 {
     for (uint32_t i = 0u; i < layer->size; i++) {
-        int32_t x = layer->wide[0] ? ((const int16_t *)input)[i] : ((const int8_t *)input)[i];
+        int32_t x = layer->bytes[0] == 2u ? ((const int16_t *)input)[i] : ((const int8_t *)input)[i];
         x -= layer->input_zero_point;
         const struct tr_factor *by = x < 0 ? &layer->below : &layer->factor;
         int32_t y = tr_wrapping_add(tr_multiply(x, by->multiplier, by->shift), layer->output_zero_point);
-        int16_t clamped = tr_wide_clamp(y, layer->minimum, layer->maximum);
-        if (layer->wide[1]) {
-            ((int16_t *)output)[i] = clamped;
+        y = y < layer->minimum ? layer->minimum : y > layer->maximum ? layer->maximum : y;
+        if (layer->bytes[1] == 4u) {
+            ((int32_t *)output)[i] = y;
+        } else if (layer->bytes[1] == 2u) {
+            ((int16_t *)output)[i] = (int16_t)y;
         } else {
-            ((int8_t *)output)[i] = (int8_t)clamped;
+            ((int8_t *)output)[i] = (int8_t)y;
         }
     }
 }

@@ -7,7 +7,7 @@ import pytest
 
 from edge_tr.errors import ModelError
 from edge_tr.golden.ends import sample_shape
-from edge_tr.golden.oracle import Oracle
+from edge_tr.golden.oracle import NARROW, Oracle, find_runtime
 from edge_tr.golden.probe import reference_info
 from edge_tr.golden.run import run
 from edge_tr.ir.tflite import parse
@@ -107,3 +107,19 @@ def test_records_survive_the_accelerators_package(kind):
     rng = np.random.default_rng([3, 1])
     data = BUILDERS[kind](rng)
     assert_equal_arithmetic(parse(data), inputs(data, rng))
+
+
+@pytest.mark.parametrize("depth", [1, 2, 10, 511, 512, 4095])
+def test_int8_softmax_to_int16_and_on_to_int32_equals_tflite_micro(depth):
+    rng = np.random.default_rng(depth)
+    model = ModelWriter()
+    x = model.activation((1, depth), 0.05, -3)
+    y = model.activation((1, depth), 1 / 65535, -32768, dtype="int16")
+    z = model.activation((1, depth), 2 / 65535, 0, dtype="int32")
+    model.op("SOFTMAX", [x], [y], version=2, beta=1.0)
+    model.op("QUANTIZE", [y], [z], version=2)
+    data = model.finish([x], [z])
+    samples = np.stack([np.where(np.arange(depth) < depth * n // 19, 100, 100 - n) for n in range(20)])
+    samples = np.concatenate([samples, rng.integers(-128, 128, (20, depth))]).astype(np.int8)
+    graph, oracle = parse(data), Oracle(data, find_runtime([NARROW]))
+    np.testing.assert_array_equal(run(graph, samples).output, oracle.run(samples))
