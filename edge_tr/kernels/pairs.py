@@ -18,7 +18,7 @@ from edge_tr.structs import Field, Struct
 
 MAX_TAPS = 144
 """Of a depthwise window, so that the loop around its code stays within a branch of Armv6-M, 2 KB."""
-MOST_TERMS = 1 << 14
+MOST_TERMS = 1 << 13
 """Of a layer in C whose weights have nine bits: no kernel of int8 weights is faster there, and a compiler takes minutes
 for what has more."""
 PLANE_ROW = 1.5
