@@ -8,7 +8,7 @@ output's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -102,6 +102,15 @@ class Record:
         output's shape out. `data_table`, int16 [511]: what a dot product's x - zero_point = -255..255 is cut to."""
         raise NotImplementedError
 
+    def part(self, output: int) -> int | None:
+        """Where an output lies in the first computed input, elements from its start; None: it is no run of that."""
+        return 0 if self.same_bytes else None
+
+    def joins(self) -> tuple[int, ...]:
+        """Of an operator that puts its computed inputs one behind the other, where each lies in the output: elements.
+        None: that is not what it does."""
+        return ()
+
     def golden_bytes(self, elements: int) -> int:
         """About the memory that `golden` takes for one sample; `elements`: of an input and the outputs."""
         return 24 * elements
@@ -113,6 +122,11 @@ class Record:
     def calls(self) -> tuple[Call, ...]:
         """How the runtime computes each of its outputs: a layer each."""
         return (self.call(),)
+
+    def call_beside(self, there: Collection[int]) -> Call | None:
+        """Of an operator that joins its inputs: its call without those, by number, that lie in the output already.
+        None: all do."""
+        raise NotImplementedError
 
     def ranges(
         self, inputs: Sequence[Range], outputs: Sequence[int], data_terms: np.ndarray | None = None

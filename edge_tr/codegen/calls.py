@@ -69,7 +69,7 @@ class LayerCode:
     def arguments(self) -> str:
         """What C passes behind the struct: inputs, each a pointer or all in one array of pointers; the output; states
         that the layer updates; scratch."""
-        inputs = [f"(const int8_t *const[]){{{', '.join(self.inputs)}}}"] if self.gathered else [*self.inputs]
+        inputs = [f"(const int8_t *const[]){{{', '.join(self.inputs) or 0}}}"] if self.gathered else [*self.inputs]
         kind = "int32_t" if self.dot is None else self.dot.call.scratch_type
         scratch = [] if self.scratch is None else [f"SCRATCH({kind}, {self.scratch})"]
         return ", ".join([*inputs, self.output_pointer, *self.updates, *scratch])

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from edge_tr.graph import Graph, Op
 from edge_tr.kernels.product import DotProduct
+from edge_tr.lower.views import Views, root
 from edge_tr.memory_plan import ALIGNMENT, Buffer, MemoryPlan, aligned, alive_bytes, plan, with_states
 from edge_tr.operators import Record
 from edge_tr.structs import Call
@@ -26,7 +27,8 @@ class Product:
 @dataclass(frozen=True)
 class Layer:
     """One kernel call: `dot` of a layer with weights, `call` of any other, which may use `parts`. Tensors are TFLite
-    indices after aliases (RESHAPE) are resolved; `macs_removed` counts those of the model as given that dead channels
+    indices: of views those that they lie in, where they are all of them; `macs_removed` counts those of the model as
+    given that dead channels
     took along. `updates`: states that the same call writes beside its output, which may be a state itself."""
 
     name: str
@@ -93,27 +95,31 @@ class Lives:
     last: Mapping[int, int]
     results: frozenset[int]
     alive: Sequence[int]
+    views: Views
 
 
-def lives_of(graph: Graph, layers: Sequence[Layer], aliases: Mapping[int, int]) -> Lives:
+def lives_of(graph: Graph, layers: Sequence[Layer], views: Views) -> Lives:
     """The same with whatever kernels. An input that nobody reads is there in the first step; states have a place of
-    their own."""
-    results = frozenset(aliases.get(t, t) for t in graph.outputs) - graph.states.keys()
+    their own. A tensor lives as long as its views."""
+    results = frozenset(root(views, t) for t in graph.outputs) - graph.states.keys()
     first = dict.fromkeys(graph.inputs, 0)
-    first |= {layer.output: step for step, layer in enumerate(layers) if layer.output not in graph.states}
+    for step, layer in enumerate(layers):
+        if (output := root(views, layer.output)) not in graph.states:
+            first.setdefault(output, step)
     last = dict(first)
     for step, layer in enumerate(layers):
-        last.update({tensor: step for tensor in layer.inputs if tensor in first})
+        used = (root(views, tensor) for tensor in (*layer.inputs, layer.output))
+        last.update({tensor: step for tensor in used if tensor in first})
     last |= dict.fromkeys(results, len(layers) - 1)
     sizes = {t: graph.tensor(t).bytes for t in first}
     items = {t: graph.tensor(t).item_bytes for t in first}
     alive = alive_bytes([Buffer("", sizes[t], first[t], last[t]) for t in first])
-    return Lives(sizes, items, first, last, results, alive)
+    return Lives(sizes, items, first, last, results, alive, views)
 
 
-def placed(graph: Graph, layers: Sequence[Layer], aliases: Mapping[int, int]) -> MemoryPlan:
+def placed(graph: Graph, layers: Sequence[Layer], views: Views) -> MemoryPlan:
     """Everything that the layers need: the arena, and behind it the states."""
-    lives = lives_of(graph, layers, aliases)
+    lives = lives_of(graph, layers, views)
     end = len(layers) - 1
     states = [
         Buffer(buffer_name(t.index), t.bytes, 0, end, "state", _alignment(t.item_bytes))
@@ -152,5 +158,6 @@ def _place(lives: Lives, step: int, layer: Layer) -> int | None:
     if not layer.works_in_place or layer.output not in lives.sizes:
         return None
     dying = (t for t in layer.inputs if lives.last.get(t) == step and t not in lives.results)
+    seen_twice = {root(lives.views, t) for t in layer.inputs if t in lives.views}  # a part of it is another input
     alike = (lives.sizes[layer.output], lives.items[layer.output])
-    return next((t for t in dying if (lives.sizes[t], lives.items[t]) == alike), None)
+    return next((t for t in dying if (lives.sizes[t], lives.items[t]) == alike and t not in seen_twice), None)

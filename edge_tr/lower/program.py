@@ -12,10 +12,10 @@ from edge_tr.graph import Graph, Op, Tensor, layer_name
 from edge_tr.kernels import KernelChoice
 from edge_tr.kernels.cost import Work
 from edge_tr.kernels.product import DotProduct
-from edge_tr.lower.aliases import aliases_of
 from edge_tr.lower.arena import Layer, Product, buffer_name, lives_of, needed, placed
 from edge_tr.lower.dot import candidates
 from edge_tr.lower.select import Selection, pareto, select
+from edge_tr.lower.views import Views, is_part, joined_inputs, root, views_of, whole
 from edge_tr.memory_plan import ALIGNMENT, MemoryPlan, Region
 from edge_tr.operators import DotParams, dots, dots_of, parts_of
 from edge_tr.operators.moves import copy_of
@@ -45,7 +45,7 @@ class Program:
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     states: tuple[State, ...]
-    aliases: dict[int, int]
+    views: Views
     revealed: dict[int, np.ndarray]
     alive: Alive
     memory: MemoryPlan
@@ -85,7 +85,11 @@ class Program:
         names = {buffer_name(tensor.index): tensor.name for tensor in graph.tensors}
         placed = [replace(region, name=names.get(region.name, region.name)) for region in self.memory.regions]
         at = {region.name: region for region in self.memory.regions}
-        views = [replace(at[buffer_name(of)], name=graph.tensor(i).name, kind="view") for i, of in self.aliases.items()]
+        views = []
+        for index, view in self.views.items():
+            tensor, under = graph.tensor(index), at[buffer_name(view.of)]
+            offset = under.offset + view.offset
+            views.append(replace(under, name=tensor.name, kind="view", offset=offset, bytes=tensor.bytes))
         return (*placed, *views)
 
     @property
@@ -95,8 +99,9 @@ class Program:
         return max(ALIGNMENT, *(tensor.item_bytes for tensor in placed))
 
     def offset(self, tensor: int) -> int:
-        """Of a tensor or of the one whose bytes it is, from the start of the arena, bytes."""
-        return self.memory.offsets[buffer_name(self.aliases.get(tensor, tensor))]
+        """Of a tensor, from the start of the arena, bytes."""
+        inside = self.views[tensor].offset if tensor in self.views else 0
+        return self.memory.offsets[buffer_name(root(self.views, tensor))] + inside
 
 
 @dataclass(frozen=True)
@@ -117,9 +122,9 @@ class Candidates:
     budget: Budget
     given: Mapping[int, DotParams]
     levels: tuple[ProgramLevel, ...]
-    aliases: dict[int, int]
+    views: Views
     ops: tuple[Op, ...]
-    calls: Mapping[int, tuple[Call, ...]]
+    calls: Mapping[int, tuple[Call | None, ...]]
     options: Mapping[int, tuple[DotProduct, ...]]
 
     @property
@@ -151,18 +156,21 @@ def explore(graph: Graph, budget: Budget, choice: KernelChoice, isa: str, below:
     _check_names((*below, budget), choice, [layer_name(op) for op in dots(graph)])
     levels = revealed_levels(graph, (*below, budget))
     graph = levels[-1].alive.graph
-    aliases = aliases_of(graph)
-    ops = tuple(op for op in graph.ops if op.targets[0] not in aliases)
+    views = views_of(graph)
+    calls = _calls(graph, views)
+    if not dots(graph) and not any(map(any, calls.values())):  # nothing is computed: outputs are copies
+        views = {tensor: view for tensor, view in views.items() if tensor not in graph.outputs}
+        calls = _calls(graph, views)
+    ops = tuple(op for op in graph.ops if any(calls.get(op.index, [True])))
     if not ops:
-        raise ModelError("the model computes nothing: it has no operator but RESHAPE")
-    calls = {op.index: _calls(graph, op) for op in ops if not isinstance(op.record, DotParams)}
+        raise ModelError("the model computes nothing: it has no operator")
     below_it = [{op.index: op.record for op in dots(level.alive.graph)} for level in levels[:-1]]
     options = {}
     for dot in (dot for op in ops for dot in dots_of(op)):
         name = layer_name(dot)
         nested = [(level.budget.of(name), records[dot.index]) for level, records in zip(levels, below_it)]
         options[dot.index] = candidates(name, dot.record, budget.of(name), choice, isa, nested)
-    return Candidates(budget, given, levels, aliases, ops, calls, options)
+    return Candidates(budget, given, levels, views, ops, calls, options)
 
 
 def choose(found: Candidates, objective: str = "speed", limits: Limits | None = None) -> Program:
@@ -182,7 +190,7 @@ def choose(found: Candidates, objective: str = "speed", limits: Limits | None = 
     inputs, outputs = (tuple(map(graph.tensor, ends)) for ends in (graph.inputs, graph.outputs))
     states = tuple(State(graph.tensor(index), initial) for index, initial in graph.states.items())
     return Program(
-        graph.sha256, found.budget, layers, inputs, outputs, states, found.aliases, found.levels[-1].revealed,
+        graph.sha256, found.budget, layers, inputs, outputs, states, found.views, found.levels[-1].revealed,
         found.alive, memory, found, tuple(front), selection, found.levels,
     )  # fmt: skip
 
@@ -190,7 +198,7 @@ def choose(found: Candidates, objective: str = "speed", limits: Limits | None = 
 def _arenas(found: Candidates) -> list[list[int]]:
     """What every candidate takes of the arena while its layer runs, bytes; no less than any layer without weights."""
     layers = _layers(found, {index: dots[0] for index, dots in found.options.items()})
-    lives = lives_of(found.alive.graph, layers, found.aliases)
+    lives = lives_of(found.alive.graph, layers, found.views)
     others = (needed(lives, step, layer) for step, layer in enumerate(layers) if not layer.products)
     floor = max(others, default=0)
     return [
@@ -208,7 +216,7 @@ def _with(layer: Layer, product: Product, dot: DotProduct) -> Layer:
 def _planned(found: Candidates, selection: Selection) -> tuple[tuple[Layer, ...], MemoryPlan]:
     picked = {index: options[i] for (index, options), i in zip(found.options.items(), selection.chosen)}
     layers = _layers(found, picked)
-    return layers, placed(found.alive.graph, layers, found.aliases)
+    return layers, placed(found.alive.graph, layers, found.views)
 
 
 def _check_names(budgets: Sequence[Budget], choice: KernelChoice, layers: list[str]) -> None:
@@ -224,11 +232,20 @@ def data_terms(program: Program) -> dict[int, np.ndarray]:
     return {index: terms for index, terms in made if terms is not None}
 
 
-def _calls(graph: Graph, op: Op) -> tuple[Call, ...]:
-    """Of an operator without weights, a call for each of its layers."""
-    if op.record.same_bytes:
-        return (copy_of(graph.tensor(op.outputs[0]).bytes),)
-    return op.record.calls()
+def _calls(graph: Graph, views: Views) -> dict[int, tuple[Call | None, ...]]:
+    """Of the operators without weights, by index."""
+    return {op.index: _calls_of(graph, views, op) for op in graph.ops if not isinstance(op.record, DotParams)}
+
+
+def _calls_of(graph: Graph, views: Views, op: Op) -> tuple[Call | None, ...]:
+    """A call for each of its outputs; None: it is there already."""
+    if there := joined_inputs(graph, views, op):
+        return (op.record.call_beside(there),)
+    parts = [is_part(graph, views, op, number) for number in range(len(op.targets))]
+    if all(parts):
+        return (None,) * len(parts)
+    made = (copy_of(graph.tensor(op.outputs[0]).bytes),) if op.record.same_bytes else op.record.calls()
+    return tuple(None if part else call for part, call in zip(parts, made, strict=True))
 
 
 def _layers(found: Candidates, picked: Mapping[int, DotProduct]) -> tuple[Layer, ...]:
@@ -258,6 +275,8 @@ def _call_layers(found: Candidates, op: Op, picked: Mapping[int, DotProduct]) ->
         for part in parts_of(op)
     )
     for number, (index, call) in enumerate(zip(op.targets, calls, strict=True)):
+        if call is None:
+            continue
         name, output = layer_name(op, number), graph.tensor(index)
         updates = tuple(state for state in op.updates if state not in op.targets)
         layers.append(
@@ -269,5 +288,7 @@ def _call_layers(found: Candidates, op: Op, picked: Mapping[int, DotProduct]) ->
 
 
 def _inputs(found: Candidates, op: Op) -> tuple[int, ...]:
-    """Computed tensors that it reads, aliases resolved."""
-    return tuple(found.aliases.get(t, t) for t in found.alive.graph.activations(op))
+    """Computed tensors that it reads, of those that have one memory the one whose it is."""
+    graph, inputs = found.alive.graph, found.alive.graph.activations(op)
+    there = joined_inputs(graph, found.views, op)
+    return tuple(whole(graph, found.views, t) for number, t in enumerate(inputs) if number not in there)

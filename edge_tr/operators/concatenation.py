@@ -8,7 +8,7 @@ output's quantisation, as the reference requires: it does not rescale int8. It d
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -27,17 +27,19 @@ from edge_tr.operators.checks import (
     shape_text,
     zero_point,
 )
+from edge_tr.operators.reshape import ReshapeParams
 from edge_tr.operators.unsigned import OFFSET
 from edge_tr.record import Range, Record
 from edge_tr.structs import Array, Call, Field, Struct
 from edge_tr.tr.requant import Rounding
 
+NEXT, THERE = -1, -2
 MOST_STEPS = 2**31 - 512
 """Of a rescaled value, which the reference converts to int32."""
 STRUCT = Struct(
     "tr_concatenation",
-    "CONCATENATION and PACK: `outer` times `runs` [pieces] bytes of each piece. A piece is the next input, or lies at\n"
-    "`fixed` [pieces] of `constants` where that is not negative.",
+    "CONCATENATION and PACK: `outer` times `runs` [pieces] bytes of each piece. A piece lies at `fixed` [pieces] of\n"
+    "`constants`, or is the next input (-1), or lies in the output already (-2).",
     (
         Field("uint32_t", "outer"),
         Field("uint32_t", "pieces"),
@@ -112,12 +114,25 @@ class ConcatenationParams(Record):
         parts = np.split(gradient.reshape(-1, self.outer, sum(self.runs)), np.cumsum(self.runs)[:-1], axis=2)
         return [part for part, at in zip(parts, self.fixed) if at < 0]
 
+    def joins(self) -> tuple[int, ...]:
+        if self.outer > 1:
+            return ()
+        starts = np.cumsum([0, *self.runs]).tolist()
+        return tuple(start for start, at in zip(starts, self.fixed) if at < 0)
+
     def call(self) -> Call:
+        return self.call_beside(())
+
+    def call_beside(self, there: Collection[int]) -> Call | None:
+        numbers = iter(range(len(self.runs)))
+        fixed = [at if at >= 0 else THERE if next(numbers) in there else NEXT for at in self.fixed]
+        if all(at == THERE for at in fixed):
+            return None
         values = {
             "outer": self.outer,
             "pieces": len(self.runs),
             "runs": Array("uint32_t", "runs", np.array(self.runs)),
-            "fixed": Array("int32_t", "fixed", np.array(self.fixed)),
+            "fixed": Array("int32_t", "fixed", np.array(fixed)),
             "constants": Array("int8_t", "constants", self.constants) if self.constants.size else 0,
         }
         return Call("tr_concatenate", STRUCT, values, gathered=True)
@@ -201,7 +216,7 @@ def prepare_concatenation(graph: Graph, op: Op) -> Record:
     joined = _record(moved, outer, last)
     found = [(by, scale(piece) / scale(y)) for piece, by in zip(pieces, tables) if piece.data is None]
     if all((by == INT8_VALUES).all() for by, _ in found):
-        return joined
+        return _simplest(joined)
     held, slopes = zip(*found)
     return RescaledParams(joined.outer, joined.runs, joined.fixed, joined.constants, last, np.stack(held), slopes)
 
@@ -214,7 +229,7 @@ def prepare_pack(graph: Graph, op: Op) -> Record:
     require(int(op.options["values_count"]) == len(pieces), f"{len(pieces)} inputs", f"{op.options['values_count']}")
     require(len({piece.shape for piece in pieces}) == 1, f"inputs of shapes {_shapes(pieces)}", "one shape")
     output_shape(y, (*shape[:axis], len(pieces), *shape[axis:]))
-    return _record(pieces, math.prod(shape[:axis]), axis == len(shape))
+    return _simplest(_record(pieces, math.prod(shape[:axis]), axis == len(shape)))
 
 
 def _shapes(pieces: Sequence[Tensor]) -> str:
@@ -238,6 +253,11 @@ def _read(graph: Graph, op: Op) -> tuple[list[Tensor], Tensor]:
         require((same or rescales) and piece.size, f"{what} in another quantisation than the output", "the same")
         pieces.append(piece)
     return pieces, y
+
+
+def _simplest(record: ConcatenationParams) -> Record:
+    """Of one input, it is a RESHAPE."""
+    return record if len(record.runs) > 1 else ReshapeParams(record.outer * record.runs[0])
 
 
 def _record(pieces: Sequence[Tensor], outer: int, last: bool) -> ConcatenationParams:

@@ -125,6 +125,11 @@ class MoveParams(Record):
         np.add.at(result, self.places(0), gradient.reshape(-1, self.output_size).T[self.places(1)])
         return [result.T]
 
+    def part(self, output: int) -> int | None:
+        written = math.prod(self.counts)
+        is_run = self.loops == () or (len(self.loops) == 1 and (self.sources, self.targets) == ((1,), (1,)))
+        return self.first[0] if is_run and written == self.output_size else None
+
     # --- channels ---
 
     def _pairs(self, channels: tuple[int, int]) -> np.ndarray | None:

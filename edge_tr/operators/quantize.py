@@ -15,6 +15,7 @@ from edge_tr.operators.arithmetic import INT8_VALUES, finish, finished_range
 from edge_tr.operators.checks import INT8, arity, ends, output_shape, read_only, requant, scale, zero_point
 from edge_tr.operators.float_kernels import quantized
 from edge_tr.operators.lookup import ChannelLookupParams, looked_up
+from edge_tr.operators.reshape import ReshapeParams
 from edge_tr.record import Range, Record, Requant
 from edge_tr.structs import FACTOR, Call, Field, Struct
 from edge_tr.tr.requant import Rounding
@@ -76,6 +77,8 @@ def prepare(graph: Graph, op: Op) -> Record:
     output_shape(y, x.shape)
     if "reals" in op.options:
         return _island(x.size, op.options["reals"], y)
+    if (scale(x), zero_point(x)) == (scale(y), zero_point(y)):
+        return ReshapeParams(x.size)
     return RequantizeParams(x.size, zero_point(x), zero_point(y), requant(scale(x) / scale(y)))
 
 

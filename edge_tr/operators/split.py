@@ -58,6 +58,9 @@ class SplitParams(Record):
         rows = [of.reshape(-1, self.outer, run) for of, run in zip(gradients, self.runs)]
         return [np.concatenate(rows, axis=2)]
 
+    def part(self, output: int) -> int | None:
+        return sum(self.runs[:output]) if self.outer == 1 else None
+
     def calls(self) -> tuple[Call, ...]:
         row, starts = sum(self.runs), np.cumsum([0, *self.runs]).tolist()
         moves = [

@@ -217,8 +217,8 @@ struct tr_resize_bilinear_unsigned {
     const uint32_t *columns;
 };
 
-/* CONCATENATION and PACK: `outer` times `runs` [pieces] bytes of each piece. A piece is the next input, or lies at
- * `fixed` [pieces] of `constants` where that is not negative. */
+/* CONCATENATION and PACK: `outer` times `runs` [pieces] bytes of each piece. A piece lies at `fixed` [pieces] of
+ * `constants`, or is the next input (-1), or lies in the output already (-2). */
 struct tr_concatenation {
     uint32_t outer;
     uint32_t pieces;

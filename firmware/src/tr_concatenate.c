@@ -17,6 +17,10 @@ void tr_concatenate(const struct tr_concatenation *layer, const int8_t *const *i
     }
     for (uint32_t i = 0u; i < layer->pieces; i++) {
         uint32_t run = layer->runs[i];
+        if (layer->fixed[i] == -2) { /* whoever made the piece has written it here */
+            output += run;
+            continue;
+        }
         bool computed = layer->fixed[i] < 0;
         const int8_t *from = computed ? *inputs++ : layer->constants + layer->fixed[i];
         bool looked_up = computed && layer->tables != 0;

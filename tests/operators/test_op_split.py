@@ -6,6 +6,7 @@ import numpy as np
 
 from edge_tr.ir.tflite import parse
 from edge_tr.ir.writer import ModelWriter
+from edge_tr.lower.views import View
 from edge_tr.operators.split import SplitParams
 from edge_tr.tr.requant import Rounding
 from tests.firmware.harness_models import lower_with
@@ -94,4 +95,4 @@ def test_one_part_is_the_input_itself():
     model.op("SPLIT", [model.constant(np.array(1, np.int32)), x], [part], version=2, num_splits=1)
     model.op("QUANTIZE", [part], [y])
     program = lower_with(parse(model.finish([x], [y])), "int8", "lossless")
-    assert program.aliases == {part: x} and [layer.op.kind for layer in program.layers] == ["QUANTIZE"]
+    assert program.views == {part: View(x, 0)} and [layer.op.kind for layer in program.layers] == ["QUANTIZE"]

@@ -88,7 +88,7 @@ def wide(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_each_remedy_for_too_little_flash_is_one(wide: Path, tmp_path: Path) -> None:
-    words = ("build", wide, "--target", "qemu-cortex-m0", "-o", tmp_path)
+    words = ("build", wide, "--target", "qemu-cortex-m0", "-o", tmp_path / "out")
     ran = run(*words, "--json", "--flash-limit", 50_000)
     remedies = ran.json["would_fit"]
     refused(ran, 4, "does not fit qemu-cortex-m0: flash", *remedies)

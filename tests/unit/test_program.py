@@ -1,4 +1,4 @@
-"""Lowering: names, aliases, what is counted, and a plan under which a whole network runs in one arena."""
+"""Lowering: names, views, what is counted, and a plan under which a whole network runs in one arena."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from edge_tr.errors import ModelError, UsageError
+from edge_tr.errors import UsageError
 from edge_tr.golden.run import run
 from edge_tr.graph import Graph
 from edge_tr.ir.tflite import parse
@@ -15,6 +15,7 @@ from edge_tr.ir.writer import ModelWriter
 from edge_tr.kernels import parse_choice
 from edge_tr.lower.program import Limits, Program, _arenas, _planned, choose, data_terms, explore, lower
 from edge_tr.lower.select import SLACK, Selection
+from edge_tr.lower.views import View
 from edge_tr.prepared.budget import parse as parse_budget
 from edge_tr.tr.hese import term_count
 from edge_tr.tr.requant import Rounding
@@ -82,12 +83,13 @@ def test_no_layer_overwrites_what_another_still_needs(seed):
         np.testing.assert_array_equal(got, expected[tensor].ravel())
 
 
-def test_layers_are_named_by_kind_and_index_and_reshapes_are_aliases():
+def test_layers_are_named_by_kind_and_index_and_reshapes_are_views():
     graph = tiny()
     program = lower_with(graph, "planes", "lossless")
     assert [layer.name for layer in program.layers] == ["conv_2d_0", "fully_connected_2"]
     conv, dense = program.layers
-    assert program.aliases == {graph.ops[1].outputs[0]: conv.output, graph.ops[3].outputs[0]: dense.output}
+    flat, result = graph.ops[1].outputs[0], graph.ops[3].outputs[0]
+    assert program.views == {flat: View(conv.output, 0), result: View(dense.output, 0)}
     assert dense.inputs == (conv.output,) and program.outputs[0].index == graph.outputs[0]
     assert program.sha256 == graph.sha256
 
@@ -124,12 +126,13 @@ def test_names_that_the_model_does_not_have_are_refused():
         lower(tiny(), parse_budget("lossless"), parse_choice(["conv_2d_7=int8", "add_1=int8"]))
 
 
-def test_a_model_of_reshapes_only_is_refused():
+def test_a_model_of_reshapes_only_is_one_copy():
     model = ModelWriter()
     x, y = model.activation((1, 4), 0.5, 0), model.activation((1, 2, 2), 0.5, 0)
     model.op("RESHAPE", [x, model.constant(np.array([1, 2, 2], np.int32))], [y])
-    with pytest.raises(ModelError, match="computes nothing"):
-        lower(parse(model.finish([x], [y])), parse_budget("lossless"), parse_choice([]))
+    program = lower_with(parse(model.finish([x], [y])), "int8", "lossless")
+    assert [(layer.inputs, layer.output, layer.call.function) for layer in program.layers] == [((x,), y, "tr_copy")]
+    assert program.views == {}
 
 
 def test_an_output_that_is_the_input_reshaped_survives_the_run():
@@ -137,10 +140,10 @@ def test_an_output_that_is_the_input_reshaped_survives_the_run():
     model = ModelWriter()
     x, y, z, last = (model.activation(shape, 0.5, 0) for shape in ((1, 4), (1, 2, 2), (1, 4), (1, 4)))
     model.op("RESHAPE", [x, model.constant(np.array([1, 2, 2], np.int32))], [y])
-    model.op("QUANTIZE", [x], [z])
-    model.op("QUANTIZE", [z], [last])
+    model.op("ABS", [x], [z])
+    model.op("ABS", [z], [last])
     program = lower_with(parse(model.finish([x], [y])), "planes", "lossless")
-    assert program.aliases == {y: x}
+    assert program.views == {y: View(x, 0)}
     assert all(abs(program.offset(x) - program.offset(other)) >= 4 for other in (z, last))
 
 
