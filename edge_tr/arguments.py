@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_tr import __version__
+from edge_tr import __version__, metrics
 from edge_tr.kernels import KERNELS
 from edge_tr.kernels.machines import tables_of
 from edge_tr.lower.cores import CORES
@@ -152,16 +152,25 @@ def _add_check(commands: _Commands) -> None:
         "--data",
         type=Path,
         metavar="X.npz",
-        help="x: inputs (int8, or float32 to be quantised), y: integer labels; default: 10 samples of seeded noise",
+        help="x: samples as the model file or the model inside takes them (float32 is quantised), or an array for each "
+        "input by its name or x0, x1, ...; sequences of a model with states are [sequences, steps, ...]; y: integer "
+        "labels; default: seeded noise, 10 samples or 2 sequences of 5 steps",
     )
-    command.add_argument("--limit", type=int, metavar="N", help="only the first N samples")
+    command.add_argument("--limit", type=int, metavar="N", help="only the first N samples, or sequences")
+    command.add_argument(
+        "--metric",
+        metavar="NAME",
+        help=f"of the first output against y: {', '.join(metrics.NAMES)}; or MODULE:FUNCTION of your own, which gets "
+        "all outputs as reals by name and all other arrays of the data by name, and returns a number; computed on the "
+        "device's outputs, golden's and the model's as given",
+    )
     command.add_argument(
         "--token-file",
         type=Path,
         metavar="FILE",
         help=f"what the accelerator's agent behind --port wants to know; default: what {VARIABLE} is",
     )
-    command.add_argument("--layers", action="store_true", help="compare every layer's tensor, not only the output")
+    command.add_argument("--layers", action="store_true", help="compare every layer's tensor, not only the outputs")
     command.add_argument(
         "--budget-level",
         metavar="N",

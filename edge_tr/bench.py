@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
-
 from edge_tr import boards
 from edge_tr.errors import MismatchError, UsageError
 from edge_tr.files.changes import held
+from edge_tr.golden.ends import Samples
+from edge_tr.golden.samples import seeded_samples
 from edge_tr.graph import Graph
 from edge_tr.ir import tflite
 from edge_tr.lower import cores
@@ -57,7 +57,7 @@ def trace_build(path: Path) -> Run:
         folder, manifest, board = _open(path)
         levels = [tflite.load(folder.revealed_of(level)) for level in manifest.levels]
         x = seeded_input(levels[-1])
-        traced = trace(folder.elf, x.tobytes(), len(manifest.layers))
+        traced = trace(folder.elf, x.data(0), len(manifest.layers))
         _compare(levels, manifest, x, traced)
         return Run(manifest, board, traced, worst_case(folder.elf, folder.objects))
 
@@ -72,13 +72,12 @@ def _open(path: Path) -> tuple[BuildFolder, Manifest, boards.Board]:
     return folder, manifest, boards.load(manifest.board_folder or manifest.target)
 
 
-def seeded_input(graph: Graph) -> np.ndarray:
-    """int8 [1, ...] noise, the first sample of `check` without data."""
-    shape = graph.tensor(graph.inputs[0]).shape[1:]
-    return np.random.default_rng(0).integers(-128, 128, (1, *shape), np.int8, False)
+def seeded_input(graph: Graph) -> Samples:
+    """Noise: the first sample of `check` without data, or the first step of its first sequence."""
+    return Samples(seeded_samples(graph).part(slice(1)).step(0))
 
 
-def _compare(levels: Sequence[Graph], manifest: Manifest, x: np.ndarray, traced: Trace) -> None:
+def _compare(levels: Sequence[Graph], manifest: Manifest, x: Samples, traced: Trace) -> None:
     tensors = Expected(levels, len(levels) - 1, manifest).tensors(x)
     for layer, ran in zip(manifest.layers, traced.layers):
         if tensors[layer.tensor_index].tobytes() != ran.output:

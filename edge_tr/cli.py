@@ -20,7 +20,7 @@ from edge_tr.files import registered
 from edge_tr.files.writing import SURROUNDINGS, replace
 from edge_tr.ir import tflite
 from edge_tr.kernels.machines import isa_of, planned_for
-from edge_tr.report import summary
+from edge_tr.report import checked, summary
 from edge_tr.report.bench import bench_text
 from edge_tr.report.boards import board_text, boards_text
 from edge_tr.report.doctor import doctor_text
@@ -168,13 +168,18 @@ def _emulate(arguments: argparse.Namespace) -> int:
 
 def _check(arguments: argparse.Namespace) -> int:
     how = dict(data=arguments.data, limit=arguments.limit, layers=arguments.layers, progress=arguments.progress)
-    how |= dict(line=_line(arguments), trust=arguments.trust, token=read_token(arguments.token_file, os.environ))
+    how |= dict(
+        metric=arguments.metric,
+        line=_line(arguments),
+        trust=arguments.trust,
+        token=read_token(arguments.token_file, os.environ),
+    )
     if arguments.budget_level in (None, ALL_LEVELS) and compiler.levels(arguments.build) > 1:
         report = compiler.check_levels(arguments.build, arguments.port, **how)
-        text = summary.levels_text(report)
+        text = checked.levels_text(report)
     else:
         report = compiler.check(arguments.build, arguments.port, level=arguments.budget_level, **how)
-        text = summary.check_text(report)
+        text = checked.check_text(report)
     where = compiler.BuildFolder(arguments.build).report
     _print(arguments, asdict(report), f"{text}\nreport: {where}")
     if not report.bit_exact:
@@ -302,7 +307,7 @@ def _demo(arguments: argparse.Namespace) -> int:
         report = compiler.check(arguments.out, data=data, layers=True, progress=progress)
     where = compiler.BuildFolder(arguments.out).report
     text = [summary.build_text(manifest), "", f"flashed {flashed.image_bytes:,} bytes, {flashed.method}", ""]
-    text += [summary.check_text(report), f"report: {where}"]
+    text += [checked.check_text(report), f"report: {where}"]
     _print(arguments, {"build": asdict(manifest), "check": asdict(report)}, "\n".join(text))
     return 0 if report.bit_exact else MismatchError.exit_code
 

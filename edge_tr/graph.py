@@ -7,7 +7,7 @@ DEPTHWISE_CONV_2D: 1HWO, FULLY_CONNECTED: OI).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -34,7 +34,8 @@ class Quantization:
 @dataclass(frozen=True)
 class Tensor:
     """One tensor of the subgraph. `data` is read-only, None for activations. `unsigned`: it is uint8 in the file, where
-    each value and zero point is this one plus 128 (`ir.unsigned`)."""
+    each value and zero point is this one plus 128 (`ir.unsigned`). `free` are the axes whose length the file leaves
+    open (-1 in its shape_signature); `shape` has what the file says instead, 1 as a rule."""
 
     index: int
     name: str
@@ -43,6 +44,7 @@ class Tensor:
     quantization: Quantization | None = None
     data: np.ndarray | None = None
     unsigned: bool = False
+    free: tuple[int, ...] = ()
 
     @property
     def size(self) -> int:
@@ -122,6 +124,16 @@ class Graph:
     file_inputs: tuple[Tensor, ...] = ()
     file_outputs: tuple[Tensor, ...] = ()
 
+    @property
+    def named_inputs(self) -> tuple[Tensor, ...]:
+        """As they are inside, by their names in the file."""
+        return _named(self, self.inputs, self.file_inputs)
+
+    @property
+    def named_outputs(self) -> tuple[Tensor, ...]:
+        """The same."""
+        return _named(self, self.outputs, self.file_outputs)
+
     def tensor(self, index: int) -> Tensor:
         return self.tensors[index]
 
@@ -129,6 +141,14 @@ class Graph:
         """Indices of the operator's inputs that are computed, not constants."""
         return tuple(i for i in op.inputs if i >= 0 and self.tensors[i].data is None)
 
+    def writer(self, tensor: int) -> Op | None:
+        """The operator that computes a tensor; None of an input or a constant."""
+        return next((op for op in self.ops if tensor in op.outputs), None)
+
     def channels(self, tensor: int) -> int:
         """Length of a tensor's last axis; 1 of a scalar."""
         return (1, *self.tensors[tensor].shape)[-1]
+
+
+def _named(graph: Graph, ends: tuple[int, ...], given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    return tuple(replace(graph.tensor(index), name=of.name) for index, of in zip(ends, given, strict=True))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 import re
 import typing
 from collections.abc import Iterator
@@ -20,6 +21,20 @@ from edge_tr.memory_plan import Region
 MANIFEST_VERSION = 6
 FILE_NAME = "build.json"
 REVEALED = "revealed.tflite"
+
+
+@dataclass(frozen=True)
+class TensorRecord:
+    """An input, an output or a state as the device has it: elements of `dtype` in row-major order, real = scale *
+    (q - zero_point), both None of plain numbers. `shape` has the batch of one; the model file says `file_dtype`."""
+
+    name: str
+    dtype: str
+    file_dtype: str
+    shape: tuple[int, ...]
+    bytes: int
+    scale: float | None
+    zero_point: int | None
 
 
 @dataclass(frozen=True)
@@ -111,17 +126,23 @@ class MemoryUse:
 @dataclass(frozen=True)
 class BuildRecord:
     """What is known of every build. `board_folder` is empty for boards that ship with edge-tr; `levels` go from the
-    fewest terms to `budget`, which alone is what `layers` tell of."""
+    fewest terms to `budget`, which alone is what `layers` tell of. Inputs and outputs are in the model file's order,
+    `states` keep their values from one inference to the next; `notes` say
+    what was made of the model as given."""
 
     manifest_version: int
     edge_tr_version: str
     model: str
     model_sha256: str
+    notes: tuple[str, ...]
     target: str
     board_folder: str
     budget: str
     build_id: str
     fits: bool
+    inputs: tuple[TensorRecord, ...]
+    outputs: tuple[TensorRecord, ...]
+    states: tuple[TensorRecord, ...]
     layers: tuple[LayerRecord, ...]
     levels: tuple[LevelRecord, ...]
 
@@ -186,7 +207,7 @@ class Manifest(BuildRecord):
     ram_limit: int
     arena_bytes: int
     arena_lower_bound: int
-    arena: tuple[Region, ...]  # what lies in it, where, and in which layers
+    arena: tuple[Region, ...]  # what lies in it, where, and in which layers; states lie behind it
     cycles_estimated: int  # of the layers with weights
     alternatives: tuple[Alternative, ...]
     would_fit: tuple[str, ...]
@@ -394,6 +415,9 @@ def _sensible(record: Manifest | OverlayManifest) -> Manifest | OverlayManifest:
         "build_id": not re.fullmatch("[0-9a-f]{16}", record.build_id),
         "model_sha256": not re.fullmatch("[0-9a-f]{64}", record.model_sha256),
         "levels": not record.levels,
+        "inputs": not record.inputs,
+        "outputs": not record.outputs,
+        "bytes": any(not _is_whole(tensor) for tensor in (*record.inputs, *record.outputs, *record.states)),
         "data_terms": any(
             dot.data_terms is not None and not 0 < dot.data_terms < 1 << 16
             for dot in (*record.layers, *record.products)
@@ -405,13 +429,25 @@ def _sensible(record: Manifest | OverlayManifest) -> Manifest | OverlayManifest:
     return record
 
 
+_SIGNED = ("zero_point",)
+_ITEM_BYTES = {"int8": 1, "uint8": 1, "bool": 1, "int16": 2, "int32": 4, "float32": 4, "int64": 8}
+
+
+def _is_whole(tensor: TensorRecord) -> bool:
+    elements = math.prod(tensor.shape)
+    quantised = tensor.zero_point is not None and tensor.scale is not None and 0 < tensor.scale < math.inf
+    plain = tensor.scale is None and tensor.zero_point is None
+    return 0 < tensor.bytes == elements * _ITEM_BYTES.get(tensor.dtype, 0) and (quantised or plain)
+
+
 def _typed(kind: type, values: object) -> Any:
     """`values` as `kind`, a dataclass with each field of its declared type; ValueError or TypeError if one is not."""
     if not is_dataclass(kind) and isinstance(values, kind):
         return values
     if not is_dataclass(kind) or not isinstance(values, dict):
         raise TypeError(f"{kind.__name__} is {brief(repr(values))}")
-    numbers = [name for name, value in values.items() if type(value) is int and not 0 <= value < 1 << 53]
+    whole = {name: value for name, value in values.items() if type(value) is int}
+    numbers = [name for name, value in whole.items() if not (-(1 << 31) * (name in _SIGNED) <= value < 1 << 53)]
     if numbers:
         raise ValueError(f"{brief(', '.join(numbers))}: out of range")
     hints = typing.get_type_hints(kind)

@@ -36,7 +36,13 @@ from tests.firmware import harness_build, harness_cores
 from tests.firmware.harness_models import KERNELS, expected_bytes, lower_with, samples
 from tests.models import random_models, random_shapes
 
-SERIAL = {"device-frames": 5000, "device-loader": 20_000, "host-link": 200, "host-loader": 10}  # executions a seed
+SERIAL = {
+    "device-frames": 5000,
+    "device-states": 5000,
+    "device-loader": 20_000,
+    "host-link": 200,
+    "host-loader": 10,
+}  # executions a seed
 LARGEST = 1 << 16  # elements of a tensor in a damaged file that is still lowered
 
 

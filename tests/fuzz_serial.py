@@ -24,6 +24,7 @@ HOST_BATCH = 200
 NAMES = (*harness_fuzz.PARTS, *hostile.PARTS)
 DESCRIBED = {
     "device-frames": "device's side: frames to the application",
+    "device-states": "device's side: the same with states and several outputs",
     "device-loader": "device's side: requests to our loader",
     "host-link": "host's side: a check with a hostile board",
     "host-loader": "host's side: a transfer to a hostile loader",

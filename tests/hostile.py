@@ -21,8 +21,12 @@ from edge_tr import boards
 from edge_tr.errors import DeviceError
 from edge_tr.formats import frames, image
 from edge_tr.formats.frames import COMMAND, REPLY_BIT, STATUS, Frame
-from edge_tr.target import check, exchange
+from edge_tr.golden.ends import Samples
+from edge_tr.graph import Graph, Tensor
+from edge_tr.target import exchange
 from edge_tr.target import port as port_module
+from edge_tr.target.costs import Device, Meter
+from edge_tr.target.inferences import Inferences
 from edge_tr.target.link import Link, identify
 from edge_tr.target.transfer import Transfer
 from tests.fakes import ClockedPort, FakeStm32
@@ -169,14 +173,21 @@ _WRONG: tuple[Wrong, ...] = (
 )
 
 
+_GOLDEN = np.frombuffer(_tensor(len(LAYERS) - 1), np.int8).reshape(1, -1)
+_OUTPUT = Tensor(1, "output", _GOLDEN.shape, "int8")
+_GRAPH = Graph((_OUTPUT, _OUTPUT), (), (0,), (1,), "")
+
+
 class _Golden:
     """Instead of `Expected`."""
 
-    def digests(self, x: np.ndarray) -> list[int]:
-        return [int.from_bytes(_DIGESTS[i : i + 4], "little") for i in range(0, len(_DIGESTS), 4)]
+    graph = _GRAPH
 
-    def tensors(self, x: np.ndarray) -> dict[int, np.ndarray]:
-        return {layer: np.frombuffer(_tensor(layer), np.int8) for layer in range(len(LAYERS))}
+    def digests(self, x: Samples) -> list[list[int]]:
+        return [[int.from_bytes(_DIGESTS[i : i + 4], "little") for i in range(0, len(_DIGESTS), 4)]]
+
+    def tensors(self, x: Samples) -> dict[int, np.ndarray]:
+        return {layer: np.frombuffer(_tensor(layer), np.int8)[None] for layer in range(len(LAYERS))}
 
 
 _MANIFEST = SimpleNamespace(
@@ -186,7 +197,6 @@ _MANIFEST = SimpleNamespace(
         for i, (name, size) in enumerate(LAYERS)
     ],
 )
-_GOLDEN = np.frombuffer(_tensor(len(LAYERS) - 1), np.int8).reshape(1, -1)
 _SAMPLES = {size: np.zeros((2, size), np.int8) for size in (10, 600)}  # one frame each, or two
 
 
@@ -198,14 +208,14 @@ def link_execution(seed: int) -> None:
         link = Link(board)
         try:
             hello = identify(link, BOARD_ID, model_sha256=MODEL.hex(), build_id=BUILD_ID)
-            device = check.Device(link, BOARD_ID)
-            run = check._Run(link, _MANIFEST, _Golden(), 0)
-            meter = check._Meter(device, hello, None)
-            samples = _SAMPLES[600 if dice.random() < 0.1 else 10][: dice.randrange(1, 3)]
-            golden = np.repeat(_GOLDEN, len(samples), axis=0)
-            _, wrong = run.samples(samples, golden, dice.random() < 0.7, meter, lambda *_: None)
+            device = Device(link, BOARD_ID)
+            samples = Samples({0: _SAMPLES[600 if dice.random() < 0.1 else 10][: dice.randrange(1, 3)]})
+            run = Inferences(link, _MANIFEST, _Golden(), 0, samples)
+            meter = Meter(device, hello, None)
+            golden = {_OUTPUT.index: np.repeat(_GOLDEN, len(samples), axis=0)}
+            _, wrong = run.run(golden, dice.random() < 0.7, meter, lambda *_: None)
             if wrong:
-                run.first_mismatch(samples, wrong[0])
+                run.first_mismatch(wrong[0], "")
             meter.cost(), meter.layer_costs(_MANIFEST)
         except DeviceError:
             pass

@@ -17,8 +17,11 @@ import numpy as np
 
 from edge_tr import boards, compiler
 from edge_tr.errors import DeviceError
+from edge_tr.golden.ends import samples_of
+from edge_tr.ir.tflite import parse
 from edge_tr.manifest import BuildFolder
 from edge_tr.target import check as device_check
+from edge_tr.target.costs import Device
 from edge_tr.target.emulator import RunningBoard, emulate
 from edge_tr.target.flash import flash
 from edge_tr.target.link import Link, Patience, identify
@@ -50,16 +53,17 @@ def wire(scratch: Path, seed: int, count: int) -> Iterator[Row]:
     compiler.flash(folder.path)
     models = device_check.Models(folder.model.read_bytes(), (folder.revealed.read_bytes(),))
     for rate in RATES:
-        x = np.random.default_rng(seed).integers(-128, 128, (count or SAMPLES, 8, 8, 1), np.int8)
+        noise = np.random.default_rng(seed).integers(-128, 128, (count or SAMPLES, 8, 8, 1), np.int8)
+        x = samples_of(parse(models.given), noise)
         before, wrong, notes = processor_seconds(), 0, ""
         with (
             emulate(boards.load("host"), folder.state) as running,
             lossy_wire(running.url, faults(rate), seed) as bad,
             open_port(bad.url, 115200) as port,
         ):
-            device = device_check.Device(Link(port, USUAL), boards.load("host").board_id)
+            device = Device(Link(port, USUAL), boards.load("host").board_id)
             try:
-                report = device_check.check(device, folder.read(), models, x, None, layers=True, progress=_say(rate))
+                report = device_check.check(device, folder.read(), models, x, {}, layers=True, progress=_say(rate))
                 wrong, ended = report.mismatched_samples, 0
             except DeviceError as error:
                 ended, notes = 1, str(error)

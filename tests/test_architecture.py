@@ -28,7 +28,7 @@ FLOORS = (
     {"operators"},
     {"ir"},
     {"golden"},
-    {"prepared"},
+    {"prepared", "metrics"},
     {"kernels"},
     {"lower", "accel"},
     {"tune", "training"},

@@ -7,6 +7,7 @@ nothing but another name for it, unless a reader would find its channels elsewhe
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -37,14 +38,12 @@ class Assignment:
     aliases  by tensor: the one whose memory it shares
     layouts  by tensor, of all that is ever in the accelerator's memory
     reasons  by operator of the processor: why it is its
-    result   the graph's output
     """
 
     turns: tuple[Turn, ...]
     aliases: Mapping[int, int]
     layouts: Mapping[int, Placed]
     reasons: Mapping[int, str]
-    result: int
 
     @property
     def stages(self) -> tuple[Stage, ...]:
@@ -73,8 +72,7 @@ def assign(
         raise error("the model computes nothing that the accelerator could:\n" + "\n".join(lines))
     turns = work.turns()
     layouts = {t: work.sent_layout(t) for turn in turns for t in turn.sends}
-    result = graph.outputs[0]
-    return Assignment(turns, work.aliases, layouts | work.made, work.reasons, work.aliases.get(result, result))
+    return Assignment(turns, work.aliases, layouts | work.made, work.reasons)
 
 
 class _Assigner:
@@ -99,15 +97,15 @@ class _Assigner:
 
     def place(self, op: Op) -> None:
         """Decide one operator, after those before it."""
-        inputs, output = self.inputs(op), op.outputs[0]
+        inputs, output = self.inputs(op), op.targets[0]
         if isinstance(self.records[op.index], ReshapeParams):
             if inputs[0] in self.made and self._is_view(inputs[0], output):
                 self.aliases[output] = inputs[0]
             else:
                 self.reasons[op.index] = "it moves values between channels"
             return
-        if op.index in self.left_out:
-            self.reasons[op.index] = self.left_out[op.index]
+        if reason := self.left_out.get(op.index) or self._unlike_the_engines(op):
+            self.reasons[op.index] = reason
             return
         stage = Stage(op, self.records[op.index], inputs, output)
         try:
@@ -120,6 +118,20 @@ class _Assigner:
             self.reasons[op.index] = reason
         else:
             self.stages[op.index], self.made[output] = stage, layout
+
+    def _unlike_the_engines(self, op: Op) -> str:
+        """What of its tensors no engine takes; empty if they are int8, of one sample, and last for one inference."""
+        indices = (*self.graph.activations(op), *op.outputs)
+        if op.updates or not self.graph.states.keys().isdisjoint(indices):
+            return "it keeps a state from one inference to the next"
+        tensors = [self.graph.tensor(i) for i in indices]
+        if others := [tensor.dtype for tensor in tensors if tensor.dtype != "int8"]:
+            return f"a tensor of it is {others[0]}, the engines' are int8"
+        if batches := [tensor.shape[0] for tensor in tensors if len(tensor.shape) == 4 and tensor.shape[0] != 1]:
+            return f"it computes {batches[0]} samples at once, the engines one"
+        weights = getattr(op.record, "weights", None)
+        is_wide = weights is not None and weights.dtype != np.int8
+        return "its weights have more than eight bits" if is_wide else ""
 
     def _without_room(self, inputs: list[Placed], y: Placed) -> str:
         """Why activation memory cannot hold the layer's own tensors; empty if it can."""
@@ -165,15 +177,16 @@ class _Assigner:
 
     def turns(self) -> tuple[Turn, ...]:
         """The processor takes all that it can, then the accelerator, and so on."""
-        there, waiting = {*self.graph.inputs}, list(self.graph.ops)
+        there, waiting = {*self.graph.inputs, *self.graph.states}, list(self.graph.ops)
+        outputs = {self.aliases.get(t, t) for t in self.graph.outputs}
         parts: list[tuple[list[Op], list[Op]]] = []
         while waiting:
             host = self._take(waiting, there, lambda op: op.index in self.reasons)
             stages = self._take(waiting, there, lambda op: op.index not in self.reasons)
             parts.append((host, [op for op in stages if op.index in self.stages]))
-        result, turns, sent = self.aliases.get(self.graph.outputs[0], self.graph.outputs[0]), [], set()
+        turns, sent = [], set()
         for i, (host, ops) in enumerate(parts):
-            later = {t for hosts, _ in parts[i + 1 :] for op in hosts for t in self.inputs(op)} | {result}
+            later = {t for hosts, _ in parts[i + 1 :] for op in hosts for t in self.inputs(op)} | outputs
             stages = tuple(self.stages[op.index] for op in ops)
             read = dict.fromkeys(t for stage in reversed(stages) for t in stage.inputs if t not in self.made)
             sends = tuple(t for t in read if t not in sent)  # the first stage's last
@@ -186,11 +199,17 @@ class _Assigner:
         """Move what is wanted and can be computed out of `waiting`."""
         taken = []
         for op in list(waiting):
-            if wanted(op) and there.issuperset(self.graph.activations(op)):
+            if wanted(op) and there.issuperset(self.graph.activations(op)) and not self._must_wait(op, waiting):
                 waiting.remove(op)
                 there.update(op.outputs)
                 taken.append(op)
         return taken
+
+    def _must_wait(self, op: Op, waiting: list[Op]) -> bool:
+        """Whether an operator before it still reads a state that it updates, or updates one that it touches."""
+        touched = {*op.inputs, *op.updates} & self.graph.states.keys()
+        before = itertools.takewhile(lambda other: other is not op, waiting) if touched else ()
+        return any(touched & {*other.updates} or {*op.updates} & {*other.inputs} for other in before)
 
     def sent_layout(self, tensor: int) -> Placed:
         """For all stages that read it; sorted by phase for a stride where nothing else minds."""

@@ -92,19 +92,14 @@ class Emitter:
         for op in (op for op in self.job.alive.graph.ops if op.index in {own.index for own in turn.host}):
             inputs = tuple(names.get(t, t) for t in self.job.alive.graph.activations(op))
             reason, record = self.assignment.reasons[op.index], with_cuts(op, self.cut)
-            layers += [
-                HostLayer(
-                    layer_name(op, number),
-                    op.index,
-                    tensor,
-                    inputs,
-                    number,
-                    record,
-                    self.cut.get(op.index),
-                    reason,
-                )
-                for number, tensor in enumerate(op.outputs)
-            ]
+            for number, tensor in enumerate(op.targets):
+                is_last = op.outputs and number == len(op.outputs) - 1
+                layers.append(
+                    HostLayer(
+                        layer_name(op, number), op.index, tensor, inputs, number, record, self.cut.get(op.index),
+                        reason, op.updates if is_last else (),
+                    )
+                )  # fmt: skip
         return tuple(layers)
 
     def _segment(self, number: int) -> _Part:

@@ -97,9 +97,9 @@ class _Planner:
 
     def _program(self, final: Streamed, emitters: Sequence[Emitter]) -> AccelProgram:
         load, crc = final.image.load()
-        graph = self.graphs[-1]
+        graph, aliases = self.graphs[-1], emitters[-1].assignment.aliases
         return AccelProgram(
-            graph.sha256, load, crc, graph.inputs[0], emitters[-1].assignment.result,
+            graph.sha256, load, crc, graph.inputs, tuple(aliases.get(t, t) for t in graph.outputs),
             tuple(emitter.level(final) for emitter in emitters), _used(final, emitters), self.cut,
         )  # fmt: skip
 

@@ -33,8 +33,8 @@ class AccelLayer:
 
 @dataclass(frozen=True)
 class HostLayer:
-    """A layer that the processor computes of the tensors `inputs`: number `output` of its operator's outputs;
-    `data_terms` as golden takes them."""
+    """A layer that the processor computes of the tensors `inputs`: number `output` of what its operator's golden gives;
+    `updates`: states that the last ones of these become. `data_terms` as golden takes them."""
 
     name: str
     op: int
@@ -44,6 +44,7 @@ class HostLayer:
     record: Record
     data_terms: np.ndarray | None
     reason: str
+    updates: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -128,8 +129,8 @@ class AccelProgram:
 
     load         uint64 [n], load packets of all memories
     program_crc  what register PROGRAM reads then
-    source       the input's tensor
-    result       the tensor that is the output, maybe in another shape
+    inputs       tensors, in the model's order
+    outputs      the same; of each the one whose values it has, maybe in another shape
     levels       of each budget that the program holds, from the fewest terms on; the same layers in the same turns
     used         words of each memory, and how many there are
     data_terms   int16 [511] by operator index, of layers that truncate their activations
@@ -138,8 +139,8 @@ class AccelProgram:
     sha256: str
     load: np.ndarray
     program_crc: int
-    source: int
-    result: int
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
     levels: tuple[Level, ...]
     used: Mapping[str, tuple[int, int]]
     data_terms: Mapping[int, np.ndarray]

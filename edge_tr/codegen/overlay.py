@@ -23,17 +23,16 @@ from edge_tr import __version__, overlays
 from edge_tr.accel import AccelProgram, HostLayer, Level, Segment
 from edge_tr.formats.accelerator import ACCEL_VERSION
 from edge_tr.graph import Tensor
-from edge_tr.operators import Record
 from edge_tr.overlays import OverlayBoard
 from edge_tr.resources import folder
 
 PACKAGE = "edge_tr_pynq"
-PROGRAM_FORMAT = 6
+PROGRAM_FORMAT = 7
 SHARED = {
     "errors": "errors", "formats.accelerator": "accelerator", "formats.frames": "frames", "formats.schema": "schema",
     "tr.fixed_point": "fixed_point", "tr.fixed_point16": "fixed_point16", "tr.libm": "libm", "tr.requant": "requant",
     "tr.softmax": "softmax",
-    "graph": "graph", "record": "record", "structs": "structs", "target.token": "token",
+    "golden.ends": "ends", "graph": "graph", "record": "record", "structs": "structs", "target.token": "token",
 }  # fmt: skip
 """Modules of edge_tr that the driver's package has too, under these names; beside them all of `operators`."""
 VIVADO_STEPS = 6
@@ -72,6 +71,7 @@ def vivado_digest(tree: Mapping[str, bytes]) -> str:
 
 def _facts(program: AccelProgram, board: OverlayBoard, model_name: str) -> dict[str, object]:
     graph = program.most.alive.graph
+    ends = (*graph.inputs, *graph.outputs, *graph.states)
     return {
         "format": PROGRAM_FORMAT,
         "model": model_name,
@@ -80,21 +80,25 @@ def _facts(program: AccelProgram, board: OverlayBoard, model_name: str) -> dict[
         "clock_hz": board.clock_mhz * 1_000_000,
         "version": ACCEL_VERSION.value,
         "crc": program.program_crc,
-        "source": program.source,
-        "result": program.result,
-        "input": _end(graph.tensor(graph.inputs[0])),
-        "output": _end(graph.tensor(graph.outputs[0])),
+        "tensors": [_tensor(graph.tensor(index)) for index in dict.fromkeys(ends)],
+        "inputs": list(graph.inputs),
+        "outputs": list(graph.outputs),
+        "results": list(program.outputs),
+        "states": list(graph.states),
+        "file_inputs": list(map(_tensor, graph.file_inputs)),
+        "file_outputs": list(map(_tensor, graph.file_outputs)),
         "levels": [_level_facts(level) for level in program.levels],
     }
 
 
 def _level_facts(level: Level) -> dict[str, object]:
+    numbers = {layer.name: number for number, layer in enumerate(level.host_layers)}
     return {
         "budget": str(level.budget),
         "cycles": level.cycles,
         "turns": [
             {
-                "host": [_host_facts(layer) for layer in turn.host],
+                "host": [_host_facts(layer, numbers[layer.name]) for layer in turn.host],
                 "segment": None if turn.segment is None else _segment_facts(turn.segment),
             }
             for turn in level.turns
@@ -112,41 +116,48 @@ def _segment_facts(segment: Segment) -> dict[str, object]:
     }
 
 
-def _host_facts(layer: HostLayer) -> dict[str, object]:
-    """A layer of the processor; its record's arrays are in the archive."""
-    record = {name: value for name, value in _fields(layer.record).items() if not isinstance(value, np.ndarray)}
+def _host_facts(layer: HostLayer, number: int) -> dict[str, object]:
+    """A layer of the processor, its number among them; its record's arrays are in the archive."""
     return {
         "name": layer.name,
         "tensor": layer.tensor,
         "inputs": list(layer.inputs),
         "output": layer.output,
-        "kind": [type(layer.record).__module__.rpartition(".")[2], type(layer.record).__name__],
-        "record": record,
+        "updates": list(layer.updates),
+        "record": packed(layer.record, f"host{number}", {}),
+        "data_terms": packed(layer.data_terms, f"host{number}.data_terms", {}),
     }
 
 
-def _fields(record: Record) -> dict[str, object]:
-    """By name; those of a dataclass inside as `field.name`."""
-    values: dict[str, object] = {}
-    for item in dataclasses.fields(record):
-        value = getattr(record, item.name)
-        nested = _fields(value) if dataclasses.is_dataclass(value) else None
-        values |= {item.name: value} if nested is None else {f"{item.name}.{name}": v for name, v in nested.items()}
-    return values
+def packed(value: object, name: str, arrays: dict[str, np.ndarray]) -> object:
+    """A record, or part of one, as JSON has it; its arrays go to `arrays`, their names begin with `name`."""
+    if isinstance(value, np.ndarray):
+        arrays[name] = value
+        return {"array": name}
+    if dataclasses.is_dataclass(value):
+        parts = {item.name: getattr(value, item.name) for item in dataclasses.fields(value)}
+        module = type(value).__module__.partition(".")[2]
+        fields = {field: packed(part, f"{name}.{field}", arrays) for field, part in parts.items()}
+        return {"module": module, "class": type(value).__name__, "fields": fields}
+    if isinstance(value, tuple):
+        return [packed(part, f"{name}.{i}", arrays) for i, part in enumerate(value)]
+    return value.item() if isinstance(value, np.generic) else value
 
 
-def _end(tensor: Tensor) -> dict[str, object]:
-    quantization = tensor.quantization
+def _tensor(tensor: Tensor) -> dict[str, object]:
+    """An end or a state; without quantisation, scale and zero point are null."""
+    of = tensor.quantization
+    scale, zero_point = (None, None) if of is None else (float(of.scale[0]), int(of.zero_point[0]))
     return {
-        "shape": list(tensor.shape[1:]),
-        "scale": float(quantization.scale[0]),
-        "zero_point": int(quantization.zero_point[0]),
-    }
+        "index": tensor.index, "name": tensor.name, "shape": list(tensor.shape), "dtype": tensor.dtype, "scale": scale,
+        "zero_point": zero_point,
+    }  # fmt: skip
 
 
 def _arrays(program: AccelProgram) -> dict[str, np.ndarray]:
-    """`load`; of each level, after `<level>.`, those of `_level_arrays`."""
-    arrays = {"load": program.load}
+    """`load`; `state<tensor>`, what a reset gives it; of each level, after `<level>.`, those of `_level_arrays`."""
+    states = program.most.alive.graph.states
+    arrays = {"load": program.load} | {f"state{index}": np.ascontiguousarray(of) for index, of in states.items()}
     for number, level in enumerate(program.levels):
         arrays |= {f"{number}.{name}": array for name, array in _level_arrays(level).items()}
     return arrays
@@ -154,7 +165,7 @@ def _arrays(program: AccelProgram) -> dict[str, np.ndarray]:
 
 def _level_arrays(level: Level) -> dict[str, np.ndarray]:
     """Of segment n `stream<n>`, `send<n>.<which>`, `layer<n>.<which>` (index) and `part<n>.<which>`; of the processor's
-    layer n `host<n>.<field>` and `host<n>.data_terms`."""
+    layer n `host<n>.<field>`, see `packed`, and `host<n>.data_terms`."""
     arrays: dict[str, np.ndarray] = {}
     for n, segment in enumerate(level.segments):
         arrays[f"stream{n}"] = segment.stream
@@ -162,8 +173,8 @@ def _level_arrays(level: Level) -> dict[str, np.ndarray]:
         arrays |= {f"layer{n}.{i}": layer.index for i, layer in enumerate(segment.layers)}
         arrays |= {f"part{n}.{i}": layer.part for i, layer in enumerate(segment.layers)}
     for n, layer in enumerate(level.host_layers):
-        values = _fields(layer.record) | ({} if layer.data_terms is None else {"data_terms": layer.data_terms})
-        arrays |= {f"host{n}.{name}": value for name, value in values.items() if isinstance(value, np.ndarray)}
+        packed(layer.record, f"host{n}", arrays)
+        packed(layer.data_terms, f"host{n}.data_terms", arrays)
     return arrays
 
 

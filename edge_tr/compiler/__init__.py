@@ -21,8 +21,10 @@ from edge_tr.files.changes import changing
 from edge_tr.files.writing import writing_to
 from edge_tr.ir import tflite
 from edge_tr.manifest import BuildFolder, Manifest, OverlayManifest
+from edge_tr.metrics import Metric, metric_of
 from edge_tr.report.html import html_report
 from edge_tr.target import check as device_check
+from edge_tr.target.costs import Device
 from edge_tr.target.emulator import RunningBoard
 from edge_tr.target.flash import FlashResult
 from edge_tr.target.flash_files import listed
@@ -123,6 +125,7 @@ def check(
     limit: int | None = None,
     layers: bool = False,
     level: int | None = None,
+    metric: str | None = None,
     line: Line = DIRECT,
     trust: bool = False,
     token: bytes | None = None,
@@ -130,12 +133,14 @@ def check(
 ) -> CheckReport:
     """Run samples on the board and compare with golden and the interpreter; writes check.json and report.html.
 
+    `metric`: a figure beside accuracy, see `edge_tr.metrics`.
+
     `level`: which of the build's budgets, 0 the one with the fewest terms; None: that with the most. `trust` as for
     `flash`; `token`: of an accelerator's agent behind `port`.
     """
     with opened(path) as (folder, manifest), _reporting(folder) as reports:
         chosen = len(manifest.levels) - 1 if level is None else _level(path, manifest, level)
-        asked = _Asked(port, line, data, limit, layers, trust, token, progress)
+        asked = _Asked(port, line, data, limit, layers, _metric(metric), trust, token, progress)
         (report,) = _run(folder, manifest, [chosen], asked)
         _write(reports, manifest, report, report.to_json())
     return report
@@ -148,6 +153,7 @@ def check_levels(
     data: Path | None = None,
     limit: int | None = None,
     layers: bool = False,
+    metric: str | None = None,
     line: Line = DIRECT,
     trust: bool = False,
     token: bytes | None = None,
@@ -155,7 +161,7 @@ def check_levels(
 ) -> LevelsReport:
     """`check` with every budget that the build holds, one after the other, on a board that is not loaded again."""
     with opened(path) as (folder, manifest), _reporting(folder) as reports:
-        asked = _Asked(port, line, data, limit, layers, trust, token, progress)
+        asked = _Asked(port, line, data, limit, layers, _metric(metric), trust, token, progress)
         found = _run(folder, manifest, range(len(manifest.levels)), asked)
         report = LevelsReport.of(found)
         _write(reports, manifest, found[-1], report.to_json(), report)
@@ -185,6 +191,10 @@ def _level(path: Path, manifest: Manifest | OverlayManifest, level: int) -> int:
     return level
 
 
+def _metric(name: str | None) -> Metric | None:
+    return None if name is None else metric_of(name)
+
+
 @dataclass(frozen=True)
 class _Asked:
     """What a check was told."""
@@ -194,6 +204,7 @@ class _Asked:
     data: Path | None
     limit: int | None
     layers: bool
+    metric: Metric | None
     trust: bool
     token: bytes | None
     progress: Progress
@@ -206,16 +217,24 @@ def _run(
     graph = tflite.load(folder.model)
     if graph.sha256 != manifest.model_sha256:
         raise UsageError(f"{folder.model} is not the model of this build: run edge-tr build again")
-    computed = {tensor for op in graph.ops for tensor in op.outputs}
+    computed = {tensor for op in graph.ops for tensor in (*op.outputs, *op.updates)}
     if not all(layer.tensor_index in computed for layer in manifest.layers):
         raise UsageError(f"{folder.manifest_file} is damaged (it has layers that the model has not): build again")
-    x, y = samples(graph, asked.data, asked.limit)
+    x, labels = samples(graph, asked.data, asked.limit, labelled=asked.metric is not None)
     revealed = tuple(tflite.read_file(folder.revealed_of(level)) for level in manifest.levels)
     models = device_check.Models(tflite.read_file(folder.model), revealed)
     with _connect(folder, manifest, asked) as device:
         found = [
             device_check.check(
-                device, manifest, models, x, y, layers=asked.layers, level=level, progress=asked.progress
+                device,
+                manifest,
+                models,
+                x,
+                labels,
+                layers=asked.layers,
+                level=level,
+                metric=asked.metric,
+                progress=asked.progress,
             )
             for level in wanted
         ]
@@ -243,7 +262,7 @@ def _write(
 
 
 @contextlib.contextmanager
-def _connect(folder: BuildFolder, manifest: Manifest | OverlayManifest, asked: _Asked) -> Iterator[device_check.Device]:
+def _connect(folder: BuildFolder, manifest: Manifest | OverlayManifest, asked: _Asked) -> Iterator[Device]:
     """The device behind the port, or a stand-in that runs while the context lasts."""
     name, port = manifest.board_folder or manifest.target, asked.port
     allowed = asked.trust or port is not None

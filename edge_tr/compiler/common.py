@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from edge_tr.errors import UsageError
-from edge_tr.golden.samples import read_samples
-from edge_tr.graph import Graph
+from edge_tr.golden.ends import Samples
+from edge_tr.golden.samples import LABELS, read_labelled, read_samples, seeded_samples
+from edge_tr.graph import Graph, Tensor
 from edge_tr.ir import tflite
 from edge_tr.ir.rewrite import rewrite_weights, with_constants_of
-from edge_tr.manifest import REVEALED, LevelRecord
+from edge_tr.manifest import REVEALED, LevelRecord, TensorRecord
 from edge_tr.prepared.budget import Budget, Tuned
 from edge_tr.prepared.budget import parse as parse_budget
 
@@ -77,6 +78,22 @@ def level_records(
     return tuple(records)
 
 
+def tensor_records(graph: Graph) -> dict[str, tuple[TensorRecord, ...]]:
+    """The graph's inputs, outputs and states, as fields of a manifest."""
+    states = tuple(map(graph.tensor, graph.states))
+    return {
+        "inputs": tuple(map(_tensor_record, graph.named_inputs, graph.file_inputs)),
+        "outputs": tuple(map(_tensor_record, graph.named_outputs, graph.file_outputs)),
+        "states": tuple(map(_tensor_record, states, states)),
+    }
+
+
+def _tensor_record(tensor: Tensor, given: Tensor) -> TensorRecord:
+    of = tensor.quantization
+    scale, zero_point = (None, None) if of is None else (float(of.scale[0]), int(of.zero_point[0]))
+    return TensorRecord(tensor.name, tensor.dtype, given.dtype, tensor.shape, tensor.bytes, scale, zero_point)
+
+
 def _tuned(tuned: Tuned, data: bytes) -> bytes:
     """The tuned model file that a budget names; UsageError if it was not made from the model `data`."""
     sha256 = hashlib.sha256(data).hexdigest()
@@ -99,15 +116,16 @@ def write_tree(base: Path, tree: Mapping[str, bytes]) -> None:
         target.write_bytes(data)
 
 
-SEEDED_SAMPLES = 10
-
-
-def samples(graph: Graph, data: Path | None, limit: int | None) -> tuple[np.ndarray, np.ndarray | None]:
-    """int8 inputs [n, ...] and labels [n] or None; without a file, seeded noise."""
+def samples(
+    graph: Graph, data: Path | None, limit: int | None, labelled: bool = False
+) -> tuple[Samples, dict[str, np.ndarray]]:
+    """Inputs, and labels by name: `y`, where there are any, or all that a metric may want (`labelled`); without a file,
+    seeded noise."""
     if limit is not None and limit < 1:
         raise UsageError(f"--limit {limit}: check at least one sample")
     if data is None:
-        shape = graph.tensor(graph.inputs[0]).shape[1:]
-        noise = np.random.default_rng(0).integers(-128, 128, (limit or SEEDED_SAMPLES, *shape), np.int8, False)
-        return noise, None
-    return read_samples(data, graph, limit)
+        return seeded_samples(graph, limit), {}
+    if labelled:
+        return read_labelled(data, graph, limit)
+    x, y = read_samples(data, graph, limit)
+    return x, {} if y is None else {LABELS: y}

@@ -23,6 +23,7 @@ from edge_tr.compiler.common import (
     read_source,
     revealed_files,
     source_of,
+    tensor_records,
     write_tree,
 )
 from edge_tr.compiler.folders import changed_state, claimed, copy_state, replaced_build
@@ -30,12 +31,13 @@ from edge_tr.compiler.sealing import UNPROTECTED, Protect, Sealing
 from edge_tr.errors import DeviceError, DoesNotFitError, UsageError
 from edge_tr.files.reading import MAX_BINARY, read_bytes
 from edge_tr.files.writing import writing_to
+from edge_tr.ir.free import free_notes
 from edge_tr.kernels import parse_choice
 from edge_tr.kernels.machines import isa_of, planned_for
 from edge_tr.lower.arena import Layer, Product
 from edge_tr.lower.program import Candidates, Limits, Program, choose, explore, lower
 from edge_tr.manifest import MANIFEST_VERSION, BuildFolder, LayerRecord, LevelRecord, Manifest, PartRecord, Protection
-from edge_tr.target.check import Counts, Device
+from edge_tr.target.costs import Counts, Device
 from edge_tr.target.emulator import RunningBoard, emulate
 from edge_tr.target.flash import FlashResult
 from edge_tr.target.flash import flash as flash_image
@@ -228,6 +230,7 @@ def _manifest(
         edge_tr_version=__version__,
         model=source.name,
         model_sha256=program.sha256,
+        notes=free_notes(source.graph),
         target=str(board.name),
         board_folder="" if boards.ships(board) else str(board.folder),
         budget=str(program.budget),
@@ -245,6 +248,7 @@ def _manifest(
         alternatives=(),
         would_fit=(),
         protection=Protection(0, None, False),
+        **tensor_records(program.alive.graph),
         layers=tuple(_layer_record(program, layer, linked.symbols) for layer in program.layers),
         levels=_levels(program, source),
     )

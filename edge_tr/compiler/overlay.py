@@ -21,6 +21,7 @@ from edge_tr.compiler.common import (
     read_source,
     revealed_files,
     samples,
+    tensor_records,
     write_tree,
 )
 from edge_tr.compiler.folders import claimed, remembered, replaced_build
@@ -29,6 +30,7 @@ from edge_tr.files.writing import replace as replace_file
 from edge_tr.files.writing import writing_to
 from edge_tr.golden.run import run
 from edge_tr.graph import Op, layer_name
+from edge_tr.ir.free import free_notes
 from edge_tr.kernels.cost import Work
 from edge_tr.manifest import (
     MANIFEST_VERSION,
@@ -43,7 +45,7 @@ from edge_tr.manifest import (
 from edge_tr.operators import DotParams, dots, dots_of
 from edge_tr.overlays import BITFILE, OverlayBoard
 from edge_tr.target import cosim, vivado
-from edge_tr.target.check import Counts, Device
+from edge_tr.target.costs import Counts, Device
 from edge_tr.target.emulator import serving
 from edge_tr.target.link import Link, Patience
 from edge_tr.target.port import Line, open_port
@@ -102,14 +104,21 @@ def _bitstream(folder: BuildFolder, digest: str, progress: Progress) -> bool:
 
 
 def _write_validation(folder: BuildFolder, program: AccelProgram, source: Source, progress: Progress) -> None:
-    """Seeded samples and golden's outputs with each budget, for validate.py on the board."""
-    x, _ = samples(source.graph, None, None)
+    """Seeded samples and golden's outputs with each budget, for validate.py on the board; of several inputs and outputs
+    x0, x1, ... and golden0, golden1, ..."""
+    graph, (x, _) = source.graph, samples(source.graph, None, None)
     golden, what, count = [], "computing what the board's answers must be", len(program.levels)
     for done, level in enumerate(program.levels):
         progress(what, done, count, "budget")
-        golden.append(run(source.graph, x, weights=level.revealed, data_terms=program.data_terms).output)
+        golden.append(run(graph, x, weights=level.revealed, data_terms=program.data_terms).outputs)
     progress(what, count, count, "budget")
-    np.savez_compressed(folder.package / VALIDATION, x=x, golden=np.stack(golden))
+    arrays = _numbered("x", [x.values[index] for index in graph.inputs])
+    arrays |= _numbered("golden", [np.stack([outputs[index] for outputs in golden]) for index in graph.outputs])
+    np.savez_compressed(folder.package / VALIDATION, **arrays)
+
+
+def _numbered(name: str, arrays: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+    return {name: arrays[0]} if len(arrays) == 1 else {f"{name}{i}": array for i, array in enumerate(arrays)}
 
 
 def _manifest(
@@ -126,11 +135,13 @@ def _manifest(
         edge_tr_version=__version__,
         model=source.name,
         model_sha256=program.sha256,
+        notes=free_notes(source.graph),
         target=board.name,
         board_folder="" if overlays.ships(board) else str(board.folder),
         budget=str(source.budget),
         build_id=f"{build_id:016x}",
         fits=True,
+        **tensor_records(most.alive.graph),
         layers=tuple(_record(most, source, layer) for turn in most.turns for layer in turn.layers),
         levels=_levels(program, revealed),
         cycles_predicted=most.cycles,

@@ -29,7 +29,12 @@ class Samples:
 
     def __len__(self) -> int:
         """Samples, or sequences."""
-        return len(next(iter(self.values.values())))
+        return len(self.first)
+
+    @property
+    def first(self) -> np.ndarray:
+        """Those of the graph's first input."""
+        return next(iter(self.values.values()))
 
     @property
     def leading(self) -> tuple[int, ...]:
@@ -54,8 +59,10 @@ def sample_shape(tensor: Tensor) -> tuple[int, ...]:
     return tensor.shape[1:] if tensor.shape[:1] == (1,) else tensor.shape
 
 
-def samples_of(graph: Graph, x: Given) -> Samples:
+def samples_of(graph: Graph, x: Given | Samples) -> Samples:
     """Samples for `graph`, quantised where they are floats; UsageError says what is wanted instead."""
+    if isinstance(x, Samples):
+        return x
     values = {i: np.asarray(array) for i, array in by_input(graph, x).items()}
     for position, (index, array) in enumerate(values.items()):
         check_input(graph, position, array.shape, array.dtype)
@@ -163,8 +170,11 @@ def outer(tensor: Tensor, given: Tensor, values: np.ndarray) -> np.ndarray:
 
 
 def dequantized(tensor: Tensor, values: np.ndarray) -> np.ndarray:
-    """The real numbers, float32, as TFLite's DEQUANTIZE gives them; what is not quantised as it is."""
+    """Of a quantised tensor float32, as TFLite's DEQUANTIZE gives it."""
     q = tensor.quantization
-    if q is None:
-        return values.astype(np.float32)
     return (values.astype(np.float32) - np.float32(q.zero_point[0])) * q.scale[0]
+
+
+def real(tensor: Tensor, values: np.ndarray) -> np.ndarray:
+    """The real numbers of a quantised tensor; values of any other as they are."""
+    return values if tensor.quantization is None else dequantized(tensor, values)

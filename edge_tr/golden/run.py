@@ -50,7 +50,7 @@ def run(
     """
     if keep not in ("outputs", "all"):
         raise ValueError(f"keep must be 'outputs' or 'all', not {keep!r}")
-    x = x if isinstance(x, Samples) else samples_of(graph, x)
+    x = samples_of(graph, x)
     steps = _steps(graph, weights or {}, data_terms or {}, rounding)
     size = max(1, CHUNK_BYTES // max(_bytes_per_sample(graph, step.op) for step in steps))
     kept = {i for op in graph.ops for i in (*op.outputs, *op.updates)} if keep == "all" else set(graph.outputs)

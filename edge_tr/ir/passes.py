@@ -8,69 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
 from edge_tr.graph import Graph, Op, Tensor
-
-
-def fold_shapes(graph: Graph) -> Graph:
-    """Compute SHAPE, STRIDED_SLICE and PACK of constants (shapes are static).
-
-    Converters write such chains in front of a RESHAPE. What cannot be folded
-    stays, and is reported as unsupported later.
-    """
-    tensors = list(graph.tensors)
-    ops = []
-    for op in graph.ops:
-        value = _fold(op, tensors)
-        if value is None or value.shape != tensors[op.outputs[0]].shape:
-            ops.append(op)
-            continue
-        value.flags.writeable = False
-        tensors[op.outputs[0]] = replace(tensors[op.outputs[0]], data=value)
-    return replace(graph, tensors=tuple(tensors), ops=tuple(ops))
-
-
-def _fold(op: Op, tensors: list[Tensor]) -> np.ndarray | None:
-    """The constant int32 result of `op`, or None."""
-    if op.kind not in _FOLDERS or len(op.outputs) != 1 or tensors[op.outputs[0]].dtype != "int32":
-        return None
-    if any(i < 0 for i in op.inputs):
-        return None
-    return _FOLDERS[op.kind](op, [tensors[i] for i in op.inputs])
-
-
-def _fold_shape(op: Op, inputs: list[Tensor]) -> np.ndarray | None:
-    if len(inputs) != 1 or op.options.get("out_type") != "int32":
-        return None
-    return np.array(inputs[0].shape, dtype=np.int32)
-
-
-def _fold_strided_slice(op: Op, inputs: list[Tensor]) -> np.ndarray | None:
-    """Only of one-dimensional constants, which is what a shape is."""
-    if len(inputs) != 4 or any(t.data is None or t.dtype != "int32" or len(t.shape) != 1 for t in inputs):
-        return None
-    options = op.options
-    values, begin, end, stride = (t.data for t in inputs)
-    if not begin.size == end.size == stride.size == 1 or stride[0] == 0:
-        return None
-    if not options or options["ellipsis_mask"] or options["new_axis_mask"]:
-        return None
-    first = int(begin[0])
-    if options["shrink_axis_mask"]:
-        return np.array(values[first], dtype=np.int32) if -values.size <= first < values.size else None
-    part = slice(None if options["begin_mask"] else first, None if options["end_mask"] else int(end[0]), int(stride[0]))
-    return np.array(values[part], dtype=np.int32)
-
-
-def _fold_pack(op: Op, inputs: list[Tensor]) -> np.ndarray | None:
-    """Only of scalars."""
-    if not inputs or any(t.data is None or t.dtype != "int32" or t.shape != () for t in inputs):
-        return None
-    return np.array([t.data[()] for t in inputs], dtype=np.int32)
-
-
-_FOLDERS = {"SHAPE": _fold_shape, "STRIDED_SLICE": _fold_strided_slice, "PACK": _fold_pack}
 
 
 def as_reshapes(graph: Graph) -> Graph:

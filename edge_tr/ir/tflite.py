@@ -22,8 +22,9 @@ from flatbuffers.number_types import Int32Flags
 from edge_tr.errors import ModelError, UsageError
 from edge_tr.files.reading import MAX_BINARY, read_bytes
 from edge_tr.graph import Graph, Op, Quantization, Tensor
+from edge_tr.ir.folding import fold_shapes
 from edge_tr.ir.islands import with_tables
-from edge_tr.ir.passes import as_reshapes, fold_shapes, strip_boundary
+from edge_tr.ir.passes import as_reshapes, strip_boundary
 from edge_tr.ir.schema import DTYPES, ENUM_FIELDS, ITEM_BYTES, KINDS, OPTIONS, TEXT_FIELDS, VECTOR_FIELDS, accessor
 from edge_tr.ir.states import reset_value, updated, with_resources
 from edge_tr.ir.unsigned import as_int8
@@ -171,7 +172,9 @@ class _Reader:
                 f"tensor {index} '{name}' of shape {list(shape)} has {size} elements; "
                 f"supported are up to {MAX_ELEMENTS}"
             )
-        return Tensor(index, name, shape, dtype, self._quantization(index, name, table, shape), data)
+        signature = self._indices(table.ShapeSignatureAsNumpy(), table.ShapeSignatureIsNone())
+        free = tuple(axis for axis, length in enumerate(signature[: len(shape)]) if length < 0)
+        return Tensor(index, name, shape, dtype, self._quantization(index, name, table, shape), data, free=free)
 
     def _constant(
         self, index: int, name: str, table: tflite.Tensor, dtype: str, shape: tuple[int, ...], size: int

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from edge_tr.errors import ModelError
 from edge_tr.graph import Graph
+from edge_tr.ir.free import free_problems
 from edge_tr.ir.problems import problems, supported_kinds
 from edge_tr.ir.verify import damaged
 from edge_tr.operators import prepared
@@ -51,7 +52,7 @@ def _check_indices(where: str, indices: tuple[int, ...], count: int) -> None:
 def supported(main: Graph, others: Mapping[int, Graph], found: Sequence[str] = ()) -> Graph:
     """The graph with every operator's record; all problems of it and of the subgraphs `others`, which nothing can run,
     are reported together with those `found` before."""
-    problems_found = [*_end_problems(main), *found]
+    problems_found = [*_end_problems(main), *free_problems(main), *found]
     ready = None
     try:
         ready = prepared(main)

@@ -34,6 +34,7 @@ class _Tensor:
     axis: int
     buffer: int
     variable: bool
+    signature: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -61,10 +62,12 @@ class ModelWriter:
         zero_point: int = 0,
         dtype: str = "int8",
         variable: bool = False,
+        signature: Sequence[int] = (),
     ) -> int:
-        """A computed tensor; without a scale it is not quantised. `variable`: it keeps its value between runs."""
+        """A computed tensor; without a scale it is not quantised. `variable`: it keeps its value between runs;
+        `signature`: the shape with -1 where it is free."""
         scales = [] if scale is None else [scale]
-        return self._tensor(tuple(shape), dtype, scales, [zero_point] * len(scales), 0, 0, variable)
+        return self._tensor(tuple(shape), dtype, scales, [zero_point] * len(scales), 0, 0, variable, signature)
 
     def constant(
         self,
@@ -92,9 +95,13 @@ class ModelWriter:
         axis: int,
         buffer: int,
         variable: bool = False,
+        signature: Sequence[int] = (),
     ) -> int:
         scales, zeros = np.asarray(scale, dtype=np.float32), np.asarray(zero_point, dtype=np.int64)
-        self._tensors.append(_Tensor(f"t{len(self._tensors)}", shape, dtype, scales, zeros, axis, buffer, variable))
+        name = f"t{len(self._tensors)}"
+        self._tensors.append(
+            _Tensor(name, shape, dtype, scales, zeros, axis, buffer, variable, tuple(int(d) for d in signature))
+        )
         return len(self._tensors) - 1
 
     def op(
@@ -185,6 +192,7 @@ def _buffer(b: flatbuffers.Builder, data: bytes) -> int:
 
 def _tensor(b: flatbuffers.Builder, t: _Tensor, buffer: int) -> int:
     name, shape = b.CreateString(t.name), _vector(b, np.asarray(t.shape, np.int32))
+    signature = _vector(b, np.asarray(t.signature, np.int32)) if t.signature else 0
     quantization = 0
     if t.scale.size:
         scale, zero_point = _vector(b, t.scale), _vector(b, t.zero_point)
@@ -198,6 +206,8 @@ def _tensor(b: flatbuffers.Builder, t: _Tensor, buffer: int) -> int:
     tflite.TensorAddType(b, _DTYPE_NUMBERS[t.dtype])
     tflite.TensorAddBuffer(b, buffer)
     tflite.TensorAddName(b, name)
+    if signature:
+        tflite.TensorAddShapeSignature(b, signature)
     if t.variable:
         tflite.TensorAddIsVariable(b, True)
     if quantization:

@@ -36,8 +36,8 @@ class State:
 @dataclass(frozen=True)
 class Program:
     """A model, lowered. `memory` places tensors by index (as text) and scratch by layer name; `revealed` are the
-    weights of the whole model by operator index, `alive` what is left of it without dead channels. Ends and states are
-    in the graph's order."""
+    weights of the whole model by operator index, `alive` what is left of it without dead channels. Inputs and outputs,
+    by their names in the file, and states are in the graph's order."""
 
     sha256: str
     budget: Budget
@@ -187,11 +187,10 @@ def choose(found: Candidates, objective: str = "speed", limits: Limits | None = 
         if most is None or memory.size + memory.beside <= limits.ram or taken <= least:
             break
         most = taken - 1  # the plan has gaps
-    inputs, outputs = (tuple(map(graph.tensor, ends)) for ends in (graph.inputs, graph.outputs))
     states = tuple(State(graph.tensor(index), initial) for index, initial in graph.states.items())
     return Program(
-        graph.sha256, found.budget, layers, inputs, outputs, states, found.views, found.levels[-1].revealed,
-        found.alive, memory, found, tuple(front), selection, found.levels,
+        graph.sha256, found.budget, layers, graph.named_inputs, graph.named_outputs, states, found.views,
+        found.levels[-1].revealed, found.alive, memory, found, tuple(front), selection, found.levels,
     )  # fmt: skip
 
 

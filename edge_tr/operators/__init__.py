@@ -15,9 +15,11 @@ from edge_tr.graph import PART, Graph, Op
 from edge_tr.operators import (
     add,
     add_n,
+    arg_extremes,
     batch_matmul,
     batch_space,
     broadcast,
+    cast,
     comparisons,
     concatenation,
     conv_2d,
@@ -31,7 +33,9 @@ from edge_tr.operators import (
     floors,
     fully_connected,
     gather,
+    gather_rows,
     hard_swish,
+    integers,
     l2_normalization,
     logical,
     lookup,
@@ -129,6 +133,10 @@ _MODULES = (
     comparisons,
     logical,
     select,
+    cast,
+    arg_extremes,
+    gather_rows,
+    integers,
     lstm_preparation,
     svdf,
     variables,
@@ -140,6 +148,8 @@ _MODULES = (
 )
 _PREPARE = {kind: entry for module in _MODULES for kind, entry in module.KINDS.items()}
 """By TFLite's name: how it is prepared, and up to which version: the newest that LiteRT's reference resolver has."""
+_OF_INT32 = {kind: prepare for module in _MODULES for kind, prepare in getattr(module, "INT32_KINDS", {}).items()}
+"""Of operators whose first input is int32, where they are not those of int8."""
 _OF_INT16 = {kind: prepare for module in _MODULES for kind, prepare in getattr(module, "INT16_KINDS", {}).items()}
 """Of operators that read or write int16."""
 SUPPORTED_KINDS = tuple(_PREPARE)
@@ -157,6 +167,8 @@ def prepare(graph: Graph, op: Op) -> Record:
         prepare_op, newest = _PREPARE[op.kind]
         require(1 <= op.version <= newest, f"version {op.version}", f"1 to {newest}")
         unsigned.check(graph, op)
+        if op.inputs and op.inputs[0] >= 0 and graph.tensor(op.inputs[0]).dtype == "int32":
+            prepare_op = _OF_INT32.get(op.kind, prepare_op)
         if any(graph.tensor(i).dtype == "int16" for i in (*op.inputs, *op.outputs) if i >= 0):
             prepare_op = _OF_INT16.get(op.kind, prepare_op)
         return prepare_op(graph, op)

@@ -203,6 +203,37 @@ def flags(graph: Graph, index: int, what: str) -> Tensor:
     return tensor
 
 
+def typed(graph: Graph, index: int, what: str, dtypes: tuple[str, ...]) -> Tensor:
+    """A tensor of one of these types, computed or constant; int8 with its quantisation."""
+    require(index >= 0, f"no {what}", f"{what} of type {' or '.join(dtypes)}")
+    tensor = graph.tensor(index)
+    require(tensor.dtype in dtypes, f"{what} of type {tensor.dtype}", " or ".join(dtypes))
+    require(tensor.size > 0, f"an empty {what} of shape {shape_text(tensor.shape)}", "at least one element")
+    return operand(graph, index, what) if tensor.dtype == "int8" else tensor
+
+
+def computed(graph: Graph, index: int, what: str, dtypes: tuple[str, ...]) -> Tensor:
+    """The same, computed."""
+    tensor = typed(graph, index, what, dtypes)
+    require(tensor.data is None, f"a constant {what} '{tensor.name}'", f"a computed {what}")
+    return tensor
+
+
+MOVABLE = ("int8", "bool", "int16", "int32", "int64")
+"""Types whose elements can be moved: int8 in its quantisation, the others as they are."""
+
+
+def moved(graph: Graph, op: Op, source: int = 0) -> tuple[Tensor, Tensor]:
+    """The input that an operator moves, and its output: computed, of one type."""
+    x = computed(graph, op.inputs[source], "input", MOVABLE)
+    return x, computed(graph, op.outputs[0], "output", (x.dtype,))
+
+
+def limits_of(dtype: str) -> Size:
+    """The least and the most of a type."""
+    return (0, 1) if dtype == "bool" else (int(np.iinfo(dtype).min), int(np.iinfo(dtype).max))
+
+
 def operands(graph: Graph, op: Op) -> tuple[Tensor, Tensor, Tensor]:
     """Both inputs, of which one may be a constant, and the output: int8."""
     arity(op, (2,))

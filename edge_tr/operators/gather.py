@@ -1,7 +1,7 @@
 """GATHER and GATHER_ND with constant indices: tensorflow/lite/kernels/gather.cc, gather_nd.cc.
 
-GATHER versions 1 to 8 with any axis and batch dimensions, GATHER_ND 1 to 6; int8 values, int32 or int64 indices.
-Refused are indices that are computed, negative or outside, as the reference refuses the last two.
+GATHER versions 1 to 8 with any axis and batch dimensions, GATHER_ND 1 to 6; values of any type, int32 or int64 indices.
+Refused are indices that are negative or outside, as the reference does. GATHER with computed indices: `gather_rows`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import math
 import numpy as np
 
 from edge_tr.graph import Graph, Op
-from edge_tr.operators.checks import arity, axis_of, constant, ends, output_shape, require, require_options, shape_text
+from edge_tr.operators.checks import arity, axis_of, constant, moved, output_shape, require, require_options, shape_text
+from edge_tr.operators.gather_rows import prepare_rows
 from edge_tr.operators.moves import Loop, move, strides, table
 from edge_tr.record import Record
 
@@ -22,7 +23,9 @@ def prepare_gather(graph: Graph, op: Op) -> Record:
     """output[batch, outer, index, inner] = input[batch, outer, indices[batch, index], inner]."""
     arity(op, (2,))
     require_options(op)
-    x, y = ends(graph, op)
+    if op.inputs[1] >= 0 and graph.tensor(op.inputs[1]).data is None:
+        return prepare_rows(graph, op)
+    x, y = moved(graph, op)
     indices = constant(graph, op.inputs[1], "indices", INDEX_TYPES).data.astype(np.int64)
     axis, batched = axis_of(int(op.options["axis"]), len(x.shape)), int(op.options["batch_dims"])
     batched += indices.ndim if batched < 0 else 0
@@ -42,13 +45,13 @@ def prepare_gather(graph: Graph, op: Op) -> Record:
         table(source.ravel(), target.ravel()),
         Loop(inner, 1, 1),
     ]
-    return move(x.size, y.size, loops, steady=axis < len(x.shape) - 1)
+    return move(x.size, y.size, loops, steady=axis < len(x.shape) - 1, item=x.item_bytes)
 
 
 def prepare_gather_nd(graph: Graph, op: Op) -> Record:
     """The last axis of the indices holds the places along the first axes of the input."""
     arity(op, (2,))
-    x, y = ends(graph, op)
+    x, y = moved(graph, op)
     indices = constant(graph, op.inputs[1], "indices", INDEX_TYPES).data.astype(np.int64)
     depth = indices.shape[-1] if indices.ndim else 0
     require(1 <= depth <= len(x.shape), f"indices of shape {shape_text(indices.shape)}", "1 to all axes of the input")
@@ -58,7 +61,7 @@ def prepare_gather_nd(graph: Graph, op: Op) -> Record:
     inner = math.prod(x.shape[depth:])
     source = (indices.reshape(-1, depth) * np.array(strides(x.shape)[:depth])).sum(axis=1)
     loops = [table(source, np.arange(len(source)) * inner), Loop(inner, 1, 1)]
-    return move(x.size, y.size, loops, steady=depth < len(x.shape))
+    return move(x.size, y.size, loops, steady=depth < len(x.shape), item=x.item_bytes)
 
 
 def _require_inside(indices: np.ndarray, length: int) -> None:

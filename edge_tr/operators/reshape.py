@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from edge_tr.graph import Graph, Op
-from edge_tr.operators.checks import arity, constant, ends, output_shape, require
+from edge_tr.operators.checks import arity, constant, moved, output_shape, require
 from edge_tr.record import Range, Record
 from edge_tr.tr.requant import Rounding
 
@@ -19,7 +19,7 @@ MAX_OPTION_RANK = 8  # of the shape when it is an option
 
 @dataclass(frozen=True)
 class ReshapeParams(Record):
-    """RESHAPE: the same `size` bytes under another shape."""
+    """RESHAPE: the same `size` elements under another shape."""
 
     same_bytes: ClassVar[bool] = True
     size: int
@@ -46,7 +46,7 @@ class ReshapeParams(Record):
 def prepare(graph: Graph, op: Op) -> ReshapeParams:
     """The new shape is the second input's value, else the option's."""
     arity(op, (1, 2))
-    x, y = ends(graph, op)
+    x, y = moved(graph, op)
     option = list(op.options.get("new_shape", ()))
     require(len(option) <= MAX_OPTION_RANK, f"a new shape of {len(option)} dimensions", f"{MAX_OPTION_RANK}")
     shape = option

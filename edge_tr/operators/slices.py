@@ -1,6 +1,6 @@
 """SLICE and STRIDED_SLICE: tensorflow/lite/kernels/slice.cc, strided_slice.cc, reference/strided_slice.h.
 
-SLICE versions 1 to 8, STRIDED_SLICE 1 to 4; int8, constant bounds, any rank. Every mask of STRIDED_SLICE counts:
+SLICE versions 1 to 8, STRIDED_SLICE 1 to 4; any type, constant bounds, any rank. Every mask of STRIDED_SLICE counts:
 begin, end, ellipsis, new axis, shrink axis. Refused are bounds that are computed, ends as offsets (`offset`), an index
 to shrink by that lies outside (the reference reads beyond the tensor), and results without elements.
 """
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge_tr.graph import Graph, Op
-from edge_tr.operators.checks import arity, ends, integers, output_shape, require, require_options
+from edge_tr.operators.checks import arity, integers, moved, output_shape, require, require_options
 from edge_tr.operators.moves import move, picked
 from edge_tr.record import Record
 
@@ -21,7 +21,7 @@ from edge_tr.record import Record
 def prepare_slice(graph: Graph, op: Op) -> Record:
     """A size of -1 reaches to the end."""
     arity(op, (3,))
-    x, y = ends(graph, op)
+    x, y = moved(graph, op)
     begin, size = (integers(graph, index, what) for index, what in zip(op.inputs[1:], ("begin", "size")))
     require(len(begin) == len(size) == len(x.shape), f"{len(begin)} bounds", f"{len(x.shape)}")
     sizes = [length - first if count == -1 else count for length, first, count in zip(x.shape, begin, size)]
@@ -31,7 +31,9 @@ def prepare_slice(graph: Graph, op: Op) -> Record:
     require(inside, f"begin {begin} and size {size}", "a part of the input")
     output_shape(y, tuple(sizes))
     indices = [np.arange(first, first + count) for first, count in zip(begin, sizes)]
-    return move(x.size, y.size, picked(x.shape, indices), steady=size[-1:] == [-1] and begin[-1] == 0)
+    return move(
+        x.size, y.size, picked(x.shape, indices), steady=size[-1:] == [-1] and begin[-1] == 0, item=x.item_bytes
+    )
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ def prepare_strided_slice(graph: Graph, op: Op) -> Record:
     arity(op, (4,))
     require_options(op)
     require(not op.options.get("offset", False), "ends that are offsets", "ends that are indices")
-    x, y = ends(graph, op)
+    x, y = moved(graph, op)
     bounds = [
         integers(graph, index, what, ("int32",)) for index, what in zip(op.inputs[1:], ("begin", "end", "strides"))
     ]
@@ -59,7 +61,7 @@ def prepare_strided_slice(graph: Graph, op: Op) -> Record:
     axes = _axes(op, x.shape, bounds)
     output_shape(y, tuple(len(axis.indices) for axis in axes if axis.kept))
     loops = picked([axis.length for axis in axes], [axis.indices for axis in axes])
-    return move(x.size, y.size, loops, steady=bool(axes) and axes[-1].whole)
+    return move(x.size, y.size, loops, steady=bool(axes) and axes[-1].whole, item=x.item_bytes)
 
 
 def _axes(op: Op, shape: Sequence[int], bounds: Sequence[Sequence[int]]) -> list[_Axis]:

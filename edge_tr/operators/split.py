@@ -1,7 +1,7 @@
 """SPLIT, SPLIT_V and UNPACK: tensorflow/lite/kernels/split.cc, split_v.cc, unpack.cc.
 
-SPLIT versions 1 to 5, SPLIT_V 1 to 3, UNPACK 1 to 6; int8, constant axis and sizes. Every output is a layer of its own,
-a strided copy.
+SPLIT versions 1 to 5, SPLIT_V 1 to 3, UNPACK 1 to 6; any type, constant axis and sizes. Every output is a layer of its
+own, a strided copy.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge_tr.graph import Graph, Op, Tensor
-from edge_tr.operators.checks import activation_tensor, axis_of, integers, output_shape, require, require_options
+from edge_tr.operators.checks import MOVABLE, axis_of, computed, integers, output_shape, require, require_options
 from edge_tr.operators.moves import Loop, move
 from edge_tr.operators.reshape import ReshapeParams
 from edge_tr.record import Range, Record
@@ -23,12 +23,13 @@ from edge_tr.tr.requant import Rounding
 
 @dataclass(frozen=True)
 class SplitParams(Record):
-    """`outer` rows, each cut into `runs` elements for one output after the other. `last`: along the last axis, where
-    runs are channels."""
+    """`outer` rows, each cut into `runs` elements of `item` bytes for one output after the other. `last`: along the
+    last axis, where runs are channels."""
 
     outer: int
     runs: tuple[int, ...]
     last: bool
+    item: int = 1
 
     def _parts(self, array: np.ndarray, axis: int = 0) -> list[np.ndarray]:
         return np.split(array, np.cumsum(self.runs)[:-1], axis=axis)
@@ -64,7 +65,13 @@ class SplitParams(Record):
     def calls(self) -> tuple[Call, ...]:
         row, starts = sum(self.runs), np.cumsum([0, *self.runs]).tolist()
         moves = [
-            move(self.outer * row, self.outer * run, [Loop(self.outer, row, run), Loop(run, 1, 1)], first=(start, 0))
+            move(
+                self.outer * row,
+                self.outer * run,
+                [Loop(self.outer, row, run), Loop(run, 1, 1)],
+                first=(start, 0),
+                item=self.item,
+            )
             for start, run in zip(starts, self.runs)
         ]
         return tuple(of.call() for of in moves)
@@ -73,7 +80,7 @@ class SplitParams(Record):
 def prepare_split(graph: Graph, op: Op) -> Record:
     """Into equal parts."""
     require(len(op.inputs) == 2, f"{len(op.inputs)} inputs", "2")
-    x = activation_tensor(graph, op.inputs[1], "input")
+    x = computed(graph, op.inputs[1], "input", MOVABLE)
     axis = _axis(graph, op.inputs[0], x)
     count = len(op.outputs)
     require(count and x.shape[axis] % count == 0, f"{count} parts of {x.shape[axis]}", "equal parts")
@@ -83,7 +90,7 @@ def prepare_split(graph: Graph, op: Op) -> Record:
 def prepare_split_v(graph: Graph, op: Op) -> Record:
     """Into parts of given sizes, of which one may be -1: what is left."""
     require(len(op.inputs) == 3, f"{len(op.inputs)} inputs", "3")
-    x = activation_tensor(graph, op.inputs[0], "input")
+    x = computed(graph, op.inputs[0], "input", MOVABLE)
     axis = _axis(graph, op.inputs[2], x)
     sizes = integers(graph, op.inputs[1], "sizes")
     if sizes.count(-1) == 1:
@@ -97,7 +104,7 @@ def prepare_unpack(graph: Graph, op: Op) -> Record:
     """Into the slices along one axis, which goes."""
     require_options(op)
     require(len(op.inputs) == 1, f"{len(op.inputs)} inputs", "1")
-    x = activation_tensor(graph, op.inputs[0], "input")
+    x = computed(graph, op.inputs[0], "input", MOVABLE)
     axis = axis_of(int(op.options["axis"]), len(x.shape))
     count = x.shape[axis]
     require(len(op.outputs) == count == int(op.options["num"]), f"{len(op.outputs)} outputs", f"{count}")
@@ -114,12 +121,12 @@ def _record(graph: Graph, op: Op, x: Tensor, axis: int, sizes: Sequence[int], dr
     """`drops`: the outputs do not have the axis."""
     before, after = x.shape[:axis], x.shape[axis + 1 :]
     for number, (index, size) in enumerate(zip(op.outputs, sizes)):
-        y = activation_tensor(graph, index, f"output {number}")
+        y = computed(graph, index, f"output {number}", (x.dtype,))
         output_shape(y, (*before, *(() if drops else (size,)), *after))
     if len(sizes) == 1:
         return ReshapeParams(x.size)
     inner = math.prod(after)
-    return SplitParams(math.prod(before), tuple(size * inner for size in sizes), axis == len(x.shape) - 1)
+    return SplitParams(math.prod(before), tuple(size * inner for size in sizes), axis == len(x.shape) - 1, x.item_bytes)
 
 
 KINDS = {"SPLIT": (prepare_split, 5), "SPLIT_V": (prepare_split_v, 3), "UNPACK": (prepare_unpack, 6)}

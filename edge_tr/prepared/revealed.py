@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge_tr.errors import ModelError
 from edge_tr.graph import Graph, layer_name
 from edge_tr.operators import DotParams, dots
 from edge_tr.prepared.budget import Budget, TrSetting
@@ -27,7 +26,6 @@ class ProgramLevel:
 
 def revealed_levels(graph: Graph, budgets: Sequence[Budget]) -> tuple[ProgramLevel, ...]:
     """The model with each of several nested budgets: terms revealed, without the channels that are dead with all."""
-    _one_end_each(graph)
     revealed = []
     for budget in budgets:
         settings = [(op, budget.of(layer_name(op))) for op in dots(graph)]
@@ -39,16 +37,6 @@ def revealed_levels(graph: Graph, budgets: Sequence[Budget]) -> tuple[ProgramLev
 def _revealed(record: DotParams, setting: TrSetting) -> np.ndarray:
     """Weights [rows, K] of the record's type, which its file can hold."""
     return reveal(record.weights, setting.group, setting.terms, limits=record.weight_range).values
-
-
-def _one_end_each(graph: Graph) -> None:
-    """ModelError for ends that builds have no room for."""
-    ends = [graph.tensor(i).dtype for i in (*graph.inputs, *graph.outputs)]
-    if ends != ["int8", "int8"] or set(graph.outputs) & set(graph.inputs):
-        raise ModelError(
-            f"found {len(graph.inputs)} inputs and {len(graph.outputs)} outputs of {', '.join(dict.fromkeys(ends))}; "
-            "supported by builds: one int8 input, one int8 output"
-        )
 
 
 def truncations(graph: Graph, budget: Budget) -> dict[int, np.ndarray]:

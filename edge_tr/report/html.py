@@ -9,7 +9,7 @@ import jinja2
 
 from edge_tr import __version__
 from edge_tr.manifest import BuildRecord, Manifest
-from edge_tr.report.summary import cost_text, levels_rows, mismatch_text
+from edge_tr.report.checked import cost_text, levels_rows, metric_text, mismatch_text, samples_text
 from edge_tr.resources import folder
 from edge_tr.target.outcome import CheckReport, LevelsReport
 
@@ -45,6 +45,8 @@ def html_report(manifest: BuildRecord, report: CheckReport, levels: LevelsReport
         outcome=levels or report,
         levels=None if levels is None else levels_rows(levels),
         cost=cost_text(report),
+        samples=samples_text(report),
+        metric=None if report.metric is None else metric_text(report.metric),
         mismatch=None if report.first_mismatch is None else mismatch_text(report.first_mismatch),
         memory=_memory(manifest),
         plots=_plots(manifest, report),

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from edge_tr.graph import Graph, Op, Tensor, layer_name
+from edge_tr.ir.free import free_notes
 from edge_tr.manifest import BuildRecord, LayerRecord, Manifest, OverlayManifest, PartRecord, Protection, Signature
 from edge_tr.operators import parts_of
-from edge_tr.target.outcome import CheckReport, LevelsReport, Mismatch, PlannedCost
 from edge_tr.tr.hese import term_count
 
 _BAR_WIDTH = 20
@@ -25,7 +25,8 @@ def memory_bar(label: str, used: int, limit: int) -> str:
 
 def build_text(manifest: Manifest | OverlayManifest) -> str:
     """What was built, layer by layer, and how full the target is."""
-    return _overlay_text(manifest) if isinstance(manifest, OverlayManifest) else _firmware_text(manifest)
+    text = _overlay_text(manifest) if isinstance(manifest, OverlayManifest) else _firmware_text(manifest)
+    return "\n".join([text, *(f"note: {note}" for note in manifest.notes)])
 
 
 def _overlay_text(manifest: OverlayManifest) -> str:
@@ -42,6 +43,7 @@ def _overlay_text(manifest: OverlayManifest) -> str:
         [
             f"{manifest.model} for {manifest.target}, budget {manifest.budget}",
             table(rows, left=(0, 1, 5)),
+            *_ends(manifest),
             *_removed(manifest),
             *_hosted(manifest),
             *_levels(manifest),
@@ -92,10 +94,13 @@ def _firmware_text(manifest: Manifest) -> str:
         rows.append(_row(layer.name, layer.op, layer))
         rows += [_row(f"  {part.name.partition('.')[2]}", "", part) for part in layer.parts]
     arena = f"arena {manifest.arena_bytes:,} bytes; no plan can go below {manifest.arena_lower_bound:,}"
+    if manifest.states:
+        arena += f"; beside it {sum(state.bytes for state in manifest.states):,} bytes of states"
     return "\n".join(
         [
             f"{manifest.model} for {manifest.target}, budget {manifest.budget}",
             table(rows, left=(0, 1, 6)),
+            *_ends(manifest),
             *_removed(manifest),
             *_levels(manifest),
             memory_bar("Flash", manifest.flash_bytes, manifest.flash_limit),
@@ -106,6 +111,21 @@ def _firmware_text(manifest: Manifest) -> str:
             *_alternatives(manifest),
         ]
     )
+
+
+def _ends(manifest: BuildRecord) -> list[str]:
+    """Inputs, outputs and states, where they are more than an int8 input and an int8 output."""
+    ends = {"input": manifest.inputs, "output": manifest.outputs, "state": manifest.states}
+    if [tensor.dtype for tensors in ends.values() for tensor in tensors] == ["int8", "int8"]:
+        return []
+    rows = [("end", "name", "type", "shape", "bytes", "scale", "zero point")]
+    for side, tensors in ends.items():
+        for number, tensor in enumerate(tensors):
+            scaled = ("", "") if tensor.scale is None else (f"{tensor.scale:g}", str(tensor.zero_point))
+            name = tensor.name if len(tensor.name) <= 40 else f"{tensor.name[:37]}..."
+            shape = "x".join(map(str, tensor.shape)) or "scalar"
+            rows.append((f"{side} {number}", name, tensor.dtype, shape, f"{tensor.bytes:,}", *scaled))
+    return [table(rows, left=(0, 1, 2))]
 
 
 def _row(name: str, op: str, of: LayerRecord | PartRecord) -> tuple[str, ...]:
@@ -174,36 +194,42 @@ def _levels(manifest: BuildRecord) -> list[str]:
 
 
 def describe(graph: Graph) -> dict[str, object]:
-    """A model as plain data: identity, input, output, layers with their weights and terms."""
-    ends = {"input": graph.tensor(graph.inputs[0]), "output": graph.tensor(graph.outputs[0])}
+    """A model as plain data: identity, inputs, outputs and states, layers with their weights and terms."""
+    given = {"inputs": graph.file_inputs, "outputs": graph.file_outputs}
+    inner = {"inputs": graph.inputs, "outputs": graph.outputs}
     return {
         "model_sha256": graph.sha256,
-        **{side: _describe_end(tensor) for side, tensor in ends.items()},
-        "layers": [described for op in graph.ops for described in _describe_layers(graph, op)],
+        **{side: [_describe_end(graph.tensor(i), of) for i, of in zip(inner[side], given[side])] for side in inner},
+        "notes": list(free_notes(graph)),
+        "states": [_describe_end(graph.tensor(i), graph.tensor(i)) for i in graph.states],
+        "layers": [layer for op in graph.ops for layer in _describe_layers(graph, op)],
     }
 
 
-def _describe_end(tensor: Tensor) -> dict[str, object]:
-    quantization = tensor.quantization
+def _describe_end(tensor: Tensor, given: Tensor) -> dict[str, object]:
+    """`given`: as the file has it."""
+    q = tensor.quantization
     return {
-        "name": tensor.name,
+        "name": given.name,
         "shape": list(tensor.shape),
         "dtype": tensor.dtype,
-        "scale": float(quantization.scale[0]),
-        "zero_point": int(quantization.zero_point[0]),
+        "file_dtype": given.dtype,
+        "scale": None if q is None else float(q.scale[0]),
+        "zero_point": None if q is None else int(q.zero_point[0]),
     }
 
 
 def _describe_layers(graph: Graph, op: Op) -> list[dict[str, object]]:
-    """A layer, and behind it the dot products that it is made of."""
-    return [_describe_layer(graph, part) for part in (op, *parts_of(op))]
+    """A layer for each output, and behind it the dot products that it is made of."""
+    layers = [_describe_layer(graph, op, number) for number in range(len(op.targets))]
+    return layers + [_describe_layer(graph, part) for part in parts_of(op)]
 
 
-def _describe_layer(graph: Graph, op: Op) -> dict[str, object]:
-    output = graph.tensor(op.targets[0])
+def _describe_layer(graph: Graph, op: Op, number: int = 0) -> dict[str, object]:
+    output = graph.tensor(op.targets[number])
     weights = getattr(op.record, "weights", np.zeros(0, np.int8))
     return {
-        "name": layer_name(op),
+        "name": layer_name(op, number),
         "op": op.kind,
         "tensor": output.name,
         "shape": list(output.shape),
@@ -222,105 +248,19 @@ def inspect_text(model: dict) -> str:
             figures = (f"{layer['weights']:,}", f"{layer['terms']:,}", f"{per_weight:.2f}")
         rows.append((layer["name"], "x".join(map(str, layer["shape"])), *figures, layer["tensor"][:48]))
     ends = [
-        f"{side:7}{end['dtype']} {end['shape']}, scale {end['scale']:g}, zero point {end['zero_point']}"
-        for side, end in ((side, model[side]) for side in ("input", "output"))
+        _end_text(f"{side} {number}" if len(model[f"{side}s"]) > 1 else side, end)
+        for side in ("input", "output", "state")
+        for number, end in enumerate(model[f"{side}s"])
     ]
-    return "\n".join([f"sha256 {model['model_sha256']}", *ends, table(rows, left=(0, 1, 5))])
+    notes = [f"note: {note}" for note in model["notes"]]
+    return "\n".join([f"sha256 {model['model_sha256']}", *ends, *notes, table(rows, left=(0, 1, 5))])
 
 
-def check_text(report: CheckReport) -> str:
-    """The verdict and the figures behind it."""
-    what = f"every tensor of {report.layers_compared} layers" if report.layers_compared > 1 else "every output"
-    verdict = f"BIT-EXACT: {what} equals golden" if report.bit_exact else "NOT BIT-EXACT"
-    lines = [
-        f"{report.model} on {report.target} ({report.connection}), budget {report.budget}",
-        f"{verdict}, {report.samples - report.mismatched_samples} of {report.samples} samples",
-    ]
-    if report.first_mismatch is not None:
-        lines.append(mismatch_text(report.first_mismatch))
-    if report.accuracy is not None:
-        lines.append(
-            f"accuracy {report.accuracy:.2%} on the device, {report.golden_accuracy:.2%} golden, "
-            f"{report.reference_accuracy:.2%} the model as given"
-        )
-    reference = report.reference
-    lines += [
-        f"agreement with the model as given {report.agreement:.2%}",
-        f"identical to the interpreter on the same weights: {report.reference_identical} of {report.samples} "
-        f"({reference.runtime} {reference.version}, {reference.resolver}, rounding {reference.rounding})",
-        cost_text(report),
-    ]
-    return "\n".join([*lines, *(f"note: {note}" for note in report.notes)])
-
-
-def levels_text(report: LevelsReport) -> str:
-    """The verdict on an image with several budgets, and all of them in one table."""
-    rows = levels_rows(report)
-    first = report.levels[0]
-    verdict = "BIT-EXACT at every level" if report.bit_exact else "NOT BIT-EXACT"
-    what = f"every tensor of {first.layers_compared} layers" if first.layers_compared > 1 else "every output"
-    lines = [
-        f"{report.model} on {report.target} ({first.connection}), {len(report.levels)} budgets in one build",
-        f"{verdict}: {what} compared with golden, {report.samples} samples a level",
-        table(rows, left=(1, len(rows[0]) - 1)),
-    ]
-    for level in report.levels:
-        if level.first_mismatch is not None:
-            lines.append(f"level {level.level}: {mismatch_text(level.first_mismatch)}")
-    if first.reference_accuracy is not None:
-        lines.append(f"accuracy of the model as given {first.reference_accuracy:.2%}")
-    notes = dict.fromkeys(note for level in report.levels for note in level.notes)
-    return "\n".join([*lines, f"cost: {first.cost.source}", *(f"note: {note}" for note in notes)])
-
-
-def levels_rows(report: LevelsReport) -> list[tuple[str, ...]]:
-    """Accuracy and cost of each budget, under a head."""
-    first = report.levels[0]
-    head = [
-        "level",
-        "budget",
-        "terms/MAC",
-        "accuracy",
-        "agreement",
-        first.cost.unit or "cost",
-        "predicted",
-        "bit-exact",
-    ]
-    rows = [head]
-    for level in report.levels:
-        cost = level.cost
-        right = level.samples - level.mismatched_samples
-        rows.append(
-            [
-                str(level.level),
-                level.budget,
-                f"{level.terms_per_mac:.2f}",
-                "" if level.accuracy is None else f"{level.accuracy:.2%}",
-                f"{level.agreement:.2%}",
-                "" if cost.per_inference is None else f"{cost.per_inference:,.0f}",
-                f"{cost.predicted:,}" if isinstance(cost, PlannedCost) else "",
-                "yes" if level.bit_exact else f"no: {right:,} of {level.samples:,} samples",
-            ]
-        )
-    used = [column for column in range(len(head)) if any(row[column] for row in rows[1:])]
-    return [tuple(row[column] for column in used) for row in rows]
-
-
-def cost_text(report: CheckReport) -> str:
-    """One line on cost and where it comes from."""
-    cost = report.cost
-    if cost.per_inference is None:
-        return f"cost: {cost.source}"
-    predicted = f", {cost.predicted:,} predicted" if isinstance(cost, PlannedCost) else ""
-    return f"{cost.per_inference:,.0f} {cost.unit} per inference{predicted} ({cost.source})"
-
-
-def mismatch_text(mismatch: Mismatch) -> str:
-    """Where the first difference is."""
-    return (
-        f"first difference: sample {mismatch.sample}, layer {mismatch.layer} (tensor '{mismatch.tensor}'), "
-        f"element {mismatch.index}: the device has {mismatch.got}, golden {mismatch.expected}"
-    )
+def _end_text(side: str, end: dict) -> str:
+    named = f" '{end['name']}'" if side[-1].isdigit() else ""
+    scaled = "" if end["scale"] is None else f", scale {end['scale']:g}, zero point {end['zero_point']}"
+    given = "" if end["file_dtype"] == end["dtype"] else f", {end['file_dtype']} in the file"
+    return f"{side:6} {end['dtype']}{named} {end['shape']}{scaled}{given}"
 
 
 def table(rows: Sequence[Sequence[str]], left: Iterable[int]) -> str:

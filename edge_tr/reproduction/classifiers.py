@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from edge_tr.golden.ends import Samples
 from edge_tr.golden.run import run
 from edge_tr.golden.samples import read_samples
 from edge_tr.graph import Graph
@@ -21,6 +22,7 @@ from edge_tr.tune.cost import Layer, cost, dot_layers
 from edge_tr.tune.moments import patches, places
 from edge_tr.tune.points import Settings
 from edge_tr.tune.quality import accuracy, quality
+from edge_tr.tune.sensitivity import computed
 from edge_tr.tune.tuning import Tuning, goal_of, tune
 from edge_tr.tune.workers import Workers
 
@@ -112,8 +114,8 @@ CALIBRATION_CROPS, TEST_CROPS = 500, 500
 class Bench:
     """One model on its test set: measures weights, gives a table's row."""
 
-    def __init__(self, graph: Graph, x: np.ndarray, labels: np.ndarray | None, published: Mapping[str, str]) -> None:
-        tensors = {graph.inputs[0]: x, **run(graph, x, keep="all").tensors}
+    def __init__(self, graph: Graph, x: Samples, labels: np.ndarray | None, published: Mapping[str, str]) -> None:
+        tensors = computed(graph, x)
         self.layers = dot_layers(graph)
         self._graph, self._x, self._labels, self._published = graph, x, labels, published
         self._output = tensors[graph.outputs[0]]

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from edge_tr.golden.ends import Samples
 from edge_tr.golden.run import run
 from edge_tr.golden.samples import read_samples
 from edge_tr.ir.tflite import parse, read_file
@@ -96,11 +97,11 @@ def _measure(subject: Subject, shared: Path, work: Path, workers: Workers) -> li
     return [
         (whole, [_accuracy(data, most, test_x, labels) for most in BUDGETS]),
         ("calibrated", calibrated),
-        ("trained", _trained(subject, data, read_samples(training, graph)[0], test_x, labels)),
+        ("trained", _trained(subject, data, read_samples(training, graph)[0].first, test_x, labels)),
     ]
 
 
-def _trained(subject: Subject, data: bytes, x: np.ndarray, test_x: np.ndarray, labels: np.ndarray) -> list[float]:
+def _trained(subject: Subject, data: bytes, x: np.ndarray, test_x: Samples, labels: np.ndarray) -> list[float]:
     quantization = parse(data).tensor(parse(data).inputs[0]).quantization
     real = (x.astype(np.float32) - int(quantization.zero_point[0])) * quantization.scale[0]
     images = torch.from_numpy(real).permute(0, 3, 1, 2).contiguous()
@@ -110,7 +111,7 @@ def _trained(subject: Subject, data: bytes, x: np.ndarray, test_x: np.ndarray, l
     return [_accuracy(exported, most, test_x, labels) for most in BUDGETS]
 
 
-def _accuracy(data: bytes, most: int | None, x: np.ndarray, labels: np.ndarray) -> float:
+def _accuracy(data: bytes, most: int | None, x: Samples, labels: np.ndarray) -> float:
     graph = parse(data)
     weights = {op.index: op.record.weights for op in dots(graph)}
     revealed = {index: reveal(w, GROUP, most).values for index, w in weights.items()}

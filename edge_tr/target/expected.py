@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from edge_tr.golden.ends import Samples
 from edge_tr.golden.run import run
 from edge_tr.graph import Graph
 from edge_tr.manifest import BuildRecord
@@ -32,16 +33,21 @@ class Expected:
         weights = [{op.index: op.record.weights for op in dots(graph)} for graph in self._levels]
         return remove_what_is_always_dead(self.graph, weights, self._cut)[self._level]
 
-    def outputs(self, x: np.ndarray, rounding: Rounding | Mapping[str, Rounding] = Rounding.DOUBLE) -> np.ndarray:
-        """int8 [n, ...] of samples x."""
-        return run(self.graph, x, data_terms=self._cut, rounding=rounding).output
+    def outputs(
+        self, x: Samples, rounding: Rounding | Mapping[str, Rounding] = Rounding.DOUBLE
+    ) -> Mapping[int, np.ndarray]:
+        """The graph's outputs of samples x, by tensor index."""
+        return run(self.graph, x, data_terms=self._cut, rounding=rounding).outputs
 
-    def tensors(self, x: np.ndarray) -> Mapping[int, np.ndarray]:
+    def tensors(self, x: Samples) -> Mapping[int, np.ndarray]:
         """By index, of the whole model: all channels that the device computes, the others compared with the constants
         that they were proven to be."""
         return self._alive.of(run(self.graph, x, data_terms=self._cut, keep="all").tensors)
 
-    def digests(self, x: np.ndarray) -> list[int]:
-        """CRC-32 of the tensor of each layer, for one sample."""
+    def digests(self, x: Samples) -> list[list[int]]:
+        """CRC-32 of the tensor of each layer, for each step of one sequence, or for one sample."""
         tensors = self.tensors(x)
-        return [zlib.crc32(tensors[layer.tensor_index].tobytes()) for layer in self.manifest.layers]
+        places = [(0,) if x.steps is None else (0, step) for step in range(x.steps or 1)]
+        return [
+            [zlib.crc32(tensors[layer.tensor_index][at].tobytes()) for layer in self.manifest.layers] for at in places
+        ]

@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass, field
 
 @dataclass(frozen=True)
 class Mismatch:
-    """The first element at which device and golden differ. `index` counts in the tensor's bytes."""
+    """The first element, `index` of the tensor's, at which device and golden differ: in a sample, or in a step of a
+    sequence. `output` is the first of the model's outputs that differs there, empty if only a layer does."""
 
     sample: int
     layer: str
@@ -17,6 +18,30 @@ class Mismatch:
     index: int
     got: int
     expected: int
+    step: int | None = None
+    output: str = ""
+
+
+@dataclass(frozen=True)
+class OutputReport:
+    """One of the model's outputs, by the file's name: on how many samples the device's differs from golden's, and on
+    how many it is identical to the interpreter's on the same weights."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    mismatched_samples: int
+    reference_identical: int
+
+
+@dataclass(frozen=True)
+class MetricReport:
+    """What `check --metric` asks for, of the device's outputs, of golden's and of the model as given."""
+
+    name: str
+    device: float
+    golden: float
+    reference: float
 
 
 @dataclass(frozen=True)
@@ -57,9 +82,13 @@ class LayerCost:
 
 @dataclass(frozen=True)
 class CheckReport:
-    """Outcome of a check with one budget, the `level`th of the build. Accuracies are fractions, None without labels;
-    `agreement` is the fraction of samples on which device and the model as given choose the same class (or, for outputs
-    of one element, the same value)."""
+    """Outcome of a check with one budget, the `level`th of the build.
+
+    samples    inferences; of sequences, each of `steps`, all steps count
+    accuracy   fractions of the first output, None without labels (of classes)
+    agreement  the fraction of samples on which the first output of device and of the model as given choose the same
+               class (or, of one element, the same value)
+    """
 
     target: str
     model: str
@@ -83,6 +112,9 @@ class CheckReport:
     notes: tuple[str, ...] = ()
     connection: str = ""
     confusion: tuple[tuple[int, ...], ...] = field(default=(), repr=False)
+    steps: int | None = None
+    outputs: tuple[OutputReport, ...] = ()
+    metric: MetricReport | None = None
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=2) + "\n"
@@ -99,6 +131,11 @@ class LevelsReport:
     bit_exact: bool
     mismatched_samples: int
     levels: tuple[CheckReport, ...]
+
+    @property
+    def steps(self) -> int | None:
+        """Of every sequence."""
+        return self.levels[0].steps
 
     @classmethod
     def of(cls, levels: Sequence[CheckReport]) -> LevelsReport:

@@ -13,11 +13,12 @@ import numpy as np
 from edge_tr.errors import UsageError
 from edge_tr.files.npz import open_npz
 from edge_tr.files.writing import replacing, writing_to
+from edge_tr.golden.ends import Samples
 from edge_tr.ir.tflite import parse
 from edge_tr.tr.reveal import MAX_GROUP
 from edge_tr.tune.cost import Layer, cost, estimate, slots
 from edge_tr.tune.descent import MAX_TERMS, PASSES, anneal, group_sums, limited, terms_of
-from edge_tr.tune.quality import quality
+from edge_tr.tune.quality import ends_in_softmax, quality
 from edge_tr.tune.select import Calibration, Choose, Problem, Selection, calibrate, rewritten, select
 from edge_tr.tune.workers import InProcess, Workers
 
@@ -68,17 +69,18 @@ class Point:
 
 @dataclass(frozen=True)
 class Source:
-    """What all points of a tuning start from: a model file, calibration inputs int8 [n, ...], a seed."""
+    """What all points of a tuning start from: a model file, calibration inputs, a seed."""
 
     data: bytes
-    x: np.ndarray
+    x: Samples
     seed: int
 
     @property
     def key(self) -> str:
         """Of the same contents."""
         digest = hashlib.sha256(hashlib.sha256(self.data).digest())
-        digest.update(np.ascontiguousarray(self.x).tobytes())
+        for values in self.x.values.values():
+            digest.update(np.ascontiguousarray(values).tobytes())
         return f"{digest.hexdigest()}-{self.seed}"
 
 
@@ -174,7 +176,7 @@ def compute(source: Source, request: Request) -> tuple[Point, Selection]:
     selection = select(calibration, _chooser(settings, request.price))
     most = {} if settings.group is None else _most(layers, selection, settings.group)
     sums = cost(layers, selection.weights, settings.group, most)
-    close = quality(calibration.output, selection.output, calibration.graph.ops[-1].kind == "SOFTMAX")
+    close = quality(calibration.output, selection.output, ends_in_softmax(calibration.graph))
     cycles, flash = estimate(parse(rewritten(calibration, selection)), settings.isa)
     point = Point(
         key=request.key,

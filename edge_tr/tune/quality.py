@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edge_tr.graph import Graph
+
 
 @dataclass(frozen=True)
 class Quality:
@@ -36,6 +38,12 @@ def quality(original: np.ndarray, output: np.ndarray, softmax: bool) -> Quality:
 def accuracy(output: np.ndarray, labels: np.ndarray) -> float:
     """% of int8 [n, ...] whose largest output is the label."""
     return 100.0 * float((output.reshape(len(output), -1).argmax(axis=1) == labels).mean())
+
+
+def ends_in_softmax(graph: Graph) -> bool:
+    """Whether the first output is of a SOFTMAX."""
+    writer = graph.writer(graph.outputs[0])
+    return writer is not None and writer.kind == "SOFTMAX"
 
 
 def _probabilities(y: np.ndarray) -> np.ndarray:

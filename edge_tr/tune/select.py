@@ -18,8 +18,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from edge_tr.errors import UsageError
-from edge_tr.golden.ends import sample_shape
-from edge_tr.golden.run import run
+from edge_tr.golden.ends import Given, Samples, sample_shape, samples_of
 from edge_tr.graph import Graph, layer_name
 from edge_tr.ir.rewrite import BIAS_INPUT, WEIGHTS_INPUT, rewrite_biases, rewrite_weights, sole_readers
 from edge_tr.ir.tflite import parse
@@ -27,7 +26,7 @@ from edge_tr.operators import DepthwiseParams, DotParams, Record, dots, with_wei
 from edge_tr.tr.requant import Rounding
 from edge_tr.tune.cost import Layer, dot_layers
 from edge_tr.tune.moments import Places, damping, mean_patch, patches, places, second_moments
-from edge_tr.tune.sensitivity import sensitivities
+from edge_tr.tune.sensitivity import computed, sensitivities
 
 SMALLEST_SENSITIVITY = 1e-3
 """Of the layer's mean: a channel that seems dead on the calibration set may not be elsewhere."""
@@ -40,8 +39,8 @@ class Calibration:
     """What all points of one tuning share.
 
     data         the model file's bytes
-    x            int8 [n, ...], the graph's inputs
-    output       int8 [n, ...], what the original net gives
+    x            the graph's inputs
+    output       int8 [n, ...], what the original net gives first
     inputs       int8 [n, ...] by operator index: what each layer reads in the original net
     sensitivity  float64 [rows] by operator index
     biased       operators whose biases may change, `free` whose weights may
@@ -49,7 +48,7 @@ class Calibration:
 
     data: bytes
     graph: Graph
-    x: np.ndarray
+    x: Samples
     output: np.ndarray
     layers: tuple[Layer, ...]
     inputs: Mapping[int, np.ndarray]
@@ -81,18 +80,19 @@ Choose = Callable[[Problem], np.ndarray]
 @dataclass(frozen=True)
 class Selection:
     """int8 [rows, K] weights and int32 [rows] biases by operator index, of every layer; `output` is what the
-    net with them gives on the calibration set, int8 [n, ...]."""
+    net with them gives first on the calibration set, int8 [n, ...]."""
 
     weights: Mapping[int, np.ndarray]
     biases: Mapping[int, np.ndarray]
     output: np.ndarray
 
 
-def calibrate(data: bytes, x: np.ndarray, seed: int = 0) -> Calibration:
-    """Run the original model `data` on samples x, int8 [n, ...], and measure its sensitivities."""
+def calibrate(data: bytes, x: Given | Samples, seed: int = 0) -> Calibration:
+    """Run the original model `data` on samples x and measure its sensitivities."""
     graph = parse(data)
     _check_weights(graph)
-    tensors = {graph.inputs[0]: x, **run(graph, x, keep="all").tensors}
+    x = samples_of(graph, x)
+    tensors = computed(graph, x)
     layers = tuple(dot_layers(graph))
     source = {op.index: op.inputs[0] for op in graph.ops}
     return Calibration(
@@ -123,7 +123,7 @@ def select(calibration: Calibration, choose: Choose) -> Selection:
     """Choose every layer's terms, in the order of execution."""
     graph = calibration.graph
     layers = {layer.index: layer for layer in calibration.layers}
-    values = {graph.inputs[0]: calibration.x}
+    values = dict(calibration.x.values)
     weights, biases = {}, {}
     last_reader = {tensor: op.index for op in graph.ops for tensor in op.inputs}
     for op in graph.ops:
@@ -131,9 +131,9 @@ def select(calibration: Calibration, choose: Choose) -> Selection:
         if op.index in layers:
             record = _choose_layer(calibration, layers[op.index], values[op.inputs[0]], choose)
             weights[op.index], biases[op.index] = record.weights, record.bias
-        inputs = [values[i] for i in op.inputs if i in values]
-        output = graph.tensor(op.outputs[0])
-        values[output.index] = _apply(record, inputs).reshape(-1, *sample_shape(output))
+        inputs = [values[i] for i in graph.activations(op)]
+        for output, result in zip(map(graph.tensor, op.outputs), _apply(record, inputs)):
+            values[output.index] = result.reshape(-1, *sample_shape(output))
         for tensor in op.inputs:
             if last_reader[tensor] == op.index and tensor not in graph.outputs:
                 values.pop(tensor, None)
@@ -146,10 +146,11 @@ def rewritten(calibration: Calibration, selection: Selection) -> bytes:
     return rewrite_biases(rewrite_weights(calibration.data, selection.weights), biases)
 
 
-def _apply(record: Record, inputs: list[np.ndarray]) -> np.ndarray:
-    """One layer of golden on all samples."""
+def _apply(record: Record, inputs: list[np.ndarray]) -> list[np.ndarray]:
+    """One operator of golden on all samples: each of its outputs."""
     chunks = range(0, len(inputs[0]), CHUNK)
-    return np.concatenate([record.golden([x[i : i + CHUNK] for x in inputs], Rounding.DOUBLE)[0] for i in chunks])
+    found = [record.golden([x[i : i + CHUNK] for x in inputs], Rounding.DOUBLE) for i in chunks]
+    return [np.concatenate(parts) for parts in zip(*found)]
 
 
 def _choose_layer(calibration: Calibration, layer: Layer, x: np.ndarray, choose: Choose) -> DotParams:

@@ -16,12 +16,13 @@ import numpy as np
 from edge_tr.errors import UsageError
 from edge_tr.files.locks import locked
 from edge_tr.files.writing import replace
+from edge_tr.golden.ends import Samples
 from edge_tr.golden.run import run
 from edge_tr.golden.samples import read_samples
 from edge_tr.graph import Graph
 from edge_tr.ir import tflite
 from edge_tr.tune.points import Point, Points, Settings, Source, calibrated, made
-from edge_tr.tune.quality import accuracy, quality
+from edge_tr.tune.quality import accuracy, ends_in_softmax, quality
 from edge_tr.tune.search import At, Goal, first_price, search, steps_at_most
 from edge_tr.tune.select import Calibration, rewritten
 from edge_tr.tune.workers import InProcess, Workers
@@ -36,9 +37,9 @@ def no_progress(what: str, done: int, total: int, unit: str) -> None:
 
 @dataclass(frozen=True)
 class Test:
-    """Samples that nothing was tuned on: inputs int8 [n, ...], labels int [n] or None, the original's output."""
+    """Samples that nothing was tuned on: inputs, labels int [n] or None, the original's first output."""
 
-    x: np.ndarray
+    x: Samples
     labels: np.ndarray | None
     output: np.ndarray
 
@@ -90,6 +91,11 @@ def tune(
     content = tflite.read_file(model)
     graph = tflite.parse(content)
     settings, workers = settings or Settings(), workers or InProcess()
+    if graph.states:
+        raise UsageError(
+            f"{model.name} keeps {len(graph.states)} states between inferences: tune calibrates layers on "
+            "samples that stand alone; build it with --budget g=8,k=12 or others of your own"
+        )
     x, _ = read_samples(calibration, graph)
     test = None if data is None else _test(graph, data, x)
     progress("tuning", 0, steps_at_most(), "point")
@@ -117,11 +123,11 @@ def tune(
     )
 
 
-def _test(graph: Graph, path: Path, calibration: np.ndarray) -> Test:
+def _test(graph: Graph, path: Path, calibration: Samples) -> Test:
     """The test set; UsageError when it shares samples with the calibration set."""
     x, labels = read_samples(path, graph)
-    known = {sample.tobytes() for sample in calibration}
-    shared = sum(sample.tobytes() in known for sample in x)
+    known = {calibration.data(n) for n in range(len(calibration))}
+    shared = sum(x.data(n) in known for n in range(len(x)))
     if shared:
         raise UsageError(
             f"{shared} of {len(x)} samples in {path} are in the calibration set too: "
@@ -167,7 +173,7 @@ def _measure(test: Test, model: bytes) -> tuple[float, float | None]:
     graph = tflite.parse(model)
     output = run(graph, test.x).output
     right = None if test.labels is None else accuracy(output, test.labels)
-    return quality(test.output, output, graph.ops[-1].kind == "SOFTMAX").agreement, right
+    return quality(test.output, output, ends_in_softmax(graph)).agreement, right
 
 
 def _write(out: Path, shared: Calibration, points: Points, point: Point, settings: Settings) -> None:

@@ -106,6 +106,28 @@ void tr_add_n(const struct tr_add_n *layer, const int8_t *const *inputs, int8_t 
 void tr_lookup(const struct tr_lookup *layer, const int8_t *input, int8_t *output);
 void tr_lookup_channels(const struct tr_lookup_channels *layer, const int8_t *input, int8_t *output);
 
+/* Of integers of any type. */
+void tr_cast(const struct tr_cast *layer, const int8_t *input, int8_t *output);
+void tr_arg_extreme(const struct tr_arg_extreme *layer, const int8_t *input, int8_t *output);
+void tr_gather_rows(const struct tr_gather_rows *layer, const int8_t *const *inputs, int8_t *output);
+
+/* Operators of two operands of int32, broadcast, of which one may be layer->constant. */
+void tr_int32_add(const struct tr_integers *layer, const int8_t *const *inputs, int8_t *output);
+void tr_int32_sub(const struct tr_integers *layer, const int8_t *const *inputs, int8_t *output);
+void tr_int32_mul(const struct tr_integers *layer, const int8_t *const *inputs, int8_t *output);
+void tr_int32_div(const struct tr_integers *layer, const int8_t *const *inputs, int8_t *output);
+void tr_int32_floor_div(const struct tr_integers *layer, const int8_t *const *inputs, int8_t *output);
+void tr_int32_floor_mod(const struct tr_integers *layer, const int8_t *const *inputs, int8_t *output);
+void tr_int32_maximum(const struct tr_integers *layer, const int8_t *const *inputs, int8_t *output);
+void tr_int32_minimum(const struct tr_integers *layer, const int8_t *const *inputs, int8_t *output);
+void tr_int32_squared_difference(const struct tr_integers *layer, const int8_t *const *inputs, int8_t *output);
+void tr_int32_equal(const struct tr_integers *layer, const int8_t *const *inputs, int8_t *output);
+void tr_int32_not_equal(const struct tr_integers *layer, const int8_t *const *inputs, int8_t *output);
+void tr_int32_less(const struct tr_integers *layer, const int8_t *const *inputs, int8_t *output);
+void tr_int32_less_equal(const struct tr_integers *layer, const int8_t *const *inputs, int8_t *output);
+void tr_int32_greater(const struct tr_integers *layer, const int8_t *const *inputs, int8_t *output);
+void tr_int32_greater_equal(const struct tr_integers *layer, const int8_t *const *inputs, int8_t *output);
+
 /* Operators of two operands, broadcast, of which one may be layer->constant: see tr_walk.h. */
 void tr_sum(const struct tr_arithmetic *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
 void tr_sum_constant(const struct tr_arithmetic *layer, const int8_t *input, int8_t *output);

@@ -299,6 +299,49 @@ struct tr_select {
     const int8_t *y;
 };
 
+/* CAST of `size` integers of `from_bytes`, signed or not, to `to_bytes`, or to bool. */
+struct tr_cast {
+    uint32_t size;
+    uint8_t from_bytes;
+    uint8_t to_bytes;
+    bool is_signed;
+    bool to_bool;
+    int16_t offset; /* added before */
+    int16_t less; /* and taken away behind */
+};
+
+/* ARG_MAX and ARG_MIN over the middle axis of [outer, length, inner]; elements of `item_bytes`, 1 or 4, places of
+ * `place_bytes`, 4 or 8. */
+struct tr_arg_extreme {
+    uint32_t outer;
+    uint32_t length;
+    uint32_t inner;
+    uint8_t item_bytes;
+    uint8_t place_bytes;
+    bool least;
+};
+
+/* Of `outer` blocks with `length` runs of `run` bytes those that `count` indices say, of `index_bytes` each. The
+ * values are the first input, or `constant`. */
+struct tr_gather_rows {
+    uint32_t outer;
+    uint32_t length;
+    uint32_t count;
+    uint32_t run;
+    uint32_t index_bytes;
+    const int8_t *constant;
+};
+
+/* An element-wise operator of two int32 operands, clamped; operand `constant_side` is `constant` where that is not
+ * null. */
+struct tr_integers {
+    struct tr_walk walk;
+    const int32_t *constant;
+    uint8_t constant_side;
+    int32_t minimum;
+    int32_t maximum;
+};
+
 /* The sums of all rows of a matrix of weights with `input`; a kernel's scratch. */
 typedef void tr_sums(const int8_t *input, int32_t *sums, void *scratch);
 

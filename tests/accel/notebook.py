@@ -37,7 +37,7 @@ def main() -> None:
             "pynq_notebooks": ExtensionsManager("pynq.notebooks").paths,
             "same": names["same"],
             "text": names["text"],
-            "outputs": names["outputs"].shape,
+            "outputs": [array.shape for array in names["outputs"].values()],
             "cycles": names["cycles"],
             "picture": names["picture"].data,
             "rates": [[rate.batch, rate.per_second] for rate in names["rates"]],

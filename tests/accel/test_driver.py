@@ -95,9 +95,13 @@ def test_pynq_binds_our_driver_and_outputs_equal_golden(
     assert overlay.interrupt_controllers["axi_intc_0"]["raw_irq"] == 61  # the first one of IRQ_F2P
     assert np.array_equal(overlay.predict(samples.x), samples.golden)
     assert np.array_equal(overlay.predict(samples.x[0]), samples.golden[:1])  # one sample, without a batch
-    program = overlay.accelerator.program
-    real = (samples.x.astype(np.float64) - program.input.zero_point) * program.input.scale
+    (source,) = overlay.accelerator.program.inputs
+    quantization = source.quantization
+    real = (samples.x.astype(np.float64) - quantization.zero_point) * quantization.scale
     assert np.array_equal(overlay.predict(real), samples.golden)
+    for name in ("x", source.name):  # by name it answers by name
+        (output,) = overlay.predict(**{name: samples.x[:2]}).values()
+        assert np.array_equal(output, samples.golden[:2])
 
 
 def test_cycles_are_those_of_the_accelerator_and_add_up(load: Callable, samples: SimpleNamespace) -> None:
@@ -164,8 +168,10 @@ def test_a_dma_that_is_slower_than_the_accelerator(
 def test_samples_of_a_wrong_shape_or_kind_are_refused(
     load: Callable, package: SimpleNamespace, wrong: np.ndarray
 ) -> None:
-    with pytest.raises(package.errors.DeviceError, match="samples"):
+    with pytest.raises(package.errors.UsageError, match=r"samples|int8, or float32"):
         load().predict(wrong)
+    with pytest.raises(package.errors.UsageError, match=r"by its name: .*; or x$"):
+        load().predict(y=wrong)
 
 
 def test_all_buffers_are_freed(load: Callable, board: FaultyZynq, samples: SimpleNamespace) -> None:

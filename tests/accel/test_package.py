@@ -73,7 +73,7 @@ def test_pynq_finds_overlay_and_notebook_and_its_code_runs(installed: Path, tmp_
     assert Path(found["overlay"]) == package / "__init__.py"
     assert Path(found["by_name"]) == package / overlays.BITFILE  # pynq.Overlay("tr_accelerator.bit")
     assert package / "notebooks" in map(Path, found["pynq_notebooks"])
-    assert found["same"] and "10 of 10 outputs equal" in found["text"] and found["outputs"] == [10, 10]
+    assert found["same"] and "10 of 10 outputs equal" in found["text"] and found["outputs"] == [[10, 10]]
     *counted, softmax = found["cycles"]
     assert len(counted) == 5 and min(counted) > 0 and softmax == 0  # the processor's
     picture = xml.fromstring(found["picture"])

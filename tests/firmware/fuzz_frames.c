@@ -87,14 +87,14 @@ static void put_frame(const uint8_t *body, uint32_t length)
 static uint32_t edge(void)
 {
     static const uint32_t edges[] = {0u, 1u, 2u, 3u, 8u, 63u, 64u, 65u, 511u, 512u, 513u, 0x7fffu, 0xffffu,
-                                     0x7fffffffu, 0xffffffc0u, 0xffffffffu, TR_MODEL_INPUT_BYTES, TR_MODEL_LAYERS};
+                                     0x7fffffffu, 0xffffffc0u, 0xffffffffu, TR_MODEL_INPUTS_BYTES, TR_MODEL_LAYERS};
     return dice(2u) == 0u ? dice(20u) : edges[dice(sizeof edges / sizeof edges[0])];
 }
 
 static uint32_t make_payload(uint8_t *payload)
 {
     uint32_t kind = dice(8u);
-    uint32_t count = asked.command == TR_COMMAND_LOAD_INPUT ? TR_MODEL_INPUT_BYTES : edge();
+    uint32_t count = asked.command == TR_COMMAND_LOAD_INPUT ? TR_MODEL_INPUTS_BYTES : edge();
     tr_transfer_set_offset(payload, dice(3u) == 0u ? edge() : 0u);
     tr_transfer_set_count(payload, count & 0xffffu);
     tr_transfer_set_layer(payload, dice(TR_MODEL_LAYERS + 1u));
@@ -121,7 +121,7 @@ static void make_frame(void)
     uint8_t body[TR_FRAME_HEADER_SIZE + TR_MAX_PAYLOAD + 4u] = {0};
     to_board.length = to_board.next = 0u;
     asked.whole = true;
-    asked.command = dice(8u) == 0u ? dice(256u) : 1u + dice(9u);
+    asked.command = dice(8u) == 0u ? dice(256u) : 1u + dice(10u);
     asked.version = dice(50u) == 0u ? dice(256u) : TR_LINK_VERSION;
     asked.sequence = dice(0x10000u);
     asked.sample = dice(10u) == 0u ? edge() : dice(2u);
@@ -208,7 +208,9 @@ static void check_reply(void)
         REQUIRE(tr_frame_header_sequence(body) == asked.sequence && tr_frame_header_sample(body) == asked.sample);
         REQUIRE(tr_frame_header_length(body) == (status == TR_STATUS_OK ? right_length() : 0u));
         REQUIRE((status == TR_STATUS_BAD_VERSION) == (asked.version != TR_LINK_VERSION));
-        REQUIRE(asked.version != TR_LINK_VERSION || (status == TR_STATUS_BAD_COMMAND) == (asked.command - 1u > 8u));
+        bool resets_states = TR_MODEL_STATES > 0u && asked.command == TR_COMMAND_RESET_STATE;
+        bool is_known = asked.command - 1u <= 8u || resets_states;
+        REQUIRE(asked.version != TR_LINK_VERSION || (status == TR_STATUS_BAD_COMMAND) == !is_known);
     }
 }
 

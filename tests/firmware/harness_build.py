@@ -31,9 +31,11 @@ def compile_c(out: Path, sources: Iterable[Path], includes: Iterable[Path] = (),
     return out
 
 
-def run_c(program: Path, data: bytes = b"", status: int = 0) -> bytes:
+def run_c(program: Path, data: bytes = b"", status: int = 0, arguments: Sequence[str] = ()) -> bytes:
     """What a sanitized program writes; it must end with `status` and have nothing to report."""
-    done = subprocess.run([str(program)], input=data, capture_output=True, env=SANITIZER_ENVIRONMENT, timeout=120)
+    done = subprocess.run(
+        [str(program), *arguments], input=data, capture_output=True, env=SANITIZER_ENVIRONMENT, timeout=120
+    )
     report = done.stderr.decode(errors="replace")
     assert done.returncode == status and not report, f"exit code {done.returncode}\n{report[:2000]}"
     return done.stdout

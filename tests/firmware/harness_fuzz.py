@@ -1,4 +1,4 @@
-"""The fuzzers of the device's side, compiled: fuzz_frames.c with a tiny model's application, fuzz_loader.c."""
+"""The fuzzers of the device's side, compiled: fuzz_frames.c with the applications of tiny models, fuzz_loader.c."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ import numpy as np
 
 from edge_tr.formats import image
 from edge_tr.ir.tflite import parse
+from edge_tr.lower.program import Program
 from tests.firmware.harness_build import FIRMWARE, HERE, compile_c, compile_runtime, write_tree
-from tests.firmware.harness_models import Network, lower_levels
+from tests.firmware.harness_models import Network, lower_levels, lower_with
+from tests.models.with_ends import stream
 
 LOADER = {
     "TR_IMAGE_ORIGIN": 0x2100_0000,
@@ -31,7 +33,16 @@ def compile_frames(folder: Path) -> Path:
     net.flatten()
     net.dense(5)
     net.softmax()
-    tree = write_tree(lower_levels(parse(net.finish()), "g=8,k=3; g=8,k=12"), folder)
+    return _application(lower_levels(parse(net.finish()), "g=8,k=3; g=8,k=12"), folder)
+
+
+def compile_states(folder: Path) -> Path:
+    """The same of a model with a state and two outputs."""
+    return _application(lower_with(parse(stream(first=[1, 2, 3, 4, 5])), "planes", "lossless"), folder)
+
+
+def _application(program: Program, folder: Path) -> Path:
+    tree = write_tree(program, folder)
     sources = [FIRMWARE / "app/link.c", FIRMWARE / "app/main.c", HERE / "fuzz_frames.c", compile_runtime(folder)]
     includes = [tree / "model", tree / "include", tree / "app"]
     return compile_c(folder / "frames", [*(tree / "model").glob("*.c"), *sources], includes, ["-Dmain=app_main"])
@@ -45,7 +56,11 @@ def compile_loader(folder: Path) -> Path:
     return compile_c(folder / "loader", sources, [FIRMWARE / "boot"], ["-Dmain=loader_main", *defines])
 
 
-PARTS: dict[str, Callable[[Path], Path]] = {"device-frames": compile_frames, "device-loader": compile_loader}
+PARTS: dict[str, Callable[[Path], Path]] = {
+    "device-frames": compile_frames,
+    "device-states": compile_states,
+    "device-loader": compile_loader,
+}
 
 
 def run(program: Path, first: int, count: int) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from edge_tr import kernels
-from edge_tr.golden.ends import sample_shape
+from edge_tr.golden.ends import Given, sample_shape
 from edge_tr.golden.run import run
 from edge_tr.graph import Graph
 from edge_tr.ir.writer import ModelWriter
@@ -40,15 +41,32 @@ def samples(graph: Graph, rng: np.random.Generator, count: int = 6) -> np.ndarra
     return x
 
 
-def expected_bytes(graph: Graph, program: Program, x: np.ndarray) -> bytes:
+def drawn(graph: Graph, rng: np.random.Generator, leading: tuple[int, ...] = (6,)) -> dict[int, np.ndarray]:
+    """Random inputs of any graph by tensor index, of all values that their types have."""
+    x = {}
+    for tensor in map(graph.tensor, graph.inputs):
+        shape, dtype = (*leading, *sample_shape(tensor)), np.dtype(tensor.dtype)
+        low, high = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+        x[tensor.index] = rng.integers(low, high, shape, np.int64, endpoint=True).astype(dtype)
+    return x
+
+
+def as_bytes(tensors: Mapping[int, np.ndarray], indices: Sequence[int], axes: int = 1) -> bytes:
+    """Tensors `indices` one after the other, for each sample; `axes` of them stand before a tensor's own."""
+    arrays = [np.ascontiguousarray(tensors[i]) for i in indices]
+    count = int(np.prod(arrays[0].shape[:axes]))
+    return np.concatenate([array.view(np.uint8).reshape(count, -1) for array in arrays], axis=1).tobytes()
+
+
+def expected_bytes(graph: Graph, program: Program, x: Given) -> bytes:
     """What harness_model.c must write for samples `x`."""
     parts = []
     for level in program.levels:
         result = run(graph, x, weights=level.revealed, data_terms=data_terms(program), keep="all")
         alive = level.alive.of(result.tensors)
-        tensors = (*(alive[layer.output] for layer in program.layers), result.output)
-        parts += [np.ascontiguousarray(tensor).reshape(len(x), -1).view(np.int8) for tensor in tensors]
-    return np.concatenate(parts, axis=1).tobytes()
+        parts += [alive[layer.output] for layer in program.layers]
+        parts += [result.outputs[index] for index in graph.outputs]
+    return as_bytes(dict(enumerate(parts)), range(len(parts)))
 
 
 class Network:
@@ -107,6 +125,12 @@ class Network:
         copy = self.model.activation((1, *self.shape), self.scale * 1.5, self._zero())
         self.model.op("QUANTIZE", [self.x], [copy])
         self._move("ADD", [self.x, copy], self.shape, self.scale * 2, self._zero(), fused_activation_function="RELU6")
+
+    def add(self, other: int, quantization: tuple[float, int] | None = None) -> int:
+        """x + another tensor of its shape; the sum."""
+        scale, zero = quantization or (self.scale * 2, self._zero())
+        self._move("ADD", [self.x, other], self.shape, scale, zero, version=2, fused_activation_function="NONE")
+        return self.x
 
     def pad(self) -> None:
         amounts = np.zeros((4, 2), np.int32)

@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from edge_tr.codegen import mcu
 from edge_tr.formats import frames
 from edge_tr.formats.frames import (
     COMMAND,
@@ -21,6 +23,7 @@ from edge_tr.formats.frames import (
     TRANSFER,
     Frame,
 )
+from edge_tr.formats.image import board_id
 from edge_tr.formats.schema import FormatError
 from edge_tr.golden.ends import sample_shape
 from edge_tr.golden.run import run
@@ -37,7 +40,7 @@ class Refusal(Exception):
     """A status other than OK."""
 
 
-WITHOUT_PAYLOAD = {COMMAND.HELLO, COMMAND.RESET, COMMAND.CALIBRATE}
+WITHOUT_PAYLOAD = {COMMAND.HELLO, COMMAND.RESET, COMMAND.CALIBRATE, COMMAND.RESET_STATE}
 
 
 @dataclass
@@ -53,9 +56,13 @@ class Twin:
     last: int | None = None  # layer that the sample was run to
     digests: bool = False
     level: int = 0
+    next: int = 0  # of a model with states, the only sample that may run
+    torn: bool = False
+    steps: list[bytes] = field(default_factory=list)  # inputs since the states were reset
 
     def __post_init__(self) -> None:
-        self.input = bytearray(self.program.inputs[0].size)
+        self.input = bytearray(sum(tensor.bytes for tensor in self.program.inputs))
+        self.output_bytes = sum(tensor.bytes for tensor in self.program.outputs)
         self.layers = len(self.program.layers)
 
     def answers(self, wire: bytes) -> list[Frame]:
@@ -87,7 +94,7 @@ class Twin:
             COMMAND.READ_DIGESTS: self._numbers,
             COMMAND.READ_COST: self._numbers,
             COMMAND.CALIBRATE: lambda _: INFER_REPLY.pack(ticks=1),
-        }
+        } | ({COMMAND.RESET_STATE: self._reset_state} if self.program.states else {})
         require(request.command in work, STATUS.BAD_COMMAND)
         much = request.command == COMMAND.CALIBRATE and request.sample > frames.MAX_CALIBRATION.value
         require(not much, STATUS.BAD_ARGUMENT)
@@ -102,7 +109,7 @@ class Twin:
             levels=len(self.program.levels),
             max_payload=MAX_PAYLOAD.value,
             input_bytes=len(self.input),
-            output_bytes=self.program.outputs[0].size,
+            output_bytes=self.output_bytes,
             ticks_hz=COUNTER_HZ,
             board_id=self.board_id,
             build_id=self.build_id,
@@ -129,16 +136,40 @@ class Twin:
         require(request.sample == self.sample and self.loaded == len(self.input), STATUS.BAD_STATE)
         require(self.last is None or (self.last, self.level) == (last, head["level"]), STATUS.BAD_STATE)
         if self.last is None:
+            follows = not self.torn and request.sample == self.next
+            require(follows or not self.program.states, STATUS.BAD_STATE)
             self.last, self.digests, self.level = last, head["digests"] != 0, head["level"]
+            self.next, self.torn = request.sample + 1, last != self.layers - 1
+            self.steps = [*self.steps, bytes(self.input)] if self.program.states else [bytes(self.input)]
         return INFER_REPLY.pack(ticks=last + 1)
 
+    def _reset_state(self, request: Frame) -> bytes:
+        self.next, self.torn, self.steps, self.loaded, self.last = request.sample, False, [], 0, None
+        return b""
+
+    def _golden(self) -> Mapping[int, np.ndarray]:
+        """Every tensor of the last step, by golden."""
+        level, graph = self.program.levels[self.level], self.graph
+        ends = np.cumsum([0, *(tensor.bytes for tensor in self.program.inputs)]).tolist()
+        x = {
+            index: np.stack([np.frombuffer(step[first:end], tensor.dtype) for step in self.steps]).reshape(
+                1, len(self.steps), *sample_shape(tensor)
+            )
+            for index, tensor, first, end in zip(graph.inputs, self.program.inputs, ends, ends[1:])
+        }
+        x = x if graph.states else {index: array[0] for index, array in x.items()}
+        result = run(graph, x, weights=level.revealed, data_terms=data_terms(self.program), keep="all")
+        tensors = {**x, **result.tensors, **result.outputs}
+        return {i: tensor[:, -1] if graph.states else tensor for i, tensor in tensors.items()}
+
     def _tensors(self) -> list[bytes]:
-        """Bytes that each layer writes, by golden; the graph's output is the last."""
-        x = np.frombuffer(bytes(self.input), np.int8).reshape(1, *sample_shape(self.program.inputs[0]))
-        level = self.program.levels[self.level]
-        result = run(self.graph, x, weights=level.revealed, data_terms=data_terms(self.program), keep="all")
-        tensors = level.alive.of(result.tensors)
-        return [tensors[layer.output].tobytes() for layer in self.program.layers]
+        """Bytes that each layer writes, by golden."""
+        alive = self.program.levels[self.level].alive.of(self._golden())
+        return [alive[layer.output].tobytes() for layer in self.program.layers]
+
+    def _outputs(self) -> bytes:
+        tensors = self._golden()
+        return b"".join(tensors[index].tobytes() for index in self.graph.outputs)
 
     def _ran(self, request: Frame) -> tuple[int, int]:
         """(offset, count) of a request about a sample that has run."""
@@ -153,7 +184,7 @@ class Twin:
 
     def _read(self, request: Frame) -> bytes:
         offset, count = self._ran(request)
-        tensor = self._tensors()[self.last]
+        tensor = self._outputs() if request.command == COMMAND.READ_OUTPUT else self._tensors()[self.last]
         require(count <= MAX_PAYLOAD.value and offset + count <= len(tensor), STATUS.BAD_ARGUMENT)
         return tensor[offset : offset + count]
 
@@ -166,6 +197,12 @@ class Twin:
             return INFER_REPLY.pack(ticks=1) * count
         require(self.digests, STATUS.BAD_STATE)
         return b"".join(zlib.crc32(t).to_bytes(4, "little") for t in self._tensors()[offset : offset + count])
+
+
+def twin_of(graph: Graph, program: Program) -> Twin:
+    """Of a program that `harness_build.compile_model` compiled."""
+    build_id = mcu.build_id(mcu.source_tree(program, "host", "test.tflite"), "host")
+    return Twin(graph, program, build_id, board_id("host"))
 
 
 def require(condition: bool, status: int) -> None:

@@ -12,21 +12,27 @@ import numpy as np
 import pytest
 from cobs import cobs
 
-from edge_tr.codegen import mcu
 from edge_tr.formats import frames
-from edge_tr.formats.frames import COMMAND, INFER_REQUEST, MAX_PAYLOAD, STATUS, TRANSFER, Frame
-from edge_tr.formats.image import board_id
+from edge_tr.formats.frames import COMMAND, MAX_PAYLOAD, STATUS, TRANSFER, Frame
 from edge_tr.ir.tflite import parse
-from tests.firmware.harness_build import FIRMWARE, HERE, compile_c, compile_model, compile_runtime, run_c, write_tree
+from tests.firmware.harness_build import compile_c, compile_model, compile_runtime, write_tree
+from tests.firmware.harness_frames import (
+    APP,
+    CHUNK,
+    HELLO,
+    VERSION,
+    assert_as_the_twin,
+    infer,
+    load,
+    read,
+    replies,
+    request,
+)
 from tests.firmware.harness_models import Network, lower_levels
-from tests.firmware.harness_twin import NAK, WIRE_BYTES, Twin
+from tests.firmware.harness_twin import NAK, WIRE_BYTES, twin_of
 
-APP = [FIRMWARE / "app" / "link.c", FIRMWARE / "app" / "main.c", HERE / "harness_board.c"]
-HELLO = frames.encode(Frame(COMMAND.HELLO, 0xBEEF))
-CHUNK = MAX_PAYLOAD.value - TRANSFER.size
 RESET_EXIT_CODE = 42
 STOP = 3  # a layer in the middle
-VERSION = frames.LINK_VERSION.value
 
 
 @pytest.fixture(scope="module")
@@ -55,53 +61,14 @@ def program(model, runtime, tmp_path_factory):
 
 @pytest.fixture
 def twin(model):
-    build_id = mcu.build_id(mcu.source_tree(model[1], "host", "test.tflite"), "host")
-    return Twin(*model, build_id, board_id("host"))
-
-
-def replies(program, wire: bytes, status: int = 0) -> list[Frame]:
-    """The replies to everything in `wire`; FormatError if one is not well formed."""
-    sent = run_c(program, wire, status)
-    assert sent[:1] + sent[-1:] in (b"", b"\0\0")
-    return [frames.decode(part) for part in sent.split(b"\0") if part]
-
-
-def assert_as_the_twin(program, twin, wire: bytes) -> list[Frame]:
-    """All replies are the twin's, and HELLO works afterwards."""
-    got = replies(program, wire + b"\0" + HELLO)
-    expected = twin.answers(wire + b"\0" + HELLO)
-    for index, (ours, theirs) in enumerate(zip(got, expected)):
-        assert ours == theirs, f"reply {index}"
-    assert len(got) == len(expected)
-    assert (got[-1].status, got[-1].sequence, len(got[-1].payload)) == (STATUS.OK, 0xBEEF, 64)
-    return got
-
-
-def request(command: int, payload: bytes = b"", sample: int = 0, sequence: int = 1, version: int = VERSION) -> bytes:
-    return frames.encode(Frame(command, sequence, sample, payload=payload, version=version))
-
-
-def load(twin, sample: int, seed: int = 0) -> list[bytes]:
-    """The frames of one whole input."""
-    data = np.random.default_rng(seed).bytes(len(twin.input))
-    parts = [data[i : i + CHUNK] for i in range(0, len(data), CHUNK)]
-    heads = [TRANSFER.pack(offset=i * CHUNK, count=len(part)) for i, part in enumerate(parts)]
-    return [request(COMMAND.LOAD_INPUT, head + part, sample) for head, part in zip(heads, parts)]
-
-
-def infer(sample: int, stop_layer: int = frames.ALL_LAYERS.value, digests: int = 1, level: int = 0) -> bytes:
-    return request(COMMAND.INFER, INFER_REQUEST.pack(stop_layer=stop_layer, digests=digests, level=level), sample)
-
-
-def read(command: int, sample: int, offset: int, count: int, layer: int = 0) -> bytes:
-    return request(command, TRANSFER.pack(offset=offset, count=count, layer=layer), sample)
+    return twin_of(*model)
 
 
 # --- sense ------------------------------------------------------------------------------------
 
 
 def test_a_whole_check_of_a_sample_gives_what_golden_says(program, twin):
-    layers, size = twin.layers, twin.program.outputs[0].size
+    layers, size = twin.layers, twin.output_bytes
     wire = [HELLO, *load(twin, 7), infer(7), read(COMMAND.READ_OUTPUT, 7, 0, size)]
     wire += [
         read(COMMAND.READ_DIGESTS, 7, 0, layers),
@@ -124,7 +91,7 @@ def test_every_layer_can_be_stopped_at_and_read_in_parts(program, twin):
 
 
 def test_every_frame_may_come_twice(program, twin):
-    size = twin.program.outputs[0].size
+    size = twin.output_bytes
     once = [HELLO, *load(twin, 3), infer(3), read(COMMAND.READ_OUTPUT, 3, 0, size), read(COMMAND.READ_COST, 3, 0, 2)]
     got = assert_as_the_twin(program, twin, b"".join(frame + frame for frame in once))
     assert got[:-1:2] == got[1::2] and {frame.status for frame in got} == {STATUS.OK}
@@ -153,7 +120,7 @@ def states(twin) -> dict[str, list[bytes]]:
 
 def probes(twin) -> list[bytes]:
     """Requests that are right in some state, and their neighbours that never are."""
-    layers, size = twin.layers, twin.program.outputs[0].size
+    layers, size = twin.layers, twin.output_bytes
     wire = [HELLO, request(COMMAND.CALIBRATE), infer(1), infer(0, layers), infer(0, layers - 1), infer(0, STOP)]
     wire += [infer(0, level=1), infer(0, level=2), infer(0, STOP, level=1), infer(0, level=255)]
     parts = [(0, 0), (0, 1), (1, 2), (1, size), (layers, 1), (size, 0), (0, size + 1), (0, 0xFFFF), (0xFFFFFFFF, 1)]

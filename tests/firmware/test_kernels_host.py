@@ -12,6 +12,7 @@ from edge_tr.tr import requant
 from tests.firmware.harness_build import HERE, compile_c, compile_model, compile_runtime, run_c
 from tests.firmware.harness_models import WAYS, expected_bytes, lower_with, random_network, samples
 from tests.models.random_ops import BUILDERS, STATEFUL, build
+from tests.operators.test_integers import every_operator
 
 INT32 = np.iinfo(np.int32)
 CORNERS = np.array([INT32.min, INT32.min + 1, -(1 << 30), -3, -2, -1, 0, 1, 2, 3, 1 << 30, INT32.max - 1, INT32.max])
@@ -46,6 +47,13 @@ def test_dot_product_layers_equal_golden_with_every_kernel_and_budget(kind, way,
 def test_layers_without_weights_equal_golden(kind, seed, tmp_path, runtime):
     rng = np.random.default_rng([seed, OTHER_KINDS.index(kind), 9])
     graph = parse(build(kind, rng))
+    assert_c_equals_golden(graph, WAYS[0], samples(graph, rng, 12), tmp_path, runtime)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_operators_on_int32_equal_golden(seed, tmp_path, runtime):
+    rng = np.random.default_rng(seed)
+    graph = parse(every_operator(rng))
     assert_c_equals_golden(graph, WAYS[0], samples(graph, rng, 12), tmp_path, runtime)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from edge_tr.ir.writer import ModelWriter
+from tests.firmware.harness_models import Network
 
 VALID = dict(padding="VALID", stride_h=1, stride_w=1, dilation_h_factor=1, dilation_w_factor=1)
 
@@ -23,6 +24,17 @@ def shared_ends() -> bytes:
     model.op("MUL", [total, inside], [product], version=2, fused_activation_function="NONE")
     model.op("DEQUANTIZE", [product], [real], version=2)
     return model.finish([a, b], [total, real, total, a, product])
+
+
+def uint8_ends() -> bytes:
+    """A uint8 model's ends around an int8 one, as a converter that is asked for them writes it."""
+    model = ModelWriter()
+    x, y = (model.activation((1, 256), 0.5, 128, dtype="uint8") for _ in range(2))
+    inner, result = (model.activation((1, 256), 0.5) for _ in range(2))
+    model.op("QUANTIZE", [x], [inner])
+    model.op("ABS", [inner], [result])
+    model.op("QUANTIZE", [result], [y])
+    return model.finish([x], [y])
 
 
 def stream(steps: int = 3, width: int = 5, first: Sequence[int] | None = None, call_once: bool = True) -> bytes:
@@ -49,3 +61,43 @@ def stream(steps: int = 3, width: int = 5, first: Sequence[int] | None = None, c
     start.op("VAR_HANDLE", [], [assigned], **name)
     start.op("ASSIGN_VARIABLE", [assigned, start.constant(held, [q[0]], [q[1]])], [])
     return model.finish([x], [mean, new], [start] if call_once else [])
+
+
+def several(seed: int = 0, also: Sequence[int] = ()) -> bytes:
+    """Two inputs, an image and a vector, and three outputs: features, their sum with the vector, its softmax. `also`:
+    tensors that are outputs too."""
+    net = Network(np.random.default_rng(seed), (6, 5, 3))
+    image, vector = net.input, net.model.activation((1, 10), 0.04, -5)
+    net.conv(6, (3, 3), (1, 1), "RELU")
+    features = net.x
+    net.pool("MAX_POOL_2D", 2)
+    net.flatten()
+    net.dense(10)
+    total = net.add(vector)
+    net.softmax()
+    return net.model.finish([image, vector], [features, total, net.x, *also])
+
+
+def recurrent(seed: int = 0, first: Sequence[int] | None = None) -> bytes:
+    """A variable of eight values, to which what a convolution and a dense layer find is added in each step. Outputs:
+    four scores, and the variable's new value."""
+    net = Network(np.random.default_rng(seed), (6, 5, 3))
+    image, name = net.input, dict(container="", shared_name="memory")
+    handle = net.model.activation((), dtype="resource")
+    if first is not None:
+        net.model.op("CALL_ONCE", [], [], init_subgraph_index=1)
+    net.model.op("VAR_HANDLE", [], [handle], **name)
+    net.conv(6, (3, 3), (2, 2), "RELU")
+    net.flatten()
+    net.dense(8)
+    old = net.model.activation((1, 8), net.scale, net.zero)
+    net.model.op("READ_VARIABLE", [handle], [old])
+    new = net.add(old, (net.scale, net.zero))
+    net.model.op("ASSIGN_VARIABLE", [handle, new], [])
+    net.dense(4)
+    start = ModelWriter()
+    held = start.activation((), dtype="resource")
+    start.op("VAR_HANDLE", [], [held], **name)
+    values = np.array([first or [0] * 8], np.int8)
+    start.op("ASSIGN_VARIABLE", [held, start.constant(values, [1.0], [0])], [])
+    return net.model.finish([image], [net.x, new], [] if first is None else [start])

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import is_dataclass
-from typing import get_args, get_type_hints
+from importlib import import_module
 
 import numpy as np
 import pytest
 
-from edge_tr.codegen.overlay import _fields
+from edge_tr.codegen.overlay import packed
 from edge_tr.golden.ends import sample_shape
 from edge_tr.golden.run import run
 from edge_tr.graph import Graph
@@ -19,22 +18,24 @@ from edge_tr.tr.requant import Rounding
 from tests.models.random_ops import BUILDERS, build
 
 
-def unpacked(record: Record) -> Record:
-    """As the package's program.py reads it."""
+def repacked(record: Record) -> Record:
+    """Through JSON and back, as the package's program.py reads it."""
+    arrays: dict[str, np.ndarray] = {}
+    facts = packed(record, "host0", arrays)
+    assert all(name.startswith("host0.") for name in arrays)
+    return unpacked(json.loads(json.dumps(facts, sort_keys=True)), arrays)
 
-    def made(kind: type, values: dict[str, object]) -> object:
-        found, hints = {name: value for name, value in values.items() if "." not in name}, get_type_hints(kind)
-        for field in {name.partition(".")[0] for name in values if "." in name}:
-            nested = {n.partition(".")[2]: v for n, v in values.items() if n.startswith(f"{field}.")}
-            inside = next(hint for hint in (hints[field], *get_args(hints[field])) if is_dataclass(hint))
-            found[field] = made(inside, nested)
-        return kind(**found)
 
-    values = _fields(record)
-    arrays = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
-    facts = json.loads(json.dumps({name: v for name, v in values.items() if name not in arrays}, sort_keys=True))
-    whole = {name: tuple(v) if isinstance(v, list) else v for name, v in facts.items()} | arrays
-    return made(type(record), whole)
+def unpacked(value: object, arrays: dict[str, np.ndarray]) -> object:
+    if isinstance(value, list):
+        return tuple(unpacked(part, arrays) for part in value)
+    if not isinstance(value, dict):
+        return value
+    if "array" in value:
+        return arrays[value["array"]]
+    assert value["module"] == "record" or value["module"].startswith("operators."), value["module"]
+    fields = {name: unpacked(part, arrays) for name, part in value["fields"].items()}
+    return getattr(import_module(f"edge_tr.{value['module']}"), value["class"])(**fields)
 
 
 def assert_equal_arithmetic(graph: Graph, x: np.ndarray) -> None:
@@ -42,7 +43,7 @@ def assert_equal_arithmetic(graph: Graph, x: np.ndarray) -> None:
     tensors = {**run(graph, x, keep="all").tensors, graph.inputs[0]: x, **states}
     for op in graph.ops:
         inputs = [tensors[i] for i in graph.activations(op)]
-        for index, found in zip(op.outputs, unpacked(op.record).golden(inputs, Rounding.DOUBLE)):
+        for index, found in zip(op.outputs, repacked(op.record).golden(inputs, Rounding.DOUBLE)):
             np.testing.assert_array_equal(found.reshape(tensors[index].shape), tensors[index], err_msg=op.kind)
 
 

@@ -67,7 +67,7 @@ def test_no_layer_digs_deeper_into_the_stack_than_the_bound(board: str, built) -
     machine = Machine(folder.elf)
     top, size = machine.symbols["tr_stack_top"], machine.symbols["TR_STACK_BYTES"]
     machine.write(top - size, b"\xa5" * size)
-    machine.write(machine.call("tr_model_input"), bench.seeded_input(tflite.load(folder.revealed)).tobytes())
+    machine.write(machine.call("tr_model_input"), bench.seeded_input(tflite.load(folder.revealed)).data(0))
     for layer in range(len(folder.read().layers)):
         machine.call("tr_model_run_layer", layer)
     used = len(machine.read(top - size, size).lstrip(b"\xa5"))

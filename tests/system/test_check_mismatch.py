@@ -34,8 +34,8 @@ def test_one_wrong_weight_is_named_by_layer_tensor_and_element(board: str, op: s
     assert report["bit_exact"] is False and report["mismatched_samples"] > 0
     graph = tflite.load(folder.model)
     x = np.load(DIGITS_DATA)["x"][:3]
-    right = run_golden(graph, x, keep="all").tensors[record["tensor_index"]]
-    wrong = run_golden(graph, x, keep="all", weights={record["index"]: damaged}).tensors[record["tensor_index"]]
+    results = [run_golden(graph, x, keep="all"), run_golden(graph, x, keep="all", weights={record["index"]: damaged})]
+    right, wrong = (result.tensors[record["tensor_index"]] for result in results)
     sample, index = (int(i[0]) for i in np.nonzero((right != wrong).reshape(3, -1)))
     assert report["first_mismatch"] == {
         "sample": sample,
@@ -44,6 +44,8 @@ def test_one_wrong_weight_is_named_by_layer_tensor_and_element(board: str, op: s
         "index": index,
         "got": int(wrong[sample].flat[index]),
         "expected": int(right[sample].flat[index]),
+        "step": None,
+        "output": graph.file_outputs[0].name if (results[0].output[sample] != results[1].output[sample]).any() else "",
     }
     assert report["golden_accuracy"] == report["reference_accuracy"]  # golden does not follow the device
 

@@ -11,8 +11,11 @@ import pytest
 from edge_tr import boards
 from edge_tr.compiler import no_progress
 from edge_tr.errors import DeviceError
+from edge_tr.golden.ends import samples_of
+from edge_tr.ir.tflite import parse
 from edge_tr.manifest import BuildFolder
 from edge_tr.target import check as device_check
+from edge_tr.target.costs import Device
 from edge_tr.target.emulator import emulate
 from edge_tr.target.link import Link, Patience
 from edge_tr.target.outcome import CheckReport
@@ -56,11 +59,11 @@ def check_through(url: str, folder: BuildFolder, patience: Patience = QUICK) -> 
     arrays = np.load(DIGITS_DATA)
     with open_port(url, 115200) as port:
         return device_check.check(
-            device_check.Device(Link(port, patience), boards.load("host").board_id),
+            Device(Link(port, patience), boards.load("host").board_id),
             folder.read(),
             models,
-            arrays["x"][:SAMPLES],
-            arrays["y"][:SAMPLES],
+            samples_of(parse(models.given), arrays["x"][:SAMPLES]),
+            {"y": arrays["y"][:SAMPLES]},
             layers=True,
             progress=no_progress,
         )

@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edge_tr import __version__
-from edge_tr.manifest import MANIFEST_VERSION, REVEALED, Alternative, LayerRecord, LevelRecord, Manifest, Protection
+from edge_tr.manifest import (
+    MANIFEST_VERSION,
+    REVEALED,
+    Alternative,
+    LayerRecord,
+    LevelRecord,
+    Manifest,
+    Protection,
+    TensorRecord,
+)
 from edge_tr.memory_plan import Region
 from edge_tr.target.outcome import CheckReport, Cost, LayerCost, Mismatch, Reference
 
@@ -52,6 +61,7 @@ MANIFEST = Manifest(
     edge_tr_version=__version__,
     model="digits.tflite",
     model_sha256="ab" * 32,
+    notes=(),
     target="mps2-an386",
     board_folder="",
     budget="lossless",
@@ -73,6 +83,9 @@ MANIFEST = Manifest(
     ),
     would_fit=(),
     protection=Protection(verified_bytes=9_000, verify_cycles=24_750, before_invoke=False),
+    inputs=(TensorRecord("image", "int8", "uint8", (1, 8, 8, 1), 64, 0.5, -128),),
+    outputs=(TensorRecord("class", "int8", "int8", (1, 10), 10, 0.00390625, -128),),
+    states=(),
     layers=(layer("conv_2d_0"), SOFTMAX),
     levels=(LevelRecord("lossless", REVEALED, 201, 2.7917, 1234),),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from pathlib import Path
 
@@ -56,3 +57,14 @@ def test_a_board_is_added_listed_used_and_removed(tmp_path: Path, monkeypatch: p
     succeed("boards", "--remove", "mine")
     refused(run("boards", "--remove", "mine"), 2, "mine is not registered: none is")
     refused(run("boards", "mine"), 2, "unknown board 'mine'")
+
+
+def test_the_page_of_boards_has_every_board_and_every_key_of_a_flasher() -> None:
+    page = (resources.folder("boards").parent / "docs" / "boards.md").read_text(encoding="utf-8")
+    assert all(f"`{name}`" in page for name in (*boards.names(), *overlays.names()))
+    assert all(field.name in page for field in dataclasses.fields(boards.Flash))
+    assert all(
+        command.program.lower() in page.lower()
+        for name in boards.names()
+        for command in boards.load(name).flash.commands
+    )

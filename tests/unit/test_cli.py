@@ -83,7 +83,7 @@ def test_boards_are_listed_as_text_and_as_json() -> None:
 def test_a_model_is_inspected_as_text_and_as_json() -> None:
     model = succeed("inspect", DIGITS, "--json").json
     text = succeed("inspect", DIGITS).out
-    assert model["input"]["shape"][0] == 1 and model["input"]["dtype"] == "int8"
+    assert model["inputs"][0]["shape"][0] == 1 and model["inputs"][0]["dtype"] == "int8"
     for layer in model["layers"]:
         assert layer["name"] in text
         assert (layer["terms"] > 0) == (layer["weights"] > 0)

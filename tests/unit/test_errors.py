@@ -10,7 +10,7 @@ import pytest
 from edge_tr.ir.writer import ModelWriter
 from tests.system.helpers import ALL_BOARDS, DIGITS, Ran, refused, run, small_board, succeed
 
-SHAPE = tuple(succeed("inspect", DIGITS, "--json").json["input"]["shape"][1:])
+SHAPE = tuple(succeed("inspect", DIGITS, "--json").json["inputs"][0]["shape"][1:])
 
 
 def build(out: Path, *options: object, model: Path = DIGITS, target: object = "host") -> Ran:
@@ -185,7 +185,7 @@ BAD_ARRAYS = {
     "another shape": ({"x": np.zeros((4, 9, 9, 1), np.int8)}, "got [4, 9, 9, 1]"),
     "one number": ({"x": np.int8(3)}, "got a single number"),
     "no samples": ({"x": ZEROS[:0]}, "holds no samples"),
-    "no x": ({"z": ZEROS}, "is no .npz file with an array x"),
+    "no x": ({"z": ZEROS}, "has no array x"),
     "uint8": ({"x": ZEROS.astype(np.uint8)}, "int8, or float32 to be quantised, got uint8"),
     "int64": ({"x": ZEROS.astype(np.int64)}, "got int64"),
     "complex": ({"x": ZEROS.astype(np.complex64)}, "got complex64"),

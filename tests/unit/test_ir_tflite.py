@@ -99,7 +99,7 @@ def test_two_problems_are_two_lines():
     assert "SOFTMAX (operator 1, 't2', version 1): found output scale 0.5" in lines[1]
 
 
-@pytest.mark.parametrize(("dtype", "scale"), [("uint8", None), ("int16", 0.5), ("float32", 0.5)])
+@pytest.mark.parametrize(("dtype", "scale"), [("uint8", None), ("int4", 0.5), ("float32", 0.5)])
 def test_other_types_are_refused(dtype, scale):
     model = ModelWriter()
     x, y = model.activation((1, 4), scale, dtype=dtype), model.activation((1, 4), scale, dtype=dtype)

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from edge_tr.report.summary import build_text, check_text, memory_bar, table
+from edge_tr.report.checked import check_text
+from edge_tr.report.summary import build_text, memory_bar, table
 from edge_tr.target.outcome import Cost
 from tests.unit.reports import MANIFEST, REPORT, WRONG
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from edge_tr_pynq import frames
-from edge_tr_pynq.driver import Accelerator
+from edge_tr_pynq.driver import Accelerator, Tensors
+from edge_tr_pynq.ends import Samples, sample_shape
 from edge_tr_pynq.errors import DeviceError
 from edge_tr_pynq.frames import ALL_LAYERS, COMMAND, COUNTER, MAX_CALIBRATION, MAX_PAYLOAD, STATUS, Frame
 from edge_tr_pynq.schema import FormatError
@@ -37,9 +38,18 @@ class _Sample:
     level: int | None = None  # the budget that it ran with
     ticks: int = 0
     output: bytes = b""
-    layer: bytes = b""  # tensor of the last layer
+    layer: bytes = b""  # tensor of the last layer, if it was asked for
+    states: Tensors = field(default_factory=dict)  # before it ran
     layer_ticks: list[int] = field(default_factory=list)
     digests: list[int] | None = None
+
+
+@dataclass
+class _Sequence:
+    """Of a model with states: what they are, and the only sample that may run; None: none, the last one was stopped."""
+
+    states: Tensors
+    next: int | None = 0
 
 
 class Agent:
@@ -53,7 +63,9 @@ class Agent:
         self.admits = token is None
         self._program = accelerator.program
         self._layers = len(self._program.levels[0].names)
-        self._sample = _Sample()
+        self._input_bytes = sum(tensor.bytes for tensor in self._program.inputs)
+        accelerator.reset_state()
+        self._sample, self._sequence = _Sample(), _Sequence(accelerator.states)
         self._calibrated = (0, 0, 0)  # sequence, rounds and ticks of the last one
         self._commands = {
             COMMAND.HELLO: self._hello,
@@ -67,6 +79,8 @@ class Agent:
             COMMAND.CALIBRATE: self._calibrate,
             COMMAND.AUTHENTICATE: self._authenticate,
         }
+        if self._program.graph.states:
+            self._commands[COMMAND.RESET_STATE] = self._reset_state
 
     def answer(self, wire: bytes) -> bytes:
         """The reply to the bytes between two delimiters, both as they go over the wire."""
@@ -106,8 +120,8 @@ class Agent:
             layers=self._layers,
             levels=len(self._program.levels),
             max_payload=MAX_PAYLOAD.value,
-            input_bytes=program.input.size,
-            output_bytes=program.output.size,
+            input_bytes=self._input_bytes,
+            output_bytes=sum(tensor.bytes for tensor in program.outputs),
             ticks_hz=program.clock_hz,
             board_id=program.board_id,
             build_id=program.build_id,
@@ -117,7 +131,7 @@ class Agent:
     def _load_input(self, frame: Frame) -> bytes:
         offset, count = self._transfer(frame, exact=False)
         data = frame.payload[frames.TRANSFER.size :]
-        _require(count == len(data) and offset + count <= self._program.input.size)
+        _require(count == len(data) and offset + count <= self._input_bytes)
         if offset == 0:
             self._sample = _Sample(frame.sample)
         sample = self._sample
@@ -133,28 +147,51 @@ class Agent:
         level = request["level"]
         _require(last < self._layers and level < len(self._program.levels))
         sample = self._sample
-        _require(frame.sample == sample.number and len(sample.data) == self._program.input.size, STATUS.BAD_STATE)
+        _require(frame.sample == sample.number and len(sample.data) == self._input_bytes, STATUS.BAD_STATE)
         _require(sample.last in (None, last) and sample.level in (None, level), STATUS.BAD_STATE)
         if sample.last is None:
+            _require(not self._program.graph.states or frame.sample == self._sequence.next, STATUS.BAD_STATE)
             sample.level = self._accelerator.level = level
             self._run(sample, last, bool(request["digests"]))
         return frames.INFER_REPLY.pack(ticks=sample.ticks)
 
     def _run(self, sample: _Sample, last: int, digests: bool) -> None:
         """The whole inference as an application runs it; layer by layer if tensors in between are wanted."""
-        x = np.frombuffer(bytes(sample.data), np.int8)
-        whole = last == self._layers - 1
-        if whole:
-            sample.output = self._accelerator.predict(x.reshape(1, *self._program.input.shape)).tobytes()
-            sample.layer, sample.ticks = sample.output, self._accelerator.cycles
-            sample.layer_ticks = self._accelerator.layer_cycles()
+        accelerator, sequence, whole = self._accelerator, self._sequence, last == self._layers - 1
+        sample.states, sequence.next = sequence.states, None
         if digests or not whole:
-            steps = list(self._accelerator.run_layers(x, last))
-            tensors, cycles = [tensor.tobytes() for tensor, _ in steps], [ticks for _, ticks in steps]
+            tensors, cycles = self._by_layers(sample, last)
             sample.digests = [zlib.crc32(tensor) for tensor in tensors] if digests else None
-            if not whole:
-                sample.layer, sample.layer_ticks, sample.ticks = tensors[-1], cycles, sum(cycles)
+            sample.layer, sample.layer_ticks, sample.ticks = tensors[-1], cycles, sum(cycles)
+        if whole:
+            x, accelerator.states = self._inputs(sample), sequence.states
+            sample.output = b"".join(output.tobytes() for output in accelerator.outputs(x))
+            sample.ticks, sample.layer_ticks = accelerator.cycles, accelerator.layer_cycles()
+            sequence.states, sequence.next = accelerator.states, sample.number + 1
         sample.last = last
+
+    def _by_layers(self, sample: _Sample, last: int) -> tuple[list[bytes], list[int]]:
+        """Tensors and cycles of layers up to `last`."""
+        self._accelerator.states = sample.states
+        steps = list(self._accelerator.run_layers(self._inputs(sample), last))
+        return [tensor.tobytes() for tensor, _ in steps], [cycles for _, cycles in steps]
+
+    def _inputs(self, sample: _Sample) -> Samples:
+        """The sample's bytes as the tensors that they are."""
+        values, at = {}, 0
+        for tensor in self._program.inputs:
+            data = np.frombuffer(bytes(sample.data[at : at + tensor.bytes]), tensor.dtype)
+            values[tensor.index] = data.reshape(1, *sample_shape(tensor))
+            at += tensor.bytes
+        return Samples(values)
+
+    def _reset_state(self, frame: Frame) -> bytes:
+        """States for the sample of this number, which is loaded again."""
+        _require(not frame.payload)
+        self._accelerator.reset_state()
+        self._sequence = _Sequence(self._accelerator.states, frame.sample)
+        self._sample = _Sample(self._sample.number)
+        return b""
 
     def _read_output(self, frame: Frame) -> bytes:
         offset, count = self._transfer(frame)
@@ -162,9 +199,12 @@ class Agent:
 
     def _read_layer(self, frame: Frame) -> bytes:
         offset, count = self._transfer(frame)
-        layer = frames.TRANSFER.unpack(frame.payload)["layer"]
+        layer, sample = frames.TRANSFER.unpack(frame.payload)["layer"], self._sample
         _require(layer < self._layers)
-        return self._bytes(frame, self._sample.layer, layer, offset, count)
+        _require(frame.sample == sample.number and sample.last == layer, STATUS.BAD_STATE)
+        if not sample.layer:
+            sample.layer = self._by_layers(sample, layer)[0][-1]
+        return self._bytes(frame, sample.layer, layer, offset, count)
 
     def _bytes(self, frame: Frame, tensor: bytes, layer: int, offset: int, count: int) -> bytes:
         _require(frame.sample == self._sample.number and self._sample.last == layer, STATUS.BAD_STATE)
@@ -187,7 +227,8 @@ class Agent:
     def _reset(self, frame: Frame) -> bytes:
         _require(not frame.payload)
         self._accelerator.reset()
-        self._sample = _Sample()
+        self._accelerator.reset_state()
+        self._sample, self._sequence = _Sample(), _Sequence(self._accelerator.states)
         return b""
 
     def _calibrate(self, frame: Frame) -> bytes:

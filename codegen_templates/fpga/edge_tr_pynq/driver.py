@@ -8,18 +8,23 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import ClassVar
 
 import numpy as np
 from pynq import DefaultIP, allocate
 
 from edge_tr_pynq.accelerator import ACCEL_ID, ACCEL_VERSION, CONTROL, ERROR, NO_STOP, REGISTER, STATUS
+from edge_tr_pynq.ends import Samples, sample_shape, samples_of
 from edge_tr_pynq.errors import DeviceError, UsageError
 from edge_tr_pynq.hardware import VLNV
 from edge_tr_pynq.program import HostLayer, Layer, Level, Program, Segment
 from edge_tr_pynq.requant import Rounding
 
+Tensors = dict[int, np.ndarray]
+"""By number, [elements] of their types."""
+Given = np.ndarray | Mapping[str, np.ndarray] | Samples
+"""What `Accelerator.predict` takes."""
 SECONDS = 10.0  # until a wait gives up; an inference takes well under a millisecond
 STREAM_CYCLES = 50_000_000  # without progress of a stream, until the accelerator itself gives up; half a second
 BEAT = 8  # bytes
@@ -49,14 +54,14 @@ class _Slot:
 
     def __init__(self, segment: Segment, device: object) -> None:
         self.segment = segment
-        self.values: dict[int, np.ndarray] = {}
+        self.values: Tensors = {}
         inputs = sum(len(send.index) for send in segment.sends)
         self.sent = allocate((inputs + BEAT * len(segment.stream),), np.uint8, target=device)
         self.received = allocate((64 * segment.result.words,), np.uint8, target=device)
         self.sent[inputs:] = segment.stream.view(np.uint8)
 
-    def fill(self, values: dict[int, np.ndarray]) -> None:
-        """What is sent, from flat int8 tensors."""
+    def fill(self, values: Tensors) -> None:
+        """What is sent, from int8 tensors."""
         self.values, at = values, 0
         for send in self.segment.sends:
             data = np.append(values[send.tensor], np.int8(0))[send.index].view(np.uint8)
@@ -66,6 +71,11 @@ class _Slot:
     def free(self) -> None:
         self.sent.freebuffer()
         self.received.freebuffer()
+
+
+def _flat(samples: Samples, n: int) -> Tensors:
+    """One of them."""
+    return {index: values[n].ravel() for index, values in samples.values.items()}
 
 
 class Accelerator:
@@ -80,6 +90,8 @@ class Accelerator:
     ) -> None:
         self.ip, self.dma, self.seconds, self.stream_cycles = ip, dma, seconds, stream_cycles
         self.program: Program | None = None
+        self.states: Tensors = {}
+        """Of the program's model, what they are before the next sample."""
         self._level = 0
         self._slots: list[list[_Slot]] = []  # by level
         self._scratch: object | None = None
@@ -100,10 +112,11 @@ class Accelerator:
             self._finish("loading the program")
         if self.ip.read(REGISTER.PROGRAM) != program.crc:
             raise DeviceError("the accelerator holds another program than was sent: load it again")
+        self.program, self._level = program, len(program.levels) - 1
+        self.reset_state()
         self._slots = [[_Slot(segment, device) for segment in self._runs(level)] for level in program.levels]
         most = max(layer.words for level in program.levels for layer in level.layers)
         self._scratch = allocate((64 * most,), np.uint8, target=device)
-        self.program, self._level = program, len(program.levels) - 1
 
     @property
     def level(self) -> int:
@@ -129,40 +142,88 @@ class Accelerator:
 
     # --- inferences ---
 
-    def predict(self, x: np.ndarray) -> np.ndarray:
-        """Outputs, int8 [n, ...], of samples [n, ...]: int8, or real numbers, which are quantised.
+    def predict(self, x: Given | None = None, /, **named: np.ndarray) -> np.ndarray | dict[str, np.ndarray]:
+        """Outputs of samples. `x`: an array for a model's only input, or arrays by the inputs' names, which may be
+        arguments too: [n, ...] of the inputs' types, or real numbers, which are quantised. Arrays by name are answered
+        by name, as are several outputs; else the result is one array [n, ...].
+
+        A model with states goes on from them and carries them from each sample to the next; of sequences, arrays
+        [n, steps, ...], each begins after a `reset_state`.
 
         While the accelerator computes one sample the processor prepares the next, whose input the DMA fetches then,
-        and finishes the one before.
+        and finishes the one before, if the model has no states and runs at once.
         """
-        return np.stack(list(self.stream(self.quantised(x))))
+        given = named if x is None else x
+        found = self.outputs(self.samples(given))
+        if len(found) == 1 and not isinstance(given, Mapping):
+            return found[0]
+        return dict(zip(self._loaded().output_names, found))
 
-    def quantised(self, x: np.ndarray) -> np.ndarray:
-        """int8 [n, ...] of samples, which may be one, flat, or real; DeviceError says what shape is expected."""
-        program, x = self._loaded(), np.asarray(x)
-        if x.dtype != np.int8:
-            if not np.issubdtype(x.dtype, np.floating):
-                raise DeviceError(f"samples are {x.dtype}: give int8, or floats to be quantised")
-            x = np.clip(np.round(x / program.input.scale) + program.input.zero_point, -128, 127).astype(np.int8)
-        if x.size == 0 or x.size % program.input.size or (x.shape != program.input.shape and x.ndim < 2):
-            raise DeviceError(f"samples have shape {x.shape}, expected (n, {', '.join(map(str, program.input.shape))})")
-        return x.reshape(-1, *program.input.shape)
+    def outputs(self, samples: Samples) -> list[np.ndarray]:
+        """All outputs in the model's order, as `predict` computes them."""
+        if samples.steps is None:
+            return [np.stack(values) for values in zip(*self.stream(samples))]
+        return self._sequences(samples)
 
-    def stream(self, samples: np.ndarray) -> Iterator[np.ndarray]:
-        """Outputs one by one, int8, of int8 samples [n, ...]."""
+    def samples(self, x: Given) -> Samples:
+        """What `predict` takes, as the program's inputs; a single sample may lack its leading axis. UsageError says
+        what is expected."""
+        program = self._loaded()
+        if isinstance(x, Samples):
+            return x
+        values = {}
+        for tensor, given in zip(program.inputs, self._in_order(x)):
+            array = np.asarray(given)
+            array = array.astype(np.float32) if array.dtype.kind == "f" else array
+            shape = sample_shape(tensor)
+            values[tensor.index] = array[np.newaxis] if array.shape == shape and shape else array
+        samples = samples_of(program.graph, values)
+        if not len(samples):
+            raise UsageError("there are no samples: the arrays are empty")
+        return samples
+
+    def _in_order(self, x: Given) -> list[np.ndarray]:
+        """An array for each input."""
+        names = self._loaded().input_names
+        numbered = ["x"] if len(names) == 1 else [f"x{i}" for i in range(len(names))]
+        if not isinstance(x, Mapping):
+            x = {names[0]: x} if len(names) == 1 else {}
+        for wanted in (names, numbered):
+            if set(wanted) == set(x):
+                return [x[name] for name in wanted]
+        raise UsageError(f"give an array for each input by its name: {', '.join(names)}; or {', '.join(numbered)}")
+
+    def stream(self, x: Given) -> Iterator[tuple[np.ndarray, ...]]:
+        """The outputs of one sample after the other, in the model's order."""
+        given = self.samples(x)
+        samples = (_flat(given, n) for n in range(len(given)))
         yield from self._overlapped(samples) if self._pipelined(self._now()) else map(self._one, samples)
 
-    @staticmethod
-    def _pipelined(level: Level) -> bool:
+    def _sequences(self, samples: Samples) -> list[np.ndarray]:
+        """Outputs [n, steps, ...]."""
+        found = []
+        for n in range(len(samples)):
+            self.reset_state()
+            steps = Samples({index: array[n] for index, array in samples.values.items()})
+            found.append([np.stack(values) for values in zip(*self.stream(steps))])
+        return [np.stack(values) for values in zip(*found)]
+
+    # --- states ---
+
+    def reset_state(self) -> None:
+        """Give the states their initial values."""
+        self.states = {index: values.ravel() for index, values in self._loaded().graph.states.items()}
+
+    def _pipelined(self, level: Level) -> bool:
         """Whether the accelerator can begin the next sample as soon as it has sent this one's result."""
-        return len(level.segments) == 1 and len(level.segments[0].reads) == 1
+        is_stateless = not self._loaded().graph.states
+        return is_stateless and len(level.segments) == 1 and len(level.segments[0].reads) == 1
 
-    @classmethod
-    def _runs(cls, level: Level) -> tuple[Segment, ...]:
+    def _runs(self, level: Level) -> tuple[Segment, ...]:
         """Runs that have a buffer each: a pipelined one has two."""
-        return level.segments * (2 if cls._pipelined(level) else 1)
+        return level.segments * (2 if self._pipelined(level) else 1)
 
-    def _overlapped(self, samples: np.ndarray) -> Iterator[np.ndarray]:
+    def _overlapped(self, samples: Iterable[Tensors]) -> Iterator[tuple[np.ndarray, ...]]:
         running, slots = None, self._slots[self._level]
         try:
             for n, sample in enumerate(samples):
@@ -186,9 +247,9 @@ class Accelerator:
         finally:
             self._counted = None
 
-    def _one(self, sample: np.ndarray) -> np.ndarray:
-        """A sample through all turns."""
-        values, slots = {self._loaded().source: sample.ravel()}, iter(self._slots[self._level])
+    def _one(self, sample: Tensors) -> tuple[np.ndarray, ...]:
+        """A sample through all turns; states change when it is through."""
+        values, slots = {**sample, **self.states}, iter(self._slots[self._level])
         counted = 0
         for turn in self._now().turns:
             self._compute(turn.host, values)
@@ -206,7 +267,8 @@ class Accelerator:
                 layer = turn.segment.layers[read]
                 values[layer.tensor] = self._tensor(layer)
         self._counted = counted
-        return self._output(values)
+        self.states = {index: values[index] for index in self.states}
+        return self._outputs(values)
 
     @property
     def cycles(self) -> int:
@@ -230,17 +292,17 @@ class Accelerator:
             cycles += own.values()
         return cycles
 
-    def run_layers(self, sample: np.ndarray, last: int) -> Iterator[tuple[np.ndarray, int]]:
-        """(int8 tensor [elements], cycles) of layers 0 to `last`, one after the other, of a sample.
+    def run_layers(self, x: Given, last: int) -> Iterator[tuple[np.ndarray, int]]:
+        """(tensor [elements], cycles) of layers 0 to `last`, one after the other, of the first sample; `states` stay.
 
         The accelerator stops after every layer, or part of one, its tensor is read, and it goes on from there.
         """
-        yield from itertools.islice(self._steps(sample), last + 1)
+        yield from itertools.islice(self._steps(_flat(self.samples(x), 0)), last + 1)
         if not self.dma.sendchannel.idle:  # the rest of what is sent is for the layers after it
             self.reset()
 
-    def _steps(self, sample: np.ndarray) -> Iterator[tuple[np.ndarray, int]]:
-        values, slots = {self._loaded().source: sample.ravel()}, iter(self._slots[self._level])
+    def _steps(self, sample: Tensors) -> Iterator[tuple[np.ndarray, int]]:
+        values, slots = {**sample, **self.states}, iter(self._slots[self._level])
         for turn in self._now().turns:
             for op in turn.host:
                 self._compute([op], values)
@@ -275,19 +337,21 @@ class Accelerator:
         finally:
             self.ip.write(REGISTER.TIMEOUT, self.stream_cycles)
 
-    def _before(self, sample: np.ndarray) -> dict[int, np.ndarray]:
+    def _before(self, sample: Tensors) -> Tensors:
         """What the processor has before the accelerator's first run."""
-        values = {self._loaded().source: sample.ravel()}
+        values = dict(sample)
         self._compute(self._now().turns[0].host, values)
         return values
 
     @staticmethod
-    def _compute(layers: Iterable[HostLayer], values: dict[int, np.ndarray]) -> None:
-        """Layers of the processor, from tensors and to tensors in `values`, int8 [elements]."""
+    def _compute(layers: Iterable[HostLayer], values: Tensors) -> None:
+        """Layers of the processor, from tensors and to tensors in `values`."""
         for layer in layers:
             inputs = [values[tensor][np.newaxis] for tensor in layer.inputs]
             outputs = layer.record.golden(inputs, Rounding.DOUBLE, layer.data_terms)
-            values[layer.tensor] = outputs[layer.output].reshape(-1)
+            updated = outputs[len(outputs) - len(layer.updates) :]
+            for tensor, value in ((layer.tensor, outputs[layer.output]), *zip(layer.updates, updated)):
+                values[tensor] = value.reshape(-1)
 
     def _segment(self, entry: int, stop: int) -> None:
         self.ip.write(REGISTER.ENTRY, entry)
@@ -318,15 +382,17 @@ class Accelerator:
         layer = slot.segment.result
         slot.values[layer.tensor] = np.array(slot.received).view(np.int8)[layer.index]
 
-    def _finished(self, slot: _Slot) -> np.ndarray:
-        """The output of a pipelined inference."""
+    def _finished(self, slot: _Slot) -> tuple[np.ndarray, ...]:
+        """The outputs of a pipelined inference."""
         self._take(slot)
         for turn in self._now().turns[1:]:
             self._compute(turn.host, slot.values)
-        return self._output(slot.values)
+        return self._outputs(slot.values)
 
-    def _output(self, values: dict[int, np.ndarray]) -> np.ndarray:
-        return values[self._loaded().result].reshape(self.program.output.shape)
+    def _outputs(self, values: Tensors) -> tuple[np.ndarray, ...]:
+        program = self._loaded()
+        shapes = map(sample_shape, program.outputs)
+        return tuple(values[index].reshape(shape) for index, shape in zip(program.results, shapes))
 
     def _tensor(self, layer: Layer) -> np.ndarray:
         nbytes = 64 * layer.words

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from pynq import Overlay
 
-from edge_tr_pynq.driver import SECONDS, STREAM_CYCLES, Accelerator
+from edge_tr_pynq.driver import SECONDS, STREAM_CYCLES, Accelerator, Given
 from edge_tr_pynq.errors import UsageError
 from edge_tr_pynq.hardware import ACCELERATOR, BITFILE, DMA
 from edge_tr_pynq.program import FOLDER, Program, read_program
@@ -58,6 +58,10 @@ class TermOverlay(Overlay):
     def level(self, level: int) -> None:
         self.accelerator.level = level
 
-    def predict(self, x: np.ndarray) -> np.ndarray:
-        """Outputs, int8 [n, ...], of samples [n, ...]; see `Accelerator.predict`."""
-        return self.accelerator.predict(x)
+    def predict(self, x: Given | None = None, /, **named: np.ndarray) -> np.ndarray | dict[str, np.ndarray]:
+        """Outputs of samples; see `Accelerator.predict`."""
+        return self.accelerator.predict(x, **named)
+
+    def reset_state(self) -> None:
+        """Give the model's states their initial values."""
+        self.accelerator.reset_state()

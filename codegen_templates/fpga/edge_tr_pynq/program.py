@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import zlib
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import get_args, get_type_hints
 from zipfile import BadZipFile
 
 import numpy as np
 
 from edge_tr_pynq.errors import UsageError
+from edge_tr_pynq.graph import Graph, Quantization, Tensor
 from edge_tr_pynq.record import Record
 
-FORMAT = 6
+FORMAT = 7
 FOLDER = Path(__file__).resolve().parent
 
 
@@ -37,13 +37,14 @@ class Layer:
 
 @dataclass(frozen=True)
 class HostLayer:
-    """A layer that the processor computes: number `output` of what `Record.golden` gives; `data_terms`: int16 [511] or
-    None."""
+    """A layer that the processor computes: number `output` of what `Record.golden` gives, of which the last ones are
+    the new values of the states `updates`; `data_terms`: int16 [511] or None."""
 
     name: str
     tensor: int
     inputs: tuple[int, ...]
     output: int
+    updates: tuple[int, ...]
     record: Record
     data_terms: np.ndarray | None
 
@@ -87,19 +88,6 @@ class Turn:
 
 
 @dataclass(frozen=True)
-class Tensor:
-    """An end of the model: shape of one sample, and real = scale * (int8 - zero_point)."""
-
-    shape: tuple[int, ...]
-    scale: float
-    zero_point: int
-
-    @property
-    def size(self) -> int:
-        return int(np.prod(self.shape, dtype=np.int64))
-
-
-@dataclass(frozen=True)
 class Level:
     """One budget: its turns, and the predicted cycles of an inference."""
 
@@ -132,7 +120,8 @@ class Level:
 @dataclass(frozen=True)
 class Program:
     """A model for the accelerator, with each of its budgets from the fewest terms on; arrays as in
-    edge_tr.accel.AccelProgram."""
+    edge_tr.accel.AccelProgram. `graph` has the model's ends and states alone; `results`: for each output the tensor
+    whose values it has, maybe in another shape."""
 
     model: str
     model_sha256: str
@@ -141,12 +130,38 @@ class Program:
     clock_hz: int
     version: int
     crc: int
-    source: int
-    result: int
-    input: Tensor
-    output: Tensor
+    graph: Graph
+    results: tuple[int, ...]
     levels: tuple[Level, ...]
     load: np.ndarray
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        """In the model's order, as the accelerator's program takes them."""
+        return tuple(map(self.graph.tensor, self.graph.inputs))
+
+    @property
+    def outputs(self) -> tuple[Tensor, ...]:
+        """In the model's order, as the accelerator's program gives them."""
+        return tuple(map(self.graph.tensor, self.graph.outputs))
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """As the model file has them; x0, x1, ... where it names none, or two alike."""
+        return _names(self.graph.file_inputs, "x")
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """The same, y0, y1, ..."""
+        return _names(self.graph.file_outputs, "y")
+
+
+def _names(tensors: tuple[Tensor, ...], letter: str) -> tuple[str, ...]:
+    owners: dict[str, set[int]] = {}
+    for tensor in tensors:
+        owners.setdefault(tensor.name, set()).add(tensor.index)
+    good = (tensor.name and len(owners[tensor.name]) == 1 for tensor in tensors)
+    return tuple(tensor.name if is_good else f"{letter}{i}" for i, (tensor, is_good) in enumerate(zip(tensors, good)))
 
 
 def read_program(folder: Path = FOLDER) -> Program:
@@ -164,10 +179,35 @@ def read_program(folder: Path = FOLDER) -> Program:
 
 
 def _program(facts: dict, arrays: dict[str, np.ndarray]) -> Program:
-    facts = {name: value for name, value in facts.items() if name != "format"}
-    ends = {end: Tensor(**{**facts.pop(end), "shape": tuple(facts_shape)}) for end, facts_shape in _shapes(facts)}
-    levels = tuple(_level(level, _below(arrays, f"{number}.")) for number, level in enumerate(facts.pop("levels")))
-    return Program(**facts, **ends, levels=levels, load=arrays["load"])
+    levels = tuple(_level(level, _below(arrays, f"{number}.")) for number, level in enumerate(facts["levels"]))
+    names = ("model", "model_sha256", "build_id", "board_id", "clock_hz", "version", "crc")
+    results, graph = tuple(facts["results"]), _graph(facts, arrays)
+    return Program(
+        **{name: facts[name] for name in names}, graph=graph, results=results, levels=levels, load=arrays["load"]
+    )
+
+
+def _graph(facts: dict, arrays: dict[str, np.ndarray]) -> Graph:
+    """Ends and states at their indices."""
+    ends = {tensor.index: tensor for tensor in map(_tensor, facts["tensors"])}
+    states = {index: arrays[f"state{index}"] for index in facts["states"]}
+    return Graph(
+        tensors=tuple(map(ends.get, range(max(ends) + 1))),
+        ops=(),
+        inputs=tuple(facts["inputs"]),
+        outputs=tuple(facts["outputs"]),
+        sha256=facts["model_sha256"],
+        states=states,
+        file_inputs=tuple(map(_tensor, facts["file_inputs"])),
+        file_outputs=tuple(map(_tensor, facts["file_outputs"])),
+    )
+
+
+def _tensor(facts: dict) -> Tensor:
+    of = None
+    if facts["scale"] is not None:
+        of = Quantization(np.array([facts["scale"]], np.float32), np.array([facts["zero_point"]], np.int64))
+    return Tensor(facts["index"], facts["name"], tuple(facts["shape"]), facts["dtype"], of)
 
 
 def _below(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
@@ -176,12 +216,11 @@ def _below(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
 
 
 def _level(facts: dict, arrays: dict[str, np.ndarray]) -> Level:
-    turns, segments, hosts = [], 0, 0
+    turns, segments = [], 0
     for turn in facts["turns"]:
-        host = tuple(_host(layer, arrays, hosts + i) for i, layer in enumerate(turn["host"]))
         segment = None if turn["segment"] is None else _segment(turn["segment"], arrays, segments)
-        turns.append(Turn(host, segment))
-        hosts, segments = hosts + len(host), segments + (segment is not None)
+        turns.append(Turn(tuple(_host(layer, arrays) for layer in turn["host"]), segment))
+        segments += segment is not None
     return Level(facts["budget"], facts["cycles"], tuple(turns))
 
 
@@ -194,28 +233,26 @@ def _segment(facts: dict, arrays: dict[str, np.ndarray], number: int) -> Segment
     return Segment(facts["entry"], sends, arrays[f"stream{number}"], layers, tuple(facts["reads"]))
 
 
-def _host(facts: dict, arrays: dict[str, np.ndarray], number: int) -> HostLayer:
-    values = {name: tuple(value) if isinstance(value, list) else value for name, value in facts["record"].items()}
-    values |= _below(arrays, f"host{number}.")
-    data_terms = values.pop("data_terms", None)
-    module, name = facts["kind"]
-    record = _record(getattr(import_module(f"edge_tr_pynq.operators.{module}"), name), values)
-    return HostLayer(facts["name"], facts["tensor"], tuple(facts["inputs"]), facts["output"], record, data_terms)
+def _host(facts: dict, arrays: dict[str, np.ndarray]) -> HostLayer:
+    record, data_terms = (_unpacked(facts[name], arrays) for name in ("record", "data_terms"))
+    inputs, updates = tuple(facts["inputs"]), tuple(facts["updates"])
+    return HostLayer(facts["name"], facts["tensor"], inputs, facts["output"], updates, record, data_terms)
 
 
-def _record(kind: type, values: dict[str, object]) -> object:
-    """`values` by field, those of a dataclass inside by `field.name`."""
-    found, hints = {name: value for name, value in values.items() if "." not in name}, get_type_hints(kind)
-    for field in {name.partition(".")[0] for name in values if "." in name}:
-        nested = {n.partition(".")[2]: v for n, v in values.items() if n.startswith(f"{field}.")}
-        inside = next(hint for hint in (hints[field], *get_args(hints[field])) if is_dataclass(hint))  # or None
-        found[field] = _record(inside, nested)
-    return kind(**found)
+def _unpacked(value: object, arrays: dict[str, np.ndarray]) -> object:
+    """What edge_tr.codegen.overlay.packed wrote; KeyError, ValueError or AttributeError if it did not."""
+    if isinstance(value, list):
+        return tuple(_unpacked(part, arrays) for part in value)
+    if not isinstance(value, dict):
+        return value
+    if "array" in value:
+        return arrays[value["array"]]
+    module = value["module"]
+    if module != "record" and module.partition(".")[0] != "operators":
+        raise ValueError(f"records of {module}")
+    fields = {name: _unpacked(part, arrays) for name, part in value["fields"].items()}
+    return getattr(import_module(f"edge_tr_pynq.{module}"), value["class"])(**fields)
 
 
 def _layer(facts: dict, index: np.ndarray, part: np.ndarray) -> Layer:
     return Layer(**{**facts, "stops": tuple(facts["stops"])}, index=index, part=np.broadcast_to(part, index.shape))
-
-
-def _shapes(facts: dict) -> list[tuple[str, list[int]]]:
-    return [(end, facts[end]["shape"]) for end in ("input", "output")]

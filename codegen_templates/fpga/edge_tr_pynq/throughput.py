@@ -11,9 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
+from edge_tr_pynq.driver import Given
+from edge_tr_pynq.ends import Samples
 from edge_tr_pynq.errors import EdgeTrError, UsageError
 from edge_tr_pynq.overlay import TermOverlay
-from edge_tr_pynq.validate import DATA, read
+from edge_tr_pynq.validate import DATA, inputs, read
 
 BATCHES = (1, 4, 16, 64)
 
@@ -33,11 +35,12 @@ class Rate:
 
 
 def measure(
-    overlay: TermOverlay, x: np.ndarray, batch: int, seconds: float, clock: Callable[[], float] = time.perf_counter
+    overlay: TermOverlay, x: Given, batch: int, seconds: float, clock: Callable[[], float] = time.perf_counter
 ) -> Rate:
-    """Predict batches of the samples `x` [n, ...], repeated as need be, for at least `seconds`; the first one is not
-    counted."""
-    samples = overlay.accelerator.quantised(x)[np.arange(batch) % len(x)]
+    """Predict batches of the samples `x`, as `predict` takes them, repeated as need be, for at least `seconds`; the
+    first one is not counted."""
+    given = overlay.accelerator.samples(x)
+    samples = Samples({index: array[np.arange(batch) % len(given)] for index, array in given.step(0).items()})
     overlay.predict(samples)
     done, start = 0, clock()
     while True:
@@ -69,7 +72,7 @@ def main() -> int:
     try:
         if min(arguments.batch) < 1:
             raise UsageError("a batch has at least one sample")
-        x, overlay = read(arguments.data)["x"], TermOverlay()
+        x, overlay = inputs(read(arguments.data)), TermOverlay()
         if arguments.level is not None:
             overlay.level = arguments.level
         rates = [measure(overlay, x, batch, arguments.seconds) for batch in arguments.batch]
