@@ -88,7 +88,7 @@ def _bytes_by_buffer(graph: Graph, buffers: list[int], changed: int, contents: M
         written.add((op.index % PART, op.inputs[changed]))
     for op in graph.ops:
         for tensor in op.inputs:
-            buffer = buffers[tensor] if tensor >= 0 else -1
+            buffer = buffers[tensor] if 0 <= tensor < len(buffers) else -1  # others are states
             if buffer not in new or (op.index, tensor) in written:
                 continue
             if in_file(graph.tensor(tensor), graph.tensor(tensor).data) != new[buffer]:
