@@ -51,11 +51,12 @@ def _flash_inconsistencies(board: Board) -> Iterator[str]:
     for ids in (*flash.usb, *board.link.usb):
         if not re.fullmatch("[0-9a-f]{4}:[0-9a-f]{4}", ids):
             yield f"usb: {ids!r} is not like 0483:374b"
+    places = ", ".join(sorted(_PLACES))
     for command in flash.commands:
         for argument in command.arguments:
-            unknown = set(re.findall(r"{(.*?)}", argument)) - _PLACES
-            if unknown:
-                yield f"flash.commands: {argument!r} of {command.program} has no {', '.join(sorted(_PLACES))} in braces"
+            left = re.sub("{(" + "|".join(_PLACES) + ")}", "", argument)
+            if "{" in left or "}" in left:
+                yield f"flash.commands: {argument!r} of {command.program} has in braces what is none of {places}"
 
 
 def _is_fraction(text: str) -> bool:

@@ -146,7 +146,12 @@ def test_all_problems_are_reported_at_once(folder: Path) -> None:
         (
             "product_id = 0xED86",
             'commands = [{ program = "a", install = "b", arguments = ["{file}"] }]',
-            "flash.commands: '{file}' of a has no address, bin, elf, hex, offset, port, uf2 in braces",
+            "flash.commands: '{file}' of a has in braces what is none of address, bin, elf, hex, offset, port, uf2",
+        ),
+        (
+            "product_id = 0xED86",
+            'commands = [{ program = "a", install = "b", arguments = ["{bin} {"] }]',
+            "flash.commands: '{bin} {' of a has in braces what is none of",
         ),
         ("[link]", "[link", "board.toml: "),
         ("[link]", "[[link]]", "[link] must be a table"),
