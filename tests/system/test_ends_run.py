@@ -70,6 +70,13 @@ def test_a_state_goes_from_step_to_step_and_is_reset_for_each_sequence(target: s
     assert report["bit_exact"] and report["reference_identical"] == report["samples"] == 8 and report["steps"] == 4
 
 
+@pytest.mark.parametrize("data", [SEVERAL, RECURRENT], ids=["ends", "state"])
+def test_instructions_are_counted_of_all_inputs_and_from_the_first_state(data: bytes, tmp_path: Path) -> None:
+    """`bench` compares every tensor with golden's."""
+    built(data, tmp_path, "mps2-an386")
+    assert succeed("bench", tmp_path / "out", "--json").json["instructions"] > 0
+
+
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> BuildFolder:
     folder = tmp_path_factory.mktemp("host")
