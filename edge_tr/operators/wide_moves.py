@@ -1,4 +1,4 @@
-"""CONCATENATION of int16: tensorflow/lite/kernels/concatenation.cc. All have the output's scale."""
+"""CONCATENATION and PAD of int16: tensorflow/lite/kernels/concatenation.cc, pad.cc. All have the output's scale."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge_tr.graph import Graph, Op, Tensor
-from edge_tr.operators.checks import axis_of, output_shape, require, require_options, scale, shape_text
+from edge_tr.operators.checks import arity, axis_of, output_shape, require, require_options, scale, shape_text
 from edge_tr.operators.concatenation import ConcatenationParams
+from edge_tr.operators.moves import Loop, move, strides
+from edge_tr.operators.pad import amounts_of
 from edge_tr.operators.walk import whole
-from edge_tr.operators.wide import INT16, wide
+from edge_tr.operators.wide import INT16, wide, wide_ends
 from edge_tr.record import Range, Record, full_range
 from edge_tr.structs import Call
 from edge_tr.tr.requant import Rounding
@@ -94,6 +96,19 @@ def prepare_concatenation(graph: Graph, op: Op) -> WideJoinParams:
     return _record(pieces, math.prod(shape[:axis]))
 
 
+def prepare_pad(graph: Graph, op: Op) -> Record:
+    """Zeros around the input."""
+    arity(op, (2,))
+    x, y = wide_ends(graph, op)
+    require(scale(x) == scale(y), "another scale of the output", "the same")
+    amounts = amounts_of(graph, op, x)
+    output_shape(y, tuple(d + before + after for d, (before, after) in zip(x.shape, amounts)))
+    target = strides(y.shape)
+    loops = [Loop(*loop) for loop in zip(x.shape, strides(x.shape), target)]
+    first = sum(before * step for (before, _), step in zip(amounts, target))
+    return move(x.size, y.size, loops, first=(0, first), filling=0, item=x.item_bytes)
+
+
 STRUCTS = ()
 KINDS: dict[str, tuple] = {}
-INT16_KINDS = {"CONCATENATION": prepare_concatenation}
+INT16_KINDS = {"CONCATENATION": prepare_concatenation, "PAD": prepare_pad}

@@ -150,6 +150,14 @@ def concatenation(rng: np.random.Generator) -> bytes:
     return net.finish(net.add("CONCATENATION", inputs, out, net.scale, **options), out, net.scale)
 
 
+def pad(rng: np.random.Generator) -> bytes:
+    net = Wide(rng, (1, *shape(rng, int(rng.integers(1, 4)), 4)))
+    amounts = rng.integers(0, 3, (len(net.shape), 2)).astype(np.int32)
+    amounts[0] = 0
+    out = tuple(int(d + sum(amount)) for d, amount in zip(net.shape, amounts))
+    return net.finish(net.add("PAD", [net.x, net.model.constant(amounts)], out, net.scale), out, net.scale)
+
+
 def mean(rng: np.random.Generator) -> bytes:
     net = Wide(rng, (1, *shape(rng, 3)))
     first, last = sorted(int(v) for v in rng.choice(4, 2, replace=False))
@@ -175,6 +183,7 @@ BUILDERS = {
     "FULLY_CONNECTED": fully_connected,
     "MEAN": mean,
     "CONCATENATION": concatenation,
+    "PAD": pad,
     **{kind: _pool(kind) for kind in ("AVERAGE_POOL_2D", "MAX_POOL_2D")},
     **{kind: _pair(kind) for kind in ("ADD", "SUB", "MUL", "MAXIMUM", "MINIMUM")},
     **{kind: _unary(kind) for kind in ("RELU", "RELU6", "LOGISTIC", "TANH")},
