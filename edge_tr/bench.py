@@ -57,7 +57,8 @@ def trace_build(path: Path) -> Run:
         folder, manifest, board = _open(path)
         levels = [tflite.load(folder.revealed_of(level)) for level in manifest.levels]
         x = seeded_input(levels[-1])
-        traced = trace(folder.elf, x.data(0), len(manifest.layers))
+        inputs = [values.tobytes() for values in x.values.values()]
+        traced = trace(folder.elf, inputs, len(manifest.layers))
         _compare(levels, manifest, x, traced)
         return Run(manifest, board, traced, worst_case(folder.elf, folder.objects))
 

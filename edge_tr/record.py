@@ -140,6 +140,11 @@ class Record:
         fall together. None: channels cannot be told apart."""
         return None
 
+    def constants_by_channel(self) -> tuple[int, ...]:
+        """Of an operator with ties, which of its inputs in the file are constants with the output's channels as their
+        last axis: those of channels that go, go too."""
+        return ()
+
     def reads(
         self, inputs: Sequence[Range], alive: np.ndarray, data_terms: np.ndarray | None = None
     ) -> np.ndarray | None:

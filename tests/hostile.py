@@ -101,7 +101,7 @@ class HostileBoard(Port):
             )  # fmt: skip
         if request.command in (COMMAND.INFER, COMMAND.CALIBRATE):
             return frames.INFER_REPLY.pack(ticks=self._dice.choice((request.sample, 0, 1, 2**64 - 1)))
-        if request.command in (COMMAND.LOAD_INPUT, COMMAND.RESET):
+        if request.command in (COMMAND.LOAD_INPUT, COMMAND.RESET, COMMAND.RESET_STATE):
             return b""
         head = frames.TRANSFER.unpack(request.payload)
         whole = _WHOLE[request.command](head["layer"])
@@ -179,15 +179,18 @@ _GRAPH = Graph((_OUTPUT, _OUTPUT), (), (0,), (1,), "")
 
 
 class _Golden:
-    """Instead of `Expected`."""
+    """Instead of `Expected`; with `steps`, of a model with a state."""
 
-    graph = _GRAPH
+    def __init__(self, steps: int | None) -> None:
+        self.graph = dataclasses.replace(_GRAPH, states={} if steps is None else {1: np.zeros(1, np.int8)})
+        self._axes = (1,) if steps is None else (1, steps)
 
     def digests(self, x: Samples) -> list[list[int]]:
-        return [[int.from_bytes(_DIGESTS[i : i + 4], "little") for i in range(0, len(_DIGESTS), 4)]]
+        return [[int.from_bytes(_DIGESTS[i : i + 4], "little") for i in range(0, len(_DIGESTS), 4)]] * self._axes[-1]
 
     def tensors(self, x: Samples) -> dict[int, np.ndarray]:
-        return {layer: np.frombuffer(_tensor(layer), np.int8)[None] for layer in range(len(LAYERS))}
+        tensors = (np.frombuffer(_tensor(layer), np.int8) for layer in range(len(LAYERS)))
+        return {layer: np.broadcast_to(values, (*self._axes, len(values))) for layer, values in enumerate(tensors)}
 
 
 _MANIFEST = SimpleNamespace(
@@ -209,10 +212,12 @@ def link_execution(seed: int) -> None:
         try:
             hello = identify(link, BOARD_ID, model_sha256=MODEL.hex(), build_id=BUILD_ID)
             device = Device(link, BOARD_ID)
-            samples = Samples({0: _SAMPLES[600 if dice.random() < 0.1 else 10][: dice.randrange(1, 3)]})
-            run = Inferences(link, _MANIFEST, _Golden(), 0, samples)
+            data = _SAMPLES[600 if dice.random() < 0.1 else 10][: dice.randrange(1, 3)]
+            steps = dice.randrange(1, 4) if dice.random() < 0.3 else None
+            samples = Samples({0: data if steps is None else np.repeat(data[:, None], steps, axis=1)}, steps)
+            run = Inferences(link, _MANIFEST, _Golden(steps), 0, samples)
             meter = Meter(device, hello, None)
-            golden = {_OUTPUT.index: np.repeat(_GOLDEN, len(samples), axis=0)}
+            golden = {_OUTPUT.index: np.broadcast_to(_GOLDEN[0], (*samples.leading, _GOLDEN.size)).copy()}
             _, wrong = run.run(golden, dice.random() < 0.7, meter, lambda *_: None)
             if wrong:
                 run.first_mismatch(wrong[0], "")

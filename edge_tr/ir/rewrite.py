@@ -90,7 +90,7 @@ def _bytes_by_buffer(
         written.add((op.index % PART, op.inputs[changed]))
     for op in graph.ops:
         for tensor in op.inputs:
-            buffer = buffers.get(tensor, -1)
+            buffer = buffers.get(tensor, -1)  # states and absent inputs have none
             if buffer not in new or (op.index, tensor) in written:
                 continue
             if in_file(graph.tensor(tensor), graph.tensor(tensor).data) != new[buffer]:

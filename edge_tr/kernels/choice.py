@@ -46,7 +46,7 @@ def allowed(choice: KernelChoice, layer: str, task: Task) -> tuple[Kernel, ...]:
     able = tuple(kernel for kernel in KERNELS if kernel.dialled == bool(task.below) and kernel.able(task))
     if not able:
         raise UsageError(f"layer {layer} is too large for a kernel with several budgets: build with one --budget")
-    wanted = choice.layers.get(layer)
+    wanted = choice.layers.get(layer, choice.layers.get(layer.partition(".")[0]))
     if wanted is None:
         return (choice.default,) if choice.default in able else able
     if wanted not in able:

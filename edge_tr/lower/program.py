@@ -19,7 +19,7 @@ from edge_tr.lower.views import Views, is_part, joined_inputs, root, views_of, w
 from edge_tr.memory_plan import ALIGNMENT, MemoryPlan, Region
 from edge_tr.operators import DotParams, dots, dots_of, parts_of
 from edge_tr.operators.moves import copy_of
-from edge_tr.prepared.budget import Budget, check_budgets
+from edge_tr.prepared.budget import Budget, check_budgets, strangers
 from edge_tr.prepared.dead import Alive
 from edge_tr.prepared.revealed import ProgramLevel, revealed_levels
 from edge_tr.structs import Call
@@ -220,7 +220,7 @@ def _planned(found: Candidates, selection: Selection) -> tuple[tuple[Layer, ...]
 
 def _check_names(budgets: Sequence[Budget], choice: KernelChoice, layers: list[str]) -> None:
     check_budgets(budgets, layers)
-    unknown = sorted(set(choice.layers) - set(layers))
+    unknown = strangers(choice.layers, layers)
     if unknown:
         raise UsageError(f"--kernel names {', '.join(unknown)}; this model has {', '.join(layers)}")
 

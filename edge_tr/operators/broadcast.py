@@ -17,7 +17,7 @@ from edge_tr.graph import Tensor
 from edge_tr.operators.arithmetic import INT8_VALUES
 from edge_tr.operators.checks import INT8, output_shape, read_only, require
 from edge_tr.operators.lookup import LookupParams, looked_up
-from edge_tr.operators.walk import Walk, broadcast_shape, padded, summed, tied, walk_struct, whole
+from edge_tr.operators.walk import Walk, broadcast_shape, by_channel, padded, summed, tied, walk_struct, whole
 from edge_tr.record import Range, Record, Size, full_range
 from edge_tr.structs import FACTOR, Array, Call, Field, Struct, Value
 from edge_tr.tr.requant import Rounding
@@ -109,6 +109,9 @@ class BroadcastParams(Record):
 
     def ties(self, inputs: Sequence[int], outputs: Sequence[int]) -> list[np.ndarray] | None:
         return tied(self.shape, self.shapes, self.constants)
+
+    def constants_by_channel(self) -> tuple[int, ...]:
+        return by_channel(self.shape, self.shapes, self.constants)
 
     def gradients(self, inputs: Sequence[np.ndarray], output: np.ndarray, gradient: np.ndarray) -> list[np.ndarray]:
         """Summed over what an operand was broadcast to."""

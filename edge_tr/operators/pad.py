@@ -28,7 +28,7 @@ def prepare(graph: Graph, op: Op) -> Record:
     """PAD fills with the output's zero point, PADV2 with its third input."""
     arity(op, (2,) if op.kind == "PAD" else (3,))
     x, y = ends(graph, op)
-    amounts = _amounts(graph, op, x)
+    amounts = amounts_of(graph, op, x)
     output_shape(y, tuple(d + before + after for d, (before, after) in zip(x.shape, amounts)))
     target = strides(y.shape)
     loops = [Loop(*loop) for loop in zip(x.shape, strides(x.shape), target)]
@@ -37,7 +37,7 @@ def prepare(graph: Graph, op: Op) -> Record:
     return move(x.size, y.size, loops, first=(0, first), filling=value, steady=amounts[-1:] == [(0, 0)])
 
 
-def _amounts(graph: Graph, op: Op, x: Tensor) -> list[tuple[int, int]]:
+def amounts_of(graph: Graph, op: Op, x: Tensor) -> list[tuple[int, int]]:
     """Elements before and after, by axis."""
     data = constant(graph, op.inputs[1], "paddings", ("int32", "int64")).data
     rank = len(x.shape)
@@ -63,7 +63,7 @@ def prepare_mirror(graph: Graph, op: Op) -> Record:
     arity(op, (2,))
     require_options(op)
     x, y = ends(graph, op)
-    mode, amounts = op.options["mode"], _amounts(graph, op, x)
+    mode, amounts = op.options["mode"], amounts_of(graph, op, x)
     require(mode in ("REFLECT", "SYMMETRIC"), f"mode {mode}", "REFLECT or SYMMETRIC")
     shift = int(mode == "REFLECT")
     most = [length - shift for length in x.shape]

@@ -25,7 +25,7 @@ from edge_tr.operators.checks import (
     require,
     shape_text,
 )
-from edge_tr.operators.walk import Walk, broadcast_shape, padded, summed, tied, walk_struct, whole
+from edge_tr.operators.walk import Walk, broadcast_shape, by_channel, padded, summed, tied, walk_struct, whole
 from edge_tr.record import Range, Record
 from edge_tr.structs import Array, Call, Field, Struct, Value
 from edge_tr.tr.requant import Rounding
@@ -79,6 +79,9 @@ class SelectParams(Record):
 
     def ties(self, inputs: Sequence[int], outputs: Sequence[int]) -> list[np.ndarray] | None:
         return tied(self.shape, self.shapes, self.constants)
+
+    def constants_by_channel(self) -> tuple[int, ...]:
+        return by_channel(self.shape, self.shapes, self.constants)
 
     def gradients(self, inputs: Sequence[np.ndarray], output: np.ndarray, gradient: np.ndarray) -> list[np.ndarray]:
         """To the one that was taken; none to the condition."""

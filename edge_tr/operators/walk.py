@@ -53,11 +53,19 @@ def whole(computed: Sequence, constants: Sequence) -> list:
 
 
 def tied(shape: tuple[int, ...], shapes: Sequence[tuple[int, ...]], constants: Sequence) -> list[np.ndarray] | None:
-    """See `Record.ties`: where every operand has the output's channels, or is a constant of one."""
+    """See `Record.ties`: where every operand has the output's channels, or is a constant of one value for all."""
     pairs = zip(shapes, constants)
-    alike = all(of[-1:] == (shape[-1:] if constant is None else (1,)) for of, constant in pairs)
+    alike = all(of[-1:] == shape[-1:] or (constant is not None and of[-1:] == (1,)) for of, constant in pairs)
     computed = sum(constant is None for constant in constants)
     return [np.arange(shape[-1])] * (computed + 1) if alike and shape else None
+
+
+def by_channel(
+    shape: tuple[int, ...], shapes: Sequence[tuple[int, ...]], constants: Sequence[np.ndarray | None]
+) -> tuple[int, ...]:
+    """See `Record.constants_by_channel`, of an operator whose operands are its first inputs."""
+    pairs = enumerate(zip(shapes, constants))
+    return tuple(number for number, (of, constant) in pairs if constant is not None and of[-1:] == shape[-1:] != (1,))
 
 
 def summed(gradient: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

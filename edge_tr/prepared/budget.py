@@ -10,6 +10,9 @@ A budget is written ``lossless``, ``g=8,k=12``, ``g=8,k=12,s=3``, or as a TOML f
     [layer.conv_2d_0]    # names as `edge-tr inspect` prints them
     k = 24
 
+    [layer.svdf_1.feature]  # a part of an operator that is made of dot products; [layer.svdf_1]: all of its parts
+    k = 16
+
     [tuned]              # written by `edge-tr tune`: build with this file's weights and biases
     weights = "budget.tflite"  # relative to the TOML file
     model_sha256 = "..."       # of the model that was tuned
@@ -18,7 +21,7 @@ A budget is written ``lossless``, ``g=8,k=12``, ``g=8,k=12,s=3``, or as a TOML f
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
@@ -75,7 +78,8 @@ class Budget:
     tuned: Tuned | None = None
 
     def of(self, layer: str) -> TrSetting:
-        return self.layers.get(layer, self.default)
+        """Of a part that is not named itself, its operator's."""
+        return self.layers.get(layer, self.layers.get(layer.partition(".")[0], self.default))
 
     def __str__(self) -> str:
         tuned = [] if self.tuned is None else [f"tuned ({self.tuned.weights.name})"]
@@ -107,13 +111,26 @@ def read(path: Path) -> Budget:
     except ValueError as error:
         raise UsageError(f"budget file {path} is not TOML: {error}") from error
     unknown = set(data) - {"default", "layer", "tuned"}
-    default_table, layers = data.get("default", {}), data.get("layer", {})
+    default_table, layers = data.get("default", {}), _layers(data.get("layer", {}))
     tables = [default_table, layers, *(layers.values() if isinstance(layers, dict) else ())]
     if unknown or not all(isinstance(table, dict) for table in tables):
         raise UsageError(f"budget file {path}: only [default], [layer.NAME] and [tuned] tables are known")
     default = _setting(default_table, TrSetting(), f"{path} [default]")
     settings = {n: _setting(t, default, f"{path} [layer.{n}]") for n, t in layers.items()}
     return Budget(default, settings, _tuned(data["tuned"], path) if "tuned" in data else None)
+
+
+def _layers(tables: object) -> object:
+    """Tables by name; those of an operator's parts lie in its own."""
+    if not isinstance(tables, dict):
+        return tables
+    found = {}
+    for name, table in tables.items():
+        parts = {key for key, value in table.items() if isinstance(value, dict)} if isinstance(table, dict) else set()
+        if not parts or len(parts) < len(table):
+            found[name] = {key: value for key, value in table.items() if key not in parts} if parts else table
+        found |= {f"{name}.{part}": table[part] for part in parts}
+    return found
 
 
 def _tuned(values: object, path: Path) -> Tuned:
@@ -145,7 +162,7 @@ def check_budgets(budgets: Sequence[Budget], layers: Sequence[str]) -> None:
     if len(budgets) > MAX_LEVELS:
         raise UsageError(f"{len(budgets)} budgets: one build holds {MAX_LEVELS} at most")
     for budget in budgets:
-        unknown = sorted(set(budget.layers) - set(layers))
+        unknown = strangers(budget.layers, layers)
         if unknown:
             named = ", ".join(map(brief, unknown[:_NAMED]))
             raise UsageError(f"the budget names {named}; this model has {', '.join(layers)}")
@@ -161,6 +178,11 @@ def check_budgets(budgets: Sequence[Budget], layers: Sequence[str]) -> None:
                 )
         if all(fewer.of(layer) == more.of(layer) for layer in layers):
             raise UsageError(f"two budgets are the same: {more}")
+
+
+def strangers(named: Iterable[str], layers: Sequence[str]) -> list[str]:
+    """Those that are neither layers nor operators whose parts are."""
+    return sorted(set(named) - {*layers, *(layer.partition(".")[0] for layer in layers)})
 
 
 def _holds(more: TrSetting, fewer: TrSetting) -> bool:

@@ -3,8 +3,8 @@
 A channel is dead when nothing that is kept reads it. Convolutions and fully connected layers do not read a
 channel whose weights are all zero, nor one that is proven constant (`prepared.ranges`) and adds the same to every
 sum: that becomes bias. It adds the same if no window leaves the image, or if the constant is the zero point, which
-is what padding is made of. Depthwise layers, pools, additions and reshapes tie channels together: a channel of theirs
-is dead on both sides or on none.
+is what padding is made of. Depthwise layers, pools, additions, products with constants and
+reshapes tie channels together: a channel of theirs is dead on both sides or on none, and their constants lose it too.
 
 The result is an ordinary, smaller graph, and a record of what became of every tensor: the channels that are left and,
 of those taken out, the constants. So a tensor of the original graph still compares on every channel that is left, and
@@ -20,6 +20,7 @@ import numpy as np
 
 from edge_tr.graph import Graph, Op, Quantization, Tensor
 from edge_tr.operators import DotParams, dots, prepared, with_dots, with_weights
+from edge_tr.operators.checks import read_only
 from edge_tr.operators.dot import MixingParams, seen
 from edge_tr.prepared.ranges import channel_ranges
 from edge_tr.record import Range, Record
@@ -244,7 +245,13 @@ class _Rewriter:
                 inputs, options = self.old.activations(op), {"new_shape": shape}
                 ops.append(replace(op, kind="RESHAPE", version=1, inputs=inputs, options=options))
             else:
-                ops.append(op)
+                held = list(op.inputs)
+                for number in record.constants_by_channel():
+                    old = self.old.tensor(held[number])
+                    left = read_only(old.data[..., self.kept[op.outputs[0]]])
+                    held[number] = len(tensors)
+                    tensors.append(replace(old, index=len(tensors), shape=left.shape, data=left))
+                ops.append(replace(op, inputs=tuple(held)))
         return prepared(replace(self.old, tensors=tuple(tensors), ops=tuple(ops)))
 
     def _activation(self, tensor: Tensor) -> Tensor:

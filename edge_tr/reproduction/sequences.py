@@ -15,6 +15,7 @@ from edge_tr.ir.tflite import parse, read_file
 from edge_tr.reproduction.accounting import BASELINE_PAIRS, DATA_BITS, Measured, quantised, table
 from edge_tr.reproduction.language import VOCABULARY, language_model, windows
 from edge_tr.reproduction.lstm import Matrix, matrices
+from edge_tr.reproduction.on_board import on_boards
 from edge_tr.tr.hese import Encoding, term_count
 from edge_tr.tr.reveal import reveal
 from edge_tr.tune.descent import limited
@@ -88,7 +89,8 @@ def _language(shared: Path, work: Path) -> str:
     note = LANGUAGE_NOTE.format(
         words=VOCABULARY, test=TEST_WORDS, perplexity=model.perplexity, calibration=CALIBRATION_WORDS
     )
-    return "\n".join(["## LSTM language model, WikiText-2\n", note, table(rows, accuracy="perplexity")])
+    head = "## LSTM language model, WikiText-2\n"
+    return "\n".join([head, note, table(rows, accuracy="perplexity"), "", on_boards(model, work)])
 
 
 def _losses(logits: np.ndarray, following: np.ndarray) -> np.ndarray:

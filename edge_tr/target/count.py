@@ -7,7 +7,7 @@ cycles more: no prefetch, no cache, data in flash not considered.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -54,9 +54,9 @@ class Count:
     outputs: tuple[bytes, ...]
 
 
-def count(elf: Path, core: Core, data: bytes, layers: int, wait_states: int = 0) -> Count:
+def count(elf: Path, core: Core, inputs: Sequence[bytes], layers: int, wait_states: int = 0) -> Count:
     """Run a firmware's layers on one input and count. ToolMissingError without Unicorn and Capstone."""
-    return estimate(trace(elf, data, layers), core, wait_states)
+    return estimate(trace(elf, inputs, layers), core, wait_states)
 
 
 def count_function(elf: Path, core: Core, function: str, argument: int | str = 0, wait_states: int = 0) -> Figures:

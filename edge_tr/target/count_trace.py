@@ -11,7 +11,7 @@ import ctypes
 import importlib
 import itertools
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,12 +40,21 @@ class Trace:
     owners: Mapping[tuple[int, int], str]
 
 
-def trace(elf: Path, data: bytes, layers: int) -> Trace:
-    """Run all layers of a firmware on one input; DeviceError where the program faults."""
+def trace(elf: Path, inputs: Sequence[bytes], layers: int) -> Trace:
+    """Run all layers of a firmware on the bytes of each input, after a reset of its states; DeviceError where the
+    program faults."""
     machine = Machine(elf)
-    machine.write(machine.call("tr_model_input"), data)
+    if "tr_model_reset" in machine.symbols:
+        machine.call("tr_model_reset")
+    for number, data in enumerate(inputs):
+        machine.write(_place_of(machine, number) if len(inputs) > 1 else machine.call("tr_model_input"), data)
     traced = tuple(_run_layer(machine, layer) for layer in range(layers))
     return _traced(machine, traced)
+
+
+def _place_of(machine: Machine, number: int) -> int:
+    """Where one of several inputs lies: the first member of its struct tr_tensor."""
+    return int.from_bytes(machine.read(machine.call("tr_model_input_tensor", number), 4), "little")
 
 
 def trace_function(elf: Path, function: str, argument: int | str = 0) -> Trace:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from edge_tr.golden.ends import Given
 from edge_tr.lower.program import Program
 from edge_tr.target.count_trace import Machine
 from tests.firmware.harness_build import FIRMWARE, WARNINGS, command, write_tree
@@ -75,16 +76,21 @@ def link_model(target: Target, program: Program, runtime: Path, folder: Path) ->
     return elf
 
 
-def run_model(elf: Path, program: Program, x: np.ndarray) -> bytes:
-    """Every layer's tensor and then the output of every sample, as harness_model.c writes them."""
+def run_model(elf: Path, program: Program, x: Given) -> bytes:
+    """Every layer's tensor and then the outputs of every sample, from the reset state, as harness_model.c has them."""
     machine, answers = Machine(elf), []
-    for sample in x:
+    given = {program.inputs[0].index: x} if isinstance(x, np.ndarray) else x
+    start = program.offset(program.inputs[0].index)
+    for number in range(len(given[program.inputs[0].index])):
         for level in range(len(program.levels)):
             machine.call("tr_model_set_level", level)
-            machine.write(machine.call("tr_model_input"), sample.tobytes())
+            machine.call("tr_model_reset")
+            arena = machine.call("tr_model_input") - start
+            for tensor in program.inputs:
+                machine.write(arena + program.offset(tensor.index), given[tensor.index][number].tobytes())
             for layer in range(len(program.layers)):
                 machine.call("tr_model_run_layer", layer)
                 size = machine.call("tr_model_layer_bytes", layer)
                 answers.append(machine.read(machine.call("tr_model_layer_output", layer), size))
-            answers.append(machine.read(machine.call("tr_model_output"), program.outputs[0].size))
+            answers += [machine.read(arena + program.offset(output.index), output.bytes) for output in program.outputs]
     return b"".join(answers)

@@ -51,6 +51,16 @@ def drawn(graph: Graph, rng: np.random.Generator, leading: tuple[int, ...] = (6,
     return x
 
 
+def with_extremes(graph: Graph, rng: np.random.Generator, count: int) -> dict[int, np.ndarray]:
+    """The same; the first two samples are the least and the most of each type."""
+    x = drawn(graph, rng, (count,))
+    for values in x.values():
+        values[0], values[1] = values.min(), values.max()
+        if values.dtype.kind == "i":
+            values[0], values[1] = np.iinfo(values.dtype).min, np.iinfo(values.dtype).max
+    return x
+
+
 def as_bytes(tensors: Mapping[int, np.ndarray], indices: Sequence[int], axes: int = 1) -> bytes:
     """Tensors `indices` one after the other, for each sample; `axes` of them stand before a tensor's own."""
     arrays = [np.ascontiguousarray(tensors[i]) for i in indices]

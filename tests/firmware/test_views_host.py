@@ -12,7 +12,7 @@ from edge_tr.ir.writer import ModelWriter
 from edge_tr.lower.program import Program
 from edge_tr.lower.views import View
 from tests.firmware.harness_build import HERE, compile_model, compile_runtime, run_c
-from tests.firmware.harness_models import expected_bytes, lower_with, samples
+from tests.firmware.harness_models import as_bytes, expected_bytes, lower_with, with_extremes
 from tests.models.random_views import build
 
 SHAPE = (1, 2, 4)  # eight bytes
@@ -27,10 +27,10 @@ def runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_views_hold_what_golden_says(seed: int, tmp_path: Path, runtime: Path) -> None:
     rng = np.random.default_rng([seed, 35])
     graph = parse(build(rng))
-    program, x = lower_with(graph, "int8", "lossless"), samples(graph, rng)
+    program, x = lower_with(graph, "int8", "lossless"), with_extremes(graph, rng, 6)
     executable = compile_model(program, tmp_path, runtime, [HERE / "harness_model.c"])
     assert program.views
-    assert run_c(executable, x.tobytes()) == expected_bytes(graph, program, x)
+    assert run_c(executable, as_bytes(x, graph.inputs)) == expected_bytes(graph, program, x)
 
 
 def joined(parts: list[int], model: ModelWriter, rows: int) -> int:

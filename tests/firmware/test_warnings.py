@@ -48,6 +48,8 @@ INTEGER_HELPERS = {  # of libgcc; none of them is soft floating point
     "__ashldi3",
     "__ashrdi3",
     "__lshrdi3",
+    "__aeabi_ldivmod",
+    "__divdi3",
 }
 OF_FLOATS = "tr_resize_bilinear_unsigned.o"
 """The one function whose reference computes in floats."""

@@ -20,7 +20,9 @@ class RandomViews:
         self.rng, self.model = rng, ModelWriter()
         self.channels = int(rng.choice([4, 4, 8, 3]))
         self.rows = {self.tensor(rows := int(rng.integers(2, 7))): rows}
-        (self.input,) = self.rows
+        if rng.random() < 0.3:
+            self.rows[self.tensor(2)] = 2
+        self.inputs = tuple(self.rows)
 
     def tensor(self, rows: int, scale: float = SCALE) -> int:
         return self.model.activation((1, rows, self.channels), scale, ZERO)
@@ -70,9 +72,10 @@ class RandomViews:
         self.model.op("SLICE", [x, *constants], [self._made(rows)])
 
     def finish(self) -> bytes:
-        """The last tensor is the result."""
-        last = list(self.rows)[-1]
-        return self.model.finish([self.input], [last])
+        """The last tensor is the result, now and then beside any other."""
+        made = list(self.rows)[len(self.inputs) :]
+        others = [int(t) for t in self.rng.choice(made[:-1], 1)] if len(made) > 1 and self.rng.random() < 0.4 else []
+        return self.model.finish([*self.inputs], [*others, made[-1]])
 
 
 def build(rng: np.random.Generator) -> bytes:

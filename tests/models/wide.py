@@ -137,6 +137,27 @@ def _unary(kind: str, **options: object) -> Callable[[np.random.Generator], byte
     return unary
 
 
+def concatenation(rng: np.random.Generator) -> bytes:
+    """The input before and behind a constant."""
+    net = Wide(rng, (1, *shape(rng, int(rng.integers(1, 4)))))
+    axis = int(rng.integers(1, len(net.shape)))
+    size = tuple(int(rng.integers(1, 5)) if i == axis else d for i, d in enumerate(net.shape))
+    constant = net.model.constant(rng.integers(-32768, 32768, size).astype(np.int16), [net.scale])
+    inputs = [net.x, constant, net.x][int(rng.integers(2)) :]
+    total = sum(size[axis] if i == constant else net.shape[axis] for i in inputs)
+    out = tuple(total if i == axis else d for i, d in enumerate(net.shape))
+    options = dict(axis=axis, fused_activation_function="NONE")
+    return net.finish(net.add("CONCATENATION", inputs, out, net.scale, **options), out, net.scale)
+
+
+def pad(rng: np.random.Generator) -> bytes:
+    net = Wide(rng, (1, *shape(rng, int(rng.integers(1, 4)), 4)))
+    amounts = rng.integers(0, 3, (len(net.shape), 2)).astype(np.int32)
+    amounts[0] = 0
+    out = tuple(int(d + sum(amount)) for d, amount in zip(net.shape, amounts))
+    return net.finish(net.add("PAD", [net.x, net.model.constant(amounts)], out, net.scale), out, net.scale)
+
+
 def mean(rng: np.random.Generator) -> bytes:
     net = Wide(rng, (1, *shape(rng, 3)))
     first, last = sorted(int(v) for v in rng.choice(4, 2, replace=False))
@@ -161,6 +182,8 @@ BUILDERS = {
     "DEPTHWISE_CONV_2D": depthwise,
     "FULLY_CONNECTED": fully_connected,
     "MEAN": mean,
+    "CONCATENATION": concatenation,
+    "PAD": pad,
     **{kind: _pool(kind) for kind in ("AVERAGE_POOL_2D", "MAX_POOL_2D")},
     **{kind: _pair(kind) for kind in ("ADD", "SUB", "MUL", "MAXIMUM", "MINIMUM")},
     **{kind: _unary(kind) for kind in ("RELU", "RELU6", "LOGISTIC", "TANH")},

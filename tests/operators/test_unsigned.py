@@ -20,6 +20,7 @@ from edge_tr.tune.select import calibrate
 from tests.models.drawing import scale
 from tests.models.random_ops import BUILDERS, build
 from tests.models.unsigned import DOT_KINDS, EXTREMES, as_uint8
+from tests.operators.test_packaged_records import assert_equal_arithmetic
 
 KINDS = [kind for kind in BUILDERS if kind not in WITHOUT_KERNEL]
 
@@ -127,3 +128,15 @@ def test_tuning_says_that_it_searches_int8_weights():
     data = as_uint8(build("FULLY_CONNECTED", rng), rng, 7)
     with pytest.raises(UsageError, match="fully_connected_0 have uint8 weights with another zero point"):
         calibrate(data, inputs(data, rng))
+
+
+@pytest.mark.parametrize("kind", [*DOT_KINDS, "AVERAGE_POOL_2D", "L2_NORMALIZATION", "RESIZE_BILINEAR"])
+def test_records_survive_the_accelerators_package(kind):
+    rng = np.random.default_rng([3, 1])
+    data = as_uint8(build(kind, rng), rng)
+    assert_equal_arithmetic(parse(data), inputs(data, rng))
+
+
+def test_a_concatenations_record_survives_it_too():
+    data = concatenated(np.random.default_rng(0))
+    assert_equal_arithmetic(parse(data), inputs(data, np.random.default_rng(1)))

@@ -13,6 +13,7 @@ from edge_tr.golden.run import run
 from edge_tr.ir.tflite import parse
 from edge_tr.ir.writer import ModelWriter
 from tests.models.wide import BUILDERS, FINE, with_int8_ends
+from tests.operators.test_packaged_records import assert_equal_arithmetic
 
 MANY = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "LOGISTIC", "TANH", "ADD", "SUB")
 
@@ -99,6 +100,13 @@ def test_what_is_not_symmetric_is_refused():
     model.op("RELU", [x], [y])
     with pytest.raises(ModelError, match="output of type int8; supported: int16 beside int16"):
         parse(model.finish([x], [y]))
+
+
+@pytest.mark.parametrize("kind", BUILDERS)
+def test_records_survive_the_accelerators_package(kind):
+    rng = np.random.default_rng([3, 1])
+    data = BUILDERS[kind](rng)
+    assert_equal_arithmetic(parse(data), inputs(data, rng))
 
 
 @pytest.mark.parametrize("depth", [1, 2, 10, 511, 512, 4095])

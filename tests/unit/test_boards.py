@@ -146,7 +146,12 @@ def test_all_problems_are_reported_at_once(folder: Path) -> None:
         (
             "product_id = 0xED86",
             'commands = [{ program = "a", install = "b", arguments = ["{file}"] }]',
-            "flash.commands: '{file}' of a has no address, bin, elf, hex, offset, port, uf2 in braces",
+            "flash.commands: '{file}' of a has in braces what is none of address, bin, elf, hex, offset, port, uf2",
+        ),
+        (
+            "product_id = 0xED86",
+            'commands = [{ program = "a", install = "b", arguments = ["{bin} {"] }]',
+            "flash.commands: '{bin} {' of a has in braces what is none of",
         ),
         ("[link]", "[link", "board.toml: "),
         ("[link]", "[[link]]", "[link] must be a table"),
@@ -161,6 +166,6 @@ def test_what_contradicts_is_reported(folder: Path, old: str, new: str, problem:
 
 def test_no_code_knows_a_board_by_its_name() -> None:
     named = re.compile("|".join(re.escape(name) for name in NAMES if name != "host"))
-    files = [*ROOT.glob("edge_tr/target/*.py"), ROOT / "edge_tr/boards.py", *ROOT.glob("boards/common/*")]
+    files = [*ROOT.glob("edge_tr/target/*.py"), *ROOT.glob("edge_tr/boards/*.py"), *ROOT.glob("boards/common/*")]
     files += [*ROOT.glob("firmware/*/*.[ch]")]
     assert [path.name for path in files if named.search(path.read_text())] == []

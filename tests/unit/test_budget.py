@@ -138,3 +138,15 @@ def test_layers_that_the_model_does_not_have_are_named():
         check_budgets([budget], ["conv_2d_0", "conv_2d_4"])
     check_budgets([budget], ["conv_2d_0", "conv_2d_9", "add_1"])
     assert budget.of("conv_2d_9").terms == 1
+
+
+def test_parts_have_settings_of_their_own_or_their_operators(tmp_path):
+    path = tmp_path / "budget.toml"
+    path.write_text("[layer.lstm_0]\nk = 6\n[layer.lstm_0.projection]\nk = 9\ns = 2\n[layer.svdf_1.feature]\nk = 3\n")
+    budget = read(path)
+    layers = ["lstm_0.input_to_cell", "lstm_0.projection", "svdf_1.feature", "conv_2d_2"]
+    settings = [TrSetting(8, 6), TrSetting(8, 9, 2), TrSetting(8, 3), TrSetting()]
+    assert [budget.of(layer) for layer in layers] == settings
+    check_budgets([budget], layers)
+    with pytest.raises(UsageError, match=r"names svdf_1\.feature; this model has"):
+        check_budgets([budget], layers[:2])

@@ -80,6 +80,14 @@ def test_no_name_ends_a_comment(name):
 
 
 @pytest.mark.parametrize("name", HOSTILE)
+def test_a_name_is_a_string_literal_of_its_bytes(name, tmp_path):
+    source = tmp_path / "name.c"
+    source.write_text(f"#include <stdio.h>\nint main(void) {{ return fputs({text.string(name)}, stdout) < 0; }}\n")
+    command("gcc", *WARNINGS, "-trigraphs", source, "-o", tmp_path / "name")
+    assert command(tmp_path / "name").encode().split(b"\0")[0] == name.encode().replace(b"\r", b"\n").split(b"\0")[0]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
 def test_a_model_with_hostile_names_compiles_without_a_warning(name, program, tmp_path):
     renamed = dataclasses.replace(
         program,

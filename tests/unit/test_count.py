@@ -183,7 +183,7 @@ MODEL = {
 
 
 def test_layers_run_in_order_on_the_input(tmp_path: Path) -> None:
-    counted = count(assemble("-mcpu=cortex-m0", MODEL, tmp_path), cores.find("cortex-m0"), b"\x07\0\0\0", 2)
+    counted = count(assemble("-mcpu=cortex-m0", MODEL, tmp_path), cores.find("cortex-m0"), [b"\x07\0\0\0"], 2)
     assert counted.outputs == (b"\x07\0\0\0", b"\x08\0\0\0")
     assert [layer.instructions for layer in counted.layers] == [4, 7]
     assert (counted.total.instructions, counted.total.loads, counted.total.stores) == (11, 3, 1)

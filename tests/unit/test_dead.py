@@ -221,3 +221,28 @@ def test_visual_wake_words_loses_half_of_its_macs_and_most_weights(shared):
     assert macs + removed == 7_489_664 and macs < removed
     assert sum(layer.dot.weights for layer in dots) < 0.15 * weights
     assert_same_on_every_tensor(graph, program.alive, samples(graph, np.random.default_rng(0), 4))
+
+
+@pytest.mark.parametrize("kind", ["MUL", "ADD", "SUB", "MAXIMUM"])
+@pytest.mark.parametrize("first", [False, True])
+def test_channels_that_nobody_reads_go_through_constants_by_channel(kind: str, first: bool) -> None:
+    """As of batch norm that was left in: the constant loses them, on whichever side it is."""
+    net = Network(np.random.default_rng(3), (4, 4, 2))
+    net.conv(6, (3, 3), (1, 1))
+    row = net.rng.integers(-128, 128, (1, 1, 6)).astype(np.int8)
+    scale = (net.scale, net.zero) if kind == "MAXIMUM" else (net.scale * 0.5, 7)
+    constant = net.model.constant(row, [scale[0]], [scale[1]])
+    options = {} if kind == "MAXIMUM" else dict(fused_activation_function="NONE")
+    to = (net.scale, net.zero) if kind == "MAXIMUM" else (net.scale * 2, -3)
+    net._move(kind, [constant, net.x] if first else [net.x, constant], net.shape, *to, **options)
+    net.conv(3, (1, 1), (1, 1))
+    graph = tflite.parse(net.finish())
+    reader = graph.ops[2]
+    weights = reader.record.weights.copy()
+    weights[:, [1, 4]] = 0
+    alive = remove_dead_channels(graph, {reader.index: weights})
+    assert [alive.graph.channels(op.outputs[0]) for op in alive.graph.ops] == [4, 4, 3]
+    assert alive.graph.ops[0].record.weights.shape[0] == 4
+    assert_same_on_every_tensor(graph, alive, samples(graph, net.rng), weights={reader.index: weights})
+    several = alive.graph.tensor(alive.graph.ops[1].inputs[0 if first else 1]).data
+    np.testing.assert_array_equal(several.ravel(), row.ravel()[[0, 2, 3, 5]])

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_tr.memory_plan import ALIGNMENT, Buffer, MemoryPlan, plan
+from edge_tr.memory_plan import ALIGNMENT, Buffer, MemoryPlan, plan, with_states
 
 SEEDED = settings(derandomize=True, deadline=None, database=None, max_examples=120)
 
@@ -108,3 +108,24 @@ def test_a_buffer_that_takes_anothers_place_lies_there_as_long_as_both_live():
     assert result.size == result.lower_bound == 48
     assert_sound([Buffer("a", 40, 0, 4), buffers[3]], MemoryPlan({n: result.offsets[n] for n in "ad"}, 48, 48))
     assert plan(buffers).size == 88
+
+
+def test_wide_elements_are_aligned_to_their_size_and_take_gaps_that_allow_it():
+    buffers = [Buffer("a", 4, 0, 2), Buffer("wide", 16, 0, 2, alignment=8), Buffer("b", 4, 0, 2)]
+    result = plan(buffers)
+    assert_sound(buffers, result)
+    assert result.offsets["wide"] % 8 == 0 and result.size == 24
+    moved = plan([Buffer("x", 8, 0, 0), Buffer("y", 8, 0, 1, alignment=8), Buffer("z", 4, 0, 1)], {"y": "x"})
+    assert moved.offsets["x"] == moved.offsets["y"] and moved.offsets["x"] % 8 == 0
+
+
+def test_states_lie_behind_the_arena_and_leave_it_as_it_is():
+    memory = plan([Buffer("a", 10, 0, 1)])
+    states = [Buffer("s", 3, 0, 1, "state"), Buffer("t", 16, 0, 1, "state", 8)]
+    result = with_states(memory, states)
+    assert (result.size, result.lower_bound, result.beside) == (12, 12, 20)
+    assert (result.offsets["s"], result.offsets["t"]) == (12, 16)
+    assert [(region.name, region.kind, region.offset) for region in result.regions[1:]] == [
+        ("s", "state", 12),
+        ("t", "state", 16),
+    ]

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge_tr.golden.ends import samples_of
 from edge_tr.ir.tflite import parse
 from edge_tr.ir.writer import ModelWriter
 from edge_tr.operators import FullyConnectedParams
@@ -29,7 +30,7 @@ def dense_bench(weights: np.ndarray, x: np.ndarray, zero_point: int) -> Bench:
     model.op("FULLY_CONNECTED", [source, constant, bias], [result], version=4)
     graph = parse(model.finish([source], [result]))
     assert isinstance(graph.ops[0].record, FullyConnectedParams)
-    return Bench(graph, x.astype(np.int8), np.zeros(len(x), np.int64), {"TR": "0 %"})
+    return Bench(graph, samples_of(graph, x.astype(np.int8)), np.zeros(len(x), np.int64), {"TR": "0 %"})
 
 
 def count(value: int, encoding: Encoding = Encoding.MINIMAL) -> int:

@@ -1,0 +1,183 @@
+"""A board: its tables, and what follows from them for compilers and loaders."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+from edge_tr import resources
+from edge_tr.boards.tables import (
+    Boot,
+    Emulator,
+    Flash,
+    Link,
+    Loader,
+    Memory,
+    Part,
+    Slots,
+    Sources,
+    Toolchain,
+    Trust,
+    Verified,
+)
+from edge_tr.files.reading import is_file
+from edge_tr.formats import image
+
+MONOCYPHER = "third_party/monocypher"
+VERSION_PAGES = 2
+"""Pages at the end of flash for the versions of signed images."""
+
+
+@dataclass(frozen=True)
+class Board:
+    """A validated board.toml."""
+
+    name: str
+    description: str
+    core: str
+    verified: Verified
+    manuals: tuple[str, ...]
+    toolchain: Toolchain
+    memory: Memory
+    sources: Sources
+    link: Link
+    flash: Flash
+    loader: Loader | None = None
+    boot: Boot | None = None
+    emulator: Emulator | None = None
+    counts_on: str | None = None  # the emulated board that costs are counted on, where there is no emulator
+    unverified: tuple[str, ...] = ()  # registers and figures whose source could not be read, or that nobody tried
+    folder: Path = dataclasses.field(default=Path(), metadata={"toml": False})
+
+    @property
+    def board_id(self) -> int:
+        """What the image header and the loader know the board by."""
+        return image.board_id(self.name)
+
+    @property
+    def instructions_per_tick(self) -> Fraction | None:
+        """Factor from counter ticks to instructions under the emulator; None if there is none."""
+        return Fraction(self.emulator.instructions_per_tick) or None if self.emulator else None
+
+    @property
+    def flash_offset(self) -> int:
+        """Bytes from the beginning of flash to the image."""
+        return 0 if self.flash.base is None else self.memory.flash_origin - self.flash.base
+
+    @property
+    def boot_block(self) -> Part | None:
+        """What lies before the image; None for boards whose ROM starts it as it is."""
+        if self.boot is None:
+            return None
+        files = self._files(self.boot.files)
+        return self._part(files, self.boot.origin, self.boot.bytes, {}, self.boot.linker_script)
+
+    @property
+    def application(self) -> Part:
+        """The board's share of an application: drivers, start-up, memory functions."""
+        files = self._files(self.sources.files)
+        if self.toolchain.freestanding:
+            files += (_firmware("src/tr_string.c"),)
+        return self._part(files, self.memory.flash_origin, self.memory.flash_bytes, {})
+
+    @property
+    def second_stage(self) -> Part | None:
+        """All of our loader; None for boards without one."""
+        return self.loader_for(None)
+
+    def loader_for(self, trust: Trust | None) -> Part | None:
+        """The loader that starts any whole image, or only those that `trust` says."""
+        if self.loader is None:
+            return None
+        files = self._files(self.sources.files + self.sources.loader_files)
+        files += tuple(_firmware(name) for name in ("src/tr_string.c", "src/tr_crc32.c"))
+        files += tuple(sorted(_firmware("boot").glob("*.c")))
+        defines: dict[str, int | str] = {
+            "TR_LOADER": 1,
+            "TR_IMAGE_ORIGIN": self.memory.flash_origin,
+            "TR_IMAGE_BYTES": self.memory.flash_bytes,
+            "TR_FLASH_BYTES": self.memory.flash_bytes,
+            "TR_PAGE_BYTES": self.flash.pages[0].bytes,
+            "TR_PRODUCT_ID": self.flash.product_id,
+            "TR_BOARD_ID": self.board_id,
+            "TR_BOOT_WAIT_MS": self.loader.wait_ms,
+            "TR_BOOT_TIMEOUT_MS": self.loader.timeout_ms,
+        }
+        if trust is not None:
+            files += tuple(sorted(_firmware(MONOCYPHER).glob("*.c")))
+            defines |= self._trusting(trust)
+        part = self._part(files, self.loader.origin, self.loader.bytes, defines)
+        return part if trust is None else replace(part, include_dirs=(*part.include_dirs, _firmware(MONOCYPHER)))
+
+    def _trusting(self, trust: Trust) -> dict[str, int | str]:
+        """Where addresses are the whole board's, however little of it a build may use."""
+        slots = trust.slots
+        defines: dict[str, int | str] = {"TR_IMAGE_BYTES": slots.bytes, "TR_VERSIONS": slots.versions}
+        defines |= {"TR_FLASH_BYTES": self._page_bytes, "TR_SIGNING_KEY": ",".join(map(hex, trust.public_key))}
+        return defines if slots.backup is None else defines | {"TR_BACKUP": slots.backup}
+
+    @property
+    def _page_bytes(self) -> int:
+        """Of all pages."""
+        return sum(run.count * run.bytes for run in self.flash.pages)
+
+    def slots(self, image_bytes: int = 0) -> Slots:
+        """For a signed image of that size, and all that are no larger than half of flash if it is not."""
+        page, origin = self.flash.pages[0].bytes, self.memory.flash_origin
+        room = self._page_bytes - VERSION_PAGES * page
+        half = room // 2 // page * page
+        if image_bytes > half:
+            return Slots(room, None, origin + room)
+        return Slots(half, origin + half, origin + room)
+
+    def _files(self, names: tuple[str, ...]) -> tuple[Path, ...]:
+        return tuple(self.file(name) for name in names)
+
+    def file(self, name: str) -> Path:
+        """A file that board.toml names, relative to the board's folder; what is not there is looked for as if the
+        folder lay among the boards that ship, so that `../common/` is theirs wherever the folder is."""
+        own = (self.folder / name).resolve()
+        return own if is_file(own) else (resources.folder("boards") / "any" / name).resolve()
+
+    def _part(
+        self,
+        sources: tuple[Path, ...],
+        origin: int,
+        size: int,
+        defines: Mapping[str, int | str],
+        linker_script: str | None = None,
+    ) -> Part:
+        defines = {"TR_BAUD": self.link.baud, "TR_PARITY_EVEN": int(self.link.parity == "even"), **defines}
+        cflags = (*self.toolchain.cflags, "-std=c11", *(_define(*item) for item in defines.items()))
+        ldflags: tuple[str, ...] = ()
+        linker_script = linker_script or self.sources.linker_script
+        script = ("-T", str(self.file(linker_script))) if linker_script else ()
+        if self.toolchain.freestanding:
+            cflags += ("-ffreestanding", "-fno-common", "-ffunction-sections", "-fdata-sections")
+            ldflags = ("-nostdlib", "-nostartfiles", "-static", "-Wl,--gc-sections", "-Wl,--build-id=none")
+            ldflags += tuple(f"-Wl,--defsym={name}={value:#x}" for name, value in self._symbols(origin, size).items())
+            ldflags += (*script, "-lgcc")
+        else:  # at addresses that are known when the model is sealed
+            cflags, ldflags = (*cflags, "-fno-pie"), ("-no-pie", *script)
+        common = (self.folder.parent / "common", resources.folder("boards") / "common")
+        return Part(sources, (_firmware("include"), *filter(Path.is_dir, common)), cflags, ldflags)
+
+    def _symbols(self, origin: int, size: int) -> dict[str, int]:
+        return {
+            "TR_FLASH_ORIGIN": origin,
+            "TR_FLASH_BYTES": size,
+            "TR_RAM_ORIGIN": self.memory.ram_origin,
+            "TR_RAM_BYTES": self.memory.ram_bytes,
+            "TR_STACK_BYTES": self.memory.stack_bytes,
+        }
+
+
+def _define(name: str, value: int | str) -> str:
+    return f"-D{name}={value}" if isinstance(value, str) else f"-D{name}={value}u"
+
+
+def _firmware(path: str) -> Path:
+    return resources.folder("firmware") / path

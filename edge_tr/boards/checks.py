@@ -1,0 +1,84 @@
+"""What is wrong in a board.toml whose every key is right."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator
+from fractions import Fraction
+
+from edge_tr.boards.board import Board
+from edge_tr.files.reading import is_file
+
+
+def inconsistencies(board: Board) -> Iterator[str]:
+    """What no single key shows."""
+    yield from _flash_inconsistencies(board)
+    if board.name != board.folder.name:
+        yield f"name: {board.name!r} is not the folder's name {board.folder.name!r}"
+    paths = [*board.sources.files, *board.sources.loader_files]
+    paths += [board.sources.linker_script] if board.sources.linker_script else []
+    paths += [*board.boot.files, board.boot.linker_script] if board.boot else []
+    yield from (f"sources: no file {path}" for path in paths if not is_file(board.file(path)))
+    if board.toolchain.freestanding and board.sources.linker_script is None:
+        yield "sources.linker_script: needed, because toolchain.freestanding"
+    if board.loader and not (board.flash.protocol == "an3155" and board.flash.pages):
+        yield 'loader: needs flash.protocol = "an3155" and flash.pages'
+    if (board.verified == "emulator") != (board.emulator is not None) and board.verified != "hardware":
+        yield f"verified: {board.verified!r} does not go with {'an' if board.emulator else 'no'} emulator"
+    if board.emulator is None and board.counts_on is None:
+        yield "counts_on: needed where there is no [emulator]"
+    if board.emulator and bool(board.emulator.placed) == (board.loader is not None):
+        yield "emulator.placed: needed without a [loader], and wrong with one"
+    if board.emulator and not _is_fraction(board.emulator.instructions_per_tick):
+        yield f"emulator.instructions_per_tick: {board.emulator.instructions_per_tick!r} is not like 1 or 5/8"
+    yield from _overlaps(board)
+
+
+_PLACES = {"elf", "bin", "hex", "uf2", "address", "offset", "port"}
+
+
+def _flash_inconsistencies(board: Board) -> Iterator[str]:
+    flash = board.flash
+    if flash.protocol in ("uf2", "drive") and not flash.drive:
+        yield f"flash.drive: needed for flash.protocol = {flash.protocol!r}"
+    if flash.protocol == "uf2" and not flash.family:
+        yield 'flash.family: needed for flash.protocol = "uf2"'
+    if flash.protocol == "command" and not flash.commands:
+        yield 'flash.commands: needed for flash.protocol = "command"'
+    if flash.base is not None and flash.base > board.memory.flash_origin:
+        yield "flash.base: behind memory.flash_origin"
+    for ids in (*flash.usb, *board.link.usb):
+        if not re.fullmatch("[0-9a-f]{4}:[0-9a-f]{4}", ids):
+            yield f"usb: {ids!r} is not like 0483:374b"
+    places = ", ".join(sorted(_PLACES))
+    for command in flash.commands:
+        for argument in command.arguments:
+            left = re.sub("{(" + "|".join(_PLACES) + ")}", "", argument)
+            if "{" in left or "}" in left:
+                yield f"flash.commands: {argument!r} of {command.program} has in braces what is none of {places}"
+
+
+def _is_fraction(text: str) -> bool:
+    try:
+        return Fraction(text) >= 0
+    except (ValueError, ZeroDivisionError):
+        return False
+
+
+def _overlaps(board: Board) -> Iterator[str]:
+    memory = board.memory
+    regions = {
+        "flash": (memory.flash_origin, memory.flash_bytes),
+        "ram": (memory.ram_origin, memory.ram_bytes),
+    }
+    if board.boot:
+        regions["boot"] = (board.boot.origin, board.boot.bytes)
+    if board.loader:
+        regions["loader"] = (board.loader.origin, board.loader.bytes)
+    items = sorted(regions.items(), key=lambda item: item[1])
+    for (low, (start, size)), (high, (next_start, _)) in itertools.pairwise(items):
+        if start + size > next_start:
+            yield f"memory: {low} and {high} overlap"
+    if memory.stack_bytes > memory.ram_bytes:
+        yield "memory.stack_bytes: more than ram_bytes"
