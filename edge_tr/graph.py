@@ -111,7 +111,7 @@ class Graph:
     `states` are the tensors that keep their values from one inference to the next, with the values that a reset gives
     them; the last operator that updates one gives the next inference's. `file_inputs` and `file_outputs` are the ends
     as the file has them, with the names and types that users know: `inputs` and `outputs` may lie behind a QUANTIZE or
-    before a DEQUANTIZE, which the host does.
+    before a DEQUANTIZE, which the host does. `host`: kinds of float operators behind the outputs that are left to it.
     """
 
     tensors: tuple[Tensor, ...]
@@ -123,6 +123,7 @@ class Graph:
     states: Mapping[int, np.ndarray] = field(default_factory=dict)
     file_inputs: tuple[Tensor, ...] = ()
     file_outputs: tuple[Tensor, ...] = ()
+    host: tuple[str, ...] = ()
 
     @property
     def named_inputs(self) -> tuple[Tensor, ...]:

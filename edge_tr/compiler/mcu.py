@@ -31,6 +31,7 @@ from edge_tr.compiler.sealing import UNPROTECTED, Protect, Sealing
 from edge_tr.errors import DeviceError, DoesNotFitError, UsageError
 from edge_tr.files.reading import MAX_BINARY, read_bytes
 from edge_tr.files.writing import writing_to
+from edge_tr.ir.float_ends import host_notes
 from edge_tr.ir.free import free_notes
 from edge_tr.kernels import parse_choice
 from edge_tr.kernels.machines import isa_of, planned_for
@@ -230,7 +231,7 @@ def _manifest(
         edge_tr_version=__version__,
         model=source.name,
         model_sha256=program.sha256,
-        notes=free_notes(source.graph),
+        notes=free_notes(source.graph) + host_notes(source.graph),
         target=str(board.name),
         board_folder="" if boards.ships(board) else str(board.folder),
         budget=str(program.budget),

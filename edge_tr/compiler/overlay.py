@@ -30,6 +30,7 @@ from edge_tr.files.writing import replace as replace_file
 from edge_tr.files.writing import writing_to
 from edge_tr.golden.run import run
 from edge_tr.graph import Op, layer_name
+from edge_tr.ir.float_ends import host_notes
 from edge_tr.ir.free import free_notes
 from edge_tr.kernels.cost import Work
 from edge_tr.manifest import (
@@ -135,7 +136,7 @@ def _manifest(
         edge_tr_version=__version__,
         model=source.name,
         model_sha256=program.sha256,
-        notes=free_notes(source.graph),
+        notes=free_notes(source.graph) + host_notes(source.graph),
         target=board.name,
         board_folder="" if overlays.ships(board) else str(board.folder),
         budget=str(source.budget),

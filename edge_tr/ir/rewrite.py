@@ -46,7 +46,7 @@ def sole_readers(data: bytes, position: int) -> frozenset[int]:
     """Dot products, by operator index, whose constant at input `position` nothing else in the file reads."""
     graph = parse(data)
     buffers = _buffers(data)
-    reads = Counter(buffers[tensor] for op in graph.ops for tensor in op.inputs if tensor >= 0)
+    reads = Counter(buffers[tensor] for op in graph.ops for tensor in op.inputs if tensor in buffers)
     readers = (op for op in dots(graph) if len(op.inputs) > position and op.inputs[position] >= 0)
     return frozenset(op.index for op in readers if reads[buffers[op.inputs[position]]] == 1)
 
@@ -56,10 +56,10 @@ def _by_index(graph: Graph) -> dict[int, Op]:
     return {op.index: op for op in (*graph.ops, *dots(graph))}
 
 
-def _buffers(data: bytes) -> list[int]:
-    """The buffer of each tensor."""
+def _buffers(data: bytes) -> dict[int, int]:
+    """The buffer of each tensor that the file has."""
     tensors = tflite.Model.GetRootAs(data, 0).Subgraphs(0)
-    return [tensors.Tensors(i).Buffer() for i in range(tensors.TensorsLength())]
+    return {i: tensors.Tensors(i).Buffer() for i in range(tensors.TensorsLength())}
 
 
 def _rewrite(data: bytes, graph: Graph, position: int, contents: Mapping[int, bytes]) -> bytes:
@@ -73,7 +73,9 @@ def _rewrite(data: bytes, graph: Graph, position: int, contents: Mapping[int, by
     return bytes(result)
 
 
-def _bytes_by_buffer(graph: Graph, buffers: list[int], changed: int, contents: Mapping[int, bytes]) -> dict[int, bytes]:
+def _bytes_by_buffer(
+    graph: Graph, buffers: Mapping[int, int], changed: int, contents: Mapping[int, bytes]
+) -> dict[int, bytes]:
     """New content of each changed buffer; refuses readers that would want different contents."""
     ops = _by_index(graph)
     new: dict[int, bytes] = {}
@@ -88,7 +90,7 @@ def _bytes_by_buffer(graph: Graph, buffers: list[int], changed: int, contents: M
         written.add((op.index % PART, op.inputs[changed]))
     for op in graph.ops:
         for tensor in op.inputs:
-            buffer = buffers[tensor] if 0 <= tensor < len(buffers) else -1  # others are states
+            buffer = buffers.get(tensor, -1)  # states and absent inputs have none
             if buffer not in new or (op.index, tensor) in written:
                 continue
             if in_file(graph.tensor(tensor), graph.tensor(tensor).data) != new[buffer]:

@@ -22,6 +22,8 @@ from flatbuffers.number_types import Int32Flags
 from edge_tr.errors import ModelError, UsageError
 from edge_tr.files.reading import MAX_BINARY, read_bytes
 from edge_tr.graph import Graph, Op, Quantization, Tensor
+from edge_tr.ir.batches import without_batches
+from edge_tr.ir.float_ends import without_float_ends
 from edge_tr.ir.folding import fold_shapes
 from edge_tr.ir.islands import with_tables
 from edge_tr.ir.passes import as_reshapes, strip_boundary
@@ -63,7 +65,8 @@ def parse(data: bytes) -> Graph:
     for graph in graphs:
         check_indices(graph)
     resolved = with_resources([as_int8(as_reshapes(fold_shapes(graph))) for graph in graphs])
-    graph = supported(strip_boundary(with_tables(resolved.graph)), resolved.others, resolved.found)
+    main = without_batches(strip_boundary(without_float_ends(with_tables(resolved.graph))))
+    graph = supported(main, resolved.others, resolved.found)
     check_order(graph)
     return graph
 

@@ -98,6 +98,6 @@ def _end_problem(graph: Graph, what: str, index: int) -> str | None:
         return f"{where}: found {tensor.dtype}{constant}; supported: computed {', '.join(INTEGERS)}"
     if tensor.dtype in QUANTIZED and (tensor.quantization is None or not tensor.quantization.per_tensor):
         return f"{where}: found {tensor.dtype} without a scale; supported: one scale and one zero point"
-    if what == "input" and tensor.shape[:1] != (1,):
-        return f"{where}: found shape {list(tensor.shape)}; supported: batch 1"
+    if not tensor.size:
+        return f"{where}: found shape {list(tensor.shape)}; supported: at least one element"
     return None

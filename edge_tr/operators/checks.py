@@ -30,6 +30,12 @@ def arity(op: Op, inputs: tuple[int, ...]) -> None:
     require(len(op.outputs) == 1, f"{len(op.outputs)} outputs", "1")
 
 
+def updates(op: Op, positions: tuple[int, ...]) -> None:
+    """The variables among the inputs must be those at `positions`, each once: what the operator's record updates."""
+    only = op.updates == tuple(op.inputs[position] for position in positions)
+    require(only, "a variable that is no state of this operator's", "variables only as its states, each once")
+
+
 def shape_text(shape: tuple[int, ...]) -> str:
     return "x".join(str(d) for d in shape) or "scalar"
 

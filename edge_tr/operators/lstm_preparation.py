@@ -22,6 +22,7 @@ from edge_tr.operators.checks import (
     require_options,
     scale,
     shape_text,
+    updates,
     zero_point,
 )
 from edge_tr.operators.lstm_gates import Gate, Gates, Norm, Peephole
@@ -92,6 +93,7 @@ class _Preparation:
         steps, batch = self.x.shape[:2] if major else self.x.shape[1::-1]
         state = self._state(OUTPUT_STATE, "output state", "int8", batch * self.outputs)
         cell = self._state(CELL_STATE, "cell state", "int16", batch * self.cells)
+        updates(self.op, (OUTPUT_STATE, CELL_STATE))
         power = math.log2(scale(cell))
         low, high = CELL_POWERS
         supported = f"a power of two from 2^{low} to 2^{high}"

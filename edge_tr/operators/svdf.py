@@ -26,6 +26,7 @@ from edge_tr.operators.checks import (
     require_options,
     scale,
     shape_text,
+    updates,
     zero_point,
 )
 from edge_tr.operators.checks import requant as factor_of
@@ -135,6 +136,7 @@ def prepare(graph: Graph, op: Op) -> SvdfParams:
     output_shape(y, (batch, units))
     feature = matrix(graph, op.inputs[FEATURE], "feature weights", (filters, inputs))
     state = _state(graph, op, batch * time.size, one_scale(time, "time weights").dtype)
+    updates(op, (STATE,))
     biased = op.inputs[BIAS] >= 0
     bias = vector(graph, op.inputs[BIAS], "bias", units, "int32").data if biased else np.zeros(units, np.int32)
     entering, leaving = (_scale(a) * _scale(b) / _scale(c) for a, b, c in ((x, feature, state), (state, time, y)))

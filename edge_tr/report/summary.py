@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from edge_tr.graph import Graph, Op, Tensor, layer_name
+from edge_tr.ir.float_ends import host_notes
 from edge_tr.ir.free import free_notes
 from edge_tr.manifest import BuildRecord, LayerRecord, Manifest, OverlayManifest, PartRecord, Protection, Signature
 from edge_tr.operators import parts_of
@@ -200,7 +201,7 @@ def describe(graph: Graph) -> dict[str, object]:
     return {
         "model_sha256": graph.sha256,
         **{side: [_describe_end(graph.tensor(i), of) for i, of in zip(inner[side], given[side])] for side in inner},
-        "notes": list(free_notes(graph)),
+        "notes": [*free_notes(graph), *host_notes(graph)],
         "states": [_describe_end(graph.tensor(i), graph.tensor(i)) for i in graph.states],
         "layers": [layer for op in graph.ops for layer in _describe_layers(graph, op)],
     }

@@ -11,6 +11,7 @@ from edge_tr.ir.writer import ModelWriter
 from edge_tr.tr import requant
 from tests.firmware.harness_build import HERE, compile_c, compile_model, compile_runtime, run_c
 from tests.firmware.harness_models import WAYS, expected_bytes, lower_with, random_network, samples
+from tests.models.batched import batched
 from tests.models.random_ops import BUILDERS, STATEFUL, build
 from tests.operators.test_integers import every_operator
 
@@ -55,6 +56,12 @@ def test_operators_on_int32_equal_golden(seed, tmp_path, runtime):
     rng = np.random.default_rng(seed)
     graph = parse(every_operator(rng))
     assert_c_equals_golden(graph, WAYS[0], samples(graph, rng, 12), tmp_path, runtime)
+
+
+def test_batches_of_images_equal_golden(tmp_path, runtime):
+    rng = np.random.default_rng(6)
+    graph = parse(batched(rng))
+    assert_c_equals_golden(graph, WAYS[0], samples(graph, rng), tmp_path, runtime)
 
 
 @pytest.mark.parametrize("way", WAYS, ids=" ".join)

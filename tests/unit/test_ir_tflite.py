@@ -165,14 +165,6 @@ def test_wrong_ends_are_refused(ends, message):
         parse(model.finish(*ends(x, y)))
 
 
-def test_batches_are_refused():
-    model = ModelWriter()
-    x, y = model.activation((2, 4), 0.5), model.activation((2, 4), 0.25)
-    model.op("QUANTIZE", [x], [y])
-    with pytest.raises(ModelError, match="batch 1"):
-        parse(model.finish([x], [y]))
-
-
 def test_operators_out_of_order_are_refused():
     model = ModelWriter()
     x, y, z = (model.activation((1, 4), 0.5) for _ in range(3))
