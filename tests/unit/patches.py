@@ -91,8 +91,10 @@ def sums(data: bytes, patch: list[int]) -> list[int]:
     """One dot product per row of a packed table."""
     header = term_table.TABLE_HEADER.unpack(data)
     starts, raw = payload(data, header)
-    if header["layout"] == LAYOUT.INT8:
-        rows = [[b - (b & 128) * 2 for b in raw[a:z]] for a, z in itertools.pairwise(starts)]
+    if header["layout"] in (LAYOUT.INT8, LAYOUT.INT16):
+        size = 1 if header["layout"] == LAYOUT.INT8 else 2
+        weights = [int.from_bytes(raw[i : i + size], "little", signed=True) for i in range(0, len(raw), size)]
+        rows = [weights[a:z] for a, z in itertools.pairwise(starts)]
         return [sum(w * x for w, x in zip(row, patch, strict=True)) for row in rows]
     sum_of = {LAYOUT.TERMS: sum_of_terms, LAYOUT.PLANES: sum_of_planes}[header["layout"]]
     return [sum_of(halfwords(raw, a, z), patch, header) for a, z in itertools.pairwise(starts)]

@@ -13,6 +13,7 @@ from edge_tr.formats import term_table
 from edge_tr.formats.term_table import LAYOUT
 from edge_tr.kernels import KERNELS
 from edge_tr.kernels.int8 import int8_table
+from edge_tr.kernels.int16 import Int16Kernel
 from edge_tr.kernels.patches import PatchKernel
 from edge_tr.kernels.planes import plane_table
 from edge_tr.kernels.term_pairs import term_table as terms_table
@@ -51,7 +52,8 @@ def test_every_group_size_and_tail_computes_the_same(kernel):
 def test_the_header_says_how_the_weights_were_revealed():
     weights = np.array([[1, 2, 3], [0, 0, 0]], np.int8)
     setting = TrSetting(2, 3, 1)
-    for kernel, layout in zip(TABLE_KERNELS, (LAYOUT.PLANES, LAYOUT.TERMS, LAYOUT.INT8)):
+    layouts = (LAYOUT.PLANES, LAYOUT.TERMS, LAYOUT.INT8, LAYOUT.INT16)
+    for kernel, layout in zip(TABLE_KERNELS, layouts, strict=True):
         table = term_table.decode(term_table.encode(kernel.table(reveal(weights, 2, 3), setting)))
         assert (table.layout, table.group, table.rows, table.depth) == (layout, 2, 2, 3)
         assert (table.budget, table.data_budget) == (3, 1)
@@ -82,4 +84,20 @@ def test_every_table_kernel_is_an_object_that_the_firmware_declares():
 def test_scratch_holds_the_patch_and_what_is_derived_from_it(depth):
     """Patch: int16 each. planes: a patch per plane. term-pairs: a word-aligned uint32 each behind the patch."""
     sizes = {kernel.name: kernel.scratch_bytes(depth, 8) for kernel in TABLE_KERNELS}
-    assert sizes == {"planes": 16 * depth, "term-pairs": -(-2 * depth // 4) * 4 + 4 * depth, "int8": 2 * depth}
+    term_pairs = -(-2 * depth // 4) * 4 + 4 * depth
+    assert sizes == {"planes": 16 * depth, "term-pairs": term_pairs, "int8": 2 * depth, "int16": 2 * depth}
+
+
+@pytest.mark.parametrize("group", [1, 8, 255, 256])
+def test_the_tables_of_nine_bit_weights_compute_the_same(group):
+    """Of int16, and of the kernels of terms that hold a term of 2^8; at the ends."""
+    rng = np.random.default_rng([9, group])
+    weights = rng.choice([-255, -192, -128, 0, 1, 171, 255], (3, 2 * group + 1)).astype(np.int16)
+    revealed = reveal(weights, group, None)
+    assert revealed.values.dtype == np.int16
+    patch = patch_of(rng, weights.shape[1], TrSetting())
+    expected = (weights.astype(np.int64) @ np.array(patch)).tolist()
+    kernels = [kernel for kernel in TABLE_KERNELS if kernel.nine_bits]
+    assert Int16Kernel in map(type, kernels)
+    for kernel in kernels:
+        assert sums(term_table.encode(kernel.table(revealed, TrSetting(group, None))), patch) == expected
