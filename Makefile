@@ -5,6 +5,10 @@ BIN := .venv/bin
 # One thread of a library in each of the two workers; processes that tests start find their modules compiled.
 TEST_ENVIRONMENT := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=
 
+# Tuning adds up floats, which numpy's OpenBLAS does in an order of its own on each kind of processor: published tables
+# come from the one that every x86-64 processor with AVX2 can follow.
+SAME_SUMS := OPENBLAS_CORETYPE=Haswell
+
 # `make -j` would start two package managers at once.
 .NOTPARALLEL:
 .PHONY: install-demo install-test install-reproduce demo test bench cycles synth reproduce fuzz fuzz-serial conformance soak reliability pynq-matrix lint lock sbom formats clean help
@@ -26,7 +30,7 @@ test: install-test ## the whole test suite, every tool needed
 	EDGE_TR_NO_SKIPS=$(CI) $(TEST_ENVIRONMENT) $(BIN)/python -m pytest -n 2 --dist worksteal --durations=10 tests
 
 bench: install-test install-reproduce ## tune, count whole models on every core and write docs/benchmarks.md (minutes)
-	$(BIN)/python -m edge_tr.bench_table
+	$(SAME_SUMS) $(BIN)/python -m edge_tr.bench_table
 
 cycles: install-test ## count the accelerator's cycles of nine models at six budgets and write docs/accelerator-cycles.md (minutes)
 	$(BIN)/python -m edge_tr.cycles_table
@@ -35,7 +39,7 @@ synth: install-test ## estimate the accelerator's resources with yosys and write
 	$(BIN)/python -m edge_tr.synth_table
 
 reproduce: install-reproduce ## measure the published tables and write docs/reproduction.md (minutes)
-	$(BIN)/python -m edge_tr.reproduction
+	$(SAME_SUMS) $(BIN)/python -m edge_tr.reproduction
 
 fuzz: install-test ## random models, damaged files and frames through everything that must agree: COUNT=models, MINUTES=, SEED=, PARTS=
 	$(BIN)/python -m tests.fuzz $(call option,count,COUNT) $(call option,minutes,MINUTES) $(call option,seed,SEED) $(call option,parts,PARTS)
