@@ -186,7 +186,7 @@ def hang(board: SimulatedBoard, driver: object, x: np.ndarray, rng: np.random.Ge
 
 def reset_in_mid_run(board: SimulatedBoard, driver: object, x: np.ndarray, rng: np.random.Generator) -> None:
     """Somebody resets everything while a batch is under way."""
-    outputs = driver.stream(driver.quantised(x))
+    outputs = driver.stream(x)
     next(outputs)
     board.core.run(int(rng.integers(1, 2000)))
     driver.reset()

@@ -34,7 +34,7 @@ static void multiply(const struct tr_dot *dot, const uint32_t *bytes, uint32_t s
 
 int main(void)
 {
-    const struct tr_dot *kernels[] = {0, &tr_dot_planes, &tr_dot_pairs, &tr_dot_int8};
+    const struct tr_dot *kernels[] = {0, &tr_dot_planes, &tr_dot_pairs, &tr_dot_int8, &tr_dot_int16};
     uint32_t request[3];
     while (fread(request, sizeof request, 1u, stdin) == 1u) {
         uint32_t *bytes = malloc(request[0]);

@@ -16,8 +16,9 @@ from edge_tr.prepared.budget import TrSetting
 from edge_tr.tr.reveal import reveal, truncate_data
 from tests.firmware.harness_build import HERE, compile_c, compile_runtime, run_c
 
-SYMBOLS = (None, "tr_dot_planes", "tr_dot_pairs", "tr_dot_int8")  # as harness_table.c numbers them
+SYMBOLS = (None, "tr_dot_planes", "tr_dot_pairs", "tr_dot_int8", "tr_dot_int16")  # as harness_table.c numbers them
 TABLE_KERNELS = [kernel for kernel in KERNELS if isinstance(kernel, PatchKernel)]
+LIMITS = {"int8": (-128, 127), "int16": (-255, 255)}
 GROUPS = (1, 2, 3, 7, 8, 16, 100, 255, 256)
 TABLES = 120
 
@@ -43,15 +44,17 @@ def small_table(kernel) -> bytes:
     return term_table.encode(kernel.table(reveal(weights, 4, 5), setting))
 
 
-def random_layer(rng: np.random.Generator) -> tuple[np.ndarray, TrSetting]:
-    """Weights [rows, depth] of any density, with extremes, and how they are revealed."""
+def random_layer(rng: np.random.Generator, nine_bits: bool) -> tuple[np.ndarray, TrSetting]:
+    """Weights [rows, depth] of any density, with extremes, and how they are revealed; `nine_bits`: or of nine bits."""
     rows, depth = int(rng.integers(1, 7)), int(rng.choice([1, 2, 3, 8, int(rng.integers(1, 600))]))
-    weights = rng.integers(-128, 128, (rows, depth)) * (rng.random((rows, depth)) < rng.choice([0, 0.1, 1]))
+    dtype = "int16" if nine_bits and rng.random() < 0.5 else "int8"
+    least, most = LIMITS[dtype]
+    weights = rng.integers(least, most + 1, (rows, depth)) * (rng.random((rows, depth)) < rng.choice([0, 0.1, 1]))
     if rng.random() < 0.3:
-        weights = rng.choice([-128, 127], (rows, depth))
+        weights = rng.choice([least, most], (rows, depth))
     data_terms = None if rng.random() < 0.5 else int(rng.integers(1, 4))
     terms = None if rng.random() < 0.3 else int(rng.integers(1, 30))
-    return weights.astype(np.int8), TrSetting(int(rng.choice(GROUPS)), terms, data_terms)
+    return weights.astype(dtype), TrSetting(int(rng.choice(GROUPS)), terms, data_terms)
 
 
 def random_patch(rng: np.random.Generator, depth: int, setting: TrSetting) -> np.ndarray:
@@ -66,8 +69,8 @@ def test_every_kernel_computes_the_revealed_weights_times_the_data(kernel, progr
     rng = np.random.default_rng(SYMBOLS.index(kernel.symbol))
     wire, expected = b"", []
     for _ in range(TABLES):
-        weights, setting = random_layer(rng)
-        revealed = reveal(weights, setting.group, setting.terms)
+        weights, setting = random_layer(rng, kernel.nine_bits)
+        revealed = reveal(weights, setting.group, setting.terms, limits=LIMITS[weights.dtype.name])
         patch = random_patch(rng, weights.shape[1], setting)
         table = kernel.table(revealed, setting)
         data, scratch = term_table.encode(table), kernel.scratch_bytes(table.depth, table.planes)

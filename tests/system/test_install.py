@@ -352,7 +352,7 @@ def test_an_interrupted_bare_machine_leaves_no_process_no_mount_and_no_folder(nu
     process = subprocess.Popen(
         [PROJECT / "tests" / "bare_machine.sh", "--install-only", machines],
         env=os.environ | {"PATH": f"{programs}:{os.environ['PATH']}"}, stdout=subprocess.DEVNULL,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # under nohup, or of a job in the background, ignored
     )  # fmt: skip
     while not ready.exists():
         assert process.poll() is None

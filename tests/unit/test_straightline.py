@@ -9,13 +9,14 @@ from edge_tr.kernels.machines import MACHINES
 from edge_tr.kernels.straightline import Add, Double, Flush, Load, Shift, interpret, plan
 from edge_tr.tr.reveal import reveal
 
+LIMITS = {8: (-128, 127), 9: (-255, 255)}
+
 
 def random_weights(rng: np.random.Generator, bits: int = 8) -> np.ndarray:
     """int8, or int16 of nine bits."""
     rows, depth = int(rng.integers(1, 24)), int(rng.integers(1, 90))
     kept = rng.random((rows, depth)) < rng.choice([0.05, 0.5, 1.0])
-    most = (1 << (bits - 1)) - 1
-    least = -128 if bits == 8 else -255
+    least, most = LIMITS[bits]
     extremes = rng.choice([least, -most, most, 1, 0], (rows, depth))
     weights = extremes if rng.random() < 0.3 else rng.integers(least, most + 1, (rows, depth))
     return (weights * kept).astype(np.int8 if bits == 8 else np.int16)
@@ -33,7 +34,8 @@ def test_programs_equal_the_matrix_product(isa, largest, bits):
     rng = np.random.default_rng([largest, list(MACHINES).index(isa)])
     for _ in range(25):
         weights = random_weights(rng, bits)
-        revealed = reveal(weights, 8, None if rng.random() < 0.5 else int(rng.integers(1, 20)))
+        budget = None if rng.random() < 0.5 else int(rng.integers(1, 20))
+        revealed = reveal(weights, 8, budget, limits=LIMITS[bits])
         program = plan(revealed.term_arrays(), *weights.shape, largest, MACHINES[isa])
         pairs = rng.integers(-largest, largest + 1, (2, weights.shape[1]))
         assert np.array_equal(interpret(program, words(pairs)), revealed.values.astype(np.int64) @ pairs.T)
