@@ -8,6 +8,7 @@ unsupported later.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from edge_tr.graph import Graph, Op, Tensor
@@ -24,12 +25,13 @@ def without_float_ends(graph: Graph) -> Graph:
     part = _host_part(graph)
     if not any(op.kind not in ("QUANTIZE", "DEQUANTIZE") for op in part) or any(op.kind in HEAVY for op in part):
         return graph
-    writers = {i: op for op in part for i in op.outputs}
+    written = {i for op in part for i in op.outputs}
     outputs: dict[int, Tensor] = {}
     for index, given in zip(graph.outputs, graph.file_outputs, strict=True):
-        inner = _sources(graph, writers, index) if index in writers else []
+        inner = _sources(graph, part, index) if index in written else []
         outputs |= {i: graph.tensor(i) for i in inner} if inner else {index: given}
-    left = tuple(op for op in graph.ops if op not in part)
+    indices = {op.index for op in part}
+    left = tuple(op for op in graph.ops if op.index not in indices)
     host = tuple(op.kind for op in part if op.kind != "DEQUANTIZE")
     return replace(graph, ops=left, outputs=tuple(outputs), file_outputs=tuple(outputs.values()), host=host)
 
@@ -43,29 +45,32 @@ def host_notes(graph: Graph) -> tuple[str, ...]:
 def _host_part(graph: Graph) -> list[Op]:
     """Operators behind a DEQUANTIZE of a computed tensor, it included, whose results no other operator reads."""
     tainted: set[int] = set()
+    read: set[int] = set()  # by operators that stay
     behind = []
     for op in graph.ops:
         starts = op.kind == "DEQUANTIZE" and graph.activations(op)
         if (starts or tainted.intersection(op.inputs)) and not op.updates:
             tainted.update(op.outputs)
             behind.append(op)
-    part: list[Op] = []
-    read = {i for op in graph.ops if op not in behind for i in op.inputs}
-    read.update(i for op in behind if op.kind == "QUANTIZE" for i in op.outputs)
-    for op in reversed(behind):
-        if read.isdisjoint(op.outputs):
-            part.insert(0, op)
         else:
             read.update(op.inputs)
-    return part
+    read.update(i for op in behind if op.kind == "QUANTIZE" for i in op.outputs)
+    part: list[Op] = []
+    for op in reversed(behind):
+        if read.isdisjoint(op.outputs):
+            part.append(op)
+        else:
+            read.update(op.inputs)
+    return part[::-1]
 
 
-def _sources(graph: Graph, writers: dict[int, Op], index: int) -> list[int]:
+def _sources(graph: Graph, part: Sequence[Op], index: int) -> list[int]:
     """Computed tensors of the device that an output of the host's part is made of, in the order of its operators."""
-    found: list[int] = []
-    for i in graph.activations(writers[index]):
-        if i in writers:
-            found += _sources(graph, writers, i)
-        elif i not in graph.inputs and i not in graph.states:
-            found.append(i)
-    return list(dict.fromkeys(found))
+    wanted, written = {index}, {i for op in part for i in op.outputs}
+    needed = []
+    for op in reversed(part):
+        if not wanted.isdisjoint(op.outputs):
+            wanted.update(op.inputs)
+            needed.append(op)
+    ends = written.union(graph.inputs, graph.states)
+    return list(dict.fromkeys(i for op in reversed(needed) for i in graph.activations(op) if i not in ends))

@@ -48,7 +48,7 @@ class _Islands:
 
     def __init__(self, graph: Graph) -> None:
         self._graph, self._tensors, self._ops = graph, list(graph.tensors), []
-        self._added_ops = 0
+        self._next = max((op.index for op in graph.ops), default=0) + 1
         self._values: dict[int, _Part | _Joined | np.ndarray] = {
             t.index: t.data for t in graph.tensors if t.data is not None and t.dtype == "float32"
         }
@@ -125,8 +125,8 @@ class _Islands:
 
     def _new_index(self) -> int:
         """Of an operator that the file does not have: behind all that it has."""
-        self._added_ops += 1
-        return max(op.index for op in self._graph.ops) + self._added_ops
+        self._next += 1
+        return self._next - 1
 
     def _added(self, shaped: Tensor, quantised: Tensor) -> int:
         """Another int8 tensor: of the shape of one and the quantisation of another."""

@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from edge_tr.graph import Graph, Op
-from edge_tr.memory_plan import ALIGNMENT, Buffer, alive_bytes
+from edge_tr.memory_plan import ALIGNMENT, Buffer, aligned, alive_bytes
 
 
 @dataclass(frozen=True)
@@ -45,10 +47,7 @@ def views_of(graph: Graph) -> dict[int, View]:
             place = _part(graph, views, op, number)
             if place is not None and not _is_old(graph, place.of, at, output):
                 views[output] = place
-    for op in graph.ops:
-        if joined := _joined(graph, views, op):
-            views = min(views | joined, views, key=lambda found: _peak(graph, found))
-    return views
+    return _Joins(graph, views).views() if any(op.record.joins() for op in graph.ops) else views
 
 
 def is_part(graph: Graph, views: Views, op: Op, number: int) -> bool:
@@ -87,24 +86,55 @@ def _fits(offset: int, item_bytes: int) -> bool:
     return offset % max(ALIGNMENT, item_bytes) == 0
 
 
-def _joined(graph: Graph, views: Views, op: Op) -> dict[int, View]:
-    """The inputs of an operator that can lie in its output, and all their views."""
-    found: dict[int, View] = {}
-    starts = op.record.joins()
-    if not starts:
+class _Joins:
+    """One pass over a graph that adds to its views: what is joined, written where it belongs."""
+
+    def __init__(self, graph: Graph, views: dict[int, View]) -> None:
+        self._graph, self._views = graph, views
+        self._computed = {target for op in graph.ops for target in op.outputs} - graph.states.keys()
+        self._lives = _lives(graph, views)
+        buffers = [Buffer("", graph.tensor(t).bytes, *life) for t, life in self._lives.items()]
+        self._occupied = np.array(alive_bytes(buffers), np.int64)  # at each operator, before kernels are chosen
+        self._inside: dict[int, list[int]] = {}  # views by the tensor that they lie in
+        for tensor, place in views.items():
+            self._inside.setdefault(place.of, []).append(tensor)
+
+    def views(self) -> dict[int, View]:
+        for op in self._graph.ops:
+            if pieces := self._pieces(op):
+                self._join(root(self._views, op.outputs[0]), pieces)
+        return self._views
+
+    def _pieces(self, op: Op) -> dict[int, View]:
+        """The inputs of an operator that can lie in its output."""
+        found: dict[int, View] = {}
+        for start, tensor in zip(op.record.joins(), self._graph.activations(op)):
+            piece = whole(self._graph, self._views, tensor)
+            place = _further(self._graph, self._views, op.outputs[0], start)
+            known = piece not in self._computed or piece in self._views or piece in found
+            if not known and _fits(place.offset, self._graph.tensor(op.outputs[0]).item_bytes):
+                found[piece] = place
         return found
-    computed = {target for other in graph.ops for target in other.outputs} - graph.states.keys()
-    item = graph.tensor(op.outputs[0]).item_bytes
-    for start, tensor in zip(starts, graph.activations(op)):
-        piece, place = whole(graph, views, tensor), _further(graph, views, op.outputs[0], start)
-        if piece in computed and piece not in views and piece not in found and _fits(place.offset, item):
-            found[piece] = place
-            found |= {i: View(place.of, place.offset + of.offset) for i, of in views.items() if of.of == piece}
-    return found
+
+    def _join(self, output: int, pieces: Mapping[int, View]) -> None:
+        """Pieces lie in their output from when the first is written, if that takes no more memory at any operator."""
+        lives, after = [self._lives[tensor] for tensor in (output, *pieces)], self._occupied.copy()
+        for tensor, (first, last) in zip((output, *pieces), lives):
+            after[first : last + 1] -= aligned(self._graph.tensor(tensor).bytes)
+        first, last = min(first for first, _ in lives), max(last for _, last in lives)
+        after[first : last + 1] += aligned(self._graph.tensor(output).bytes)
+        if after.max() > self._occupied.max():
+            return
+        self._occupied, self._lives[output] = after, (first, last)
+        for piece, place in pieces.items():
+            inside = self._inside.pop(piece, [])
+            offsets = {tensor: self._views[tensor].offset for tensor in inside} | {piece: 0}
+            self._views |= {tensor: View(place.of, place.offset + offset) for tensor, offset in offsets.items()}
+            self._inside.setdefault(place.of, []).extend(offsets)
 
 
-def _peak(graph: Graph, views: Views) -> int:
-    """Most bytes that all tensors take at one operator."""
+def _lives(graph: Graph, views: Views) -> dict[int, tuple[int, int]]:
+    """Of each tensor with memory of its own: the positions of the first and the last operator that use it."""
     end = len(graph.ops) - 1
     first = {root(views, tensor): 0 for tensor in graph.inputs}
     for at, op in enumerate(graph.ops):
@@ -114,7 +144,7 @@ def _peak(graph: Graph, views: Views) -> int:
     for at, op in enumerate(graph.ops):
         last |= {root(views, tensor): at for tensor in (*graph.activations(op), *op.outputs)}
     last |= {root(views, tensor): end for tensor in graph.outputs}
-    return max(alive_bytes([Buffer("", graph.tensor(t).bytes, at, last[t]) for t, at in first.items()]), default=0)
+    return {tensor: (at, last[tensor]) for tensor, at in first.items()}
 
 
 def _is_old(graph: Graph, state: int, after: int, tensor: int) -> bool:
@@ -125,12 +155,10 @@ def _is_old(graph: Graph, state: int, after: int, tensor: int) -> bool:
 
 
 def _last_use(graph: Graph, tensor: int) -> int:
-    """The last position of an operator that reads the tensor or what may lie in it; behind all if it is an output."""
-    if tensor in graph.outputs:
-        return len(graph.ops)
-    uses = [0]
+    """The last position of an operator that reads the tensor or what may lie in it; behind all if one is an output."""
+    inside, last = {tensor}, 0
     for at, op in enumerate(graph.ops):
-        if tensor in op.inputs:
-            parts = [output for number, output in enumerate(op.outputs) if op.record.part(number) is not None]
-            uses += [at, *(_last_use(graph, part) for part in parts)]
-    return max(uses)
+        if not inside.isdisjoint(op.inputs):
+            last = at
+            inside.update(output for number, output in enumerate(op.outputs) if op.record.part(number) is not None)
+    return last if inside.isdisjoint(graph.outputs) else len(graph.ops)

@@ -148,7 +148,7 @@ _MODULES = (
     wide_unary,
     wide_windows,
 )
-_PREPARE = {kind: entry for module in _MODULES for kind, entry in module.KINDS.items()}
+_PREPARE = {kind: entry for module in _MODULES for kind, entry in getattr(module, "KINDS", {}).items()}
 """By TFLite's name: how it is prepared, and up to which version: the newest that LiteRT's reference resolver has."""
 _OF_INT32 = {kind: prepare for module in _MODULES for kind, prepare in getattr(module, "INT32_KINDS", {}).items()}
 """Of operators whose first input is int32, where they are not those of int8."""

@@ -162,4 +162,3 @@ def _table(record: BroadcastParams) -> LookupParams:
 
 
 STRUCTS = (STRUCT,)
-KINDS: dict[str, tuple] = {}

@@ -139,5 +139,4 @@ def prepare(graph: Graph, op: Op) -> IntegersParams:
 
 
 STRUCTS = (STRUCT,)
-KINDS: dict[str, tuple] = {}
 INT32_KINDS = dict.fromkeys((*APPLY, *COMPARE), prepare)

@@ -120,4 +120,3 @@ def lookup(
 
 
 STRUCTS = (STRUCT, CHANNELS)
-KINDS: dict[str, tuple] = {}

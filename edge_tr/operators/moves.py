@@ -285,4 +285,3 @@ def picked(shape: Sequence[int], indices: Sequence[np.ndarray]) -> list[Loop]:
 
 
 STRUCTS = (COPY,)
-KINDS: dict[str, tuple] = {}

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import ClassVar, TypeVar
 
 import numpy as np
 
-from edge_tr.graph import Graph, Op
+from edge_tr.graph import Graph, Op, Tensor
 from edge_tr.operators.arithmetic import taps
 from edge_tr.operators.checks import (
     activation_range,
@@ -47,12 +48,15 @@ STRUCT = Struct(
 
 
 @dataclass(frozen=True)
-class PoolParams(Record):
+class Pool(Record):
     """AVERAGE_POOL_2D or MAX_POOL_2D over the part of the window inside the image.
 
     The average rounds half away from zero: of the quantised values as the file has them, `offset` higher than here.
     """
 
+    dtype: ClassVar[type]
+    struct: ClassVar[Struct]
+    prefix: ClassVar[str]  # of its C functions
     kind: str  # "AVERAGE_POOL_2D" or "MAX_POOL_2D"
     input_shape: Shape3
     output_shape: Shape3
@@ -66,12 +70,17 @@ class PoolParams(Record):
     def averages(self) -> bool:
         return self.kind == "AVERAGE_POOL_2D"
 
+    @property
+    def least(self) -> int:
+        """Of all values, which a window begins with that takes its maximum."""
+        return int(np.iinfo(self.dtype).min)
+
     def golden(
         self, inputs: Sequence[np.ndarray], rounding: Rounding, data_table: np.ndarray | None = None
     ) -> tuple[np.ndarray, ...]:
         """Windows are separable: along h, then along w."""
         image = inputs[0].reshape(-1, *self.input_shape).astype(np.int32)
-        combine, empty = (np.add, 0) if self.averages else (np.maximum, -128)
+        combine, empty = (np.add, 0) if self.averages else (np.maximum, self.least)
         count = np.ones((1, *self.input_shape[:2], 1), dtype=np.int32)
         for axis in (0, 1):
             image = self._along(image, axis, combine, empty)
@@ -80,7 +89,7 @@ class PoolParams(Record):
             image += self.offset * count
             magnitude = (np.abs(image) + count // 2) // count
             image = np.where(image > 0, magnitude, -magnitude) - self.offset
-        return (np.clip(image, *self.activation).astype(np.int8),)
+        return (np.clip(image, *self.activation).astype(self.dtype),)
 
     def _along(self, image: np.ndarray, axis: int, combine: Callable, empty: int) -> np.ndarray:
         """`combine` the window along h (axis 0) or w (axis 1) of [n, h, w, c]."""
@@ -117,7 +126,7 @@ class PoolParams(Record):
         (sy, sx), (top, left) = self.stride, self.pad
         tall, wide = ((n - 1) * s + k for n, s, k in zip((oh, ow), self.stride, self.kernel))
         edges = [(0, 0), (top, max(0, tall - h - top)), (left, max(0, wide - w - left)), (0, 0)]
-        image = np.pad(x.reshape(-1, h, w, c).astype(np.int16), edges, constant_values=-129)
+        image = np.pad(x.reshape(-1, h, w, c).astype(np.int32), edges, constant_values=self.least - 1)
         return lambda ky, kx: image[:, ky : ky + (oh - 1) * sy + 1 : sy, kx : kx + (ow - 1) * sx + 1 : sx] == y
 
     def call(self) -> Call:
@@ -129,23 +138,40 @@ class PoolParams(Record):
             "maximum": self.activation[1],
         }
         of = "_unsigned" if self.averages and self.offset else ""
-        return Call(f"tr_{self.kind.lower()}{of}", STRUCT, values)
+        return Call(f"{self.prefix}{self.kind.lower()}{of}", self.struct, values)
+
+
+@dataclass(frozen=True)
+class PoolParams(Pool):
+    """Of int8."""
+
+    dtype: ClassVar[type] = np.int8
+    struct: ClassVar[Struct] = STRUCT
+    prefix: ClassVar[str] = "tr_"
+
+
+Made = TypeVar("Made", bound=Pool)
 
 
 def prepare(graph: Graph, op: Op) -> PoolParams:
-    """The window as pixels, see `checks.window`."""
+    """Of int8, or of uint8 values."""
     arity(op, (1,))
-    require_options(op)
     x, y = ends(graph, op)
+    pool = pool_of(PoolParams, op, x, y, activation_range(op, y), MAX_COUNT)
+    return replace(pool, offset=OFFSET) if x.unsigned else pool
+
+
+def pool_of(made: type[Made], op: Op, x: Tensor, y: Tensor, activation: Size, most: int) -> Made:
+    """The window as pixels, see `checks.window`; an average is of at most `most` elements."""
+    require_options(op)
     image = image_shape(x, "input")
     kernel = (int(op.options["filter_height"]), int(op.options["filter_width"]))
     require(max(kernel) <= MAX_WINDOW, f"a window of {shape_text(kernel)}", f"up to {MAX_WINDOW}")
     out, stride, pad = window(op, image, kernel, (1, 1))
     output_shape(y, (1, *out, image[2]))
     if op.kind == "AVERAGE_POOL_2D":
-        summed(math.prod(map(min, kernel, image[:2])), "a window", MAX_COUNT)
-    offset = OFFSET if x.unsigned else 0
-    return PoolParams(op.kind, image, (*out, image[2]), kernel, stride, pad, activation_range(op, y), offset)
+        summed(math.prod(map(min, kernel, image[:2])), "a window", most)
+    return made(op.kind, image, (*out, image[2]), kernel, stride, pad, activation)
 
 
 STRUCTS = (STRUCT,)

@@ -5,7 +5,7 @@ kernel of its own, whose sums of 32 bits the operator scales itself.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -100,7 +100,3 @@ def replaced(own: Mapping[str, SumsParams], records: Mapping[str, Record]) -> di
     if strangers:
         raise KeyError(f"no parts {sorted(strangers)}")
     return {**own, **records}
-
-
-def with_cut(record: SumsParams, cut: np.ndarray | None) -> SumsParams:
-    return replace(record, cut=cut)

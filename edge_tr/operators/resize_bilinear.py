@@ -8,7 +8,7 @@ out^2 > 2048 * in on: the reference reads outside the tensor then.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,8 +52,8 @@ UNSIGNED_STRUCT = Struct(
 
 
 @dataclass(frozen=True)
-class BilinearParams(Record):
-    """`rows` [height, 3] and `columns` [width, 3], int32: between which two of the input, and how far, Q.10."""
+class _Bilinear(Record):
+    """`rows` and `columns`, int32: of each row and column of the output, between which two of the input."""
 
     batches: int
     input_shape: Shape3
@@ -61,21 +61,9 @@ class BilinearParams(Record):
     rows: np.ndarray
     columns: np.ndarray
 
-    def _corners(self) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """(rows, columns, weights int64 [height, width, 1]) of the four pixels around each."""
-        sides = []
-        for first, second, part in (self.rows.T.astype(np.int64), self.columns.T.astype(np.int64)):
-            sides.append(((first, ONE - part), (second, part)))
-        return [(y, x, (a[:, None] * b)[..., None]) for y, a in sides[0] for x, b in sides[1]]
-
-    def golden(
-        self, inputs: Sequence[np.ndarray], rounding: Rounding, data_table: np.ndarray | None = None
-    ) -> tuple[np.ndarray, ...]:
-        image = inputs[0].reshape(-1, *self.input_shape)
-        total = sum(image[:, y][:, :, x] * weights for y, x, weights in self._corners())
-        half = 1 << (2 * BITS - 1)
-        rounded = np.where(total > 0, (total + half) >> (2 * BITS), -((half - total) >> (2 * BITS)))
-        return (rounded.astype(np.int8).reshape(-1, self.batches, *self.output_shape),)
+    def weighted(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """(rows, columns, weights float32 [height, width, 1]) of the four pixels around each."""
+        raise NotImplementedError
 
     def golden_bytes(self, elements: int) -> int:
         return 48 * elements
@@ -92,10 +80,34 @@ class BilinearParams(Record):
     def gradients(self, inputs: Sequence[np.ndarray], output: np.ndarray, gradient: np.ndarray) -> list[np.ndarray]:
         share = gradient.reshape(-1, *self.output_shape).astype(np.float32)
         result = np.zeros((len(share), *self.input_shape), np.float32)
-        for y, x, weights in self._corners():
+        for y, x, weights in self.weighted():
             at = np.broadcast_arrays(y[:, None], x[None])
-            np.add.at(result, (slice(None), *at), share * (weights / ONE / ONE).astype(np.float32))
+            np.add.at(result, (slice(None), *at), share * weights)
         return [result]
+
+
+@dataclass(frozen=True)
+class BilinearParams(_Bilinear):
+    """`rows` [height, 3] and `columns` [width, 3]: the third says how far behind the first, Q.10."""
+
+    def _corners(self) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """(rows, columns, weights int64 [height, width, 1]) of the four pixels around each."""
+        sides = []
+        for first, second, part in (self.rows.T.astype(np.int64), self.columns.T.astype(np.int64)):
+            sides.append(((first, ONE - part), (second, part)))
+        return [(y, x, (a[:, None] * b)[..., None]) for y, a in sides[0] for x, b in sides[1]]
+
+    def weighted(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        return ((y, x, (weights / ONE / ONE).astype(np.float32)) for y, x, weights in self._corners())
+
+    def golden(
+        self, inputs: Sequence[np.ndarray], rounding: Rounding, data_table: np.ndarray | None = None
+    ) -> tuple[np.ndarray, ...]:
+        image = inputs[0].reshape(-1, *self.input_shape)
+        total = sum(image[:, y][:, :, x] * weights for y, x, weights in self._corners())
+        half = 1 << (2 * BITS - 1)
+        rounded = np.where(total > 0, (total + half) >> (2 * BITS), -((half - total) >> (2 * BITS)))
+        return (rounded.astype(np.int8).reshape(-1, self.batches, *self.output_shape),)
 
     def call(self) -> Call:
         values = {
@@ -109,15 +121,10 @@ class BilinearParams(Record):
 
 
 @dataclass(frozen=True)
-class UnsignedBilinearParams(Record):
-    """`rows` [height, 2] and `columns` [width, 2], int32: between which two of the input; `row_parts` and
-    `column_parts`, float32 of the same shapes: how much of each."""
+class UnsignedBilinearParams(_Bilinear):
+    """`rows` [height, 2] and `columns` [width, 2]; `row_parts` and `column_parts`, float32 of the same shapes: how much
+    of each."""
 
-    batches: int
-    input_shape: Shape3
-    output_shape: Shape3
-    rows: np.ndarray
-    columns: np.ndarray
     row_parts: np.ndarray
     column_parts: np.ndarray
 
@@ -130,6 +137,9 @@ class UnsignedBilinearParams(Record):
         ]
         return [(y, x, of_row[:, None, None], of_column[:, None]) for y, x, of_row, of_column in sides]
 
+    def weighted(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        return ((y, x, of_row * of_column) for y, x, of_row, of_column in self._corners())
+
     def golden(
         self, inputs: Sequence[np.ndarray], rounding: Rounding, data_table: np.ndarray | None = None
     ) -> tuple[np.ndarray, ...]:
@@ -139,25 +149,6 @@ class UnsignedBilinearParams(Record):
             total = total + image[:, y][:, :, x] * of_row * of_column
         values = (total + np.float32(0.5)).astype(np.int16) - OFFSET
         return (values.astype(np.int8).reshape(-1, self.batches, *self.output_shape),)
-
-    def golden_bytes(self, elements: int) -> int:
-        return 48 * elements
-
-    def ranges(
-        self, inputs: Sequence[Range], outputs: Sequence[int], data_terms: np.ndarray | None = None
-    ) -> tuple[Range, ...]:
-        return (inputs[0],)
-
-    def ties(self, inputs: Sequence[int], outputs: Sequence[int]) -> list[np.ndarray]:
-        return [np.arange(inputs[0])] * 2
-
-    def gradients(self, inputs: Sequence[np.ndarray], output: np.ndarray, gradient: np.ndarray) -> list[np.ndarray]:
-        share = gradient.reshape(-1, *self.output_shape).astype(np.float32)
-        result = np.zeros((len(share), *self.input_shape), np.float32)
-        for y, x, of_row, of_column in self._corners():
-            at = np.broadcast_arrays(y[:, None], x[None])
-            np.add.at(result, (slice(None), *at), share * of_row * of_column)
-        return [result]
 
     def call(self) -> Call:
         values = {

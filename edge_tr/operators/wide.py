@@ -74,6 +74,3 @@ def multiply(x: np.ndarray, by: Requant) -> np.ndarray:
 def clamped(x: np.ndarray, limits: Size) -> np.ndarray:
     """int16."""
     return np.clip(x, *limits).astype(np.int16)
-
-
-KINDS: dict[str, tuple] = {}

@@ -223,7 +223,6 @@ def prepare_fully_connected(graph: Graph, op: Op) -> WideConvParams:
 
 
 STRUCTS = (STRUCT,)
-KINDS: dict[str, tuple] = {}
 INT16_KINDS = {
     "CONV_2D": prepare_conv,
     "DEPTHWISE_CONV_2D": prepare_depthwise,

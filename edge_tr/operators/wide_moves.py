@@ -110,5 +110,4 @@ def prepare_pad(graph: Graph, op: Op) -> Record:
 
 
 STRUCTS = ()
-KINDS: dict[str, tuple] = {}
 INT16_KINDS = {"CONCATENATION": prepare_concatenation, "PAD": prepare_pad}

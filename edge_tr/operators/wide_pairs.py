@@ -171,7 +171,6 @@ def prepare_extreme(graph: Graph, op: Op) -> WidePairsParams:
 
 
 STRUCTS = (STRUCT,)
-KINDS: dict[str, tuple] = {}
 INT16_KINDS = {
     "ADD": prepare_sum,
     "SUB": prepare_sum,

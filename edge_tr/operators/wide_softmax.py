@@ -138,5 +138,4 @@ def prepare(graph: Graph, op: Op) -> Record:
 
 
 STRUCTS = (STRUCT,)
-KINDS: dict[str, tuple] = {}
 INT16_KINDS = {"SOFTMAX": prepare}

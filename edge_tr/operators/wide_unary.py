@@ -227,7 +227,6 @@ def _general(real: float) -> tuple[int, int]:
 
 
 STRUCTS = (SCALED, SIGMOID)
-KINDS: dict[str, tuple] = {}
 INT16_KINDS = {
     "QUANTIZE": prepare_quantize,
     "RELU": prepare_relu,

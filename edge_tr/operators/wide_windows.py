@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -14,24 +15,18 @@ from edge_tr.operators.arithmetic import requant
 from edge_tr.operators.checks import (
     arity,
     axis_of,
-    image_shape,
     integers,
     output_shape,
     require,
-    require_options,
     scale,
-    shape_text,
     summed,
-    window,
 )
 from edge_tr.operators.mean import divided
-from edge_tr.operators.pool_2d import MAX_WINDOW
+from edge_tr.operators.pool_2d import Pool, pool_of
 from edge_tr.operators.reduce import merged
 from edge_tr.operators.wide import INT16, clamped, fused_limits, wide_ends
-from edge_tr.operators.windows import scatter, window_taps
-from edge_tr.record import Range, Record, Requant, Shape3, Size, full_range
+from edge_tr.record import Range, Record, Requant, full_range
 from edge_tr.structs import FACTOR, SHAPE, WINDOW, Call, Field, Struct
-from edge_tr.structs import window as window_members
 from edge_tr.tr.requant import Rounding
 
 MAX_COUNT = (2**31 - 1) // 32769
@@ -60,56 +55,12 @@ MEAN = Struct(
 
 
 @dataclass(frozen=True)
-class WidePoolParams(Record):
-    """Over the part of the window inside the image; the average rounds half away from zero."""
+class WidePoolParams(Pool):
+    """Of int16."""
 
-    kind: str  # "AVERAGE_POOL_2D" or "MAX_POOL_2D"
-    input_shape: Shape3
-    output_shape: Shape3
-    kernel: Size
-    stride: Size
-    pad: Size
-    activation: Size
-    dilation: Size = (1, 1)
-
-    def golden(
-        self, inputs: Sequence[np.ndarray], rounding: Rounding, data_table: np.ndarray | None = None
-    ) -> tuple[np.ndarray, ...]:
-        image = inputs[0].reshape(-1, *self.input_shape).astype(np.int32)
-        averages = self.kind == "AVERAGE_POOL_2D"
-        result = np.full((len(image), *self.output_shape), 0 if averages else INT16[0], np.int32)
-        count = np.zeros((1, *self.output_shape[:2], 1), np.int32)
-        for _, _, targets, sources in window_taps(self):
-            combined = (np.add if averages else np.maximum)(result[targets], image[sources])
-            result[targets] = combined
-            count[targets] += 1
-        if averages:
-            magnitude = (np.abs(result) + count // 2) // count
-            result = np.where(result > 0, magnitude, -magnitude)
-        return (clamped(result, self.activation),)
-
-    def ranges(
-        self, inputs: Sequence[Range], outputs: Sequence[int], data_terms: np.ndarray | None = None
-    ) -> tuple[Range, ...]:
-        return (inputs[0].clipped(self.activation),)
-
-    def ties(self, inputs: Sequence[int], outputs: Sequence[int]) -> list[np.ndarray]:
-        return [np.arange(inputs[0])] * 2
-
-    def gradients(self, inputs: Sequence[np.ndarray], output: np.ndarray, gradient: np.ndarray) -> list[np.ndarray]:
-        """Spread evenly: of a maximum too."""
-        share = gradient.reshape(-1, *self.output_shape) / (self.kernel[0] * self.kernel[1])
-        return [scatter(self, len(share), lambda ky, kx: share)]
-
-    def call(self) -> Call:
-        values = {
-            "input": self.input_shape,
-            "output": self.output_shape,
-            "window": window_members(self.kernel, self.stride, pad=self.pad),
-            "minimum": self.activation[0],
-            "maximum": self.activation[1],
-        }
-        return Call(f"tr_wide_{self.kind.lower()}", POOL, values)
+    dtype: ClassVar[type] = np.int16
+    struct: ClassVar[Struct] = POOL
+    prefix: ClassVar[str] = "tr_wide_"
 
 
 @dataclass(frozen=True)
@@ -142,18 +93,10 @@ class WideMeanParams(Record):
 
 
 def prepare_pool(graph: Graph, op: Op) -> WidePoolParams:
-    """The window as pixels, see `checks.window`."""
+    """As of int8."""
     arity(op, (1,))
-    require_options(op)
     x, y = wide_ends(graph, op)
-    image = image_shape(x, "input")
-    kernel = (int(op.options["filter_height"]), int(op.options["filter_width"]))
-    require(max(kernel) <= MAX_WINDOW, f"a window of {shape_text(kernel)}", f"up to {MAX_WINDOW}")
-    out, stride, pad = window(op, image, kernel, (1, 1))
-    output_shape(y, (1, *out, image[2]))
-    if op.kind == "AVERAGE_POOL_2D":
-        summed(math.prod(map(min, kernel, image[:2])), "a window", MAX_COUNT)
-    return WidePoolParams(op.kind, image, (*out, image[2]), kernel, stride, pad, fused_limits(op, y))
+    return pool_of(WidePoolParams, op, x, y, fused_limits(op, y), MAX_COUNT)
 
 
 def prepare_mean(graph: Graph, op: Op) -> WideMeanParams:
@@ -173,5 +116,4 @@ def prepare_mean(graph: Graph, op: Op) -> WideMeanParams:
 
 
 STRUCTS = (POOL, MEAN)
-KINDS: dict[str, tuple] = {}
 INT16_KINDS = {"AVERAGE_POOL_2D": prepare_pool, "MAX_POOL_2D": prepare_pool, "MEAN": prepare_mean}

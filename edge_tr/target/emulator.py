@@ -26,6 +26,7 @@ from edge_tr.errors import DeviceError, UsageError
 from edge_tr.target.tools import require_tool
 
 START_SECONDS = 20.0  # until the emulator listens; a loaded machine needs a few
+ENDING_SECONDS = 5.0  # until it has ended, once its connection has
 _LISTENING = "waiting for connection"  # printed by QEMU, and by the host board
 PLACED = "{image}"  # the program of a board that is its own emulator: what was flashed
 _PR_SET_PDEATHSIG = 1  # prctl(2)
@@ -38,6 +39,12 @@ class RunningBoard:
     url: str
     process: subprocess.Popen[str]
     log: Callable[[], str]  # the last lines the emulator printed
+
+    def ended(self) -> DeviceError:
+        """It has closed its connection: a moment later its code and its last words are known."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(ENDING_SECONDS)
+        return self.explain("the emulated board has ended")
 
     def explain(self, what: str) -> DeviceError:
         """`what` went wrong, with the reason if the emulator gave one."""
@@ -139,6 +146,7 @@ class _Watcher:
     """Reads what the emulator prints: first that it listens, then the last lines for error messages."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
         self._lines: collections.deque[str] = collections.deque(maxlen=5)
         self._listens = False
         self._known = threading.Event()
@@ -162,7 +170,9 @@ class _Watcher:
             raise DeviceError(f"the emulator did not start: {reason}")
 
     def tail(self) -> str:
-        """The last lines, in one."""
+        """The last lines, in one; all that there will be if the emulator has ended."""
+        if self._process.poll() is not None:
+            self.join()
         return "; ".join(self._lines)
 
     def join(self) -> None:

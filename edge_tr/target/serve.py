@@ -119,7 +119,7 @@ def _carry(running: RunningBoard, board: socket.socket, source: Clients) -> None
     if board.fileno() in ready:
         data = board.recv(_PIECE)
         if not data:
-            raise running.explain("the emulated board has ended")
+            raise running.ended()
         if client is not None:
             _write(client, data, source)
     if client is not None and client in ready:

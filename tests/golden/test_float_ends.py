@@ -42,6 +42,21 @@ def test_what_is_float_behind_the_outputs_is_left_to_the_host():
     )
 
 
+def test_a_long_part_that_meets_itself_at_every_step_is_followed_once():
+    """2^3000 ways lead from the output to the tensor that it is made of."""
+    model = ModelWriter()
+    x, y = model.activation((1, 4), 0.5), model.activation((1, 4), 0.5)
+    value = model.activation((1, 4), dtype="float32")
+    model.op("TANH", [x], [y])
+    model.op("DEQUANTIZE", [y], [value])
+    for _ in range(3000):
+        doubled = model.activation((1, 4), dtype="float32")
+        model.op("ADD", [value, value], [doubled], fused_activation_function="NONE")
+        value = doubled
+    graph = parse(model.finish([x], [value]))
+    assert [op.kind for op in graph.ops] == ["TANH"] and graph.outputs == (y,)
+
+
 def test_a_network_behind_a_dequantize_is_not_left_to_the_host():
     model = ModelWriter()
     x, y = model.activation((1, 4), 0.5), model.activation((1, 4), 0.5)

@@ -75,12 +75,14 @@ def test_what_cannot_be_emulated_is_refused(tmp_path: Path, built: Path) -> None
 
 
 ECHO = """\
-import os, socket, sys
+import os, socket, sys, time
 server = socket.socket(fileno=int(os.environ["TR_HOST_LISTENER"]))
 print("waiting for connection", file=sys.stderr, flush=True)
 client, _ = server.accept()
 while data := client.recv(100):
     if data == b"end":
+        client.close()
+        time.sleep(0.3)  # the connection ends before the reason is known
         sys.exit("ended itself")
     client.sendall(data.upper())
 """
