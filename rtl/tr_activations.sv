@@ -25,8 +25,6 @@ module tr_activations
   localparam int Bits = AccelColumnBits;
   localparam int Depth = AccelActivationWords / 2;
 
-  logic [C*W-1:0] even_memory[Depth];
-  logic [C*W-1:0] odd_memory[Depth];
   logic [C*W-1:0] even_q, odd_q;
   logic [W-1:0] first_memory[AccelActivationWords];
   logic [W-1:0] after_q;  // of the word after the two
@@ -36,15 +34,15 @@ module tr_activations
   assign after_address = read_address + A'(2);
   assign odd_row = read_address[A-1:1];
   always_ff @(posedge clk) begin
-    for (int i = 0; i < C; i++) begin
-      if (write_even[i]) even_memory[write_address[A-1:1]][i*W+:W] <= write_data[i*W+:W];
-      if (write_odd[i]) odd_memory[write_address[A-1:1]][i*W+:W] <= write_data[i*W+:W];
-    end
     if (write_even[0] || write_odd[0]) first_memory[write_address] <= write_data[W-1:0];
     after_q <= first_memory[after_address];
-    even_q <= even_memory[even_row];
-    odd_q <= odd_memory[odd_row];
   end
+  tr_byte_ram #(.VALUES(C), .DEPTH(Depth)) even_memory (
+      .clk, .write(write_even), .write_address(write_address[A-1:1]), .write_data, .read_address(even_row),
+      .read_data(even_q));
+  tr_byte_ram #(.VALUES(C), .DEPTH(Depth)) odd_memory (
+      .clk, .write(write_odd), .write_address(write_address[A-1:1]), .write_data, .read_address(odd_row),
+      .read_data(odd_q));
 
   // Stage 2: what to take of the words, and where in the ring of values the window begins. In phase 0 the ring is the word
   // from the window's block of 16 on, before it the next word; in phase 1 the word; else the even or the odd values of

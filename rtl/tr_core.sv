@@ -72,16 +72,18 @@ module tr_core
   assign high = command[CommandHighLsb+:8];
   assign double_buffer = command[CommandDoubleBufferLsb];
   assign each = is_dense && command[CommandEachLsb];
-  always_comb
-    if (is_input || is_table) engine_busy = 1'b0;  // they go on beside what follows
-    else if (is_load) engine_busy = !load_complete;
-    else if (is_output) engine_busy = output_busy;
-    else if (is_array) engine_busy = gather_busy || player_busy || leaving_busy;
-    else if (is_sum || is_maximum) engine_busy = gather_busy;
-    else engine_busy = scan_busy;
+  // Registered: it says so a cycle after the engine is done, and until it has begun.
+  always_ff @(posedge clk)
+    if (launch) engine_busy <= 1'b1;
+    else if (is_input || is_table) engine_busy <= 1'b0;  // they go on beside what follows
+    else if (is_load) engine_busy <= !load_complete;
+    else if (is_output) engine_busy <= output_busy;
+    else if (is_array) engine_busy <= gather_busy || player_busy || leaving_busy;
+    else if (is_sum || is_maximum) engine_busy <= gather_busy;
+    else engine_busy <= scan_busy;
 
   // ---- streams in -----------------------------------------------------------------------------------------------
-  logic input_wanted, load_wanted, bad_packet, bad_crc, load_write, input_write, other_write;
+  logic input_wanted, load_wanted, bad_packet, bad_crc, load_write, input_write, other_write, input_arrives;
   logic [7:0] load_memory;
   logic [15:0] load_address;
   logic [AccelWeightBits-1:0] load_word;
@@ -93,7 +95,7 @@ module tr_core
   tr_input in_words (
       .clk, .stop(ended), .start(launch && is_input), .tiles, .count, .dst(dst[A-1:0]),
       .dst_stride(dst_stride[A-1:0]), .in_data, .take(input_wanted && in_valid), .wanted(input_wanted),
-      .busy(input_busy), .arrived(input_arrived), .other_write, .write(input_write), .write_address(input_address),
+      .busy(input_busy), .arrived(input_arrived), .arrives(input_arrives), .other_write, .write(input_write), .write_address(input_address),
       .write_data(input_data));
   tr_loader loader (
       .clk, .stop(ended), .launch, .active(running && is_load), .whole(loading), .in_data,
@@ -142,7 +144,7 @@ module tr_core
   tr_reader reader (
       .clk, .stop(ended), .launch, .is_array, .by_channel(is_sum || is_maximum), .double_buffer,
       .gather_at(command[CommandGatherLsb+:AccelGatherAddressBits]), .count, .src_stride(src_stride[A-1:0]),
-      .in_busy(input_busy), .in_arrived(input_arrived), .in_first(src[A:0]), .in_more(src2[A:0]), .gather_busy,
+      .in_busy(input_busy), .in_arrived(input_arrived), .in_arrives(input_arrives), .in_first(src[A:0]), .in_more(src2[A:0]), .gather_busy,
       .gather_read, .gather_address, .gather_data, .scan_valid, .scan_address, .scan_value, .scan_first, .scan_last,
       .scan_bias, .step_done, .step_ready, .used_parity, .loaded_parity, .read_address, .read_first, .read_phase,
       .mask_4(mask_address), .valid_4, .valid_5, .first_5, .last_5, .bias_5, .valid_6, .last_6, .banks_6, .entry_6,

@@ -15,24 +15,20 @@ module tr_element
     output logic signed [                              11:0] sum
 );
   localparam int W = AccelValueBits;
-  logic [W-1:0] bank0[32], bank1[32], bank2[32];
   logic [9*W-1:0] value;
   logic signed [W:0] pair_a, pair_b, pair_c, pair_d, held_d;
   logic signed [W-1:0] lone, held_lone;
   logic signed [W+2:0] three;
 
-  always_ff @(posedge clk) begin
-    if (write[0]) bank0[write_entry] <= write_data[0+:W];
-    if (write[1]) bank1[write_entry] <= write_data[W+:W];
-    if (write[2]) bank2[write_entry] <= write_data[2*W+:W];
+  wire [9*W-1:0] read;
+  for (genvar b = 0; b < AccelBanks; b++) begin : g_bank
+    tr_bank #(.BITS(W)) bank (
+        .clk, .write(write[b]), .write_entry, .write_data(write_data[b*W+:W]), .entry0(entry[15*b+:5]),
+        .entry1(entry[15*b+5+:5]), .entry2(entry[15*b+10+:5]), .value0(read[3*b*W+:W]), .value1(read[(3*b+1)*W+:W]),
+        .value2(read[(3*b+2)*W+:W]));
   end
-
   always_ff @(posedge clk) begin
-    for (int i = 0; i < 3; i++) begin
-      value[i*W+:W] <= bank0[entry[i*5+:5]];
-      value[(3+i)*W+:W] <= bank1[entry[(3+i)*5+:5]];
-      value[(6+i)*W+:W] <= bank2[entry[(6+i)*5+:5]];
-    end
+    value <= read;
     if (none) value[8*W+:W] <= '0;
   end
 

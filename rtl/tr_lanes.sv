@@ -51,7 +51,6 @@ module tr_lanes
   logic [2:0] shift_3, shift_4, shift_5;
   logic [3:0] upper_5;
   logic [47:0] away_3;
-  logic [Outputs*S-1:0] partial_memory[AccelPartialWords];
   logic [Outputs*S-1:0] partial_data;
   wire [Outputs*S-1:0] partial_new;
   logic [S-1:0] bias_0, sum_bias;
@@ -70,9 +69,10 @@ module tr_lanes
     shift_3 <= parameters_2[ChannelParameterShiftLsb+:3];
     {shift_4, shift_5} <= {shift_3, shift_4};
     for (int k = 0; k < 4; k++) upper_5[k] <= shift_4 <= 3'(k);
-    partial_data <= partial_memory[partial_read];
-    if (partial_write_1) partial_memory[partial_address_1] <= partial_new;
   end
+  tr_ram #(.WIDTH(Outputs * S), .DEPTH(AccelPartialWords)) partial_memory (
+      .clk, .write(partial_write_1), .write_address(partial_address_1), .write_data(partial_new), .read(1'b1),
+      .read_address(partial_read), .read_data(partial_data));
 
   // What enters: sums of the array, or of the lanes' own two accumulators (the second one is kept while the first
   // leaves).

@@ -20,19 +20,31 @@ module tr_loader
     output logic [               15:0] address,
     output logic [AccelWeightBits-1:0] word          // beats fill it from the top
 );
-  logic open, header_valid, is_end;
+  logic open, header_valid, is_end, packet_last;  // the word under way is the packet's last one
+  logic compares;  // the END packet's CRC, a cycle after it
   logic [7:0] packet_memory;
   logic [15:0] packet_address, depth;
-  logic [31:0] packet_left, crc;
+  logic [31:0] packet_left, crc, claimed, computed;
   logic [3:0] beat, beats, packet_beats;
   logic [AccelWeightBits-65:0] early;
 
-  function automatic logic [31:0] crc_next(input logic [31:0] previous, input logic [63:0] data);
-    logic [31:0] value;
-    value = previous;
-    for (int i = 0; i < 64; i++) value = {1'b0, value[31:1]} ^ ((value[0] ^ data[i]) ? 32'hedb88320 : 32'h0);
-    return value;
+  // Each bit of the next CRC is the parity of some bits of the last one and of the beat: two or three levels of LUTs,
+  // where a loop over the beat's bits would be a chain.
+  function automatic logic [32*96-1:0] crc_rows();  // row i: the bits of {data, previous} that bit i is the parity of
+    logic [32*96-1:0] rows;
+    logic [31:0] column;
+    for (int j = 0; j < 96; j++) begin
+      column = j < 32 ? 32'd1 << j : 32'd0;
+      for (int i = 0; i < 64; i++) column = {1'b0, column[31:1]} ^ (column[0] ^ (j == 32 + i) ? 32'hedb88320 : 32'd0);
+      for (int i = 0; i < 32; i++) rows[96*i+j] = column[i];
+    end
+    return rows;
   endfunction
+  localparam logic [32*96-1:0] CrcRows = crc_rows();
+  wire [31:0] crc_next;
+  for (genvar i = 0; i < 32; i++) begin : g_crc
+    assign crc_next[i] = ^({in_data, crc} & CrcRows[96*i+:96]);
+  end
 
   assign wanted = active && !complete;
   assign is_end = in_data[LoadPacketMemoryLsb+:8] == 8'(AccelMemoryEnd);
@@ -55,7 +67,11 @@ module tr_loader
 
   always_ff @(posedge clk) begin
     write <= 1'b0;
-    {bad_crc, bad_packet} <= '0;
+    {bad_crc, bad_packet, compares} <= '0;
+    if (compares) begin
+      bad_crc <= claimed != computed;
+      if (whole && claimed == computed) program_crc <= ~computed;
+    end
     if (launch) begin
       open <= 1'b0;
       complete <= 1'b0;
@@ -63,18 +79,20 @@ module tr_loader
       if (whole) program_crc <= '0;
     end
     if (take) begin
-      crc <= crc_next(crc, in_data);
+      crc <= crc_next;
       if (!open) begin
         if (is_end) begin
           complete <= 1'b1;
-          bad_crc <= in_data[LoadPacketValueLsb+:32] != ~crc;
-          if (whole && in_data[LoadPacketValueLsb+:32] == ~crc) program_crc <= ~crc;
+          compares <= 1'b1;
+          claimed <= ~in_data[LoadPacketValueLsb+:32];
+          computed <= crc;
         end else begin
           bad_packet <= !header_valid;
           open <= 1'b1;
           packet_memory <= in_data[LoadPacketMemoryLsb+:8];
           packet_address <= in_data[LoadPacketAddressLsb+:16];
           packet_left <= in_data[LoadPacketValueLsb+:32];
+          packet_last <= in_data[LoadPacketValueLsb+:32] == 32'd1;
           packet_beats <= beats;
           beat <= '0;
         end
@@ -89,10 +107,11 @@ module tr_loader
           address <= packet_address;
           packet_address <= packet_address + 16'd1;
           packet_left <= packet_left - 32'd1;
-          if (packet_left == 32'd1) open <= 1'b0;
+          packet_last <= packet_left == 32'd2;
+          if (packet_last) open <= 1'b0;
         end
       end
     end
-    if (stop) write <= 1'b0;
+    if (stop) {write, compares} <= '0;
   end
 endmodule
