@@ -288,6 +288,64 @@ module tr_select8 #(
 `endif
 endmodule
 
+// tr_select, tr_select4 and tr_select8 of many bits: the choice comes a cycle earlier and has a register for each 64 loads.
+module tr_wide_select #(
+    parameter int BITS = 128
+) (
+    input  logic            clk,
+    input  logic [BITS-1:0] a,
+    input  logic [BITS-1:0] b,
+    input  logic            second,
+    output logic [BITS-1:0] y
+);
+  for (genvar i = 0; i < BITS; i = i + 128) begin : g_slice
+    localparam int N = BITS - i < 128 ? BITS - i : 128;
+    (* keep *) logic second_q;
+    always_ff @(posedge clk) second_q <= second;
+    tr_select #(.BITS(N)) choose (.a(a[i+:N]), .b(b[i+:N]), .second(second_q), .y(y[i+:N]));
+  end
+endmodule
+
+module tr_wide_select4 #(
+    parameter int BITS = 64
+) (
+    input  logic            clk,
+    input  logic [BITS-1:0] a,
+    input  logic [BITS-1:0] b,
+    input  logic [BITS-1:0] c,
+    input  logic [BITS-1:0] d,
+    input  logic [     1:0] choice,
+    output logic [BITS-1:0] y
+);
+  for (genvar i = 0; i < BITS; i = i + 64) begin : g_slice
+    localparam int N = BITS - i < 64 ? BITS - i : 64;
+    (* keep *) logic [1:0] choice_q;
+    always_ff @(posedge clk) choice_q <= choice;
+    tr_select4 #(.BITS(N)) choose (
+        .a(a[i+:N]), .b(b[i+:N]), .c(c[i+:N]), .d(d[i+:N]), .choice(choice_q), .y(y[i+:N]));
+  end
+endmodule
+
+module tr_wide_select8 #(
+    parameter int BITS = 32
+) (
+    input  logic              clk,
+    input  logic [8*BITS-1:0] values,
+    input  logic [       2:0] choice,
+    output logic [  BITS-1:0] y
+);
+  for (genvar i = 0; i < BITS; i = i + 32) begin : g_slice
+    localparam int N = BITS - i < 32 ? BITS - i : 32;
+    (* keep *) logic [2:0] choice_q;
+    wire [8*N-1:0] part;
+    for (genvar k = 0; k < 8; k++) begin : g_value
+      assign part[k*N+:N] = values[k*BITS+i+:N];
+    end
+    always_ff @(posedge clk) choice_q <= choice;
+    tr_select8 #(.BITS(N)) choose (.values(part), .choice(choice_q), .y(y[i+:N]));
+  end
+endmodule
+
 // Two multiplier-accumulators of a requantisation lane in two cascaded DSP48E1 (UG479), whose pre-adders choose between
 // the sum and a weight:
 // total1 = (dense1 ? weight1 : sum) * factor1 + (own1 ? (accumulate1 ? total1 : 0) : subtract ? -addend : addend), and

@@ -69,7 +69,7 @@ module tr_input
       beat_last <= left == 19'd2;
       if (beat_last) more <= 1'b0;
       group <= group + BeatBits'(1);
-      early <= Early'({in_data, early} >> (8 * W));
+      for (int i = 0; i < Early / 64; i++) if (group == BeatBits'(i)) early[64*i+:64] <= in_data;
       if (&group) begin
         across <= across - 16'd1;
         across_last <= across == 16'd2;

@@ -5,7 +5,7 @@ module tr_loader
     input  logic                       clk,
     input  logic                       stop,
     input  logic                       launch,
-    input  logic                       active,       // a load runs
+    input  logic                       starts,       // with launch: a load
     input  logic                       whole,        // with launch: a program
     input  logic [               63:0] in_data,
     input  logic                       take,         // a beat, only when wanted
@@ -46,7 +46,6 @@ module tr_loader
     assign crc_next[i] = ^({in_data, crc} & CrcRows[96*i+:96]);
   end
 
-  assign wanted = active && !complete;
   assign is_end = in_data[LoadPacketMemoryLsb+:8] == 8'(AccelMemoryEnd);
   always_comb begin
     header_valid = 1'b1;
@@ -112,6 +111,8 @@ module tr_loader
         end
       end
     end
+    if (launch) wanted <= starts;
+    else if (stop || (take && !open && is_end)) wanted <= 1'b0;
     if (stop) {write, compares} <= '0;
   end
 endmodule

@@ -35,7 +35,7 @@ module tr_player
     output logic         tile_done
 );
   localparam int Bits = AccelTermWordBits;
-  logic fetching, valid_1, valid_2, half_1, end_1, end_2, advance;
+  logic fetching, valid_1, valid_2, half_1, half_next, end_1, end_2, advance;
   logic [15:0] address;
   logic [15:0] words_left, tiles_left, issued_left;  // of a tile, of all to fetch, of all to issue
   logic word_last, tile_last, issued_last, one_word;  // one of these is 1
@@ -46,8 +46,9 @@ module tr_player
   logic [3:0] spacing, spacing_next;
   logic blocked;  // spacing is not 0
 
-  tr_select #(.BITS(Bits)) choose (
-      .a(memory_data[Bits-1:0]), .b(memory_data[2*Bits-1:Bits]), .second(half_1), .y(head_next));
+  assign half_next = advance ? address[0] : half_1;
+  tr_wide_select #(.BITS(Bits)) choose (
+      .clk, .a(memory_data[Bits-1:0]), .b(memory_data[2*Bits-1:Bits]), .second(half_next), .y(head_next));
   assign {control, word} = head;
   assign group_halves = issued_last ? halves_last : halves;
   assign issue = valid_2 && step_ready && !(control[TermControlLastGroupLsb] && blocked);
@@ -70,6 +71,7 @@ module tr_player
   end
 
   always_ff @(posedge clk) begin
+    half_1 <= half_next;
     spacing <= spacing_next;
     blocked <= spacing_next != '0;
     if (issue) begin
@@ -81,7 +83,6 @@ module tr_player
     end
     if (advance) begin
       valid_1 <= memory_read;
-      half_1 <= address[0];
       end_1 <= word_last;
       valid_2 <= valid_1;
       end_2 <= end_1;

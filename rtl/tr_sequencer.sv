@@ -33,7 +33,6 @@ module tr_sequencer
     input  logic                              in_busy,     // INPUT goes on
     input  logic [                       2:0] failure,     // an error of this cycle, or none
     output logic                              launch,      // one cycle: the command begins
-    output logic                              running,
     output logic                              loading,     // a program, not a LOAD command
     output logic                              ended,       // engines stop
     // the running command
@@ -57,17 +56,23 @@ module tr_sequencer
   state_t state;
   logic dumping;  // a load or a dump is a command of its own
   logic [4:0] settle;
-  logic must_wait;
+  logic must_wait, at_stop, stop_follows, is_last;
   logic [8:0] named, kind;  // one bit for each opcode but END: of the command in Decode, and of the one that runs
   logic [31:0] stamps[AccelCommands];
 
   assign launch = state == Launch;
-  assign running = state == Run;
   assign busy = state != Idle;
   assign ended = state == Finish || reset;
   assign command_read = state == Idle || (state == Settle && settle == '0);
   assign command_address = AccelCommandAddressBits'(state == Idle ? entry : command_index + 16'd1);
-  always_ff @(posedge clk) if (state == Fetch) command <= command_data;
+  for (genvar i = 0; i < CommandBits; i = i + 64) begin : g_command
+    localparam int Bits = CommandBits - i < 64 ? CommandBits - i : 64;
+    (* keep *) logic fetch;  // state is Fetch
+    always_ff @(posedge clk) begin
+      fetch <= (state == Idle && start_run) || (state == Settle && settle == '0 && !loading && !dumping && !is_last);
+      if (fetch) command[i+:Bits] <= command_data[i+:Bits];
+    end
+  end
 
   // What engines see of a command is registered as it leaves Decode, so that no decoder stands between the command memory
   // and them.
@@ -82,6 +87,9 @@ module tr_sequencer
 
   always_ff @(posedge clk) begin
     if (busy) cycles <= cycles + 32'd1;
+    // Of the index, which stays for some cycles.
+    is_last <= command_index == 16'(AccelCommands - 1);
+    stop_follows <= command_index + 16'd1 == stop;
     case (state)
       Idle: begin
         if (start_run || start_load || start_dump) begin
@@ -92,13 +100,14 @@ module tr_sequencer
           loading <= start_load;
           dumping <= start_dump;
           command_index <= entry;
+          at_stop <= entry == stop;
           cycles <= '0;
           error <= '0;
           done <= 1'b0;
         end
       end
       Fetch:
-      if (command_index != stop) state <= Decode;
+      if (!at_stop) state <= Decode;
       else if (!(table_busy || in_busy)) state <= Finish;  // a run from here on may need what comes
       Decode: begin
         kind <= named;
@@ -124,11 +133,12 @@ module tr_sequencer
         if (settle == '0) begin
           stamps[command_index[AccelCommandAddressBits-1:0]] <= cycles;
           if (loading || dumping) state <= Finish;
-          else if (command_index == 16'(AccelCommands - 1)) begin
+          else if (is_last) begin
             error <= 3'(AccelErrorOverrun);
             state <= Finish;
           end else begin
             command_index <= command_index + 16'd1;
+            at_stop <= stop_follows;
             state <= Fetch;
           end
         end
