@@ -81,7 +81,7 @@ module tr_accelerator
   always_ff @(posedge clk) begin
     {start_run, start_load, start_dump, soft_reset} <= '0;
     if (s_axi_awvalid && s_axi_awready) begin
-      write_at <= s_axi_awaddr;
+      write_at <= {s_axi_awaddr[7:2], 2'b00};
       {got_address, s_axi_awready} <= 2'b10;
     end
     if (s_axi_wvalid && s_axi_wready) begin
@@ -111,7 +111,7 @@ module tr_accelerator
       endcase
     end
     if (s_axi_arvalid && s_axi_arready) begin
-      read_at <= s_axi_araddr;
+      read_at <= {s_axi_araddr[7:2], 2'b00};
       {reads, s_axi_arready} <= 2'b10;
     end
     if (reads) begin
@@ -140,5 +140,5 @@ module tr_accelerator
       .out_ready(m_axis_tready), .out_last(m_axis_tlast));
 
   logic unused;
-  assign unused = &{s_axi_awprot, s_axi_arprot};
+  assign unused = &{s_axi_awprot, s_axi_arprot, s_axi_awaddr[1:0], s_axi_araddr[1:0]};
 endmodule

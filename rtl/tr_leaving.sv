@@ -48,7 +48,7 @@ module tr_leaving
   localparam int Sixes = (Takers + 31) / 32;
   (* keep *) logic [Sixes-1:0] take_6;
   (* keep *) logic [Takers-1:0] take;
-  (* keep *) logic [2:0] choice[Outputs];
+  (* keep *) logic [Outputs-1:0][2:0] choice;
   logic [AccelRowBits-1:0] row_next;
   logic half_next;
   always_ff @(posedge clk) begin

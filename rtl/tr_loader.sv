@@ -24,7 +24,9 @@ module tr_loader
   logic compares;  // the END packet's CRC, a cycle after it
   logic [7:0] packet_memory;
   logic [15:0] packet_address, depth;
-  logic [31:0] packet_left, crc, claimed, computed;
+  logic [31:0] packet_left, crc, claimed;
+  logic [63:0] data_q;
+  logic counts, compared, agrees;
   logic [3:0] beat, beats, packet_beats;
   logic [AccelWeightBits-65:0] early;
 
@@ -43,7 +45,7 @@ module tr_loader
   localparam logic [32*96-1:0] CrcRows = crc_rows();
   wire [31:0] crc_next;
   for (genvar i = 0; i < 32; i++) begin : g_crc
-    assign crc_next[i] = ^({in_data, crc} & CrcRows[96*i+:96]);
+    assign crc_next[i] = ^({data_q, crc} & CrcRows[96*i+:96]);
   end
 
   assign is_end = in_data[LoadPacketMemoryLsb+:8] == 8'(AccelMemoryEnd);
@@ -67,24 +69,29 @@ module tr_loader
   always_ff @(posedge clk) begin
     write <= 1'b0;
     {bad_crc, bad_packet, compares} <= '0;
-    if (compares) begin
-      bad_crc <= claimed != computed;
-      if (whole && claimed == computed) program_crc <= ~computed;
+    // A beat's CRC is worked out a cycle after the beat, and compared after the END packet, which is not in it.
+    data_q <= in_data;
+    counts <= take && !(is_end && !open);
+    if (counts) crc <= crc_next;
+    compared <= compares;
+    agrees <= claimed == crc;
+    if (compared) begin
+      bad_crc <= !agrees;
+      if (whole && agrees) program_crc <= ~crc;
     end
     if (launch) begin
       open <= 1'b0;
       complete <= 1'b0;
       crc <= '1;
+      counts <= 1'b0;
       if (whole) program_crc <= '0;
     end
     if (take) begin
-      crc <= crc_next;
       if (!open) begin
         if (is_end) begin
           complete <= 1'b1;
           compares <= 1'b1;
           claimed <= ~in_data[LoadPacketValueLsb+:32];
-          computed <= crc;
         end else begin
           bad_packet <= !header_valid;
           open <= 1'b1;
@@ -113,6 +120,6 @@ module tr_loader
     end
     if (launch) wanted <= starts;
     else if (stop || (take && !open && is_end)) wanted <= 1'b0;
-    if (stop) {write, compares} <= '0;
+    if (stop) {write, compares, compared} <= '0;
   end
 endmodule

@@ -58,6 +58,7 @@ module tr_sequencer
   logic [4:0] settle;
   logic must_wait, at_stop, stop_follows, is_last;
   logic [8:0] named, kind;  // one bit for each opcode but END: of the command in Decode, and of the one that runs
+  logic ends, waits_tables, waits_input;  // the command in Decode is END, waits for a TABLE, for an INPUT
   logic [31:0] stamps[AccelCommands];
 
   assign launch = state == Launch;
@@ -74,16 +75,22 @@ module tr_sequencer
     end
   end
 
-  // What engines see of a command is registered as it leaves Decode, so that no decoder stands between the command memory
-  // and them.
-  for (genvar i = 0; i < 9; i++) begin : g_named
-    assign named[i] = command[CommandOpcodeLsb+:8] == Opcodes[8*i+:8];
+  // What engines see of a command is decoded as it comes and registered as it leaves Decode.
+  wire [8:0] fetched;
+  for (genvar i = 0; i < 9; i++) begin : g_fetched
+    assign fetched[i] = command_data[CommandOpcodeLsb+:8] == Opcodes[8*i+:8];
   end
+  always_ff @(posedge clk)
+    if (state == Fetch) begin
+      named <= fetched;
+      ends <= command_data[CommandOpcodeLsb+:8] == 8'(OpcodeEnd);
+      // INPUT and TABLE go on beside what follows, unless that needs what they bring.
+      waits_tables <= fetched[Add] || fetched[Table] || fetched[Load];
+      waits_input <= !fetched[Table] && !(fetched[Array] && command_data[CommandSrcLsb+:16] != '0);
+    end
   assign {is_add, is_table, is_maximum, is_sum, is_dense, is_array, is_load, is_output, is_input} = kind;
 
-  // INPUT and TABLE go on beside what follows, unless that needs what they bring.
-  assign must_wait = (table_busy && (named[Add] || named[Table] || named[Load])) ||
-                     (in_busy && !named[Table] && !(named[Array] && command[CommandSrcLsb+:16] != '0));
+  assign must_wait = (table_busy && waits_tables) || (in_busy && waits_input);
 
   always_ff @(posedge clk) begin
     if (busy) cycles <= cycles + 32'd1;
@@ -112,7 +119,7 @@ module tr_sequencer
       Decode: begin
         kind <= named;
         {tiles, src} <= {command[CommandTilesLsb+:16], command[CommandSrcLsb+:16]};
-        if (command[CommandOpcodeLsb+:8] == 8'(OpcodeEnd)) state <= Finish;
+        if (ends) state <= Finish;
         else if (named != '0) begin
           if (!must_wait) state <= Launch;
         end else begin

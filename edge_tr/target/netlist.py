@@ -1,7 +1,7 @@
 """What slows a mapped netlist down before anything is placed: nets with many loads, and paths through many LUTs.
 
-Read from the flat JSON that yosys writes after `synth_xilinx`. A carry chain counts as no level of its own, as it does not
-leave its column of slices.
+Read from the flat JSON that yosys writes after `synth_xilinx`. A carry chain counts as no level of its own, as it does
+not leave its column of slices.
 """
 
 from __future__ import annotations
@@ -65,6 +65,17 @@ class Netlist:
                 if cell["port_directions"][pin] == "input" and pin not in CLOCKS:
                     loads.update(bit for bit in bits if isinstance(bit, int))
         return [Net(self._names.get(bit, str(bit)), n) for bit, n in loads.most_common()]
+
+    def levels(self) -> list[tuple[int, int]]:
+        """How many pins of registers, memories and outputs lie behind how many LUTs."""
+        found: Counter[int] = Counter()
+        for cell in self._cells.values():
+            if cell["type"] in _LEVELS:
+                continue
+            for pin, bits in cell["connections"].items():
+                if cell["port_directions"][pin] == "input" and pin not in CLOCKS:
+                    found.update(self._depths[bit][0] for bit in bits if bit in self._depths)
+        return sorted(found.items())
 
     def deepest(self) -> Route:
         """The path through the most LUTs."""

