@@ -18,6 +18,7 @@ from edge_tr.golden.ends import Samples
 from edge_tr.golden.samples import seeded_samples
 from edge_tr.graph import Graph
 from edge_tr.ir import tflite
+from edge_tr.kernels.machines import counted_on
 from edge_tr.lower import cores
 from edge_tr.manifest import BuildFolder, LayerRecord, Manifest
 from edge_tr.report.bench import BenchReport, LayerBench
@@ -37,8 +38,8 @@ class Run:
     stack: Stack
 
     def on(self, core: str | None = None, wait_states: int = 0) -> BenchReport:
-        """The figures on `core`, by default the one that the build was planned for."""
-        table = cores.find(core or self.manifest.core)
+        """The figures on `core`, by default the board's own, or the one that the build was planned for instead."""
+        table = _table(core, self.board, self.manifest)
         return _report(self, table, estimate(self.trace, table, wait_states))
 
 
@@ -46,8 +47,16 @@ def bench(path: Path, core: str | None = None, wait_states: int = 0) -> BenchRep
     """Count a build's instructions and estimate its cycles; MismatchError if its answers are wrong."""
     if wait_states < 0:
         raise UsageError(f"--wait-states {wait_states}: flash cannot be faster than at once")
-    cores.find(core or _open(path)[1].core)  # before the work is done
+    _, manifest, board = _open(path)
+    _table(core, board, manifest)  # before the work is done
     return trace_build(path).on(core, wait_states)
+
+
+def _table(core: str | None, board: boards.Board, manifest: Manifest) -> cores.Core:
+    """Of `core`, by default the board's own; of the one that the build was planned for where that is another, or where
+    there is none of the board's."""
+    own = counted_on(board.core, manifest.core)
+    return cores.find(core or (own if own in cores.CORES else manifest.core))
 
 
 def trace_build(path: Path) -> Run:
@@ -95,7 +104,7 @@ def _report(ran: Run, core: cores.Core, counted: Count) -> BenchReport:
         core=core.name,
         table=core.source,
         wait_states=counted.wait_states,
-        **asdict(total),
+        **_shown(total, core),
         flash_bytes=manifest.flash_bytes,
         flash_limit=manifest.flash_limit,
         ram_bytes=manifest.ram_bytes,
@@ -105,12 +114,18 @@ def _report(ran: Run, core: cores.Core, counted: Count) -> BenchReport:
         stack_reserved=ran.board.memory.stack_bytes,
         stack_note=stack.note,
         layers=tuple(
-            _layer(record, figures, total.cycles_estimated) for record, figures in zip(manifest.layers, counted.layers)
+            _layer(record, figures, total.cycles_estimated, core)
+            for record, figures in zip(manifest.layers, counted.layers)
         ),
     )
 
 
-def _layer(record: LayerRecord, figures: Figures, all_cycles: int) -> LayerBench:
+def _shown(figures: Figures, core: cores.Core) -> dict[str, int | None]:
+    """Without cycles where nobody has published what the core's instructions take."""
+    return asdict(figures) | ({} if core.cycles else {"cycles_estimated": None, "cycles_requantising": None})
+
+
+def _layer(record: LayerRecord, figures: Figures, whole: int, core: cores.Core) -> LayerBench:
     return LayerBench(
         name=record.name,
         op=record.op,
@@ -118,7 +133,7 @@ def _layer(record: LayerRecord, figures: Figures, all_cycles: int) -> LayerBench
         macs=record.macs + record.macs_removed,
         outputs=record.tensor_bytes,
         flash_bytes=record.flash_bytes,
-        share=round(figures.cycles_estimated / all_cycles, 4),
+        share=round(figures.cycles_estimated / whole, 4),
         cycles_planned=record.cycles_estimated,
-        **asdict(figures),
+        **_shown(figures, core),
     )
