@@ -34,8 +34,8 @@ from edge_tr.report.benchmarks import (
 from edge_tr.report.progress import Progress
 from edge_tr.reproduction import budgets
 from edge_tr.target.count_provenance import commit, compilers, packages
-from edge_tr.tune.search import steps_at_most
-from edge_tr.tune.workers import LocalProcesses
+from edge_tr.tuning.search import steps_at_most
+from edge_tr.tuning.workers import LocalProcesses
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMAND = "make bench"
