@@ -81,7 +81,7 @@ def trace_build(path: Path, timed: Sequence[str] = (), wait_states: int | None =
         levels = [tflite.load(folder.revealed_of(level)) for level in manifest.levels]
         x = seeded_input(levels[-1])
         inputs = [values.tobytes() for values in x.values.values()]
-        traced = trace(folder.elf, inputs, len(manifest.layers), timings)
+        traced = trace(folder.elf, inputs, len(manifest.layers), manifest.name, timings)
         _compare(levels, manifest, x, traced)
         return Run(manifest, board, traced, worst_case(folder.elf, folder.objects), reads, names)
 

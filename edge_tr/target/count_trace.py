@@ -54,21 +54,24 @@ class Trace:
     owners: Mapping[tuple[int, int], str]
 
 
-def trace(elf: Path, inputs: Sequence[bytes], layers: int, listeners: Sequence[Listener] = ()) -> Trace:
-    """Run all layers of a firmware on the bytes of each input, after a reset of its states; DeviceError where the
-    program faults."""
+def trace(
+    elf: Path, inputs: Sequence[bytes], layers: int, model: str = "tr_model", listeners: Sequence[Listener] = ()
+) -> Trace:
+    """Run all layers of a firmware on the bytes of each input, after a reset of its states; `model`: the prefix of its
+    functions. DeviceError where the program faults."""
     machine = Machine(elf, listeners)
-    if "tr_model_reset" in machine.symbols:
-        machine.call("tr_model_reset")
+    if f"{model}_reset" in machine.symbols:
+        machine.call(f"{model}_reset")
     for number, data in enumerate(inputs):
-        machine.write(_place_of(machine, number) if len(inputs) > 1 else machine.call("tr_model_input"), data)
-    traced = tuple(_run_layer(machine, layer) for layer in range(layers))
+        alone = len(inputs) == 1
+        machine.write(machine.call(f"{model}_input") if alone else _place_of(machine, model, number), data)
+    traced = tuple(_run_layer(machine, model, layer) for layer in range(layers))
     return _traced(machine, traced)
 
 
-def _place_of(machine: Machine, number: int) -> int:
+def _place_of(machine: Machine, model: str, number: int) -> int:
     """Where one of several inputs lies: the first member of its struct tr_tensor."""
-    return int.from_bytes(machine.read(machine.call("tr_model_input_tensor", number), 4), "little")
+    return int.from_bytes(machine.read(machine.call(f"{model}_input_tensor", number), 4), "little")
 
 
 def trace_function(elf: Path, function: str, argument: int | str = 0, listeners: Sequence[Listener] = ()) -> Trace:
@@ -86,11 +89,11 @@ def _traced(machine: Machine, layers: tuple[Layer, ...]) -> Trace:
     return Trace(machine.isa, layers, code, {block: machine.owner(block[0]) for block in blocks})
 
 
-def _run_layer(machine: Machine, layer: int) -> Layer:
-    blocks = machine.record("tr_model_run_layer", layer)
-    size = machine.call("tr_model_layer_bytes", layer)
+def _run_layer(machine: Machine, model: str, layer: int) -> Layer:
+    blocks = machine.record(f"{model}_run_layer", layer)
+    size = machine.call(f"{model}_layer_bytes", layer)
     stalls = tuple(listener.take() for listener in machine.listeners)
-    return Layer(blocks, machine.read(machine.call("tr_model_layer_output", layer), size), stalls)
+    return Layer(blocks, machine.read(machine.call(f"{model}_layer_output", layer), size), stalls)
 
 
 def require(package: str) -> Any:
