@@ -12,8 +12,10 @@ from edge_tr.report.summary import memory_bar, table
 class LayerBench:
     """One layer.
 
-    share               of all cycles, 0 to 1; of all instructions where no cycles are known
-    cycles_planned      what the choice of kernels reckoned with
+    share               of all cycles, 0 to 1, with memory where that is known; of all instructions where no cycles are
+    cycles_planned      what the choice of kernels reckoned with, with memory likewise
+    stalls_code         and `stalls_data` lie between `cycles_estimated` and `cycles_with_memory`; None where the board
+                        does not say what it reads through
     cycles_requantising of its `outputs`, where that is done by functions of its own, else 0
     flash_bytes         of the layer's own tables and code
     """
@@ -29,6 +31,9 @@ class LayerBench:
     cycles_requantising: int | None
     share: float
     cycles_planned: int | None
+    cycles_with_memory: int | None
+    stalls_code: int | None
+    stalls_data: int | None
     multiplies: int
     loads: int
     stores: int
@@ -36,17 +41,35 @@ class LayerBench:
 
 
 @dataclass(frozen=True)
+class Waiting:
+    """What the simulated memory of the board adds to an inference: `reads` says what it is; `milliseconds` at the
+    board's clock. All None where the board does not say what it reads through."""
+
+    reads: str | None
+    wait_states: int | None
+    cycles_with_memory: int | None
+    stalls_code: int | None
+    stalls_data: int | None
+    milliseconds: float | None
+
+
+@dataclass(frozen=True)
 class BenchReport:
-    """One inference, input in RAM to output in RAM. Instructions are counted, cycles estimated from `table` (None for a
-    core without one); sizes are the linked program's; `stack_bytes` is a bound, None where there is none, see
-    `stack_note`."""
+    """One inference, input in RAM to output in RAM. Instructions are counted, cycles estimated from `table`, without
+    memory (`cycles_estimated`, None for a core without a table) and with it (`Waiting`). Sizes are the linked program's;
+    `stack_bytes` is a bound, None where there is none, see `stack_note`."""
 
     model: str
     target: str
     budget: str
     core: str
     table: str
-    wait_states: int
+    reads: str | None
+    wait_states: int | None
+    cycles_with_memory: int | None
+    stalls_code: int | None
+    stalls_data: int | None
+    milliseconds: float | None
     instructions: int
     cycles_estimated: int | None
     cycles_requantising: int | None
@@ -70,10 +93,13 @@ class BenchReport:
 
 def bench_text(report: BenchReport) -> str:
     """Layers with their shares, and the totals with where they come from."""
-    rows = [("layer", "op", "kernel", "MACs", "instructions", "cycles (est.)", "share", "planned")]
+    waits = report.cycles_with_memory is not None
+    stalls = ("code waits", "data waits") if waits else ()
+    rows = [("layer", "op", "kernel", "MACs", "instructions", "cycles (est.)", *stalls, "share", "planned")]
     for layer in report.layers:
-        known = (layer.instructions, layer.cycles_estimated)
-        figures = (layer.macs or None, *known, f"{layer.share:.1%}", layer.cycles_planned)
+        waited = (layer.stalls_code, layer.stalls_data) if waits else ()
+        known = (layer.macs or None, layer.instructions, layer.cycles_estimated, *waited)
+        figures = (*known, f"{layer.share:.1%}", layer.cycles_planned)
         rows.append((layer.name, layer.op, layer.kernel, *map(_cell, figures)))
     return "\n".join(
         [
@@ -82,6 +108,7 @@ def bench_text(report: BenchReport) -> str:
             f"{report.instructions:,} instructions: {report.loads:,} loads, {report.stores:,} stores, "
             f"{report.branches:,} branches, {report.multiplies:,} multiplications",
             *_cost_text(report),
+            *([_waiting_text(report)] if waits else []),
             memory_bar("Flash", report.flash_bytes, report.flash_limit),
             memory_bar("RAM", report.ram_bytes, report.ram_limit),
             _stack_text(report),
@@ -98,10 +125,18 @@ def _cost_text(report: BenchReport) -> tuple[str, str]:
     macs = max(1, sum(layer.macs for layer in report.layers))
     if report.cycles_estimated is None:
         return f"{report.instructions / macs:.2f} instructions per MAC, counted; cycles are not estimated", report.table
+    per_mac = report.cycles_estimated / macs
     return (
-        f"{report.cycles_estimated:,} cycles estimated, {report.cycles_estimated / macs:.2f} per MAC, "
-        f"{report.wait_states} wait states per word of code; not measured",
+        f"{report.cycles_estimated:,} cycles estimated at zero wait states, {per_mac:.2f} per MAC; not measured",
         f"from {report.table}",
+    )
+
+
+def _waiting_text(report: BenchReport) -> str:
+    time = "" if report.milliseconds is None else f", {report.milliseconds:g} ms"
+    return (
+        f"{report.cycles_with_memory:,} with the board's memory, simulated{time}: it waits {report.stalls_code:,} "
+        f"cycles for code and {report.stalls_data:,} for constants\n{report.reads}"
     )
 
 
