@@ -56,8 +56,8 @@ class Waiting:
 @dataclass(frozen=True)
 class BenchReport:
     """One inference, input in RAM to output in RAM. Instructions are counted, cycles estimated from `table`, without
-    memory (`cycles_estimated`, None for a core without a table) and with it (`Waiting`). Sizes are the linked program's;
-    `stack_bytes` is a bound, None where there is none, see `stack_note`."""
+    memory (`cycles_estimated`, None for a core without a table) and with it (`Waiting`). Sizes are the linked
+    program's; `stack_bytes` is a bound, None where there is none, see `stack_note`."""
 
     model: str
     target: str
