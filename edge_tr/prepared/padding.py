@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from edge_tr.graph import Graph, Op, Tensor
+from edge_tr.graph import Graph, Op, Tensor, layer_name
 from edge_tr.operators import prepare
 from edge_tr.operators.checks import EXPLICIT
 from edge_tr.operators.pad import Border, border
@@ -43,6 +43,14 @@ def folded_pads(before: Graph, after: Graph) -> list[Op]:
     """The PADs that `without_pads` took out."""
     left = {op.index for op in after.ops}
     return [op for op in before.ops if op.index not in left and border(before, op) is not None]
+
+
+def pad_notes(before: Graph, after: Graph) -> tuple[str, ...]:
+    """What a build says of them: that their tensors are not on the device."""
+    names = [layer_name(op) for op in folded_pads(before, after)]
+    if not names:
+        return ()
+    return (f"padding is done by the layers that read it, so there is no tensor of {', '.join(names)}",)
 
 
 def _border(graph: Graph, op: Op) -> Border | None:
