@@ -156,8 +156,16 @@ class Boot:
 class Emulator:
     """A program that runs the board and serves its UART on TCP.
 
-    In `arguments`, {serial} {flash} {loader} {image} {ram_origin} and so on are filled in. The program prints
-    "...127.0.0.1:PORT" and waits for a connection before the board starts.
+    In `arguments` are filled in
+
+    listener      number of the inherited listening socket on which the UART is served
+    flash loader  file behind the emulated flash; our loader's ELF
+    image         what is placed at flash_origin
+    image_hex     the same as Intel HEX
+    boot          what lies before it, where the build has such a thing
+    board         the board's folder
+
+    The program prints "waiting for connection", and starts the board with the first one.
     """
 
     program: str

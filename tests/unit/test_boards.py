@@ -14,14 +14,19 @@ from edge_tr.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
 RAN = (
+    "hifive1-revb",
     "host",
     "microbit",
     "mps2-an385",
     "mps2-an386",
+    "mps2-an500",
+    "mps2-an505",
+    "mps3-an547",
     "netduinoplus2",
     "qemu-cortex-m0",
     "qemu-rv32ec",
     "qemu-rv32imc",
+    "stm32vldiscovery",
 )
 ONLY_BUILD = (
     "arduino-nano33ble",
@@ -153,6 +158,12 @@ def test_all_problems_are_reported_at_once(folder: Path) -> None:
             "product_id = 0xED86",
             'commands = [{ program = "a", install = "b", arguments = ["{bin} {"] }]',
             "flash.commands: '{bin} {' of a has in braces what is none of",
+        ),
+        (
+            '"-kernel", "{loader}"',
+            '"-kernel", "{loaders}"',
+            "emulator.arguments: '{loaders}' has in braces what is none of board, boot, flash, flash_origin, image, "
+            "image_hex, listener, loader",
         ),
         ("[link]", "[reads]\nclock_hz = 0\n[link]", "reads.width: missing"),
         ("[link]", READS.format("0", "8", "") + "[link]", "reads.clock_hz: a core does not stand still"),
