@@ -88,9 +88,9 @@ def require(package: str) -> Any:
 
 
 class Machine:
-    """A core with a program in its memory."""
+    """A core with a program in its memory. `records`: `record` will be called, for which every call is slower."""
 
-    def __init__(self, elf: Path) -> None:
+    def __init__(self, elf: Path, records: bool = True) -> None:
         self._unicorn = require("unicorn")
         file = require("elftools.elf.elffile").ELFFile(elf.open("rb"))
         table = file.get_section_by_name(".symtab")
@@ -105,7 +105,7 @@ class Machine:
         self._stop = self._map(segments)
         self._seen: list[int] = []
         self._blocks: Counter[tuple[int, int]] = Counter()
-        self._hook = self._add_hook()
+        self._hook = self._add_hook() if records else None
 
     def _start(self) -> tuple[Any, dict[str, int]]:
         unicorn = self._unicorn
