@@ -17,6 +17,7 @@ from edge_tr.operators.arithmetic import finish
 from edge_tr.operators.checks import (
     activation_range,
     activation_tensor,
+    arity,
     integers,
     output_shape,
     require,
@@ -68,7 +69,7 @@ class TransposeConvParams(Record):
     requant: Requant  # n = c_out
     weights_zero_point: int = 0
 
-    def _taps(self) -> Iterator[tuple[np.ndarray, tuple[slice, ...], tuple[slice, ...]]]:
+    def taps(self) -> Iterator[tuple[np.ndarray, tuple[slice, ...], tuple[slice, ...]]]:
         """(weights [c_out, c_in], which inputs it meets, which outputs they go to) of every tap, indices [n, h, w]."""
         for ky in range(self.weights.shape[1]):
             for kx in range(self.weights.shape[2]):
@@ -92,7 +93,7 @@ class TransposeConvParams(Record):
     ) -> tuple[np.ndarray, ...]:
         x = inputs[0].reshape(-1, *self.input_shape).astype(np.int16) - np.int16(self.input_zero_point)
         acc = np.zeros((len(x), *self.output_shape), np.int32)
-        for weights, sources, targets in self._taps():
+        for weights, sources, targets in self.taps():
             part = x[sources]
             acc[targets] += matmul(part.reshape(-1, part.shape[-1]), weights).reshape(*part.shape[:-1], -1)
         acc += self.bias
@@ -108,7 +109,7 @@ class TransposeConvParams(Record):
         inside = (output > low) & (output < high)
         given = (gradient * inside).reshape(-1, *self.output_shape) * self.requant.real.astype(np.float32)
         result = np.zeros((len(given), *self.input_shape), np.float32)
-        for weights, sources, targets in self._taps():
+        for weights, sources, targets in self.taps():
             result[sources] += given[targets] @ weights.astype(np.float32)
         return [result]
 
@@ -133,19 +134,9 @@ class TransposeConvParams(Record):
 
 def prepare(graph: Graph, op: Op) -> Record:
     """The padding is that of a convolution from the output back to the input."""
-    require(len(op.inputs) in (3, 4), f"{len(op.inputs)} inputs", "3 or 4")
-    require(len(op.outputs) == 1, f"{len(op.outputs)} outputs", "1")
-    require_options(op)
+    arity(op, (3, 4))
     x, y = activation_tensor(graph, op.inputs[2], "input"), activation_tensor(graph, op.outputs[0], "output")
-    w = weights_tensor(graph, op, rank=4, channel_axis=0)
-    shape = tuple(integers(graph, op.inputs[0], "output shape", ("int32",)))
-    require(len(x.shape) == len(shape) == 4, f"input of shape {shape_text(x.shape)}", "four dimensions")
-    require(w.shape[3] == x.shape[3], f"weights for {w.shape[3]} channels on an input of {x.shape[3]}", "as many")
-    require(
-        shape[::3] == (x.shape[0], w.shape[0]), f"output shape {shape}", f"batch {x.shape[0]}, {w.shape[0]} channels"
-    )
-    output_shape(y, shape)
-    stride, pad = _back(op, x, w, shape)
+    w, stride, pad = geometry(graph, op, x, y)
     as_convolution = replace(op, inputs=(op.inputs[2], op.inputs[1], *op.inputs[3:]))
     return TransposeConvParams(
         batches=x.shape[0],
@@ -161,6 +152,20 @@ def prepare(graph: Graph, op: Op) -> Record:
         requant=requant_of(graph, as_convolution, x, w, y, w.shape[0]),
         weights_zero_point=zero_points(w),
     )
+
+
+def geometry(graph: Graph, op: Op, x: Tensor, y: Tensor) -> tuple[Tensor, Size, Size]:
+    """(weights, stride, pad) of the convolution that leads from the output back to the input."""
+    require_options(op)
+    w = weights_tensor(graph, op, rank=4, channel_axis=0)
+    shape = tuple(integers(graph, op.inputs[0], "output shape", ("int32",)))
+    require(len(x.shape) == len(shape) == 4, f"input of shape {shape_text(x.shape)}", "four dimensions")
+    require(w.shape[3] == x.shape[3], f"weights for {w.shape[3]} channels on an input of {x.shape[3]}", "as many")
+    require(
+        shape[::3] == (x.shape[0], w.shape[0]), f"output shape {shape}", f"batch {x.shape[0]}, {w.shape[0]} channels"
+    )
+    output_shape(y, shape)
+    return w, *_back(op, x, w, shape)
 
 
 def _back(op: Op, x: Tensor, w: Tensor, shape: tuple[int, ...]) -> tuple[Size, Size]:
