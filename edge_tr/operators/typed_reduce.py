@@ -1,9 +1,9 @@
-"""REDUCE_MAX, REDUCE_MIN, REDUCE_PROD and SUM of other types than int8, REDUCE_ANY and REDUCE_ALL, and MEAN of int16 over
-axes apart: tensorflow/lite/kernels/reduce.cc, internal/reference/reduce.h.
+"""REDUCE_MAX, REDUCE_MIN, REDUCE_PROD and SUM of other types than int8, REDUCE_ANY and REDUCE_ALL, and MEAN of int16
+over axes apart: tensorflow/lite/kernels/reduce.cc, internal/reference/reduce.h.
 
 MAX, MIN and PROD of int16 (of one scale; products are scaled), int32 and int64; SUM of int32 and int64; ANY and ALL of
-bool. Sums and products of integers keep their lower bits. SUM of int16 is refused: TFLite adds it up in 16 bits whatever
-the scales are, TFLite Micro scales it.
+bool. Sums and products of integers keep their lower bits. SUM of int16 is refused: TFLite adds it up in 16 bits
+whatever the scales are, TFLite Micro scales it.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ FOLDS = {"REDUCE_MAX": np.max, "REDUCE_MIN": np.min, "REDUCE_ANY": np.max, "REDU
 
 @dataclass(frozen=True)
 class TypedReduceParams(Record):
-    """Of `shape` the axes `reduced` go; `requant` (n = 1) scales int16: each product and its result, or a mean's sum."""
+    """Of `shape` the axes `reduced` go; `requant` (n = 1) scales int16: a product and its result, or a mean's sum."""
 
     kind: str
     dtype: str

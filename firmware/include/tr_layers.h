@@ -333,6 +333,37 @@ struct tr_gather_rows {
     const int8_t *constant;
 };
 
+/* `count` runs of `run` bytes, each where `depth` indices of `index_bytes` say: along axes of `sizes` [depth], whose
+ * neighbours lie `steps` [depth] bytes apart. The values are the first input, or `constant`. */
+struct tr_gather_places {
+    uint32_t count;
+    uint32_t depth;
+    uint32_t run;
+    uint32_t index_bytes;
+    const uint32_t *sizes;
+    const uint32_t *steps;
+    const int8_t *constant;
+};
+
+/* ONE_HOT of indices [outer][inner] to [outer][depth][inner]: `values` are the off and the on value, `bytes` each. */
+struct tr_one_hot {
+    uint32_t outer;
+    uint32_t depth;
+    uint32_t inner;
+    uint8_t index_bytes;
+    uint8_t bytes;
+    const int8_t *values;
+};
+
+/* TOPK_V2 of rows of `length` elements of `bytes`: their `count` largest, or the `places` of these. */
+struct tr_top_k {
+    uint32_t rows;
+    uint32_t length;
+    uint32_t count;
+    uint8_t bytes;
+    bool places;
+};
+
 /* An element-wise operator of two int32 operands, clamped; operand `constant_side` is `constant` where that is not
  * null. */
 struct tr_integers {

@@ -1,4 +1,4 @@
-"""Every random model of one operator, by the operator and, beside int8, the type: "ADD", "ADD int16", "ADD int32"."""
+"""Every random model of one operator, by the operator and, beside int8, the type: "ADD", "ADD int16", "ADD integers"."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from collections.abc import Callable
 import numpy as np
 
 from edge_tr.operators.integers import APPLY, COMPARE
-from tests.models import random_ops, wide
+from tests.models import random_ops, typed_ops, wide
 from tests.operators.test_integers import integers
 
 FAMILIES: dict[str, Callable[[np.random.Generator], bytes]] = {
     **random_ops.BUILDERS,
     **{f"{kind} int16": build for kind, build in wide.BUILDERS.items()},
-    **{f"{kind} int32": functools.partial(integers, kind=kind) for kind in (*APPLY, *COMPARE)},
+    **{f"{kind} integers": functools.partial(integers, kind=kind) for kind in (*APPLY, *COMPARE)},
+    **{f"{kind} integers": build for kind, build in typed_ops.BUILDERS.items()},
+    **{kind: build for kind, build in typed_ops.NEW.items() if kind not in random_ops.BUILDERS},
 }
