@@ -161,7 +161,7 @@ def _run_c(cases: Sequence[Ready]) -> None:
                 _run_host(cases, shared_images.compile_host(made, runtime, Path(name)))
             else:
                 elf = shared_images.link_core(harness_cores.TARGETS[place], made, runtime, Path(name))
-                _run_core(cases, place, Machine(elf, records=False))
+                _run_core(cases, place, Machine(elf))
 
 
 def _run_host(cases: Sequence[Ready], program: Path) -> None:

@@ -22,8 +22,8 @@ from edge_tr.tr.requant import Rounding
 INDEX_TYPES = ("int32", "int64")
 STRUCT = Struct(
     "tr_gather_places",
-    "`count` runs of `run` bytes, each where `depth` indices of `index_bytes` say: along axes of `sizes` [depth], whose\n"
-    "neighbours lie `steps` [depth] bytes apart. The values are the first input, or `constant`.",
+    "`count` runs of `run` bytes, each where `depth` indices of `index_bytes` say: along axes of `sizes` [depth],\n"
+    "whose neighbours lie `steps` [depth] bytes apart. The values are the first input, or `constant`.",
     (
         Field("uint32_t", "count"),
         Field("uint32_t", "depth"),
@@ -38,8 +38,8 @@ STRUCT = Struct(
 
 @dataclass(frozen=True)
 class GatherPlacesParams(Record):
-    """Of values of `shape` and `dtype` what lies at `count` places along the first `depth` axes; `constant`: the values,
-    or none."""
+    """Of values of `shape` and `dtype` what lies at `count` places along the first `depth` axes; `constant`: the
+    values, or none."""
 
     shape: tuple[int, ...]
     depth: int

@@ -1,6 +1,5 @@
-"""Element-wise operators of two int32 tensors, and NEG of one: tensorflow/lite/kernels/add.cc, sub.cc, mul.cc, div.cc, floor_div.cc,
-floor_mod.cc, maximum_minimum.cc, squared_difference.cc, comparisons.cc,
-neg.cc.
+"""Element-wise operators of two int32 tensors, and NEG of one, in tensorflow/lite/kernels: add.cc, sub.cc, mul.cc,
+div.cc, floor_div.cc, floor_mod.cc, maximum_minimum.cc, squared_difference.cc, comparisons.cc, neg.cc.
 
 Broadcast, either operand a constant; comparisons give bool. Sums, differences and products keep their lower 32 bits,
 then a fused activation clamps. Where a divisor is zero the reference stops; here the result is zero.

@@ -1,7 +1,7 @@
 """ONE_HOT: tensorflow/lite/kernels/one_hot.cc.
 
-Version 1; computed int32 or int64 indices, a constant depth and constant values of the output's type: int8 (whatever the
-scales say), int16, int32, int64 or bool. An index outside gives the off value everywhere.
+Version 1; computed int32 or int64 indices, a constant depth and constant values of the output's type: int8 (whatever
+the scales say), int16, int32, int64 or bool. An index outside gives the off value everywhere.
 """
 
 from __future__ import annotations

@@ -42,8 +42,8 @@ Shapes = tuple[tuple[int, ...], ...]
 
 @dataclass(frozen=True)
 class SelectParams(Record):
-    """out = condition ? x : y of operands of `shapes`, of the output's rank each. A constant condition is int8, constant
-    x and y are of `dtype`."""
+    """out = condition ? x : y of operands of `shapes`, of the output's rank each. Of constants the condition is int8, x
+    and y are of `dtype`."""
 
     shape: tuple[int, ...]
     shapes: Shapes

@@ -13,9 +13,10 @@ from edge_tr.graph import Graph, Op
 from edge_tr.operators.arithmetic import requant
 from edge_tr.operators.checks import arity
 from edge_tr.operators.dot import per_channel_requant
-from edge_tr.operators.transpose_conv import TransposeConvParams, geometry
+from edge_tr.operators.transpose_conv import Transposed, geometry
 from edge_tr.operators.wide import clamped, fused_limits, multiply, wide
 from edge_tr.operators.wide_dot import bias_of, fitting
+from edge_tr.record import Range, Requant, Size, full_range
 from edge_tr.structs import SHAPE, WINDOW, Array, Call, Field, Struct
 from edge_tr.structs import window as window_members
 from edge_tr.tr.requant import Rounding
@@ -40,29 +41,44 @@ STRUCT = Struct(
 
 
 @dataclass(frozen=True)
-class WideTransposeConvParams(TransposeConvParams):
-    """Of int16: zero points are 0, the bias is int64. `narrow`: sums of 32 bits."""
+class WideTransposeConvParams(Transposed):
+    """Of int16. `narrow`: sums of 32 bits."""
 
-    narrow: bool = False
+    activation: Size
+    weights: np.ndarray  # int8 [c_out, kh, kw, c_in]
+    bias: np.ndarray  # int64 [c_out]
+    requant: Requant  # n = c_out
+    narrow: bool
 
     def golden(
         self, inputs: Sequence[np.ndarray], rounding: Rounding, data_table: np.ndarray | None = None
     ) -> tuple[np.ndarray, ...]:
         x = inputs[0].reshape(-1, *self.input_shape).astype(np.float64)
         acc = np.zeros((len(x), *self.output_shape))
-        for weights, sources, targets in self.taps():
+        for weights, sources, targets in self.meetings(self.weights):
             acc[targets] += x[sources] @ weights.T.astype(np.float64)
         sums = acc.astype(np.int64) + self.bias
         if self.narrow:
             return (clamped(requant(sums.astype(np.int32), self.requant, rounding), self.activation),)
         return (clamped(multiply(sums, self.requant), self.activation),)
 
+    def ranges(
+        self, inputs: Sequence[Range], outputs: Sequence[int], data_terms: np.ndarray | None = None
+    ) -> tuple[Range, ...]:
+        return (full_range(outputs[0], self.activation),)
+
+    def gradients(self, inputs: Sequence[np.ndarray], output: np.ndarray, gradient: np.ndarray) -> list[np.ndarray]:
+        low, high = self.activation
+        inside = (output > low) & (output < high)
+        given = (gradient * inside).reshape(-1, *self.output_shape) * self.requant.real.astype(np.float32)
+        return [self.spread(given, self.weights)]
+
     def call(self) -> Call:
         values = {
             "batches": self.batches,
             "input": self.input_shape,
             "output": self.output_shape,
-            "window": window_members(self.weights.shape[1:3], self.stride, pad=self.pad),
+            "window": window_members(self.kernel, self.stride, pad=self.pad),
             "weights": Array("int8_t", "weights", self.weights.ravel()),
             "bias": Array("int64_t", "bias", self.bias),
             "multiplier": Array("int32_t", "multiplier", self.requant.multiplier),
@@ -86,10 +102,9 @@ def prepare(graph: Graph, op: Op) -> WideTransposeConvParams:
         batches=x.shape[0],
         input_shape=x.shape[1:],
         output_shape=y.shape[1:],
+        kernel=w.shape[1:3],
         stride=stride,
         pad=pad,
-        input_zero_point=0,
-        output_zero_point=0,
         activation=fused_limits(op, y),
         weights=w.data,
         bias=bias,

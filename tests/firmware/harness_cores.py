@@ -43,6 +43,12 @@ TARGETS = {
     "rv32ec": Target("rv32e", RISCV, ("-march=rv32ec", "-mabi=ilp32e")),
     "rv32imc": Target("rv32", RISCV, ("-march=rv32imc", "-mabi=ilp32")),
 }
+NEWER_TARGETS = {
+    "cortex-m23": Target("armv6-m", ARM, ("-mcpu=cortex-m23", "-mthumb")),
+    "cortex-m33+nodsp": Target("armv7-m", ARM, ("-mcpu=cortex-m33+nodsp", "-mthumb", "-mfloat-abi=soft")),
+    "cortex-m55": Target("armv7e-m", ARM, ("-mcpu=cortex-m55", "-mthumb", "-mfloat-abi=soft")),
+}
+"""Cores that run another's code with a compiler that knows more instructions."""
 
 
 def compile_runtime_for(target: Target, folder: Path) -> Path:
@@ -80,7 +86,7 @@ def link(
 def run_model(program_file: Path | Machine, program: Program, x: Given, prefix: str = "") -> bytes:
     """Every layer's tensor and then the outputs of every sample, from the reset state, as harness_model.c has them.
     `prefix`: of the model's functions, where there are several in the program."""
-    machine = program_file if isinstance(program_file, Machine) else Machine(program_file, records=False)
+    machine = program_file if isinstance(program_file, Machine) else Machine(program_file)
     answers = []
     given = {program.inputs[0].index: x} if isinstance(x, np.ndarray) else x
     start = program.offset(program.inputs[0].index)

@@ -15,7 +15,7 @@ from tests.firmware import harness_build, harness_cores
 from tests.firmware.harness_build import FIRMWARE
 
 INCLUDES = (FIRMWARE / "include", FIRMWARE / "app")
-TEXTS = (mcu.IDENTITY, "model/model.h", "model/model.c")
+TEXTS = (mcu.identity_of(), "model/model.h", "model/model.c")
 HARNESS = (harness_build.HERE / "harness_model.c").read_text(encoding="utf-8")
 _OWN_INCLUDE = re.compile(r'^#include "(?:identity|model)\.h"\n', re.MULTILINE)
 _MACRO = re.compile(r"^#define (\w+)", re.MULTILINE)
@@ -37,7 +37,7 @@ def sources(program: Program) -> Sources:
     made = {path: text for path, text in tree.items() if path.startswith("model/") and path not in TEXTS}
     c = [*(tree[path] for path in TEXTS[1:]), *(text for path, text in made.items() if path.endswith(".c"))]
     others = {Path(path).name: text for path, text in made.items() if not path.endswith(".c")}
-    return Sources(tree[mcu.IDENTITY], _OWN_INCLUDE.sub("", "\n".join(c)), others)
+    return Sources(tree[mcu.identity_of()], _OWN_INCLUDE.sub("", "\n".join(c)), others)
 
 
 def _names(c: str) -> set[str]:

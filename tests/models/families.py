@@ -1,4 +1,4 @@
-"""Every random model of one operator, by the operator and, beside int8, the type: "ADD", "ADD int16", "ADD integers"."""
+"""Every random model of one operator, by the operator and, beside int8, the type: "ADD", "ADD int16"."""
 
 from __future__ import annotations
 
