@@ -16,5 +16,4 @@ FAMILIES: dict[str, Callable[[np.random.Generator], bytes]] = {
     **{f"{kind} int16": build for kind, build in wide.BUILDERS.items()},
     **{f"{kind} integers": functools.partial(integers, kind=kind) for kind in (*APPLY, *COMPARE)},
     **{f"{kind} integers": build for kind, build in typed_ops.BUILDERS.items()},
-    **{kind: build for kind, build in typed_ops.NEW.items() if kind not in random_ops.BUILDERS},
 }

@@ -14,11 +14,12 @@ TYPES = ("int32", "int64", "bool")
 Build = Callable[[np.random.Generator], bytes]
 
 
-def _drawn(rng: np.random.Generator, rank: int | None = None, most: int = 5) -> tuple[int, ...]:
+def drawn_shape(rng: np.random.Generator, rank: int | None = None, most: int = 5) -> tuple[int, ...]:
+    """Batch 1 and one to three more dimensions."""
     return (1, *shape(rng, rank or int(rng.integers(1, 4)), most))
 
 
-def _typed(rng: np.random.Generator, size: tuple[int, ...], dtype: str) -> tuple[Typed, int]:
+def as_type(rng: np.random.Generator, size: tuple[int, ...], dtype: str) -> tuple[Typed, int]:
     """A model, and its input as another type: int32 of up to 32 bits."""
     made = Typed(size)
     return made, made.scaled(dtype, int(rng.choice([1, -3, 12345678])) if dtype == "int32" else 1)
@@ -30,8 +31,8 @@ def _values(rng: np.random.Generator, size: tuple[int, ...], dtype: str) -> np.n
 
 def concatenation(rng: np.random.Generator) -> bytes:
     """The input before and behind a constant."""
-    dtype, size = str(rng.choice(TYPES)), _drawn(rng)
-    made, x = _typed(rng, size, dtype)
+    dtype, size = str(rng.choice(TYPES)), drawn_shape(rng)
+    made, x = as_type(rng, size, dtype)
     axis = int(rng.integers(1, len(size)))
     other = tuple(int(rng.integers(1, 5)) if i == axis else d for i, d in enumerate(size))
     inputs = [x, made.model.constant(_values(rng, other, dtype)), x][int(rng.integers(2)) :]
@@ -42,8 +43,8 @@ def concatenation(rng: np.random.Generator) -> bytes:
 
 
 def pack(rng: np.random.Generator) -> bytes:
-    dtype, size = str(rng.choice(TYPES[:2])), _drawn(rng, int(rng.integers(1, 3)))
-    made, x = _typed(rng, size, dtype)
+    dtype, size = str(rng.choice(TYPES[:2])), drawn_shape(rng, int(rng.integers(1, 3)))
+    made, x = as_type(rng, size, dtype)
     axis = int(rng.integers(1, len(size) + 1))
     inputs = [x, made.model.constant(_values(rng, size, dtype)), x]
     out = (*size[:axis], 3, *size[axis:])
@@ -52,8 +53,8 @@ def pack(rng: np.random.Generator) -> bytes:
 
 def _padded(kind: str) -> Build:
     def pad(rng: np.random.Generator) -> bytes:
-        dtype, size = str(rng.choice(TYPES[:2])), _drawn(rng, most=4)
-        made, x = _typed(rng, size, dtype)
+        dtype, size = str(rng.choice(TYPES[:2])), drawn_shape(rng, most=4)
+        made, x = as_type(rng, size, dtype)
         reflects = kind == "MIRROR_PAD" and bool(rng.random() < 0.5)
         amounts = rng.integers(0, 3, (len(size), 2))
         if kind == "MIRROR_PAD":
@@ -71,8 +72,8 @@ def _padded(kind: str) -> Build:
 
 def select(rng: np.random.Generator) -> bytes:
     """Of the input and a constant, by a comparison."""
-    dtype, size = str(rng.choice(["int32", "int64"])), _drawn(rng)
-    made, x = _typed(rng, size, dtype)
+    dtype, size = str(rng.choice(["int32", "int64"])), drawn_shape(rng)
+    made, x = as_type(rng, size, dtype)
     flag = made.cast(made.x, "int8", "bool", size)
     other = size if rng.random() < 0.5 else tuple(1 for _ in size)
     pair = [x, made.model.constant(_values(rng, other, dtype))]
@@ -80,10 +81,12 @@ def select(rng: np.random.Generator) -> bytes:
     return made.finish(made.op("SELECT_V2", [flag, *pair], size, dtype), dtype, size)
 
 
-def _reduction(kind: str, types: tuple[str, ...]) -> Build:
+def reduction_of(kind: str, types: tuple[str, ...]) -> Build:
+    """The builder of a reduction of one of these types."""
+
     def reduction(rng: np.random.Generator) -> bytes:
-        dtype, size = str(rng.choice(types)), _drawn(rng, 3)
-        made, x = _typed(rng, size, dtype)
+        dtype, size = str(rng.choice(types)), drawn_shape(rng, 3)
+        made, x = as_type(rng, size, dtype)
         axes = rng.choice(3, int(rng.integers(1, 4)), replace=False).astype(np.int32) + 1
         keep = bool(rng.random() < 0.5)
         out = tuple(1 if i in axes else d for i, d in enumerate(size) if keep or i not in axes)
@@ -93,44 +96,14 @@ def _reduction(kind: str, types: tuple[str, ...]) -> Build:
 
 
 def negative(rng: np.random.Generator) -> bytes:
-    size = _drawn(rng)
-    made, x = _typed(rng, size, "int32")
+    size = drawn_shape(rng)
+    made, x = as_type(rng, size, "int32")
     return made.finish(made.op("NEG", [x], size, "int32"), "int32", size)
-
-
-def one_hot(rng: np.random.Generator) -> bytes:
-    """Indices inside and outside."""
-    indices, dtype = str(rng.choice(["int32", "int64"])), str(rng.choice(["int8", "int32", "int64", "bool"]))
-    size = _drawn(rng, int(rng.integers(1, 3)))
-    made = Typed(size)
-    x = made.scaled(indices)
-    depth, axis = int(rng.integers(1, 9)), int(rng.choice([-1, 1, len(size)]))
-    place = axis % (len(size) + 1)
-    on, off = (np.array([v]) for v in rng.permutation([0, 1] if dtype == "bool" else [5, -100]))
-    inputs = [x, made.model.constant(np.array(depth, np.int32))]
-    for value in (on, off):
-        held = value.astype(dtype).reshape(())
-        inputs.append(made.model.constant(held, *(([0.5], [3]) if dtype == "int8" else ())))
-    out = (*size[:place], depth, *size[place:])
-    return made.finish(made.op("ONE_HOT", inputs, out, dtype, axis=axis), dtype, out)
-
-
-def top_k(rng: np.random.Generator) -> bytes:
-    """Values and places, of rows with equal values."""
-    dtype, size = str(rng.choice(["int8", "int32", "int64"])), _drawn(rng, most=7)
-    made = Typed(size)
-    x = made.x if dtype == "int8" else made.scaled(dtype)
-    k = int(rng.integers(1, size[-1] + 1))
-    out = (*size[:-1], k)
-    values = made.model.activation(out, *((0.5, 3) if dtype == "int8" else ()), dtype=dtype)
-    places = made.model.activation(out, dtype="int32")
-    made.model.op("TOPK_V2", [x, made.model.constant(np.array(k, np.int32))], [values, places], version=2)
-    return made.model.finish([made.x], [values, places])
 
 
 def gather_nd(rng: np.random.Generator) -> bytes:
     """Places that are the input's remainders, of a constant or of a computed tensor."""
-    values, indices = _drawn(rng, 2, 6), str(rng.choice(["int32", "int64"]))
+    values, indices = drawn_shape(rng, 2, 6), str(rng.choice(["int32", "int64"]))
     depth, count = int(rng.integers(1, 4)), int(rng.integers(1, 6))
     dtype = str(rng.choice(["int8", "int32"]))
     made = Typed((1, count * depth))
@@ -146,28 +119,12 @@ def gather_nd(rng: np.random.Generator) -> bytes:
     return made.finish(made.op("GATHER_ND", [held, at], out, dtype, 2), dtype, out)
 
 
-def fill(rng: np.random.Generator) -> bytes:
-    """A shape with the input's one value."""
-    dtype, out = str(rng.choice(["int8", "int32", "int64"])), _drawn(rng)
-    made = Typed(())
-    x = made.x if dtype == "int8" else made.scaled(dtype)
-    inputs = [made.model.constant(np.array(out, np.int32)), x]
-    return made.finish(made.op("FILL", inputs, out, dtype, 3), dtype, out)
-
-
 BUILDERS: dict[str, Build] = {
     "CONCATENATION": concatenation,
     "PACK": pack,
     **{kind: _padded(kind) for kind in ("PAD", "PADV2", "MIRROR_PAD")},
     "SELECT_V2": select,
-    **{kind: _reduction(kind, ("int32", "int64")) for kind in ("REDUCE_MAX", "REDUCE_MIN", "REDUCE_PROD", "SUM")},
+    **{kind: reduction_of(kind, ("int32", "int64")) for kind in ("REDUCE_MAX", "REDUCE_MIN", "REDUCE_PROD", "SUM")},
     "NEG": negative,
-}
-"""Of operators that int8 has, too."""
-NEW: dict[str, Build] = {
-    **{kind: _reduction(kind, ("bool",)) for kind in ("REDUCE_ANY", "REDUCE_ALL")},
-    "ONE_HOT": one_hot,
-    "TOPK_V2": top_k,
     "GATHER_ND": gather_nd,
-    "FILL": fill,
 }

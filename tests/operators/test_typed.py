@@ -11,17 +11,15 @@ from edge_tr.ir.tflite import parse
 from tests.firmware import shared_images
 from tests.firmware.harness_build import compile_runtime, run_c
 from tests.firmware.harness_models import as_bytes, expected_bytes, lower_with, with_extremes
-from tests.models.typed_ops import BUILDERS, NEW
+from tests.models.typed_ops import BUILDERS
 from tests.operators.test_packaged_records import assert_equal_arithmetic
 
-BUILD = {**BUILDERS, **NEW}
 
-
-@pytest.mark.parametrize("kind", BUILD)
+@pytest.mark.parametrize("kind", BUILDERS)
 def test_random_models_equal_the_reference(kind):
     for seed in range(12):
         rng = np.random.default_rng([seed, 8])
-        data = BUILD[kind](rng)
+        data = BUILDERS[kind](rng)
         graph, oracle = parse(data), Oracle(data)
         x = with_extremes(graph, rng, 5)
         result = run(graph, x, keep="all")
@@ -33,9 +31,9 @@ def test_random_models_equal_the_reference(kind):
 def test_c_equals_golden(tmp_path):
     """All of them in one program."""
     cases = []
-    for kind, seed in ((kind, seed) for kind in BUILD for seed in range(3)):
+    for kind, seed in ((kind, seed) for kind in BUILDERS for seed in range(3)):
         rng = np.random.default_rng([seed, 5])
-        graph = parse(BUILD[kind](rng))
+        graph = parse(BUILDERS[kind](rng))
         cases.append((kind, graph, lower_with(graph, "int8", "lossless"), with_extremes(graph, rng, 6)))
     (tmp_path / "runtime").mkdir()
     made = [shared_images.sources(program) for _, _, program, _ in cases]
@@ -45,8 +43,8 @@ def test_c_equals_golden(tmp_path):
         assert got == expected_bytes(graph, program, x), f"{kind}, case {number}"
 
 
-@pytest.mark.parametrize("kind", BUILD)
+@pytest.mark.parametrize("kind", BUILDERS)
 def test_records_survive_the_accelerators_package(kind):
     rng = np.random.default_rng([3, 1])
-    graph = parse(BUILD[kind](rng))
+    graph = parse(BUILDERS[kind](rng))
     assert_equal_arithmetic(graph, with_extremes(graph, rng, 4)[graph.inputs[0]])
