@@ -216,9 +216,8 @@ def _add_bench(commands: _Commands) -> None:
     command.add_argument(
         "--wait-states",
         type=int,
-        default=0,
         metavar="N",
-        help="cycles that flash adds to the fetch of every 32-bit word of code (default 0)",
+        help="of flash, others than the board's (of a board that does not say what it reads through: of 32 bits)",
     )
 
 

@@ -39,6 +39,7 @@ from edge_tr.kernels.machines import isa_of, planned_for
 from edge_tr.lower.arena import Layer, Product
 from edge_tr.lower.program import Candidates, Limits, Program, choose, explore, lower
 from edge_tr.manifest import MANIFEST_VERSION, BuildFolder, LayerRecord, LevelRecord, Manifest, PartRecord, Protection
+from edge_tr.prepared.padding import pad_notes
 from edge_tr.target.costs import Counts, Device
 from edge_tr.target.emulator import RunningBoard, emulate
 from edge_tr.target.flash import FlashResult
@@ -250,7 +251,7 @@ def _manifest(
         edge_tr_version=__version__,
         model=source.name,
         model_sha256=program.sha256,
-        notes=free_notes(source.graph) + host_notes(source.graph),
+        notes=free_notes(source.graph) + host_notes(source.graph) + pad_notes(source.graph, program.alive.graph),
         target=str(board.name),
         board_folder="" if boards.ships(board) else str(board.folder),
         budget=str(program.budget),
