@@ -18,7 +18,7 @@ PORTABLE = "c"
 _THUMB = "defined(__thumb__) && (%s)"
 _ARMV7M = "defined(__ARM_ARCH_7M__) || defined(__ARM_ARCH_7EM__) || defined(__ARM_ARCH_8M_MAIN__)"
 _GUARDS = {
-    "armv6-m": _THUMB % f"defined(__ARM_ARCH_6M__) || {_ARMV7M}",
+    "armv6-m": _THUMB % f"defined(__ARM_ARCH_6M__) || defined(__ARM_ARCH_8M_BASE__) || {_ARMV7M}",
     "armv7-m": _THUMB % _ARMV7M,
     "armv7e-m": "defined(__thumb2__) && defined(__ARM_FEATURE_DSP)",
     "rv32": "defined(__riscv) && __riscv_xlen == 32",

@@ -62,7 +62,7 @@ def test_nothing_of_boards_server_loader_or_c_library_is_in_it(tree: Mapping[str
     for path, data in tree.items():
         assert not any(name in path for name in FOREIGN), path
         assert not re.search(rb"/(home|root|usr|tmp|work)/", data), path
-        assert path.startswith("src/") or b"{{" not in data and b"{%" not in data, path
+        assert path.startswith("src/") or (b"{{" not in data and b"{%" not in data), path
         includes = re.findall(rb'#include "(.*?)"', data)
         known = {PurePosixPath(other).name.encode() for other in tree} | {b"pico/stdlib.h"}
         assert set(includes) <= known, path
