@@ -130,8 +130,8 @@ def _staged(manifest: Manifest) -> list[str]:
         return []
     most, total = max(region.bytes for region in staged), sum(region.bytes for region in staged)
     return [
-        f"of that at most {most:,} bytes at a time hold weights that {len(staged)} layers copy out of flash before they "
-        f"read them often ({total:,} bytes in all); less with --ram-limit"
+        f"of that at most {most:,} bytes at a time hold weights that {len(staged)} layers copy out of flash before "
+        f"they read them often: {total:,} bytes in all, less with --ram-limit"
     ]
 
 
