@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_tr import __version__, metrics
+from edge_tr.codegen.ecosystems import ECOSYSTEMS
 from edge_tr.kernels import KERNELS
 from edge_tr.kernels.machines import tables_of
 from edge_tr.lower.cores import CORES
@@ -75,6 +76,7 @@ def parser(verbs: Verbs) -> argparse.ArgumentParser:
     _add_emulate(commands)
     _add_bench(commands)
     _add_tune(commands)
+    _add_export(commands)
     command = commands.add("keys", "make a pair of keys for signed images")
     command.add_argument("-o", dest="out", type=Path, metavar="NAME", default=Path("edge-tr"), help="%(default)s")
     command = commands.add("boards", "list the boards, how far each is verified, and what it is flashed by")
@@ -123,6 +125,12 @@ def _add_build(commands: _Commands) -> None:
         help="choose by the costs of another core that runs the same code, for a chip with another pipeline or "
         f"multiplier: {', '.join(core for core in CORES if len(tables_of(core)) > 1)}",
     )
+    command.add_argument(
+        "--name",
+        default="tr_model",
+        help="of the model in C, the prefix of its functions, macros and header: NAME_invoke() in NAME.h, so that "
+        "several models link into one program (default %(default)s, in model.h)",
+    )
     command.add_argument("--flash-limit", type=int, metavar="BYTES", help="use less than the board's flash")
     command.add_argument("--ram-limit", type=int, metavar="BYTES", help="use less than the board's RAM")
     command.add_argument(
@@ -143,6 +151,16 @@ def _add_build(commands: _Commands) -> None:
         metavar="N",
         help="of a signed image: once it has started, none with a lower one starts (default %(default)s)",
     )
+
+
+def _add_export(commands: _Commands) -> None:
+    command = commands.add("export", "make a folder of builds that a project of your own takes: C, runtime, example")
+    command.add_argument(
+        "builds", type=Path, nargs="+", metavar="DIR", help="what `build` wrote; several share a runtime"
+    )
+    command.add_argument("--as", dest="ecosystem", required=True, choices=ECOSYSTEMS, help="the kind of project")
+    command.add_argument("--name", help="of the model in C, instead of what `build --name` said")
+    command.add_argument("-o", dest="out", type=Path, metavar="DIR", help="new or empty; default: out/NAME-KIND")
 
 
 def _add_check(commands: _Commands) -> None:
@@ -198,9 +216,8 @@ def _add_bench(commands: _Commands) -> None:
     command.add_argument(
         "--wait-states",
         type=int,
-        default=0,
         metavar="N",
-        help="cycles that flash adds to the fetch of every 32-bit word of code (default 0)",
+        help="of flash, others than the board's (of a board that does not say what it reads through: of 32 bits)",
     )
 
 

@@ -30,10 +30,10 @@ from edge_tr.target.heart import beating
 from edge_tr.target.port import Line, refuse_to_guess
 from edge_tr.target.signing import make_keys
 from edge_tr.target.token import read_token
-from edge_tr.tune import report as tune_report
-from edge_tr.tune import tuning
-from edge_tr.tune.points import Settings
-from edge_tr.tune.workers import DaskCluster, LocalProcesses
+from edge_tr.tuning import report as tune_report
+from edge_tr.tuning import tuning
+from edge_tr.tuning.points import Settings
+from edge_tr.tuning.workers import DaskCluster, LocalProcesses
 
 DEMO_BOARD = "mps2-an386"
 
@@ -125,6 +125,7 @@ def _build(arguments: argparse.Namespace) -> int:
             flash_limit=arguments.flash_limit,
             ram_limit=arguments.ram_limit,
             protect=compiler.Protect(arguments.verify_before_invoke, arguments.sign, arguments.image_version),
+            name=arguments.name,
             progress=arguments.progress,
         )
     except compiler.NotFitting as error:
@@ -135,6 +136,13 @@ def _build(arguments: argparse.Namespace) -> int:
     _print(arguments, asdict(manifest), f"{summary.build_text(manifest)}{listing}\nwritten to {out}")
     if not compiler.is_own(out):
         print("edge-tr: flash and check will ask for --trust: the state folder cannot be written", file=sys.stderr)
+    return 0
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    result = compiler.export(arguments.builds, arguments.ecosystem, arguments.out, arguments.name)
+    text = f"{', '.join(result.models)} for {result.ecosystem}: {len(result.files)} files, README.md says how to build"
+    _print(arguments, asdict(result), f"{text}\nwritten to {result.folder}")
     return 0
 
 
@@ -314,7 +322,7 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 VERBS = {
     "inspect": _inspect, "build": _build, "flash": _flash, "check": _check, "bench": _bench, "tune": _tune,
-    "keys": _keys, "emulate": _emulate, "boards": _boards, "doctor": _doctor, "demo": _demo,
+    "keys": _keys, "export": _export, "emulate": _emulate, "boards": _boards, "doctor": _doctor, "demo": _demo,
 }  # fmt: skip
 
 

@@ -15,8 +15,10 @@ from edge_tr.boards.tables import (
     Flash,
     Link,
     Loader,
+    Mcuboot,
     Memory,
     Part,
+    Reads,
     Slots,
     Sources,
     Toolchain,
@@ -47,7 +49,9 @@ class Board:
     flash: Flash
     loader: Loader | None = None
     boot: Boot | None = None
+    mcuboot: Mcuboot | None = None
     emulator: Emulator | None = None
+    reads: Reads | None = None  # None: nothing waits, as far as is known
     counts_on: str | None = None  # the emulated board that costs are counted on, where there is no emulator
     unverified: tuple[str, ...] = ()  # registers and figures whose source could not be read, or that nobody tried
     folder: Path = dataclasses.field(default=Path(), metadata={"toml": False})
@@ -63,9 +67,19 @@ class Board:
         return Fraction(self.emulator.instructions_per_tick) or None if self.emulator else None
 
     @property
+    def cycles_per_tick(self) -> Fraction | None:
+        """Factor from counter ticks to the core's cycles under the emulator; None if it counts none."""
+        return Fraction(self.emulator.cycles_per_tick) or None if self.emulator else None
+
+    @property
     def flash_offset(self) -> int:
         """Bytes from the beginning of flash to the image."""
         return 0 if self.flash.base is None else self.memory.flash_origin - self.flash.base
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """All that is unverified."""
+        return self.unverified + (self.reads.unverified if self.reads else ())
 
     @property
     def boot_block(self) -> Part | None:

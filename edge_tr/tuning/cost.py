@@ -1,0 +1,84 @@
+"""What a choice of terms costs: terms and slots counted here, cycles and flash by `lower`'s cost model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge_tr.graph import Graph, layer_name
+from edge_tr.kernels import parse_choice
+from edge_tr.lower.program import lower
+from edge_tr.operators import DotParams, FullyConnectedParams, dots
+from edge_tr.prepared.budget import Budget
+from edge_tr.tr.hese import term_count
+from edge_tr.tuning.descent import MAX_TERMS
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One dot product: `positions` is how often each weight is used in one inference."""
+
+    index: int
+    name: str
+    record: DotParams
+    positions: int
+
+    @property
+    def macs(self) -> int:
+        return self.positions * self.record.weights.size
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Sums over layers. Zero weights have no terms and cost nothing.
+
+    terms_per_mac     kept terms x positions, by MACs: what one multiplication became, on average
+    terms_per_weight  kept terms by weights
+    issued_per_mac    as terms_per_mac where each group of g costs its layer's k, used or not;
+                      equal to terms_per_mac without such a constraint
+    mean_k            k of the layers, weighted by their MACs; 0 without such a constraint
+    """
+
+    terms_per_mac: float
+    terms_per_weight: float
+    issued_per_mac: float
+    mean_k: float
+
+
+def dot_layers(graph: Graph) -> list[Layer]:
+    """The layers with weights, in execution order."""
+    return [Layer(op.index, layer_name(op), op.record, _positions(op.record)) for op in dots(graph)]
+
+
+def _positions(record: DotParams) -> int:
+    return record.rows if isinstance(record, FullyConnectedParams) else int(np.prod(record.output_shape[:2]))
+
+
+def cost(
+    layers: Sequence[Layer], weights: Mapping[int, np.ndarray], group: int | None, most: Mapping[int, int]
+) -> Cost:
+    """Cost of int8 weights [rows, K] by operator index; `most` is k by operator index under a `group`."""
+    terms = {layer.index: int(term_count(weights[layer.index]).sum(dtype=np.int64)) for layer in layers}
+    macs = sum(layer.macs for layer in layers)
+    executed = sum(terms[layer.index] * layer.positions for layer in layers) / macs
+    issued, mean = executed, 0.0
+    if group is not None:
+        issued = sum(slots(layer, group, most[layer.index]) * layer.positions for layer in layers) / macs
+        mean = sum(most[layer.index] * layer.macs for layer in layers) / macs
+    size = sum(layer.record.weights.size for layer in layers)
+    return Cost(executed, sum(terms.values()) / size, issued, mean)
+
+
+def slots(layer: Layer, group: int, most: int) -> int:
+    """Terms that a layer's groups are given time for: k each, and never more than their weights can have."""
+    rows, depth = layer.record.weights.shape
+    whole, rest = divmod(depth, group)
+    return rows * (whole * min(most, MAX_TERMS * group) + min(most, MAX_TERMS * rest))
+
+
+def estimate(graph: Graph, isa: str) -> tuple[int, int]:
+    """(cycles, flash bytes) of all layers with weights, with the fastest kernels on an instruction set."""
+    program = lower(graph, Budget(), parse_choice([]), isa)
+    return program.cycles_estimated, program.chosen_flash

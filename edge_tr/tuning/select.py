@@ -1,0 +1,196 @@
+"""Layer after layer: choose terms, correct biases, and feed what comes out to the next layer.
+
+Each layer's target makes up for what earlier layers lost: the original layer's accumulators, which saw the
+original inputs X0, regressed on the inputs X that this layer now gets (sequential error
+compensation, as in GPTQ). With H = E[X^T X] and C = E[X^T X0], w* = w C^T H^-1; then
+
+    E[(X0 w^T - X q^T)^2] = (w* - q) H (w* - q)^T + what no weights can reach.
+
+Means are left out of H and C where the layer has a bias of its own, as the bias takes the whole mean
+shift; it costs nothing at run time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from edge_tr.errors import UsageError
+from edge_tr.golden.ends import Given, Samples, sample_shape, samples_of
+from edge_tr.graph import Graph, layer_name
+from edge_tr.ir.rewrite import BIAS_INPUT, WEIGHTS_INPUT, rewrite_biases, rewrite_weights, sole_readers
+from edge_tr.ir.tflite import parse
+from edge_tr.operators import DepthwiseParams, DotParams, Record, dots, with_weights
+from edge_tr.tr.requant import Rounding
+from edge_tr.tuning.cost import Layer, dot_layers
+from edge_tr.tuning.moments import Places, damping, mean_patch, patches, places, second_moments
+from edge_tr.tuning.sensitivity import computed, sensitivities
+
+SMALLEST_SENSITIVITY = 1e-3
+"""Of the layer's mean: a channel that seems dead on the calibration set may not be elsewhere."""
+CHUNK = 32
+"""Samples that golden runs at a time."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What all points of one tuning share.
+
+    data         the model file's bytes
+    x            the graph's inputs
+    output       int8 [n, ...], what the original net gives first
+    inputs       int8 [n, ...] by operator index: what each layer reads in the original net
+    sensitivity  float64 [rows] by operator index
+    biased       operators whose biases may change, `free` whose weights may
+    """
+
+    data: bytes
+    graph: Graph
+    x: Samples
+    output: np.ndarray
+    layers: tuple[Layer, ...]
+    inputs: Mapping[int, np.ndarray]
+    sensitivity: Mapping[int, np.ndarray]
+    biased: frozenset[int]
+    free: frozenset[int]
+    seed: int
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One layer's choice: minimise sensitivity * (w - q) H (w - q)^T under a cost.
+
+    target       float64 [rows, K]
+    covariance   float64 [K, K] or, depthwise, [rows, K, K]: H, damped
+    sensitivity  float64 [rows]
+    """
+
+    layer: Layer
+    target: np.ndarray
+    covariance: np.ndarray
+    sensitivity: np.ndarray
+
+
+Choose = Callable[[Problem], np.ndarray]
+"""int8 [rows, K] for a problem."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """int8 [rows, K] weights and int32 [rows] biases by operator index, of every layer; `output` is what the
+    net with them gives first on the calibration set, int8 [n, ...]."""
+
+    weights: Mapping[int, np.ndarray]
+    biases: Mapping[int, np.ndarray]
+    output: np.ndarray
+
+
+def calibrate(data: bytes, x: Given | Samples, seed: int = 0) -> Calibration:
+    """Run the original model `data` on samples x and measure its sensitivities."""
+    graph = parse(data)
+    _check_weights(graph)
+    x = samples_of(graph, x)
+    tensors = computed(graph, x)
+    layers = tuple(dot_layers(graph))
+    source = {op.index: op.inputs[0] for op in graph.ops}
+    return Calibration(
+        data=data,
+        graph=graph,
+        x=x,
+        output=tensors[graph.outputs[0]],
+        layers=layers,
+        inputs={layer.index: tensors[source[layer.index]] for layer in layers},
+        sensitivity=sensitivities(graph, x, np.random.default_rng(seed)),
+        biased=sole_readers(data, BIAS_INPUT),
+        free=sole_readers(data, WEIGHTS_INPUT),
+        seed=seed,
+    )
+
+
+def _check_weights(graph: Graph) -> None:
+    """UsageError where a search over -127 to 127 would miss what a file can hold."""
+    wide = [layer_name(op) for op in dots(graph) if op.record.weights_zero_point]
+    if wide:
+        raise UsageError(
+            f"layers {', '.join(wide[:3])} have uint8 weights with another zero point than 128; tune searches int8 "
+            "weights: build with --budget g=...,k=... instead, or quantise the model to int8"
+        )
+
+
+def select(calibration: Calibration, choose: Choose) -> Selection:
+    """Choose every layer's terms, in the order of execution."""
+    graph = calibration.graph
+    layers = {layer.index: layer for layer in calibration.layers}
+    values = dict(calibration.x.values)
+    weights, biases = {}, {}
+    last_reader = {tensor: op.index for op in graph.ops for tensor in op.inputs}
+    for op in graph.ops:
+        record = op.record
+        if op.index in layers:
+            record = _choose_layer(calibration, layers[op.index], values[op.inputs[0]], choose)
+            weights[op.index], biases[op.index] = record.weights, record.bias
+        inputs = [values[i] for i in graph.activations(op)]
+        for output, result in zip(map(graph.tensor, op.outputs), _apply(record, inputs)):
+            values[output.index] = result.reshape(-1, *sample_shape(output))
+        for tensor in op.inputs:
+            if last_reader[tensor] == op.index and tensor not in graph.outputs:
+                values.pop(tensor, None)
+    return Selection(weights, biases, values[graph.outputs[0]])
+
+
+def rewritten(calibration: Calibration, selection: Selection) -> bytes:
+    """The model file with the selection's weights and biases."""
+    biases = {index: bias for index, bias in selection.biases.items() if index in calibration.biased}
+    return rewrite_biases(rewrite_weights(calibration.data, selection.weights), biases)
+
+
+def _apply(record: Record, inputs: list[np.ndarray]) -> list[np.ndarray]:
+    """One operator of golden on all samples: each of its outputs."""
+    chunks = range(0, len(inputs[0]), CHUNK)
+    found = [record.golden([x[i : i + CHUNK] for x in inputs], Rounding.DOUBLE) for i in chunks]
+    return [np.concatenate(parts) for parts in zip(*found)]
+
+
+def _choose_layer(calibration: Calibration, layer: Layer, x: np.ndarray, choose: Choose) -> DotParams:
+    """The layer's record with its new weights and biases; x is what it reads now."""
+    record, x0 = layer.record, calibration.inputs[layer.index]
+    if layer.index not in calibration.free:
+        return record
+    at = places(record, len(x), np.random.default_rng([calibration.seed, layer.index]))
+    biased = layer.index in calibration.biased
+    record = with_weights(record, choose(_problem(calibration, layer, x, x0, at, biased)))
+    if not biased:
+        return record
+    return replace(
+        record, bias=corrected_bias(layer.record, record.weights, mean_patch(record, x0), mean_patch(record, x))
+    )
+
+
+def _problem(
+    calibration: Calibration, layer: Layer, x: np.ndarray, x0: np.ndarray, at: Places, centred: bool
+) -> Problem:
+    record = layer.record
+    now, original = patches(record, x, at), patches(record, x0, at)
+    covariance = second_moments(now, now, centred)
+    cross = second_moments(now, original, centred)
+    extra = damping(covariance, now.shape[-2])
+    covariance, cross = covariance + extra, cross + extra
+    transfer = np.linalg.solve(covariance, cross)  # H^-1 C; C^T is E[X0^T X]
+    weights = record.weights.astype(np.float64)
+    own = isinstance(record, DepthwiseParams)
+    target = np.einsum("rk,rjk->rj", weights, transfer) if own else weights @ transfer.T
+    sensitivity = calibration.sensitivity.get(layer.index, np.ones(len(weights)))
+    floor = SMALLEST_SENSITIVITY * sensitivity.mean() + np.finfo(np.float32).tiny
+    return Problem(layer, target, covariance, np.maximum(sensitivity, floor))
+
+
+def corrected_bias(original: DotParams, weights: np.ndarray, mean0: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """int32 [rows]: the bias with which the mean accumulator stays what it was, to within a half.
+
+    mean0, mean  float64 [K] or [rows, K], mean inputs of the original layer and of the one with `weights`
+    """
+    shift = (original.weights * mean0).sum(axis=1) - (weights * mean).sum(axis=1)
+    bias = np.rint(original.bias + shift)
+    return np.clip(bias, -(2.0**31), 2.0**31 - 1).astype(np.int32)
