@@ -136,8 +136,8 @@ def page(
             "",
             "The small configuration (16 pixels x 2 channels), flat, after yosys: how many LUTs a signal passes",
             "between two registers, and how many pins a net drives. Clocks are not counted; carry chains are no level",
-            f"of their own. Aims: {MOST_LEVELS} levels, {MOST_LOADS} loads. A synthesiser that copies registers by itself does",
-            "better.",
+            f"of their own. Aims: {MOST_LEVELS} levels, {MOST_LOADS} loads. A synthesiser that copies registers by",
+            "itself does better.",
             "",
             *_netlist_rows(small),
             "",
@@ -155,6 +155,10 @@ def page(
     )
 
 
+def _named(net: str) -> str:
+    return "" if net.startswith("$") else f", `{net}`"  # yosys made the others up
+
+
 def _netlist_rows(netlist: Netlist) -> list[str]:
     levels = netlist.levels()
     over = [net for net in netlist.nets() if net.loads > MOST_LOADS]
@@ -167,7 +171,7 @@ def _netlist_rows(netlist: Netlist) -> list[str]:
         *rows,
         f"| the deepest begins at `{deepest.through[0]}` | {deepest.levels} |",
         f"| nets with more than {MOST_LOADS} loads | {len(over)} |",
-        f"| the widest, `{widest.name}` | {widest.loads} |",
+        f"| the widest{_named(widest.name)} | {widest.loads} |",
     ]
 
 

