@@ -19,6 +19,7 @@ from edge_tr.boards.tables import (
     Part,
     Slots,
     Sources,
+    Ticks,
     Toolchain,
     Trust,
     Verified,
@@ -49,6 +50,7 @@ class Board:
     boot: Boot | None = None
     emulator: Emulator | None = None
     counts_on: str | None = None  # the emulated board that costs are counted on, where there is no emulator
+    ticks: Ticks = "time"  # what tr_board_ticks() counts
     unverified: tuple[str, ...] = ()  # registers and figures whose source could not be read, or that nobody tried
     folder: Path = dataclasses.field(default=Path(), metadata={"toml": False})
 

@@ -16,9 +16,10 @@ import jinja2
 import numpy as np
 
 from edge_tr import __version__
-from edge_tr.codegen import text
+from edge_tr.codegen import protocols, text
 from edge_tr.codegen.assembly import EMITTERS
 from edge_tr.codegen.calls import LayerCode, constants_of
+from edge_tr.codegen.protocols import NONE, Protocols
 from edge_tr.formats.image import board_id
 from edge_tr.formats.term_table import TABLE_VERSION
 from edge_tr.graph import Tensor
@@ -30,12 +31,18 @@ from edge_tr.structs import Array
 IDENTITY = "model/identity.h"
 """The one file that names the build, and so cannot be part of its digest."""
 
+NANOPB = "third_party/nanopb"
+"""Protocol buffers, below the firmware's folder and a build's sources."""
+
 SourceTree = Mapping[str, bytes]
 """Path below the output folder -> contents."""
 
 
-def source_tree(program: Program, board: str, model_name: str, verifies: bool = False) -> SourceTree:
-    """Everything to compile for one model, board drivers excepted; `verifies`: before each inference."""
+def source_tree(
+    program: Program, board: str, model_name: str, verifies: bool = False, spoken: Protocols = NONE
+) -> SourceTree:
+    """Everything to compile for one model, board drivers excepted; `verifies`: before each inference; `spoken`: beside
+    frames."""
     layers = [constants_of(program, layer) for layer in program.layers]
     context = _context(program, layers, board, model_name) | {"verifies": verifies}
     tree = {f"model/{name}": _render(f"mcu/{name}.j2", context) for name in ("model.h", "model.c")}
@@ -43,8 +50,26 @@ def source_tree(program: Program, board: str, model_name: str, verifies: bool = 
     for part in ("include", "src", "app"):
         files = sorted((folder("firmware") / part).glob("*.[chS]"))
         tree |= {f"{part}/{file.name}": file.read_bytes() for file in files}
+    if spoken:
+        tree |= _protocol_files(spoken, context | protocols.context(spoken, program, model_name))
     tree[IDENTITY] = _render("mcu/identity.h.j2", context | {"build_id": build_id(tree, board)})
     return MappingProxyType(dict(sorted(tree.items())))
+
+
+def _protocol_files(spoken: Protocols, context: Mapping[str, object]) -> dict[str, bytes]:
+    """The server's share of the protocols, and what they know of the model."""
+    firmware, tree = folder("firmware"), {}
+    left_out = () if spoken.mlperf else ("mlperf.c",)
+    for file in sorted((firmware / "app" / "protocols").glob("*.[ch]")):
+        is_st = file.name.startswith(("st.", "st_", "tr_"))
+        if (spoken.st or not is_st) and file.name not in left_out:
+            tree[f"app/{file.name}"] = file.read_bytes()
+    tree["app/protocols_built.h"] = _render("mcu/protocols_built.h.j2", context)
+    if spoken.st:
+        nanopb = (firmware / NANOPB).iterdir()
+        tree |= {f"{NANOPB}/{file.name}": file.read_bytes() for file in nanopb}
+        tree["app/st_layers.c"] = _render("mcu/st_layers.c.j2", context)
+    return tree
 
 
 def _generated_code(layers: list[LayerCode], banner: str) -> dict[str, bytes]:

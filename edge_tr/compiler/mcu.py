@@ -13,6 +13,7 @@ from edge_tr import __version__, boards
 from edge_tr.boards import Board
 from edge_tr.codegen import mcu
 from edge_tr.codegen.calls import in_c
+from edge_tr.codegen.protocols import NOTHING, Protocols, Wanted, protocols_of
 from edge_tr.compiler.alternatives import RUNTIME_FLASH, alternatives, would_fit
 from edge_tr.compiler.bill import firmware_bill
 from edge_tr.compiler.common import (
@@ -67,14 +68,16 @@ def build(
     flash_limit: int | None = None,
     ram_limit: int | None = None,
     protect: Protect = UNPROTECTED,
+    spoken: Wanted = NOTHING,
     progress: Progress = no_progress,
 ) -> Manifest:
     """Build `model` for the board called `target` into the folder `out`, with one budget or several nested ones.
 
     Kernels are chosen by the costs of `core`, the board's own by default, for `objective` (see `lower.select`)
-    under the board's memory, or under `flash_limit` and `ram_limit` bytes where those are less. UsageError for a
-    core with other code, or for a protection that the board has no use for. DoesNotFitError carries the manifest
-    (with `fits` false) as `manifest`. Whatever is raised, the folder is as it was.
+    under the board's memory, or under `flash_limit` and `ram_limit` bytes where those are less. `spoken`: protocols
+    beside frames. UsageError for a core with other code, or for a protection or protocol that the board or the model
+    has no use for. DoesNotFitError carries the manifest (with `fits` false) as `manifest`. Whatever is raised, the
+    folder is as it was.
     """
     given, choice = boards.load(target), parse_choice(list(kernels))
     if choice.default is not None and choice.default.dialled != (len(budgets) > 1):
@@ -83,8 +86,9 @@ def build(
     sealing = Sealing(given, protect)
     board = _limited(given, min(flash_limit or sealing.room, sealing.room), ram_limit)
     source, folder = read_source(model, budgets), BuildFolder(out)
+    protocols = protocols_of(spoken, source.graph, given)
     with claimed(folder), replaced_build(folder) as staged:
-        return _build(source, given, board, core, kernels, objective, sealing, staged, progress)
+        return _build(source, given, board, core, kernels, objective, sealing, protocols, staged, progress)
 
 
 def _counted(budgets: int) -> str:
@@ -99,6 +103,7 @@ def _build(
     kernels: Sequence[str],
     objective: str,
     sealing: Sealing,
+    protocols: Protocols,
     folder: BuildFolder,
     progress: Progress,
 ) -> Manifest:
@@ -112,10 +117,10 @@ def _build(
         return lower(cut.graph, cut.budget, choice, isa, "size", below=cut.below).chosen_flash
 
     def compiled(program: Program) -> Compiled:
-        return _compiled(program, board, folder, source, sealing.verifies, progress)
+        return _compiled(program, board, folder, source, sealing.verifies, protocols, progress)
 
-    program, build_id, linked = _fitted(found, objective, board, compiled)
-    manifest = _manifest(program, board, core, source, build_id, linked)
+    program, build_id, linked = _fitted(found, objective, board, protocols.ram_bytes, compiled)
+    manifest = _manifest(program, board, core, source, protocols, build_id, linked)
     estimates = [sum(product.dot.estimate.flash for product in layer.products) for layer in program.layers]
     layers = sum(min(estimate, record.flash_bytes) for estimate, record in zip(estimates, manifest.layers))
     fastest = objective == "speed" and manifest.fits and manifest.flash_limit == given.memory.flash_bytes
@@ -135,12 +140,13 @@ def _build(
 
 
 def _fitted(
-    found: Candidates, objective: str, board: Board, compiled: Callable[[Program], Compiled]
+    found: Candidates, objective: str, board: Board, more_ram: int, compiled: Callable[[Program], Compiled]
 ) -> tuple[Program, int, Linked | OverflowingLink]:
-    """The program that fits, compiled: links tell what the layers have room for."""
+    """The program that fits, compiled: links tell what the layers have room for. `more_ram`: that the server takes
+    beside what it always does."""
     room = Limits(
         flash=board.memory.flash_bytes - RUNTIME_FLASH,
-        ram=board.memory.ram_bytes - board.memory.stack_bytes - RUNTIME_RAM - LAYER_RAM * len(found.ops),
+        ram=board.memory.ram_bytes - board.memory.stack_bytes - RUNTIME_RAM - more_ram - LAYER_RAM * len(found.ops),
     )
     for _ in range(FITTING_TRIES):
         program = choose(found, objective, room)
@@ -167,10 +173,17 @@ def _limited(board: Board, flash_limit: int | None, ram_limit: int | None) -> Bo
 
 
 def _compiled(
-    program: Program, board: Board, folder: BuildFolder, source: Source, verifies: bool, progress: Progress
+    program: Program,
+    board: Board,
+    folder: BuildFolder,
+    source: Source,
+    verifies: bool,
+    protocols: Protocols,
+    progress: Progress,
 ) -> Compiled:
     """Write everything anew and compile it."""
-    tree, revealed = mcu.source_tree(program, board.name, source.name, verifies), _revealed(program, source)
+    tree = mcu.source_tree(program, board.name, source.name, verifies, protocols)
+    revealed = _revealed(program, source)
     with writing_to(folder.path):
         shutil.rmtree(folder.path)
         folder.path.mkdir()
@@ -179,7 +192,7 @@ def _compiled(
         write_tree(folder.path, revealed)
     build_id = mcu.build_id(tree, board.name)
     try:
-        return build_id, _compile(board, folder, list(tree), progress)
+        return build_id, _compile(board, folder, list(tree), protocols, progress)
     except OverflowingLink as overflow:
         return build_id, overflow
 
@@ -205,13 +218,18 @@ class NotFitting(DoesNotFitError):
         self.manifest = manifest
 
 
-def _compile(board: Board, folder: BuildFolder, paths: Sequence[str], progress: Progress) -> Linked:
+def _compile(
+    board: Board, folder: BuildFolder, paths: Sequence[str], protocols: Protocols, progress: Progress
+) -> Linked:
     """The application."""
+    part = board.application
+    if protocols:
+        part = replace(part, cflags=part.cflags + _protocol_flags(folder, protocols))
     sources = [folder.sources / path for path in paths if path.endswith((".c", ".S"))]
     includes = [folder.sources / part for part in ("include", "model", "app")]
     linked = compile_and_link(
         board,
-        board.application,
+        part,
         sources,
         includes,
         folder.objects,
@@ -221,8 +239,20 @@ def _compile(board: Board, folder: BuildFolder, paths: Sequence[str], progress: 
     return linked
 
 
+def _protocol_flags(folder: BuildFolder, protocols: Protocols) -> tuple[str, ...]:
+    """What the compiler is told of protocols; nanopb is not to want a C library."""
+    nanopb = ("-isystem", str(folder.sources / mcu.NANOPB), '-DPB_SYSTEM_HEADER="tr_nanopb.h"', "-DPB_NO_ERRMSG=1")
+    return ("-DTR_PROTOCOLS=1", *(nanopb if protocols.st else ()))
+
+
 def _manifest(
-    program: Program, board: Board, core: str, source: Source, build_id: int, linked: Linked | OverflowingLink
+    program: Program,
+    board: Board,
+    core: str,
+    source: Source,
+    protocols: Protocols,
+    build_id: int,
+    linked: Linked | OverflowingLink,
 ) -> Manifest:
     """All but the alternatives, the remedies and the protection."""
     memory, sizes = board.memory, linked.sizes
@@ -231,7 +261,7 @@ def _manifest(
         edge_tr_version=__version__,
         model=source.name,
         model_sha256=program.sha256,
-        notes=free_notes(source.graph) + host_notes(source.graph),
+        notes=free_notes(source.graph) + host_notes(source.graph) + protocols.notes,
         target=str(board.name),
         board_folder="" if boards.ships(board) else str(board.folder),
         budget=str(program.budget),
