@@ -125,6 +125,7 @@ def _build(arguments: argparse.Namespace) -> int:
             flash_limit=arguments.flash_limit,
             ram_limit=arguments.ram_limit,
             protect=compiler.Protect(arguments.verify_before_invoke, arguments.sign, arguments.image_version),
+            name=arguments.name,
             protocols=arguments.protocol,
             mlperf=arguments.mlperf,
             progress=arguments.progress,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from edge_tr import __version__, boards
 from edge_tr.boards import Board
 from edge_tr.codegen import mcu
 from edge_tr.codegen.calls import in_c
+from edge_tr.codegen.naming import DEFAULT, Naming
 from edge_tr.codegen.protocols import NOTHING, Protocols, Wanted, protocols_of
 from edge_tr.compiler.alternatives import RUNTIME_FLASH, alternatives, would_fit
 from edge_tr.compiler.bill import firmware_bill
@@ -54,6 +55,8 @@ FITTING_TRIES = 4
 
 Compiled = tuple[int, Linked | OverflowingLink]
 """A build's id, and what was linked or by how much it overflows."""
+Symbols = Sequence[tuple[str, int]]
+"""Names in C, those of generated code without its prefix, and their bytes."""
 
 
 def build(
@@ -68,16 +71,17 @@ def build(
     flash_limit: int | None = None,
     ram_limit: int | None = None,
     protect: Protect = UNPROTECTED,
+    naming: Naming = DEFAULT,
     spoken: Wanted = NOTHING,
     progress: Progress = no_progress,
 ) -> Manifest:
     """Build `model` for the board called `target` into the folder `out`, with one budget or several nested ones.
 
     Kernels are chosen by the costs of `core`, the board's own by default, for `objective` (see `lower.select`)
-    under the board's memory, or under `flash_limit` and `ram_limit` bytes where those are less. `spoken`: protocols
-    beside frames. UsageError for a core with other code, or for a protection or protocol that the board or the model
-    has no use for. DoesNotFitError carries the manifest (with `fits` false) as `manifest`. Whatever is raised, the
-    folder is as it was.
+    under the board's memory, or under `flash_limit` and `ram_limit` bytes where those are less. `naming`: names in C;
+    `spoken`: protocols beside frames. UsageError for a core with other code, or for a protection or protocol that the
+    board or the model has no use for. DoesNotFitError carries the manifest (with `fits` false) as `manifest`. Whatever
+    is raised, the folder is as it was.
     """
     given, choice = boards.load(target), parse_choice(list(kernels))
     if choice.default is not None and choice.default.dialled != (len(budgets) > 1):
@@ -88,7 +92,7 @@ def build(
     source, folder = read_source(model, budgets), BuildFolder(out)
     protocols = protocols_of(spoken, source.graph, given)
     with claimed(folder), replaced_build(folder) as staged:
-        return _build(source, given, board, core, kernels, objective, sealing, protocols, staged, progress)
+        return _build(source, given, board, core, kernels, objective, sealing, naming, protocols, staged, progress)
 
 
 def _counted(budgets: int) -> str:
@@ -103,6 +107,7 @@ def _build(
     kernels: Sequence[str],
     objective: str,
     sealing: Sealing,
+    naming: Naming,
     protocols: Protocols,
     folder: BuildFolder,
     progress: Progress,
@@ -117,10 +122,10 @@ def _build(
         return lower(cut.graph, cut.budget, choice, isa, "size", below=cut.below).chosen_flash
 
     def compiled(program: Program) -> Compiled:
-        return _compiled(program, board, folder, source, sealing.verifies, protocols, progress)
+        return _compiled(program, board, folder, source, sealing.verifies, naming, protocols, progress)
 
     program, build_id, linked = _fitted(found, objective, board, protocols.ram_bytes, compiled)
-    manifest = _manifest(program, board, core, source, protocols, build_id, linked)
+    manifest = _manifest(program, board, core, source, naming, protocols, build_id, linked)
     estimates = [sum(product.dot.estimate.flash for product in layer.products) for layer in program.layers]
     layers = sum(min(estimate, record.flash_bytes) for estimate, record in zip(estimates, manifest.layers))
     fastest = objective == "speed" and manifest.fits and manifest.flash_limit == given.memory.flash_bytes
@@ -178,11 +183,12 @@ def _compiled(
     folder: BuildFolder,
     source: Source,
     verifies: bool,
+    naming: Naming,
     protocols: Protocols,
     progress: Progress,
 ) -> Compiled:
     """Write everything anew and compile it."""
-    tree = mcu.source_tree(program, board.name, source.name, verifies, protocols)
+    tree = mcu.source_tree(program, board.name, source.name, verifies, naming, protocols)
     revealed = _revealed(program, source)
     with writing_to(folder.path):
         shutil.rmtree(folder.path)
@@ -190,7 +196,7 @@ def _compiled(
         write_tree(folder.sources, tree)
         folder.model.write_bytes(source.given)
         write_tree(folder.path, revealed)
-    build_id = mcu.build_id(tree, board.name)
+    build_id = mcu.build_id(tree, board.name, naming)
     try:
         return build_id, _compile(board, folder, list(tree), protocols, progress)
     except OverflowingLink as overflow:
@@ -250,12 +256,14 @@ def _manifest(
     board: Board,
     core: str,
     source: Source,
+    naming: Naming,
     protocols: Protocols,
     build_id: int,
     linked: Linked | OverflowingLink,
 ) -> Manifest:
     """All but the alternatives, the remedies and the protection."""
     memory, sizes = board.memory, linked.sizes
+    symbols = [(symbol.removeprefix(naming.code), size) for symbol, size in linked.symbols.items()]
     return Manifest(
         manifest_version=MANIFEST_VERSION,
         edge_tr_version=__version__,
@@ -266,6 +274,7 @@ def _manifest(
         board_folder="" if boards.ships(board) else str(board.folder),
         budget=str(program.budget),
         build_id=f"{build_id:016x}",
+        name=naming.prefix,
         core=core,
         flash_bytes=sizes.flash,
         flash_limit=memory.flash_bytes,
@@ -280,7 +289,7 @@ def _manifest(
         would_fit=(),
         protection=Protection(0, None, False),
         **tensor_records(program.alive.graph),
-        layers=tuple(_layer_record(program, layer, linked.symbols) for layer in program.layers),
+        layers=tuple(_layer_record(program, layer, symbols) for layer in program.layers),
         levels=_levels(program, source),
     )
 
@@ -293,7 +302,7 @@ def _levels(program: Program, source: Source) -> tuple[LevelRecord, ...]:
     return level_records([level.budget for level in program.levels], _revealed(program, source), sizes, cycles)
 
 
-def _layer_record(program: Program, layer: Layer, symbols: Mapping[str, int]) -> LayerRecord:
+def _layer_record(program: Program, layer: Layer, symbols: Symbols) -> LayerRecord:
     """An operator that is made of dot products has the sums of their figures."""
     parts = tuple(_part_record(product, symbols) for product in layer.products)
     channels = program.alive.channels.get(layer.output)
@@ -320,7 +329,7 @@ def _layer_record(program: Program, layer: Layer, symbols: Mapping[str, int]) ->
     )
 
 
-def _part_record(product: Product, symbols: Mapping[str, int]) -> PartRecord:
+def _part_record(product: Product, symbols: Symbols) -> PartRecord:
     dot = product.dot
     return PartRecord(
         name=product.name,
@@ -337,10 +346,9 @@ def _part_record(product: Product, symbols: Mapping[str, int]) -> PartRecord:
     )
 
 
-def _size_of(name: str, symbols: Mapping[str, int]) -> int:
-    """Bytes of what is called so in C, or begins so; generated code has a prefix."""
-    sizes = ((symbol.removeprefix("tr_"), size) for symbol, size in symbols.items())
-    return sum(size for symbol, size in sizes if symbol == name or symbol.startswith(f"{name}_"))
+def _size_of(name: str, symbols: Symbols) -> int:
+    """Bytes of what is called so in C, or begins so."""
+    return sum(size for symbol, size in symbols if symbol == name or symbol.startswith(f"{name}_"))
 
 
 def flash(folder: BuildFolder, board: Board, port: str | None, progress: Progress, line: Line = DIRECT) -> FlashResult:
