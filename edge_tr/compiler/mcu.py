@@ -52,6 +52,8 @@ from edge_tr.target.usb import port_of
 RUNTIME_RAM, LAYER_RAM = 1 << 10, 12
 """Bytes of frame buffers and state beside arena and stack, and of each layer's cost and digest."""
 FITTING_TRIES = 4
+PROTOCOL_FLAGS = ("-DTR_PROTOCOLS=1", '-DPB_SYSTEM_HEADER="tr_nanopb.h"', "-DPB_NO_ERRMSG=1")
+"""What the compiler is told of protocols beside frames; nanopb is not to want a C library."""
 
 Compiled = tuple[int, Linked | OverflowingLink]
 """A build's id, and what was linked or by how much it overflows."""
@@ -230,9 +232,10 @@ def _compile(
     """The application."""
     part = board.application
     if protocols:
-        part = replace(part, cflags=part.cflags + _protocol_flags(folder, protocols))
+        part = replace(part, cflags=part.cflags + PROTOCOL_FLAGS)
     sources = [folder.sources / path for path in paths if path.endswith((".c", ".S"))]
-    includes = [folder.sources / part for part in ("include", "model", "app")]
+    parts = (folder.sources / part for part in ("include", "model", "app", mcu.NANOPB))
+    includes = [part for part in parts if part.is_dir()]
     linked = compile_and_link(
         board,
         part,
@@ -243,12 +246,6 @@ def _compile(
         lambda done, total: progress("compiling", done, total, "file"),
     )
     return linked
-
-
-def _protocol_flags(folder: BuildFolder, protocols: Protocols) -> tuple[str, ...]:
-    """What the compiler is told of protocols; nanopb is not to want a C library."""
-    nanopb = ("-isystem", str(folder.sources / mcu.NANOPB), '-DPB_SYSTEM_HEADER="tr_nanopb.h"', "-DPB_NO_ERRMSG=1")
-    return ("-DTR_PROTOCOLS=1", *(nanopb if protocols.st else ()))
 
 
 def _manifest(

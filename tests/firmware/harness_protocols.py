@@ -7,6 +7,7 @@ from pathlib import Path
 from edge_tr.boards import load
 from edge_tr.codegen.mcu import NANOPB, source_tree
 from edge_tr.codegen.protocols import protocols_of, wanted
+from edge_tr.compiler.mcu import PROTOCOL_FLAGS
 from edge_tr.graph import Graph
 from edge_tr.lower.program import Program
 from tests.clients.wire import Mlperf, St
@@ -17,7 +18,6 @@ GAP = 3
 LONG = 25
 """One that no client of ST's takes while it is answered."""
 MARK = b"\xfe\xed\xfa\xce" * 4
-FLAGS = ("-DTR_PROTOCOLS=1", '-DPB_SYSTEM_HEADER="tr_nanopb.h"', "-DPB_NO_ERRMSG=1")
 
 
 def compile_protocols(
@@ -29,10 +29,10 @@ def compile_protocols(
     for path, data in tree.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(data)
-    includes = [folder / "model", folder / "include", folder / "app"]
+    includes = [folder / "model", folder / "include", folder / "app", folder / NANOPB]
     sources = [*sorted((folder / "model").glob("*.c")), *sorted((folder / "app").glob("*.c"))]
     sources += [*sorted((folder / NANOPB).glob("*.c")), HERE / "harness_protocols.c", runtime]
-    return compile_c(folder / "program", sources, includes, (*FLAGS, "-isystem", str(folder / NANOPB)))
+    return compile_c(folder / "program", sources, includes, PROTOCOL_FLAGS)
 
 
 def received(data: bytes) -> bytes:
