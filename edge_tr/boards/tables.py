@@ -157,8 +157,17 @@ class Boot:
 class Emulator:
     """A program that runs the board and serves its UART on TCP.
 
-    In `arguments`, {serial} {flash} {loader} {image} {ram_origin} and so on are filled in. The program prints
-    "...127.0.0.1:PORT" and waits for a connection before the board starts.
+    In `arguments` are filled in
+
+    listener      number of the inherited listening socket on which the UART is served
+    flash loader  file behind the emulated flash; our loader's ELF
+    image         what is placed at flash_origin
+    image_hex     the same as Intel HEX
+    boot          what lies before it, where the build has such a thing
+    common        the folder of what boards share
+    modules       where packages of npm are, in its node_modules
+
+    The program prints "waiting for connection", and starts the board with the first one.
     """
 
     program: str
@@ -167,6 +176,8 @@ class Emulator:
     flash_file_bytes: int = 0  # size of {flash}, the file behind the emulated flash; 0: none, the image is placed
     placed: str = ""  # why the emulator places the image; "" if our loader writes it
     instructions_per_tick: str = "1"  # of tr_board_ticks(), for example "5/8"; "0": ticks are no instructions
+    cycles_per_tick: str = "0"  # likewise, where the emulator counts the core's cycles
+    modules: tuple[str, ...] = ()  # packages of npm that the program needs
 
 
 @dataclass(frozen=True)

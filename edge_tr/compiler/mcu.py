@@ -40,6 +40,7 @@ from edge_tr.kernels.machines import isa_of, planned_for
 from edge_tr.lower.arena import Layer, Product
 from edge_tr.lower.program import Candidates, Limits, Program, choose, explore, lower
 from edge_tr.manifest import MANIFEST_VERSION, BuildFolder, LayerRecord, LevelRecord, Manifest, PartRecord, Protection
+from edge_tr.prepared.padding import pad_notes
 from edge_tr.target.costs import Counts, Device
 from edge_tr.target.emulator import RunningBoard, emulate
 from edge_tr.target.flash import FlashResult
@@ -266,7 +267,10 @@ def _manifest(
         edge_tr_version=__version__,
         model=source.name,
         model_sha256=program.sha256,
-        notes=free_notes(source.graph) + host_notes(source.graph) + protocols.notes,
+        notes=free_notes(source.graph)
+        + host_notes(source.graph)
+        + pad_notes(source.graph, program.alive.graph)
+        + protocols.notes,
         target=str(board.name),
         board_folder="" if boards.ships(board) else str(board.folder),
         budget=str(program.budget),
@@ -413,7 +417,18 @@ def emulated(folder: BuildFolder, board: Board, progress: Progress) -> Iterator[
 
 
 def _device(board: Board, link: Link) -> Device:
-    if board.emulator is None or board.instructions_per_tick is None:
-        return Device(link, board.board_id)
-    source = f"instructions counted by {board.emulator.program} -icount, an emulator: not cycles of a board"
-    return Device(link, board.board_id, timer=Counts(float(board.instructions_per_tick), "instructions", source))
+    return Device(link, board.board_id, timer=_ticks(board))
+
+
+def _ticks(board: Board) -> Counts | None:
+    """What a tick is under the board's emulator, where that is known."""
+    if board.emulator is None:
+        return None
+    program = " in ".join((*board.emulator.modules, board.emulator.program))
+    if board.cycles_per_tick is not None:
+        source = f"cycles counted by {program}, an emulator: not cycles of a board"
+        return Counts(float(board.cycles_per_tick), "cycles", source)
+    if board.instructions_per_tick is not None:
+        source = f"instructions counted by {program} -icount, an emulator: not cycles of a board"
+        return Counts(float(board.instructions_per_tick), "instructions", source)
+    return None
