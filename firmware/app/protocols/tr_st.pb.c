@@ -34,6 +34,3 @@ PB_BIND(tr_st_ModelInfo, tr_st_ModelInfo, AUTO)
 
 
 PB_BIND(tr_st_Response, tr_st_Response, AUTO)
-
-
-
