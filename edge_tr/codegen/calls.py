@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -122,9 +121,11 @@ def constants_of(program: Program, layer: Layer, naming: Naming = DEFAULT) -> La
     )
 
 
-def with_shared(layers: Sequence[LayerCode]) -> list[LayerCode]:
-    """Layers with weights use the constants of the first one that has the same: the images of a batch share theirs."""
+def layers_of(program: Program, naming: Naming = DEFAULT) -> list[LayerCode]:
+    """The C of all layers. Those with weights use the constants of the first one that has the same: the images of a
+    batch share theirs."""
     first: dict[object, str] = {}
+    layers = [constants_of(program, layer, naming) for layer in program.layers]
     return [
         layer if layer.dot is None else replace(layer, constants=first.setdefault(_constants(layer.dot), layer.name))
         for layer in layers
