@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from edge_tr.codegen.text import integer
 from edge_tr.kernels.call import DotCall, Macro
 from edge_tr.kernels.output import wrapped
 from edge_tr.kernels.product import DotProduct
+from edge_tr.lower.arena import staged_name
 from edge_tr.lower.program import Layer, Program
 from edge_tr.structs import Call
 
@@ -24,6 +25,7 @@ class DotCode:
     product: DotProduct
     call: DotCall
     initialisers: dict[str, str]
+    staged: int | None = None  # arena offset of the table's copy
 
     @property
     def table(self) -> bytes | None:
@@ -42,7 +44,8 @@ class DotCode:
 
 @dataclass(frozen=True)
 class LayerCode:
-    """One layer, ready to print. `initialisers` by member of the struct; `dot`: of a layer with weights."""
+    """One layer, ready to print. `initialisers` by member of the struct; `dot`: of a layer with weights. `constants`:
+    the layer whose struct and arrays it uses, its own or those of one before it that are the same."""
 
     layer: Layer
     call: Call | DotCall
@@ -56,10 +59,16 @@ class LayerCode:
     scratch: int | None
     dot: DotCode | None
     parts: tuple[DotCode, ...]
+    constants: str
 
     @property
     def name(self) -> str:
         return self.layer.name
+
+    @property
+    def has_own(self) -> bool:
+        """Whether its constants are printed."""
+        return self.constants == self.name
 
     @property
     def dots(self) -> tuple[DotCode, ...]:
@@ -95,7 +104,8 @@ def pointer(program: Program, tensor: int) -> str:
 
 def constants_of(program: Program, layer: Layer, naming: Naming = DEFAULT) -> LayerCode:
     """The C of one layer."""
-    dot = None if layer.dot is None else _dot_code(layer.name, layer.dot, naming)
+    staged = program.memory.offsets[staged_name(layer.name)] if layer.staged_bytes else None
+    dot = None if layer.dot is None else _dot_code(layer.name, layer.dot, naming, staged)
     call = layer.call if dot is None else dot.call
     return LayerCode(
         layer=layer,
@@ -110,9 +120,32 @@ def constants_of(program: Program, layer: Layer, naming: Naming = DEFAULT) -> La
         scratch=None if layer.scratch_bytes is None else program.memory.offsets[layer.name],
         dot=dot,
         parts=tuple(_dot_code(in_c(part.name), part.dot, naming) for part in layer.parts),
+        constants=layer.name,
     )
 
 
-def _dot_code(name: str, product: DotProduct, naming: Naming) -> DotCode:
+def layers_of(program: Program, naming: Naming = DEFAULT) -> list[LayerCode]:
+    """The C of all layers. Those with weights use the constants of the first one that has the same: the images of a
+    batch share theirs."""
+    first: dict[object, str] = {}
+    layers = [constants_of(program, layer, naming) for layer in program.layers]
+    return [
+        layer if layer.dot is None else replace(layer, constants=first.setdefault(_constants(layer.dot), layer.name))
+        for layer in layers
+    ]
+
+
+def _constants(dot: DotCode) -> tuple[object, ...]:
+    """All that is printed of a layer's constants, without its name; instead of generated code, what it is made of."""
+    call, members = dot.call, (f"{field} = {value}" for field, value in dot.initialisers.items())
+    rows = () if call.rows is None else tuple(dot.rows())
+    arrays = tuple((array.name, array.type, array.values.tobytes()) for array in call.arrays)
+    code = () if call.generated is None else (dot.product.params.weights.tobytes(), dot.product.setting)
+    return call.function, "; ".join(members).replace(dot.name, ""), dot.table, arrays, rows, code
+
+
+def _dot_code(name: str, product: DotProduct, naming: Naming, staged: int | None = None) -> DotCode:
     call = naming.call(product.kernel.call(name, product))
-    return DotCode(name, product, call, initialisers(call.struct, call.values, name))
+    if staged is not None:
+        call = replace(call, values={**call.values, "table": f"SCRATCH(const uint32_t, {staged})"})
+    return DotCode(name, product, call, initialisers(call.struct, call.values, name), staged)
