@@ -36,6 +36,7 @@ from edge_tr.ir.float_ends import host_notes
 from edge_tr.ir.free import free_notes
 from edge_tr.kernels import parse_choice
 from edge_tr.kernels.machines import isa_of, planned_for
+from edge_tr.kernels.waiting import Behind
 from edge_tr.lower.arena import Layer, Product
 from edge_tr.lower.program import Candidates, Limits, Program, choose, explore, lower
 from edge_tr.manifest import MANIFEST_VERSION, BuildFolder, LayerRecord, LevelRecord, Manifest, PartRecord, Protection
@@ -110,7 +111,9 @@ def _build(
 ) -> Manifest:
     """`build` into an empty folder; `board` is the `given` one with the memory that may be used."""
     isa = isa_of(core)
-    found = explore(source.graph, source.budget, parse_choice(list(kernels)), isa, source.below)
+    limited = board.memory.ram_bytes < given.memory.ram_bytes
+    memory = Behind.of(board, 100 if limited else None)
+    found = explore(source.graph, source.budget, parse_choice(list(kernels)), isa, source.below, memory)
 
     def smallest(other: str | None, prescribed: Sequence[str]) -> int:
         cut = source if other is None else source_of(source.name, source.given, (other,))

@@ -9,6 +9,7 @@ import numpy as np
 
 from edge_tr.graph import Graph, layer_name
 from edge_tr.kernels import parse_choice
+from edge_tr.kernels.waiting import INSTANT, Behind
 from edge_tr.lower.program import lower
 from edge_tr.operators import DotParams, FullyConnectedParams, dots
 from edge_tr.prepared.budget import Budget
@@ -78,7 +79,8 @@ def slots(layer: Layer, group: int, most: int) -> int:
     return rows * (whole * min(most, MAX_TERMS * group) + min(most, MAX_TERMS * rest))
 
 
-def estimate(graph: Graph, isa: str) -> tuple[int, int]:
-    """(cycles, flash bytes) of all layers with weights, with the fastest kernels on an instruction set."""
-    program = lower(graph, Budget(), parse_choice([]), isa)
+def estimate(graph: Graph, isa: str, behind: Behind = INSTANT) -> tuple[int, int]:
+    """(cycles, flash bytes) of all layers with weights, with the fastest kernels on an instruction set and what it is
+    read through."""
+    program = lower(graph, Budget(), parse_choice([]), isa, behind=behind)
     return program.cycles_estimated, program.chosen_flash

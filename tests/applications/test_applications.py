@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
+
 from edge_tr.golden.ends import Samples
 from edge_tr.golden.run import run
 from edge_tr.ir import tflite

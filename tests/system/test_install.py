@@ -185,7 +185,7 @@ def machine_of(folder: Path, version: str) -> Machine:
     for package, program in TEST.items():
         made.sells(package, str(made.programs / program))
     made.sells(f"python{version}-venv", str(folder / "ensurepip"))
-    made.sells(f"libpython{version}", str(folder / "libpython"))
+    made.sells(f"libpython{version}-dev", str(folder / "libpython"))
     return made
 
 
@@ -203,7 +203,7 @@ def test_where_every_tool_is_missing_apt_is_asked_for_names_that_the_release_has
     done = machine.install("test")
     assert done.returncode == 0, done.stdout + done.stderr
     headers = {"libc6-dev"} if "libc6-dev" in machine.packages else set()  # where the machine of the tests lacks it too
-    assert machine.packages - headers == {*TEST, f"python{version}-venv", f"libpython{version}"}
+    assert machine.packages - headers == {*TEST, f"python{version}-venv", f"libpython{version}-dev"}
 
 
 @pytest.mark.parametrize("version", RELEASES.values(), ids=RELEASES.keys())
