@@ -49,8 +49,9 @@ class Cost:
 
 
 def dot_layers(graph: Graph) -> list[Layer]:
-    """The layers with weights, in execution order."""
-    return [Layer(op.index, layer_name(op), op.record, _positions(op.record)) for op in dots(graph)]
+    """The layers with weights, in execution order, but for parts of operators, which stay as they are."""
+    whole = (op for op in dots(graph) if not op.part)
+    return [Layer(op.index, layer_name(op), op.record, _positions(op.record)) for op in whole]
 
 
 def _positions(record: DotParams) -> int:
