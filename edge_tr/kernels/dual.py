@@ -37,6 +37,7 @@ GATHERED, GATHERED_ROW, FILLED = 4.2, 22, 1.5
 WINDOW_CYCLES = 2
 """Times those of `int8`: a multiplication without dual ones."""
 
+
 class DualKernel(OneBudgetKernel):
     """Depthwise layers."""
 
@@ -99,7 +100,9 @@ def _table(task: Task, planes: Planes) -> term_table.Table:
 def _scratch_bytes(planes: Planes) -> int:
     """Two planes; the lines of a channel's weights, each with the way to the next one; and a row of taps between
     zeros."""
-    lines = 0 if planes.small else 4 * planes.lines * (2 * planes.words + 1) + 4 * (planes.row_words + planes.across.stride)
+    lines = (
+        0 if planes.small else 4 * planes.lines * (2 * planes.words + 1) + 4 * (planes.row_words + planes.across.stride)
+    )
     return 4 * planes.size + lines
 
 
