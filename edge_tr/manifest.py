@@ -18,7 +18,7 @@ from edge_tr.files.locks import HIDDEN
 from edge_tr.files.reading import brief, read_json
 from edge_tr.memory_plan import Region
 
-MANIFEST_VERSION = 6
+MANIFEST_VERSION = 7
 FILE_NAME = "build.json"
 REVEALED = "revealed.tflite"
 
@@ -198,8 +198,9 @@ class Protection:
 class Manifest(BuildRecord):
     """A build for a microcontroller. `core` is the one by whose costs kernels were chosen; `flash_bytes` and
     `ram_bytes` are the linked program's, stack included; `would_fit`: options of `edge-tr build` of which each makes
-    a build fit that does not."""
+    a build fit that does not; `name`: the prefix of the model's functions in C."""
 
+    name: str
     core: str
     flash_bytes: int
     flash_limit: int
@@ -414,6 +415,7 @@ def _sensible(record: Manifest | OverlayManifest) -> Manifest | OverlayManifest:
     wrong = {
         "build_id": not re.fullmatch("[0-9a-f]{16}", record.build_id),
         "model_sha256": not re.fullmatch("[0-9a-f]{64}", record.model_sha256),
+        "name": isinstance(record, Manifest) and not re.fullmatch(r"[A-Za-z]\w*", record.name, re.ASCII),
         "levels": not record.levels,
         "inputs": not record.inputs,
         "outputs": not record.outputs,

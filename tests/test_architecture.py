@@ -31,7 +31,7 @@ FLOORS = (
     {"prepared", "metrics"},
     {"kernels"},
     {"lower", "accel"},
-    {"tune", "training"},
+    {"tuning", "training"},
     {"codegen"},
     {"target"},
     {"report"},

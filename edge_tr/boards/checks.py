@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from edge_tr.boards.board import Board
+from edge_tr.boards.tables import Cache
 from edge_tr.files.reading import is_file
 
 
 def inconsistencies(board: Board) -> Iterator[str]:
     """What no single key shows."""
     yield from _flash_inconsistencies(board)
+    yield from _reads_inconsistencies(board)
     if board.name != board.folder.name:
         yield f"name: {board.name!r} is not the folder's name {board.folder.name!r}"
     paths = [*board.sources.files, *board.sources.loader_files]
@@ -35,6 +37,8 @@ def inconsistencies(board: Board) -> Iterator[str]:
     yield from _overlaps(board)
 
 
+MOST_SECTORS = 32
+"""Accesses to flash that fill a line of a cache."""
 _PLACES = {"elf", "bin", "hex", "uf2", "address", "offset", "port"}
 
 
@@ -57,6 +61,37 @@ def _flash_inconsistencies(board: Board) -> Iterator[str]:
             left = re.sub("{(" + "|".join(_PLACES) + ")}", "", argument)
             if "{" in left or "}" in left:
                 yield f"flash.commands: {argument!r} of {command.program} has in braces what is none of {places}"
+
+
+def _reads_inconsistencies(board: Board) -> Iterator[str]:
+    reads = board.reads
+    if reads is None:
+        return
+    if reads.clock_hz == 0:
+        yield "reads.clock_hz: a core does not stand still"
+    if not _is_power_of_two(reads.width):
+        yield f"reads.width: {reads.width} is no power of two"
+    if reads.staging_percent > 100:
+        yield f"reads.staging_percent: {reads.staging_percent} is more than there is"
+    for name in ("code_cache", "data_cache"):
+        cache = getattr(reads, name)
+        if cache is not None:
+            yield from (f"reads.{name}.{problem}" for problem in _cache_problems(cache, max(reads.width, 1)))
+    if reads.unified and (reads.code_cache is None or reads.data_cache is not None):
+        yield "reads.unified: needs code_cache, which constants are read through, and no data_cache"
+
+
+def _cache_problems(cache: Cache, width: int) -> Iterator[str]:
+    if not _is_power_of_two(cache.line_bytes) or cache.line_bytes < width:
+        yield f"line_bytes: {cache.line_bytes} is no power of two, or less than an access to flash gives"
+    elif cache.line_bytes > MOST_SECTORS * width:
+        yield f"line_bytes: {cache.line_bytes} is more than {MOST_SECTORS} accesses to flash"
+    if cache.lines == 0 or (cache.ways and cache.lines % cache.ways):
+        yield f"lines: {cache.lines} does not make sets of {cache.ways or 'any'} ways"
+
+
+def _is_power_of_two(number: int) -> bool:
+    return number > 0 and number & (number - 1) == 0
 
 
 def _is_fraction(text: str) -> bool:

@@ -8,7 +8,7 @@ range the upper end is taken, except for the pipeline refill P of Cortex-M3 and 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
@@ -177,19 +177,22 @@ def find(name: str) -> Core:
 
 
 def block_cycles(core: Core, block: Sequence[Instruction], taken: bool) -> int:
-    """Estimated cycles of one run through a straight piece of code; `taken`: its end did not fall through.
+    """Estimated cycles of one run through a straight piece of code; `taken`: its end did not fall through."""
+    return sum(instruction_cycles(core, block, taken))
+
+
+def instruction_cycles(core: Core, block: Sequence[Instruction], taken: bool) -> Iterator[int]:
+    """Those of each instruction.
 
     A branch that falls through, conditional by itself or in an IT block, costs one cycle on every core here.
     """
-    cycles = 0
     for index, instruction in enumerate(block):
         if instruction.kind in BRANCHES and not taken:
-            cycles += 1
+            yield 1
             continue
         own = core.cycles[instruction.kind] + instruction.registers
         before = block[index - 1] if index and core.pipelined else None
-        cycles += _neighbour(before, instruction, own) if before else own
-    return cycles
+        yield _neighbour(before, instruction, own) if before else own
 
 
 def _neighbour(before: Instruction, now: Instruction, own: int) -> int:

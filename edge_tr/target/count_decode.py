@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from edge_tr.errors import EdgeTrError
@@ -50,7 +50,7 @@ _LISTS = (Kind.LOAD_MULTIPLE, Kind.STORE_MULTIPLE, Kind.POP_PC)
 def decoder(isa: str) -> Callable[[bytes], tuple[Instruction, ...]]:
     """A function from code to instructions. Each encoding is looked at once: large firmware repeats few."""
     capstone = disassembler(isa)
-    kind_of, length = (_arm, _thumb_length) if isa == "arm" else (_riscv, _riscv_length)
+    kind_of = _arm if isa == "arm" else _riscv
 
     @functools.cache
     def one(code: bytes) -> Instruction:
@@ -61,13 +61,21 @@ def decoder(isa: str) -> Callable[[bytes], tuple[Instruction, ...]]:
 
     def decode(code: bytes) -> tuple[Instruction, ...]:
         found, at = [], 0
-        while at < len(code):
-            size = length(code[at] | code[at + 1] << 8)
+        for size in lengths(isa, code):
             found.append(one(code[at : at + size]))
             at += size
         return tuple(found)
 
     return decode
+
+
+def lengths(isa: str, code: bytes) -> Iterator[int]:
+    """Bytes of each instruction."""
+    length, at = _thumb_length if isa == "arm" else _riscv_length, 0
+    while at < len(code):
+        size = length(code[at] | code[at + 1] << 8)
+        yield size
+        at += size
 
 
 def _thumb_length(half_word: int) -> int:

@@ -130,7 +130,6 @@ tr_list_pixels:
     jr %pcrel_lo(3b)(t0)
     .option push
     .option norvc
-    .align 2
 1:
     .irp at, 0, 1, 2, 3, 4, 5, 6, 7
     lbu a3, \at(a0)

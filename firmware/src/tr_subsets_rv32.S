@@ -85,7 +85,6 @@ tr_subset_rows:
     jr t0
     .option push
     .option norvc
-    .align 2
 2:
     .irp at, 3, 5, 7, 9, 11, 13, 15
     slli a4, a4, 1

@@ -75,15 +75,30 @@ def test_no_layer_digs_deeper_into_the_stack_than_the_bound(board: str, built) -
     assert bound is not None and 0 < used <= bound
 
 
-def test_another_core_of_the_same_instruction_set_and_slower_flash_cost_more(built) -> None:
+def test_another_core_of_the_same_instruction_set_costs_more(built) -> None:
     run = bench.trace_build(built("qemu-cortex-m0"))
     fast, slow = run.on("cortex-m0plus"), run.on("cortex-m0-mul32")
     assert fast.instructions == slow.instructions
     assert fast.cycles_estimated < run.on().cycles_estimated < slow.cycles_estimated
     assert slow.cycles_estimated - run.on().cycles_estimated == 31 * slow.multiplies
-    waiting = run.on(wait_states=2)
-    assert waiting.wait_states == 2
-    assert 0 < waiting.cycles_estimated - run.on().cycles_estimated <= 2 * 2 * waiting.instructions
+    assert run.on().cycles_with_memory is None and run.on().milliseconds is None
+
+
+@pytest.mark.parametrize("board", [name for name in FREESTANDING if boards.load(name).reads])
+def test_a_board_that_says_what_it_reads_through_waits_for_it(board: str, built) -> None:
+    report, instant = bench.bench(built(board)), bench.bench(built(board), wait_states=0)
+    assert report.cycles_estimated == instant.cycles_estimated == instant.cycles_with_memory
+    assert report.cycles_with_memory == report.cycles_estimated + report.stalls_code + report.stalls_data
+    assert report.stalls_code == sum(layer.stalls_code for layer in report.layers) > 0
+    assert report.stalls_data == sum(layer.stalls_data for layer in report.layers) > 0
+    assert report.milliseconds == round(1000 * report.cycles_with_memory / boards.load(board).reads.clock_hz, 3)
+
+
+def test_wait_states_can_be_given_where_the_board_has_none(built) -> None:
+    fast, slow = (bench.bench(built("qemu-cortex-m0"), wait_states=wait) for wait in (1, 2))
+    assert (fast.wait_states, slow.wait_states) == (1, 2)
+    assert slow.stalls_code == 2 * fast.stalls_code > 0 and slow.stalls_data == 2 * fast.stalls_data > 0
+    assert slow.milliseconds is None
 
 
 def test_a_build_that_computes_something_else_is_refused(built, tmp_path: Path) -> None:
@@ -103,6 +118,7 @@ def test_the_command_prints_json_and_nothing_else(built, capsys: pytest.CaptureF
     output = capsys.readouterr()
     report = json.loads(output.out)
     assert output.err == ""
+    assert {"cycles_with_memory", "stalls_code", "stalls_data", "milliseconds", "reads"} <= report.keys()
     assert {"instructions", "cycles_estimated", "flash_bytes", "ram_bytes", "layers", "stack_bytes"} <= report.keys()
     assert {"name", "instructions", "cycles_estimated", "share"} <= report["layers"][0].keys()
     assert report == json.loads(bench.bench(folder).to_json())
@@ -111,7 +127,12 @@ def test_the_command_prints_json_and_nothing_else(built, capsys: pytest.CaptureF
 def test_the_command_prints_a_table_with_its_source(built, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["bench", str(built("qemu-cortex-m0")), "--wait-states", "1", "--core", "cortex-m0plus"]) == 0
     text = capsys.readouterr().out
-    assert "conv_2d_0" in text and "1 wait states" in text and cores.find("cortex-m0plus").source in text
+    assert (
+        "conv_2d_0" in text
+        and "1 wait states" in text
+        and "with the board's memory, simulated" in text
+        and cores.find("cortex-m0plus").source in text
+    )
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,7 @@ MANIFEST = Manifest(
     board_folder="",
     budget="lossless",
     build_id="0123456789abcdef",
+    name="tr_model",
     core="cortex-m4",
     flash_bytes=24_625,
     flash_limit=100_000,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from edge_tr.tune.tuning import Row, Tuning
+from edge_tr.tuning.tuning import Row, Tuning
 
 WIDTH, HEIGHT, MARGIN = 640, 360, 56
 HEADS = ("terms/MAC", "terms/weight", "mean k", "Mcycles~", "flash KB~", "loss~", "agree", "test agree", "test acc")
