@@ -28,7 +28,7 @@ MAX_SHIFT = 22
 @dataclass(frozen=True)
 class Direct:
     """Constants per channel, int32 [channels]: with doubled = 2 * sum + bias and h = high word of doubled * multiplier,
-    rounded, the result is ((h - (doubled < 0) + rounding * 2^shift) >> shift) >> 1, clamped to int8 and `activation`."""
+    rounded, the result is ((h - (doubled < 0) + rounding * 2^shift) >> shift) >> 1, clamped to `activation`."""
 
     bias: np.ndarray  # twice what a sum lacks
     multiplier: np.ndarray
@@ -39,8 +39,8 @@ class Direct:
 
 
 def direct(params: DotParams, bias: np.ndarray) -> Direct | None:
-    """The constants of a layer; `bias` int64 [channels] is what its sums lack. None if a scale is 1/2 or more, or if a sum
-    might leave 31 bits."""
+    """The constants of a layer; `bias` int64 [channels] is what its sums lack. None if a scale is 1/2 or more, or if a
+    sum might leave 31 bits."""
     shift = -1 - params.requant.shift.astype(np.int64)
     reach = np.abs(params.weights.astype(np.int64)).sum(axis=1) * 256 + np.abs(params.bias.astype(np.int64))
     bounded = max(reach.max(initial=0), np.abs(bias).max(initial=0)) < 1 << 29

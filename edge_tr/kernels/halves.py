@@ -18,8 +18,8 @@ MOST_WORDS = 8
 
 PLANES = Struct(
     "tr_planes",
-    "A depthwise layer over int16 planes of a channel each. `rows` and `columns` are those of a plane, which need not be\n"
-    "the image's. A window is `lines` of `words` words of two activations, or 0 lines where it is not\n"
+    "A depthwise layer over int16 planes of a channel each. `rows` and `columns` are those of a plane, which need not\n"
+    "be the image's. A window is `lines` of `words` words of two activations, or 0 lines where it is not\n"
     "taken by line.",
     (
         Field("uint32_t", "channels", "of the input"),

@@ -1,5 +1,5 @@
-"""Networks as large as people's, with random weights: MobileNetV2 1.0 at 224 x 224, two mobile networks of the size that
-runs on microcontrollers, and a detector of YOLOv5n's size.
+"""Networks as large as people's, with random weights: MobileNetV2 1.0 at 224 x 224, two mobile networks of the size
+that runs on microcontrollers, and a detector of YOLOv5n's size.
 
 `python -m tests.models.large_networks NAME FILE` writes one. They are for whoever measures what a build takes.
 """
