@@ -44,7 +44,9 @@ _LAYOUTS = (  # with the type of a word
     ("<i2", Constant("INT16", 10, "Plain int16 weights, which nine bits hold.")),
     (
         "<i2",
-        Constant("WINOGRAD", 11, "3x3 windows of four rows as 4x4 points, int16: of each point two channels of all four."),
+        Constant(
+            "WINOGRAD", 11, "3x3 windows of four rows as 4x4 points, int16: of each point two channels of all four."
+        ),
     ),
     (
         "<u1",

@@ -32,13 +32,13 @@ OUTPUTS = np.array([[1, 1, 1, 0], [0, 1, -1, -1]])
 LARGEST = 128
 """|x| of activations as they are."""
 
-PAIR = column(40, 220, 1300, 90, 17, 180, 4800)
+PAIR = column(40, 220, 1300, 90, 17.3, 180, 4800)
 """Cycles of four rows by two channels of a point of two tiles."""
-BLOCK = column(20, 60, 60, 45, 38, 60, 60)
+BLOCK = column(20, 60, 60, 45, 36, 60, 60)
 """Of four rows and a point of two tiles besides."""
-POINTS = column(60, 160, 160, 90, 60, 160, 160)
+POINTS = column(60, 160, 160, 110, 80, 160, 160)
 """Of making the points of one channel of a tile."""
-SUMS = column(10, 24, 24, 15, 13, 24, 24)
+SUMS = column(10, 24, 24, 20, 18, 24, 24)
 """Of making one sum of points."""
 
 
@@ -102,7 +102,9 @@ def interpret_winograd(table: Table, tile: np.ndarray) -> np.ndarray:
     """int64 [rows, 2, 2]: sums of activations [4, 4, channels], in the arithmetic of the C code."""
     channels = tile.shape[2]
     points = np.einsum("ai,ijc,bj->abc", ACTIVATIONS, tile.astype(np.int64), ACTIVATIONS).reshape(16, -1, 2, 2)
-    weights = table.words.astype(np.int64).reshape(-1, 16, channels // 4, 2, ROWS, 2)  # block, point, 4, pair, row, of 2
+    weights = table.words.astype(np.int64).reshape(
+        -1, 16, channels // 4, 2, ROWS, 2
+    )  # block, point, 4, pair, row, of 2
     sums = np.einsum("bpqhrk,pqkh->brp", weights, points).reshape(-1, 4, 4)
     four = np.einsum("ia,nab,jb->nij", OUTPUTS, sums, OUTPUTS) & 0xFFFFFFFF
     return ((four ^ 0x80000000) - 0x80000000 >> 2)[: table.rows]

@@ -12,8 +12,18 @@
  * four rows' points, [16][TR_WINOGRAD_TILES][TR_WINOGRAD_ROWS]; and activations of a tile, [4][4][channels]. */
 void tr_conv_2d_winograd(const struct tr_tiles *layer, const int8_t *input, int8_t *output, int32_t *scratch);
 
-/* Sums of four rows of weights with the points of 2 * pairs tiles. `points` by point, two tiles, and `depth` words of
- * two channels of one tile and of the other. In assembly on Armv7E-M. */
+/* Activations of a tile, and how far it is from one row of them to the next and from one pixel; bytes. */
+struct tr_winograd_tile {
+    const int8_t *at;
+    uint32_t row, pixel;
+};
+
+/* Points of all channels of a tile: for every two channels the four of a row, two words apart; `step` bytes from one row
+ * of points to the next. In assembly on Armv7E-M. */
+void tr_winograd_points(const struct tr_winograd_tile *tile, uint32_t channels, int32_t *points, uint32_t step);
+
+/* Sums of four rows of weights with the points of 2 * pairs tiles. `points` by row of points, two tiles, `depth` times two
+ * channels, point of the row, and tile. In assembly on Armv7E-M. */
 void tr_winograd_block(const int16_t *weights, const int32_t *points, int32_t *sums, uint32_t depth, uint32_t pairs);
 
 /* Where a tile's outputs go. `without`: 1, there is none below; 2, none beside; 3, neither. */

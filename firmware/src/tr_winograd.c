@@ -1,43 +1,8 @@
 #include "tr_winograd.h"
 
-#if defined(__ARM_FEATURE_DSP)
-#include <arm_acle.h>
-#endif
-
 #define BELOW 1u /* struct tr_winograd_place */
 #define BESIDE 2u
 #define POINT (TR_WINOGRAD_TILES * TR_WINOGRAD_ROWS) /* sums of a point */
-
-/* Two channels' activations or points in the halves of a word. */
-
-static inline uint32_t added(uint32_t a, uint32_t b)
-{
-#if defined(__ARM_FEATURE_DSP)
-    return (uint32_t)__sadd16((int32_t)a, (int32_t)b);
-#else
-    return ((a + b) & 0xFFFFu) | ((a & 0xFFFF0000u) + (b & 0xFFFF0000u));
-#endif
-}
-
-static inline uint32_t less(uint32_t a, uint32_t b)
-{
-#if defined(__ARM_FEATURE_DSP)
-    return (uint32_t)__ssub16((int32_t)a, (int32_t)b);
-#else
-    return ((a - b) & 0xFFFFu) | ((a & 0xFFFF0000u) - (b & 0xFFFF0000u));
-#endif
-}
-
-/* Bytes 0 and 2 of a word. */
-static inline uint32_t halves(uint32_t word)
-{
-#if defined(__ARM_FEATURE_DSP)
-    return (uint32_t)__sxtb16((int32_t)word);
-#else
-    uint32_t low = (uint32_t)(int32_t)(int8_t)(uint8_t)word & 0xFFFFu;
-    return low | (uint32_t)(int32_t)(int8_t)(uint8_t)(word >> 16) << 16;
-#endif
-}
 
 static inline uint32_t four_bytes(const int8_t *from)
 {
@@ -46,58 +11,13 @@ static inline uint32_t four_bytes(const int8_t *from)
     return word;
 }
 
-/* Activations of a tile and how far it is from one row of them to the next, and from one pixel. */
-struct tile {
-    const int8_t *at;
-    uint32_t row, pixel;
-};
-
-/* One row of four points: columns of two rows are added or subtracted, then these. */
-#define POINTS(row0, row1, of_rows, shift)                                                                             \
-    do {                                                                                                               \
-        uint32_t a = of_rows(halves((row0)[0] >> (shift)), halves((row1)[0] >> (shift)));                              \
-        uint32_t b = of_rows(halves((row0)[1] >> (shift)), halves((row1)[1] >> (shift)));                              \
-        uint32_t c = of_rows(halves((row0)[2] >> (shift)), halves((row1)[2] >> (shift)));                              \
-        uint32_t d = of_rows(halves((row0)[3] >> (shift)), halves((row1)[3] >> (shift)));                              \
-        *to = (int32_t)less(a, c);                                                                                     \
-        to += step;                                                                                                    \
-        *to = (int32_t)added(b, c);                                                                                    \
-        to += step;                                                                                                    \
-        *to = (int32_t)less(c, b);                                                                                     \
-        to += step;                                                                                                    \
-        *to = (int32_t)less(b, d);                                                                                     \
-        to += step;                                                                                                    \
-    } while (0)
-
-/* Points of all channels of a tile, every other word from `points` on; `step` words from one point to the next. */
-__attribute__((noinline)) static void make_points(struct tile tile, uint32_t channels, int32_t *points, uint32_t step)
-{
-    for (const int8_t *end = tile.at + channels; tile.at != end; tile.at += 4) {
-        uint32_t x[4][4];
-        const int8_t *from = tile.at;
-        for (uint32_t row = 0u; row < 4u; row++, from += tile.row - 4u * tile.pixel) {
-            for (uint32_t column = 0u; column < 4u; column++, from += tile.pixel) {
-                x[row][column] = four_bytes(from);
-            }
-        }
-        for (uint32_t shift = 0u; shift < 16u; shift += 8u) {
-            int32_t *to = points;
-            POINTS(x[0], x[2], less, shift);
-            POINTS(x[1], x[2], added, shift);
-            POINTS(x[2], x[1], less, shift);
-            POINTS(x[1], x[3], less, shift);
-            points += 2;
-        }
-    }
-}
-
 /* The activations of a tile that is partly outside, row by row. */
-__attribute__((noinline)) static struct tile copy_tile(const struct tr_pixels *pixels, const int8_t *input, uint32_t y,
+__attribute__((noinline)) static struct tr_winograd_tile copy_tile(const struct tr_pixels *pixels, const int8_t *input, uint32_t y,
                                                        uint32_t x, int8_t *copy)
 {
     uint32_t channels = pixels->input.channels;
     uint32_t outside = (uint8_t)pixels->outside * 0x01010101u;
-    struct tile tile = {copy, 4u * channels, channels};
+    struct tr_winograd_tile tile = {copy, 4u * channels, channels};
     for (uint32_t row = 0u; row < 4u; row++) {
         for (uint32_t column = 0u; column < 4u; column++) {
             uint32_t at = (y + row) * pixels->strides.line + (x + column) * channels;
@@ -117,29 +37,69 @@ __attribute__((noinline)) static struct tile copy_tile(const struct tr_pixels *p
 
 #if !defined(__ARM_FEATURE_DSP)
 
+/* What tr_winograd_armv7em.S does, portably. */
+
+static int32_t in_halves(int32_t low, int32_t high)
+{
+    return (int32_t)(((uint32_t)low & 0xFFFFu) | (uint32_t)high << 16);
+}
+
+/* A row of points of one channel: columns of two rows of activations are added or subtracted, then these. */
+static void points_of(const int8_t *first, const int8_t *second, int32_t sign, uint32_t pixel, int32_t *points)
+{
+    int32_t of_rows[4];
+    for (uint32_t column = 0u; column < 4u; column++) {
+        of_rows[column] = first[column * pixel] + sign * second[column * pixel];
+    }
+    points[0] = of_rows[0] - of_rows[2];
+    points[1] = of_rows[1] + of_rows[2];
+    points[2] = of_rows[2] - of_rows[1];
+    points[3] = of_rows[1] - of_rows[3];
+}
+
+void tr_winograd_points(const struct tr_winograd_tile *tile, uint32_t channels, int32_t *points, uint32_t step)
+{
+    static const struct {
+        uint8_t first, second;
+        int8_t sign;
+    } rows[4] = {{0u, 2u, -1}, {1u, 2u, 1}, {2u, 1u, -1}, {1u, 3u, -1}};
+    for (uint32_t pair = 0u; pair < channels / 2u; pair++, points += 8) {
+        uint32_t channel = pair / 2u * 4u + pair % 2u;
+        for (uint32_t row = 0u; row < 4u; row++) {
+            const int8_t *first = tile->at + rows[row].first * tile->row + channel;
+            const int8_t *second = tile->at + rows[row].second * tile->row + channel;
+            int32_t low[4], high[4];
+            points_of(first, second, rows[row].sign, tile->pixel, low);
+            points_of(first + 2, second + 2, rows[row].sign, tile->pixel, high);
+            for (uint32_t point = 0u; point < 4u; point++) {
+                points[row * step / 4u + 2u * point] = in_halves(low[point], high[point]);
+            }
+        }
+    }
+}
+
 static inline uint32_t product(int32_t a, int32_t b)
 {
-    return (uint32_t)((int16_t)(uint16_t)(uint32_t)a * (int16_t)(uint16_t)(uint32_t)b) +
-           (uint32_t)((a >> 16) * (b >> 16));
+    uint32_t low = (uint32_t)((int16_t)(uint16_t)(uint32_t)a * (int16_t)(uint16_t)(uint32_t)b);
+    return low + (uint32_t)((a >> 16) * (b >> 16));
 }
 
 void tr_winograd_block(const int16_t *weights, const int32_t *points, int32_t *sums, uint32_t depth, uint32_t pairs)
 {
-    for (uint32_t point = 0u; point < 16u; point++, weights += 8u * depth) {
+    for (uint32_t point = 0u; point < 16u; point++, weights += 8u * depth, sums += POINT) {
+        const int32_t *row = points + point / 4u * 8u * depth * pairs + 2u * (point % 4u);
         for (uint32_t tile = 0u; tile < 2u * pairs; tile++) {
-            const int32_t *x = points + (tile / 2u) * 2u * depth + tile % 2u;
-            for (uint32_t row = 0u; row < TR_WINOGRAD_ROWS; row++) {
+            const int32_t *x = row + tile / 2u * 8u * depth + tile % 2u;
+            for (uint32_t n = 0u; n < TR_WINOGRAD_ROWS; n++) {
                 uint32_t sum = 0u;
                 for (uint32_t i = 0u; i < depth; i++) {
                     int32_t word;
-                    __builtin_memcpy(&word, weights + 8u * i + 2u * row, sizeof word);
-                    sum += product(word, x[2u * i]);
+                    __builtin_memcpy(&word, weights + 8u * i + 2u * n, sizeof word);
+                    sum += product(word, x[8u * i]);
                 }
-                sums[TR_WINOGRAD_ROWS * tile + row] = (int32_t)sum;
+                sums[TR_WINOGRAD_ROWS * tile + n] = (int32_t)sum;
             }
         }
-        points += 2u * depth * pairs;
-        sums += POINT;
     }
 }
 
@@ -250,8 +210,12 @@ static void read_tile(const struct tr_pixels *pixels, const int8_t *input, uint3
     uint32_t top = y - pixels->window.pad_top, left = x - pixels->window.pad_left;
     bool inside = top < pixels->input.height && top + 4u <= pixels->input.height && left < pixels->input.width &&
                   left + 4u <= pixels->input.width;
-    struct tile tile = {input + top * pixels->strides.line + left * channels, pixels->strides.line, channels};
-    make_points(inside ? tile : copy_tile(pixels, input, top, left, copy), channels, points, step);
+    struct tr_winograd_tile tile = {input + top * pixels->strides.line + left * channels, pixels->strides.line,
+                                    channels};
+    if (!inside) {
+        tile = copy_tile(pixels, input, top, left, copy);
+    }
+    tr_winograd_points(&tile, channels, points, step);
 }
 
 void tr_conv_2d_winograd(const struct tr_tiles *layer, const int8_t *input, int8_t *output, int32_t *scratch)
@@ -268,8 +232,8 @@ void tr_conv_2d_winograd(const struct tr_tiles *layer, const int8_t *input, int8
         uint32_t left = (pixels->output.height - y + 1u) / 2u * columns - x / 2u;
         uint32_t pairs = ((left < at_once ? left : at_once) + 1u) / 2u;
         for (; count < at_once && y < pixels->output.height; count++) {
-            int32_t *points = scratch + count / 2u * 2u * depth + count % 2u;
-            read_tile(pixels, input, y, x, points, 2u * depth * pairs, (int8_t *)(sums + 16u * POINT));
+            int32_t *points = scratch + count / 2u * 8u * depth + count % 2u;
+            read_tile(pixels, input, y, x, points, 32u * depth * pairs, (int8_t *)(sums + 16u * POINT));
             places[count].output = output + (y * pixels->output.width + x) * channels;
             places[count].without = (x + 1u < pixels->output.width ? 0u : BESIDE) |
                                     (y + 1u < pixels->output.height ? 0u : BELOW);

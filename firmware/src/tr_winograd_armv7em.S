@@ -3,7 +3,7 @@
 
 #define END 0
 #define SUMS 4
-#define DEPTH 8 /* bytes of points of two tiles */
+#define DEPTH 8 /* bytes of four points of two tiles */
 #define SKIPPED 12
 #define ENTRY 16
 #define WEIGHTS 20
@@ -11,7 +11,8 @@
 #define PAIRS 28
 #define POINTS 32
 #define SUMS_SKIP 36
-#define SIZE 40
+#define ROW 40 /* bytes of four points of all tiles */
+#define SIZE 44
 #define TOGETHER 8
 #define BYTES 56
 #define POINT_SUMS 128 /* bytes */
@@ -19,22 +20,38 @@
     .syntax unified
     .thumb
 
-/* Two channels of both tiles by four rows, \at of a round. */
-.macro channels at
-    ldr.w r2, [r1, #8 * \at]
-    ldr.w r12, [r1, #8 * \at + 4]
+/* Two channels of both tiles by four rows, \at of a round; `first`: sums begin with them. */
+.macro multiplied to, a, b, first
+    .if \first
+    smuad \to, \a, \b
+    .else
+    smlad \to, \a, \b, \to
+    .endif
+.endm
+
+.macro channels at, first=0
+    ldr.w r2, [r1, #32 * \at]
+    ldr.w r12, [r1, #32 * \at + 4]
     ldr.w r3, [r0, #16 * \at]
     ldr.w lr, [r0, #16 * \at + 4]
-    smlad r4, r3, r2, r4
-    smlad r8, r3, r12, r8
-    smlad r5, lr, r2, r5
-    smlad r9, lr, r12, r9
+    multiplied r4, r3, r2, \first
+    multiplied r8, r3, r12, \first
+    multiplied r5, lr, r2, \first
+    multiplied r9, lr, r12, \first
     ldr.w r3, [r0, #16 * \at + 8]
     ldr.w lr, [r0, #16 * \at + 12]
-    smlad r6, r3, r2, r6
-    smlad r10, r3, r12, r10
-    smlad r7, lr, r2, r7
-    smlad r11, lr, r12, r11
+    multiplied r6, r3, r2, \first
+    multiplied r10, r3, r12, \first
+    multiplied r7, lr, r2, \first
+    multiplied r11, lr, r12, \first
+.endm
+
+/* Behind a round: equal if it was the last one. */
+.macro next_round
+    ldr r2, [sp, #END]
+    add r1, r1, #32 * TOGETHER
+    add r0, r0, #16 * TOGETHER
+    cmp r1, r2
 .endm
 
 /* void tr_winograd_block(weights, points, sums, depth, pairs)
@@ -53,12 +70,14 @@ tr_winograd_block:
     and r5, r5, #TOGETHER - 1
     movs r6, #BYTES
     muls r6, r5, r6
-    lsl r5, r5, #3
-    lsl r3, r3, #3
+    lsl r5, r5, #5
+    lsl r3, r3, #5
     strd r3, r5, [sp, #DEPTH]
+    mul r8, r3, r4
+    str r8, [sp, #ROW]
     add r7, r1, r3
     strd r7, r2, [sp, #END]
-    sub r0, r0, r5, lsl #1
+    sub r0, r0, r5, lsr #1
     sub r1, r1, r5
     strd r6, r0, [sp, #ENTRY]
     strd r4, r4, [sp, #LEFT]
@@ -66,27 +85,17 @@ tr_winograd_block:
     lsl r4, r4, #5
     rsb r4, r4, #POINT_SUMS
     strd r6, r4, [sp, #POINTS]
-    .align 2
 1:
-    .irp sum, r4, r5, r6, r7, r8, r9, r10, r11
-    mov \sum, #0
-    .endr
-    ldr.w r2, [sp, #ENTRY]
-    add pc, r2
-    nop
-2:
-    .irp at, 0, 1, 2, 3, 4, 5, 6, 7
+    ldr r2, [sp, #ENTRY]
+    cmp r2, #0
+    bne 7f
+    channels 0, 1
+    .irp at, 1, 2, 3, 4, 5, 6, 7
     channels \at
     .endr
+    next_round
+    bne 2f
 3:
-    .if 3b - 2b - TOGETHER * BYTES
-    .error "two channels take other bytes of code"
-    .endif
-    add r0, r0, #16 * TOGETHER
-    add r1, r1, #8 * TOGETHER
-    ldr r2, [sp, #END]
-    cmp r1, r2
-    bne 2b
     ldr r2, [sp, #SUMS]
     stmia r2!, {r4-r11}
     ldrd r4, r5, [sp, #DEPTH]
@@ -102,18 +111,134 @@ tr_winograd_block:
     b 1b
 4:
     ldrd r3, r4, [sp, #PAIRS]
-    sub r0, r0, r5, lsl #1
-    ldr r6, [sp, #SUMS_SKIP]
+    sub r0, r0, r5, lsr #1
+    ldrd r6, r7, [sp, #SUMS_SKIP]
     str r0, [sp, #WEIGHTS]
     add r2, r2, r6
     str r3, [sp, #LEFT]
     str r2, [sp, #SUMS]
     subs r4, r4, #1
     str r4, [sp, #POINTS]
-    bne 1b
+    beq 6f
+    ldr r2, [sp, #END]
+    tst r4, #3
+    beq 5f
+    sub r1, r1, r7
+    sub r2, r2, r7
+    add r1, r1, #32
+    add r2, r2, #32
+5:
+    sub r1, r1, #24
+    sub r2, r2, #24
+    str r2, [sp, #END]
+    b 1b
+6:
     add sp, sp, #SIZE
     pop {r4-r11, pc}
+    .align 2
+7: /* the first round is entered late */
+    .irp sum, r4, r5, r6, r7, r8, r9, r10, r11
+    mov \sum, #0
+    .endr
+    add pc, r2
+    nop
+2:
+    .irp at, 0, 1, 2, 3, 4, 5, 6, 7
+    channels \at
+    .endr
+    .if . - 2b - TOGETHER * BYTES
+    .error "two channels take other bytes of code"
+    .endif
+    next_round
+    bne 2b
+    b 3b
     .size tr_winograd_block, . - tr_winograd_block
+
+/* The four activations of each column of a row into registers; r3 the row, r1 from one pixel to the next. */
+.macro row a, b, c, d
+    ldr \a, [r3]
+    ldr \b, [r3, r1]
+    ldr \c, [r3, r1, lsl #1]
+    add r3, r3, r1
+    ldr \d, [r3, r1, lsl #1]
+    sub r3, r3, r1
+.endm
+
+.macro of_rows op, to, a, b, spare, half
+    .if \half
+    sxtb16 \to, \a, ror #8
+    sxtb16 \spare, \b, ror #8
+    .else
+    sxtb16 \to, \a
+    sxtb16 \spare, \b
+    .endif
+    \op \to, \to, \spare
+.endm
+
+/* Four points of two channels, of two rows of activations; r3 and lr spare, r12 too. */
+.macro points op, half, a0, a1, a2, a3, b0, b1, b2, b3
+    of_rows \op, r12, \a2, \b2, lr, \half
+    of_rows \op, r3, \a0, \b0, lr, \half
+    ssub16 r3, r3, r12
+    str r3, [r2, #32 * \half]
+    of_rows \op, r3, \a1, \b1, lr, \half
+    sadd16 lr, r3, r12
+    str lr, [r2, #32 * \half + 8]
+    ssub16 r12, r12, r3
+    str r12, [r2, #32 * \half + 16]
+    of_rows \op, r12, \a3, \b3, lr, \half
+    ssub16 r3, r3, r12
+    str r3, [r2, #32 * \half + 24]
+.endm
+
+.macro all_points op, a0, a1, a2, a3, b0, b1, b2, b3
+    points \op, 0, \a0, \a1, \a2, \a3, \b0, \b1, \b2, \b3
+    points \op, 1, \a0, \a1, \a2, \a3, \b0, \b1, \b2, \b3
+    ldrd r12, lr, [sp]
+    add r2, r2, lr
+.endm
+
+/* void tr_winograd_points(tile, channels, points, step)
+ * r0 four channels, r1 from one pixel to the next, r2 points; rows of activations in r4-r7 and r8-r11; on the stack from
+ * one row to the next, from four points to the next ones, and the end */
+    .section .text.tr_winograd_points, "ax", %progbits
+    .align 2
+    .global tr_winograd_points
+    .type tr_winograd_points, %function
+    .thumb_func
+tr_winograd_points:
+    push {r4-r11, lr}
+    ldmia r0, {r4-r6}
+    add r1, r1, r4
+    push {r1, r2}
+    push {r3}
+    push {r5}
+    mov r0, r4
+    mov r1, r6
+    mov r12, r5
+1:
+    mov r3, r0
+    row r4, r5, r6, r7
+    add r3, r3, r12, lsl #1
+    row r8, r9, r10, r11
+    all_points ssub16, r4, r5, r6, r7, r8, r9, r10, r11
+    add r3, r0, r12
+    row r4, r5, r6, r7
+    all_points sadd16, r4, r5, r6, r7, r8, r9, r10, r11
+    all_points ssub16, r8, r9, r10, r11, r4, r5, r6, r7
+    add r3, r0, r12
+    add r3, r3, r12, lsl #1
+    row r8, r9, r10, r11
+    all_points ssub16, r4, r5, r6, r7, r8, r9, r10, r11
+    sub r2, r2, lr, lsl #2
+    ldr r3, [sp, #8]
+    adds r0, r0, #4
+    adds r2, r2, #64
+    cmp r0, r3
+    bne 1b
+    add sp, sp, #16
+    pop {r4-r11, pc}
+    .size tr_winograd_points, . - tr_winograd_points
 
 #define MULTIPLIER 4
 #define CENTRE 8

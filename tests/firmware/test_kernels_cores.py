@@ -218,6 +218,32 @@ class Apart(Rectified):
     first_rows = (-128, -128, 127, 85)
 
 
+class Alive(Extreme):
+    """No row of zeros, which would take a channel along."""
+
+    first_rows = (-128, 127, 85)
+
+
+def threes(net: Network) -> Graph:
+    """3x3 windows with strides of one over odd and even images; multiples of four channels, of which code takes sixteen
+    at a time; rows that are no multiple of four; requantised to all of int8 and to less."""
+    net.conv(20, (3, 3), (1, 1), "RELU")
+    net.conv(16, (3, 3), (1, 1), "RELU6")
+    net.conv(36, (3, 3), (1, 1))
+    net.conv(7, (3, 3), (1, 1), "RELU_N1_TO_1")
+    return parse(net.finish())
+
+
+@pytest.mark.parametrize("shape", [(5, 7, 4), (6, 4, 8), (1, 9, 4), (4, 1, 16), (11, 8, 4)], ids=str)
+@pytest.mark.parametrize("core", ["cortex-m4", "rv32imc"])
+def test_tiles_of_four_outputs(core, shape, tmp_path, runtimes):
+    rng = np.random.default_rng([13, *shape])
+    graph = threes(Alive(rng, shape))
+    program = lower_with(graph, "winograd", "lossless", TARGETS[core].isa)
+    assert {layer.kernel_name for layer in program.layers} == {"winograd"}
+    assert_core_equals_golden(graph, core, ("winograd", "lossless"), samples(graph, rng, 3), tmp_path, runtimes)
+
+
 class Lanes(Joint):
     """The largest weights of which two by -128 fit a lane of 16 bits."""
 
