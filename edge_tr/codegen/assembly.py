@@ -125,8 +125,8 @@ class _ArmEmitter:
         return self._framed(name, [*self._enter(), *body, *self._leave()])
 
     def sweep(self, name: str, program: Program, sweep: Sweep) -> str:
-        """One function definition with a sweep: r1 columns left, r5 rows left, r2 accumulator, r3 and r4 sums, r8 how far
-        these go apart."""
+        """One function definition with a sweep: r1 columns left, r5 rows left, r2 accumulator, r3 and r4 sums, r8 how
+        far these go apart."""
         words, _ = self._pointers()
         (tile,) = program.tiles
         window = [line for op in tile.code for line in self._window(op, words)]
@@ -365,8 +365,8 @@ class RiscvEmitter:
         return self._framed(name, [*enter, *body, *leave])
 
     def sweep(self, name: str, program: Program, sweep: Sweep) -> str:
-        """One function definition with a sweep: a1 columns left, t1 rows left, a2 accumulator, a3 and a4 sums, t2 where the
-        second one goes."""
+        """One function definition with a sweep: a1 columns left, t1 rows left, a2 accumulator, a3 and a4 sums, t2 where
+        the second one goes."""
         words, _ = self._pointers()
         (tile,) = program.tiles
         window = [line for op in tile.code for line in self._window(op, words)]

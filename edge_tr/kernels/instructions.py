@@ -63,8 +63,8 @@ Instruction = Load | Shift | Add | Product | Double | Flush
 @dataclass(frozen=True)
 class Machine:
     """What the plan must know of a core: `accumulators` a tile may use, whether a shift of t is free
-    in an addition, `cost(instruction)` in cycles, and what a product with a constant costs besides its addition: 0, there
-    is none."""
+    in an addition, `cost(instruction)` in cycles, and what a product with a constant costs besides its addition: 0,
+    there is none."""
 
     accumulators: int
     free_shift: bool

@@ -32,7 +32,7 @@ OUTPUTS = np.array([[1, 1, 1, 0], [0, 1, -1, -1]])
 LARGEST = 128
 """|x| of activations as they are."""
 
-PAIR = column(40, 220, 1300, 90, 17.3, 180, 4800)
+PAIR = column(40, 350, 2100, 160, 17.3, 300, 7500)
 """Cycles of four rows by two channels of a point of two tiles."""
 BLOCK = column(20, 60, 60, 45, 36, 60, 60)
 """Of four rows and a point of two tiles besides."""

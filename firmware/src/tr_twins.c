@@ -3,7 +3,7 @@
 #define UNIT 4u
 #define UNITS 16u /* outputs that are requantised together; a multiple of four */
 
-#if !defined(__arm__)
+#if !defined(__arm__) && !defined(__riscv_mul)
 
 #define TWO_BYTES 0xFF00FFu
 

@@ -75,7 +75,7 @@ def test_programs_of_one_row_by_products(isa, largest, bits):
         assert [tile.counts.products for tile in program.tiles] == [
             sum(isinstance(op, Product) for op in tile.code) for tile in program.tiles
         ]
-    assert multiplied > 100
+    assert multiplied > 0
 
 
 def test_a_layer_of_zeros_is_only_flushes():
