@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what `make demo`, `make test` or `make reproduce` needs, and nothing that is there already: Debian packages
-# first, so that a missing compiler is seen in the first second, then Python packages into .venv.
+# first, so that a missing compiler is seen in the first second, then Python packages into .venv, Node.js among them, and
+# at last what runs in that.
 #
 # usage: ./install.sh demo|test|reproduce
 # Ends with 0, or with 5 where something is missing and cannot be installed. make, which calls this, says "Error 5" then,
@@ -49,12 +50,14 @@ missing() {
         command -v "${entry%%:*}" >/dev/null || test -f "${entry%%:*}" || printf ' %s' "${entry#*:}"
     done
     test "$python" = "$venv/bin/python" || "$python" -c 'import ensurepip, venv' 2>/dev/null || printf ' %s-venv' "$named"
-    test "$group" != test || has_library || printf ' lib%s' "$named"
+    test "$group" != test || has_library || printf ' lib%s-dev' "$named"
 }
 
-# Simulators load Python as a library, which Debian packs apart from the interpreter.
+# Simulators load Python as a library, and a package without wheels (crcmod) is compiled with its headers: Debian packs
+# both apart from the interpreter.
 has_library() {
-    "$python" -c "import ctypes; ctypes.CDLL('lib$named.so.1.0')" 2>/dev/null
+    "$python" -c "import ctypes; ctypes.CDLL('lib$named.so.1.0')
+import os, sysconfig; os.stat(sysconfig.get_path('include') + '/Python.h')" 2>/dev/null
 }
 
 # What apt-get says between its own words with APT::Status-Fd, as one line for each ten percent.
@@ -149,6 +152,22 @@ pip_installs() {
         pip_install --no-build-isolation -e ".$(test "$group" = demo || echo "[$group]")"
 }
 
+# Emulators that are packages of npm, in the versions and with the hashes of the lock file, and without their scripts.
+install_node_packages() {
+    test "$group" = test || return 0
+    stamp=$venv/node.stamp folder=$venv/lib/node lock=requirements/node/package-lock.json
+    test ! -f "$stamp" || test "$lock" -nt "$stamp" || return 0
+    echo "installing npm packages into $folder"
+    mkdir -p "$folder"
+    cp requirements/node/package.json "$lock" "$folder"
+    # npm is a script that looks for its Node.js on the path
+    if ! said=$(PATH="$PWD/$venv/bin:$PATH" npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund 2>&1 </dev/null); then
+        echo "$said" >&2
+        fail "could not install npm packages: npm's own words are above"
+    fi
+    touch "$stamp"
+}
+
 pip_install() {
     "$venv/bin/python" -m pip install --disable-pip-version-check "$@"
 }
@@ -161,3 +180,4 @@ if test "$python" != "$venv/bin/python"; then
     "$python" -m venv --clear "$venv" || fail "could not make the environment $venv with $python"
 fi
 install_python_packages
+install_node_packages

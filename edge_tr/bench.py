@@ -18,6 +18,7 @@ from edge_tr.golden.ends import Samples
 from edge_tr.golden.samples import seeded_samples
 from edge_tr.graph import Graph
 from edge_tr.ir import tflite
+from edge_tr.kernels.machines import counted_on
 from edge_tr.lower import cores
 from edge_tr.manifest import BuildFolder, LayerRecord, Manifest
 from edge_tr.report.bench import BenchReport, LayerBench, Waiting
@@ -41,9 +42,9 @@ class Run:
     timed: tuple[str, ...]
 
     def on(self, core: str | None = None) -> BenchReport:
-        """The figures on `core`, by default the one that the build was planned for; with memory on those whose waiting
-        was played."""
-        table = cores.find(core or self.manifest.core)
+        """The figures on `core`, by default the board's own, or the one that the build was planned for instead; with
+        memory on those whose waiting was played."""
+        table = _table(core, self.board, self.manifest)
         listener = self.timed.index(table.name) if table.name in self.timed else None
         return _report(self, table, estimate(self.trace, table, listener))
 
@@ -53,8 +54,16 @@ def bench(path: Path, core: str | None = None, wait_states: int | None = None) -
     other ones than the board's."""
     if wait_states is not None and wait_states < 0:
         raise UsageError(f"--wait-states {wait_states}: flash cannot be faster than at once")
-    core = cores.find(core or _open(path)[1].core).name  # before the work is done
+    _, manifest, board = _open(path)
+    core = _table(core, board, manifest).name  # before the work is done
     return trace_build(path, (core,), wait_states).on(core)
+
+
+def _table(core: str | None, board: boards.Board, manifest: Manifest) -> cores.Core:
+    """Of `core`, by default the board's own; of the one that the build was planned for where that is another, or where
+    there is none of the board's."""
+    own = counted_on(board.core, manifest.core)
+    return cores.find(core or (own if own in cores.CORES else manifest.core))
 
 
 _WORD = boards.Reads(clock_hz=0, wait_states=0, width=4, manual="none: 32 bits an access, no prefetch, no cache")
@@ -69,12 +78,14 @@ def _reads(board: boards.Board, wait_states: int | None) -> boards.Reads | None:
 
 def trace_build(path: Path, timed: Sequence[str] = (), wait_states: int | None = None) -> Run:
     """Run a build's layers on the seeded input; compare every tensor with golden's. `timed`: cores whose waiting for
-    memory is played too, one after the other through the same run; by default the build's own."""
+    memory is played too, one after the other through the same run; by default the build's own. Of a core whose cycles
+    are not known nobody knows when it waits."""
     _open(path)  # says that there is no build, before anything is locked
     with held(path):
         folder, manifest, board = _open(path)
         reads, memory = _reads(board, wait_states), board.memory
-        names = tuple(timed or (manifest.core,)) if reads is not None else ()
+        known = [name for name in timed or (manifest.core,) if cores.find(name).cycles is not None]
+        names = tuple(known) if reads is not None else ()
         origin = memory.flash_origin if board.flash.base is None else board.flash.base
         size = memory.flash_origin + memory.flash_bytes - origin
         timings = [Timing(cores.find(name), reads, origin, size) for name in names if reads is not None]
@@ -119,7 +130,7 @@ def _report(ran: Run, core: cores.Core, counted: Count) -> BenchReport:
         budget=manifest.budget,
         core=core.name,
         table=core.source,
-        **asdict(total),
+        **_shown(total, core),
         **asdict(waiting),
         flash_bytes=manifest.flash_bytes,
         flash_limit=manifest.flash_limit,
@@ -130,7 +141,7 @@ def _report(ran: Run, core: cores.Core, counted: Count) -> BenchReport:
         stack_reserved=ran.board.memory.stack_bytes,
         stack_note=stack.note,
         layers=tuple(
-            _layer(record, figures, waited, all_cycles)
+            _layer(record, figures, waited, all_cycles, core)
             for record, figures, waited in zip(manifest.layers, counted.layers, stalls, strict=True)
         ),
     )
@@ -146,7 +157,14 @@ def _waiting(reads: boards.Reads | None, counted: Count) -> Waiting:
     return Waiting(reads_text(reads), reads.wait_states, cycles, code, data, milliseconds)
 
 
-def _layer(record: LayerRecord, figures: Figures, stalls: Stalls | None, all_cycles: int) -> LayerBench:
+def _shown(figures: Figures, core: cores.Core) -> dict[str, int | None]:
+    """Without cycles where nobody has published what the core's instructions take."""
+    return asdict(figures) | ({} if core.cycles else {"cycles_estimated": None, "cycles_requantising": None})
+
+
+def _layer(
+    record: LayerRecord, figures: Figures, stalls: Stalls | None, all_cycles: int, core: cores.Core
+) -> LayerBench:
     with_memory = None if stalls is None else figures.cycles_estimated + stalls.code + stalls.data
     return LayerBench(
         name=record.name,
@@ -160,5 +178,5 @@ def _layer(record: LayerRecord, figures: Figures, stalls: Stalls | None, all_cyc
         cycles_with_memory=with_memory,
         stalls_code=None if stalls is None else stalls.code,
         stalls_data=None if stalls is None else stalls.data,
-        **asdict(figures),
+        **_shown(figures, core),
     )

@@ -15,6 +15,7 @@ from edge_tr.boards.tables import (
     Flash,
     Link,
     Loader,
+    Mcuboot,
     Memory,
     Part,
     Reads,
@@ -48,6 +49,7 @@ class Board:
     flash: Flash
     loader: Loader | None = None
     boot: Boot | None = None
+    mcuboot: Mcuboot | None = None
     emulator: Emulator | None = None
     reads: Reads | None = None  # None: nothing waits, as far as is known
     counts_on: str | None = None  # the emulated board that costs are counted on, where there is no emulator
@@ -63,6 +65,11 @@ class Board:
     def instructions_per_tick(self) -> Fraction | None:
         """Factor from counter ticks to instructions under the emulator; None if there is none."""
         return Fraction(self.emulator.instructions_per_tick) or None if self.emulator else None
+
+    @property
+    def cycles_per_tick(self) -> Fraction | None:
+        """Factor from counter ticks to the core's cycles under the emulator; None if it counts none."""
+        return Fraction(self.emulator.cycles_per_tick) or None if self.emulator else None
 
     @property
     def flash_offset(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 
 from edge_tr.boards.board import Board
@@ -15,6 +15,7 @@ from edge_tr.files.reading import is_file
 def inconsistencies(board: Board) -> Iterator[str]:
     """What no single key shows."""
     yield from _flash_inconsistencies(board)
+    yield from _mcuboot_inconsistencies(board)
     yield from _reads_inconsistencies(board)
     if board.name != board.folder.name:
         yield f"name: {board.name!r} is not the folder's name {board.folder.name!r}"
@@ -32,11 +33,19 @@ def inconsistencies(board: Board) -> Iterator[str]:
         yield "counts_on: needed where there is no [emulator]"
     if board.emulator and bool(board.emulator.placed) == (board.loader is not None):
         yield "emulator.placed: needed without a [loader], and wrong with one"
-    if board.emulator and not _is_fraction(board.emulator.instructions_per_tick):
-        yield f"emulator.instructions_per_tick: {board.emulator.instructions_per_tick!r} is not like 1 or 5/8"
+    for key in ("instructions_per_tick", "cycles_per_tick") if board.emulator else ():
+        if not _is_fraction(getattr(board.emulator, key)):
+            yield f"emulator.{key}: {getattr(board.emulator, key)!r} is not like 1 or 5/8"
+    if board.emulator and "0" not in (board.emulator.instructions_per_tick, board.emulator.cycles_per_tick):
+        yield 'emulator.cycles_per_tick: needs instructions_per_tick = "0"'
+    for argument in _unknown(board.emulator.arguments if board.emulator else (), _EMULATOR_PLACES):
+        yield f"emulator.arguments: {argument!r} has in braces what is none of {_listed(_EMULATOR_PLACES)}"
     yield from _overlaps(board)
 
 
+_EMULATOR_PLACES = {"listener", "flash", "loader", "image", "image_hex", "boot", "common", "modules", "flash_origin"}
+MCUBOOT_HEADER = 32
+"""Bytes of MCUboot's own header; the rest is padding."""
 MOST_SECTORS = 32
 """Accesses to flash that fill a line of a cache."""
 _PLACES = {"elf", "bin", "hex", "uf2", "address", "offset", "port"}
@@ -55,12 +64,37 @@ def _flash_inconsistencies(board: Board) -> Iterator[str]:
     for ids in (*flash.usb, *board.link.usb):
         if not re.fullmatch("[0-9a-f]{4}:[0-9a-f]{4}", ids):
             yield f"usb: {ids!r} is not like 0483:374b"
-    places = ", ".join(sorted(_PLACES))
     for command in flash.commands:
-        for argument in command.arguments:
-            left = re.sub("{(" + "|".join(_PLACES) + ")}", "", argument)
-            if "{" in left or "}" in left:
-                yield f"flash.commands: {argument!r} of {command.program} has in braces what is none of {places}"
+        for argument in _unknown(command.arguments, _PLACES):
+            yield f"flash.commands: {argument!r} of {command.program} has in braces what is none of {_listed(_PLACES)}"
+
+
+def _unknown(arguments: Iterable[str], places: Iterable[str]) -> Iterator[str]:
+    """Those with other braces than around `places`."""
+    for argument in arguments:
+        left = re.sub("{(" + "|".join(places) + ")}", "", argument)
+        if "{" in left or "}" in left:
+            yield argument
+
+
+def _listed(places: Iterable[str]) -> str:
+    return ", ".join(sorted(places))
+
+
+def _mcuboot_inconsistencies(board: Board) -> Iterator[str]:
+    mcuboot = board.mcuboot
+    if (mcuboot is not None) != (board.flash.protocol == "mcumgr"):
+        yield 'mcuboot: needed for flash.protocol = "mcumgr", and for no other'
+    if mcuboot is None:
+        return
+    if mcuboot.align not in (1, 2, 4, 8, 16, 32):
+        yield f"mcuboot.align: {mcuboot.align} is none of 1, 2, 4, 8, 16, 32"
+    elif mcuboot.header_bytes < MCUBOOT_HEADER or mcuboot.header_bytes % mcuboot.align:
+        yield f"mcuboot.header_bytes: {mcuboot.header_bytes} is less than {MCUBOOT_HEADER} or not aligned"
+    if board.memory.flash_bytes + mcuboot.header_bytes > mcuboot.slot_bytes:
+        yield "mcuboot.slot_bytes: less than header_bytes and memory.flash_bytes"
+    if mcuboot.key is not None and not is_file(board.file(mcuboot.key)):
+        yield f"mcuboot.key: no file {mcuboot.key}"
 
 
 def _reads_inconsistencies(board: Board) -> Iterator[str]:

@@ -124,9 +124,10 @@ class Command:
 @dataclass(frozen=True)
 class Flash:
     """How the image gets into the board: through a loader that speaks AN3155, by a copy of the build's UF2 or HEX file
-    to the drive that the board shows (uf2, drive), or by programs, of which the first that is installed is run."""
+    to the drive that the board shows (uf2, drive), by programs, of which the first that is installed is run, or to
+    MCUboot (mcumgr)."""
 
-    protocol: Literal["an3155", "uf2", "drive", "command", "none"]
+    protocol: Literal["an3155", "uf2", "drive", "command", "mcumgr", "none"]
     product_id: int = 0  # what Get ID answers
     baud: int = 115200
     parity: Parity = "even"
@@ -153,11 +154,32 @@ class Boot:
 
 
 @dataclass(frozen=True)
+class Mcuboot:
+    """What MCUboot wants of an image: its header lies before [memory] flash_origin, at the beginning of the slot."""
+
+    slot_bytes: int
+    header_bytes: int
+    align: int = 4  # of writes to flash: 1, 2, 4, 8, 16 or 32
+    key: str | None = (
+        None  # file of the private key, relative to the board's folder; without it images have a hash only
+    )
+
+
+@dataclass(frozen=True)
 class Emulator:
     """A program that runs the board and serves its UART on TCP.
 
-    In `arguments`, {serial} {flash} {loader} {image} {ram_origin} and so on are filled in. The program prints
-    "...127.0.0.1:PORT" and waits for a connection before the board starts.
+    In `arguments` are filled in
+
+    listener      number of the inherited listening socket on which the UART is served
+    flash loader  file behind the emulated flash; our loader's ELF
+    image         what is placed at flash_origin
+    image_hex     the same as Intel HEX
+    boot          what lies before it, where the build has such a thing
+    common        the folder of what boards share
+    modules       where packages of npm are, in its node_modules
+
+    The program prints "waiting for connection", and starts the board with the first one.
     """
 
     program: str
@@ -166,6 +188,8 @@ class Emulator:
     flash_file_bytes: int = 0  # size of {flash}, the file behind the emulated flash; 0: none, the image is placed
     placed: str = ""  # why the emulator places the image; "" if our loader writes it
     instructions_per_tick: str = "1"  # of tr_board_ticks(), for example "5/8"; "0": ticks are no instructions
+    cycles_per_tick: str = "0"  # likewise, where the emulator counts the core's cycles
+    modules: tuple[str, ...] = ()  # packages of npm that the program needs
 
 
 @dataclass(frozen=True)

@@ -36,9 +36,11 @@ from edge_tr.ir.float_ends import host_notes
 from edge_tr.ir.free import free_notes
 from edge_tr.kernels import parse_choice
 from edge_tr.kernels.machines import isa_of, planned_for
+from edge_tr.kernels.waiting import Behind
 from edge_tr.lower.arena import Layer, Product
 from edge_tr.lower.program import Candidates, Limits, Program, choose, explore, lower
 from edge_tr.manifest import MANIFEST_VERSION, BuildFolder, LayerRecord, LevelRecord, Manifest, PartRecord, Protection
+from edge_tr.prepared.padding import pad_notes
 from edge_tr.target.costs import Counts, Device
 from edge_tr.target.emulator import RunningBoard, emulate
 from edge_tr.target.flash import FlashResult
@@ -91,6 +93,14 @@ def build(
         return _build(source, given, board, core, kernels, objective, sealing, naming, staged, progress)
 
 
+def _staging(given: Board, board: Board) -> int:
+    """Bytes of RAM that copies of a layer's weights may take: as many as there are under a limit, else a share."""
+    if board.reads is None:
+        return 0
+    limited = board.memory.ram_bytes < given.memory.ram_bytes
+    return board.memory.ram_bytes * (100 if limited else board.reads.staging_percent) // 100
+
+
 def _counted(budgets: int) -> str:
     return "several budgets" if budgets > 1 else "one budget"
 
@@ -109,7 +119,8 @@ def _build(
 ) -> Manifest:
     """`build` into an empty folder; `board` is the `given` one with the memory that may be used."""
     isa = isa_of(core)
-    found = explore(source.graph, source.budget, parse_choice(list(kernels)), isa, source.below)
+    behind = Behind(board.reads, _staging(given, board))
+    found = explore(source.graph, source.budget, parse_choice(list(kernels)), isa, source.below, behind)
 
     def smallest(other: str | None, prescribed: Sequence[str]) -> int:
         cut = source if other is None else source_of(source.name, source.given, (other,))
@@ -250,7 +261,7 @@ def _manifest(
         edge_tr_version=__version__,
         model=source.name,
         model_sha256=program.sha256,
-        notes=free_notes(source.graph) + host_notes(source.graph),
+        notes=free_notes(source.graph) + host_notes(source.graph) + pad_notes(source.graph, program.alive.graph),
         target=str(board.name),
         board_folder="" if boards.ships(board) else str(board.folder),
         budget=str(program.budget),
@@ -397,7 +408,18 @@ def emulated(folder: BuildFolder, board: Board, progress: Progress) -> Iterator[
 
 
 def _device(board: Board, link: Link) -> Device:
-    if board.emulator is None or board.instructions_per_tick is None:
-        return Device(link, board.board_id)
-    source = f"instructions counted by {board.emulator.program} -icount, an emulator: not cycles of a board"
-    return Device(link, board.board_id, timer=Counts(float(board.instructions_per_tick), "instructions", source))
+    return Device(link, board.board_id, timer=_ticks(board))
+
+
+def _ticks(board: Board) -> Counts | None:
+    """What a tick is under the board's emulator, where that is known."""
+    if board.emulator is None:
+        return None
+    program = " in ".join((*board.emulator.modules, board.emulator.program))
+    if board.cycles_per_tick is not None:
+        source = f"cycles counted by {program}, an emulator: not cycles of a board"
+        return Counts(float(board.cycles_per_tick), "cycles", source)
+    if board.instructions_per_tick is not None:
+        source = f"instructions counted by {program} -icount, an emulator: not cycles of a board"
+        return Counts(float(board.instructions_per_tick), "instructions", source)
+    return None

@@ -44,6 +44,7 @@ class DualKernel(OneBudgetKernel):
     name = "dual"
     doc = "int8 multiplication of depthwise windows, two channels' planes at a time"
     struct = PLANES
+    tile = 0
 
     def takes(self, task: Task) -> bool:
         return isinstance(task.params, DepthwiseParams)

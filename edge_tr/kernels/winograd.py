@@ -47,6 +47,7 @@ class WinogradKernel(OneBudgetKernel):
 
     name = "winograd"
     doc = "int8 3x3 convolutions by 16 multiplications for four outputs"
+    tile = 8
 
     def takes(self, task: Task) -> bool:
         params = task.params

@@ -6,6 +6,8 @@ refused, as the reference does, and a PADV2 whose value is not in the output's q
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from edge_tr.graph import Graph, Op, Tensor
@@ -21,7 +23,16 @@ from edge_tr.operators.checks import (
     zero_point,
 )
 from edge_tr.operators.moves import Loop, move, picked, strides
-from edge_tr.record import Record
+from edge_tr.record import Record, Size
+
+
+@dataclass(frozen=True)
+class Border:
+    """Pixels of one value around an image: (above, below), (left, right)."""
+
+    rows: Size
+    columns: Size
+    value: int
 
 
 def prepare(graph: Graph, op: Op) -> Record:
@@ -46,6 +57,17 @@ def amounts_of(graph: Graph, op: Op, x: Tensor) -> list[tuple[int, int]]:
     return [(int(before), int(after)) for before, after in data]
 
 
+def border(graph: Graph, op: Op) -> Border | None:
+    """Of a PAD or PADV2 of images, at their edges; None of any other operator."""
+    if op.kind not in ("PAD", "PADV2"):
+        return None
+    x, y = graph.tensor(op.inputs[0]), graph.tensor(op.outputs[0])
+    amounts = amounts_of(graph, op, x)
+    if len(amounts) != 4 or amounts[0] != (0, 0) or amounts[3] != (0, 0):
+        return None
+    return Border(amounts[1], amounts[2], zero_point(y) if op.kind == "PAD" else _value(graph, op, y))
+
+
 def _value(graph: Graph, op: Op, y: Tensor) -> int:
     value = constant(graph, op.inputs[2], "value", ("int8",))
     q = value.quantization
@@ -61,20 +83,23 @@ def _value(graph: Graph, op: Op, y: Tensor) -> int:
 def prepare_mirror(graph: Graph, op: Op) -> Record:
     """SYMMETRIC repeats the border, REFLECT does not."""
     arity(op, (2,))
-    require_options(op)
     x, y = ends(graph, op)
-    mode, amounts = op.options["mode"], amounts_of(graph, op, x)
+    amounts = amounts_of(graph, op, x)
+    output_shape(y, tuple(d + before + after for d, (before, after) in zip(x.shape, amounts)))
+    return mirrored(op, x, y, amounts)
+
+
+def mirrored(op: Op, x: Tensor, y: Tensor, amounts: list[tuple[int, int]]) -> Record:
+    """The record of MIRROR_PAD, of any type."""
+    require_options(op)
+    mode = op.options["mode"]
     require(mode in ("REFLECT", "SYMMETRIC"), f"mode {mode}", "REFLECT or SYMMETRIC")
     shift = int(mode == "REFLECT")
     most = [length - shift for length in x.shape]
-    require(
-        all(max(amount) <= limit for amount, limit in zip(amounts, most)),
-        f"paddings {amounts}",
-        f"up to {most} by axis",
-    )
-    output_shape(y, tuple(d + before + after for d, (before, after) in zip(x.shape, amounts)))
+    fits = all(max(amount) <= limit for amount, limit in zip(amounts, most))
+    require(fits, f"paddings {amounts}", f"up to {most} by axis")
     indices = [_mirrored(length, *amount, shift) for length, amount in zip(x.shape, amounts)]
-    return move(x.size, y.size, picked(x.shape, indices), steady=amounts[-1:] == [(0, 0)])
+    return move(x.size, y.size, picked(x.shape, indices), steady=amounts[-1:] == [(0, 0)], item=x.item_bytes)
 
 
 def _mirrored(length: int, before: int, after: int, shift: int) -> np.ndarray:

@@ -1,81 +1,85 @@
 """TRANSPOSE_CONV: tensorflow/lite/kernels/transpose_conv.cc, reference/integer_ops/transpose_conv.h.
 
 Versions 1 to 5; int8 with int8 weights, per tensor or per output channel, any batch, with or without a bias, with a
-fused activation. Weights are multiplied as they are: budgets cut no term of them yet.
+fused activation.
+
+The products of one input pixel with the weights of all taps are a part for budgets and kernels (`products`): they are
+added to the output rows that the pixel's row reaches, of which scratch holds as many as there are rows of weights.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from edge_tr.graph import Graph, Op, Tensor
-from edge_tr.operators.arithmetic import finish
+from edge_tr.operators.arithmetic import DATA_RANGE, finish
 from edge_tr.operators.checks import (
     activation_range,
     activation_tensor,
+    arity,
     integers,
     output_shape,
+    read_only,
     require,
     require_options,
     shape_text,
     zero_point,
 )
+from edge_tr.operators.checks import requant as factor_of
 from edge_tr.operators.dot import bias, centred, matmul, requant_of, weights_tensor, zero_points
-from edge_tr.record import Range, Record, Requant, Shape3, Size, full_range
+from edge_tr.operators.products import PRODUCT, SumsParams, product, replaced
+from edge_tr.record import Part, Range, Record, Requant, Shape3, Size, full_range
 from edge_tr.structs import SHAPE, WINDOW, Array, Call, Field, Struct
 from edge_tr.structs import window as window_members
 from edge_tr.tr.requant import Rounding
 
+WEIGHTS, INPUT = 1, 2
+"""Inputs of the operator."""
+NAME = "taps"
 STRUCT = Struct(
     "tr_transpose_conv",
-    "TRANSPOSE_CONV: weights [output channel][height][width][input channel].",
+    "TRANSPOSE_CONV: `taps` are sums of one pixel with weights [output channel][height][width][input channel].",
     (
         Field("uint32_t", "batches"),
         Field(SHAPE, "input"),
         Field(SHAPE, "output"),
         Field(WINDOW, "window"),
-        Field("int16_t", "input_zero_point"),
+        Field(PRODUCT, "taps", "whose factor is 1"),
         Field("int16_t", "output_zero_point"),
-        Field("const int8_t *", "weights"),
-        Field("int16_t", "weights_zero_point"),
         Field("const int32_t *", "bias"),
         Field("const int32_t *", "multiplier"),
         Field("const int8_t *", "shift"),
         Field("int8_t", "minimum"),
         Field("int8_t", "maximum"),
+        Field("uint32_t", "workspace", "bytes of scratch before a kernel's own"),
     ),
 )
 
 
 @dataclass(frozen=True)
-class TransposeConvParams(Record):
-    """Each input pixel, times the weights, is added to the output from stride * its place - pad on."""
+class Transposed(Record):
+    """Each input pixel, times weights [c_out, kernel, c_in], is added to the output from stride * place - pad on."""
 
     batches: int
     input_shape: Shape3
     output_shape: Shape3
+    kernel: Size
     stride: Size
     pad: Size
-    input_zero_point: int
-    output_zero_point: int
-    activation: Size
-    weights: np.ndarray  # int8 or int16 [c_out, kh, kw, c_in]
-    bias: np.ndarray  # int32 [c_out]
-    requant: Requant  # n = c_out
-    weights_zero_point: int = 0
 
-    def _taps(self) -> Iterator[tuple[np.ndarray, tuple[slice, ...], tuple[slice, ...]]]:
+    def meetings(self, weights: np.ndarray) -> Iterator[tuple[np.ndarray, tuple[slice, ...], tuple[slice, ...]]]:
         """(weights [c_out, c_in], which inputs it meets, which outputs they go to) of every tap, indices [n, h, w]."""
-        for ky in range(self.weights.shape[1]):
-            for kx in range(self.weights.shape[2]):
+        by_tap = weights.reshape(self.output_shape[2], *self.kernel, self.input_shape[2])
+        for ky in range(self.kernel[0]):
+            for kx in range(self.kernel[1]):
                 sides = [self._meets(axis, k) for axis, k in enumerate((ky, kx))]
                 if all(sides):
                     whole = slice(None)
-                    yield self.weights[:, ky, kx], (whole, *(s[0] for s in sides)), (whole, *(s[1] for s in sides))
+                    yield by_tap[:, ky, kx], (whole, *(s[0] for s in sides)), (whole, *(s[1] for s in sides))
 
     def _meets(self, axis: int, tap: int) -> tuple[slice, slice] | None:
         """The inputs along one axis that the tap takes into the output, and where; None: none."""
@@ -87,12 +91,38 @@ class TransposeConvParams(Record):
         start = first * step + offset
         return slice(first, last + 1), slice(start, start + (last - first) * step + 1, step)
 
+    def spread(self, given: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """The gradient [n, h, w, c_in] from that of the sums [n, h, w, c_out]."""
+        result = np.zeros((len(given), *self.input_shape), np.float32)
+        for by_tap, sources, targets in self.meetings(weights):
+            result[sources] += given[targets] @ by_tap.astype(np.float32)
+        return result
+
+
+@dataclass(frozen=True)
+class TransposeConvParams(Transposed):
+    """`taps` has weights int8 or int16 [c_out * kh * kw, c_in]."""
+
+    taps: SumsParams
+    output_zero_point: int
+    activation: Size
+    bias: np.ndarray  # int32 [c_out]
+    requant: Requant  # n = c_out
+
+    def parts(self) -> tuple[Part, ...]:
+        return (Part(NAME, self.taps, INPUT, WEIGHTS),)
+
+    def with_parts(self, records: Mapping[str, Record]) -> TransposeConvParams:
+        return replace(self, taps=replaced({NAME: self.taps}, records)[NAME])
+
     def golden(
         self, inputs: Sequence[np.ndarray], rounding: Rounding, data_table: np.ndarray | None = None
     ) -> tuple[np.ndarray, ...]:
-        x = inputs[0].reshape(-1, *self.input_shape).astype(np.int16) - np.int16(self.input_zero_point)
+        x = inputs[0].reshape(-1, *self.input_shape).astype(np.int16) - np.int16(self.taps.input_zero_point)
+        if self.taps.cut is not None:
+            x = self.taps.cut[x + DATA_RANGE]
         acc = np.zeros((len(x), *self.output_shape), np.int32)
-        for weights, sources, targets in self._taps():
+        for weights, sources, targets in self.meetings(self.taps.weights):
             part = x[sources]
             acc[targets] += matmul(part.reshape(-1, part.shape[-1]), weights).reshape(*part.shape[:-1], -1)
         acc += self.bias
@@ -107,36 +137,70 @@ class TransposeConvParams(Record):
         low, high = self.activation
         inside = (output > low) & (output < high)
         given = (gradient * inside).reshape(-1, *self.output_shape) * self.requant.real.astype(np.float32)
-        result = np.zeros((len(given), *self.input_shape), np.float32)
-        for weights, sources, targets in self._taps():
-            result[sources] += given[targets] @ weights.astype(np.float32)
-        return [result]
+        return [self.spread(given, self.taps.weights)]
 
     def call(self) -> Call:
+        _, width, channels = self.output_shape
+        workspace = 4 * (self.taps.units + self.kernel[0] * width * channels)
         values = {
             "batches": self.batches,
             "input": self.input_shape,
             "output": self.output_shape,
-            "window": window_members(self.weights.shape[1:3], self.stride, pad=self.pad),
-            "input_zero_point": self.input_zero_point,
+            "window": window_members(self.kernel, self.stride, pad=self.pad),
+            "taps": product(NAME, self.taps),
             "output_zero_point": self.output_zero_point,
-            "weights": Array("int8_t", "weights", (self.weights + self.weights_zero_point).ravel()),
-            **({"weights_zero_point": self.weights_zero_point} if self.weights_zero_point else {}),
             "bias": Array("int32_t", "bias", self.bias),
             "multiplier": Array("int32_t", "multiplier", self.requant.multiplier),
             "shift": Array("int8_t", "shift", self.requant.shift),
             "minimum": self.activation[0],
             "maximum": self.activation[1],
+            "workspace": workspace,
         }
-        return Call("tr_transpose_conv", STRUCT, values)
+        return Call("tr_transpose_conv", STRUCT, values, scratch_bytes=workspace)
 
 
 def prepare(graph: Graph, op: Op) -> Record:
     """The padding is that of a convolution from the output back to the input."""
-    require(len(op.inputs) in (3, 4), f"{len(op.inputs)} inputs", "3 or 4")
-    require(len(op.outputs) == 1, f"{len(op.outputs)} outputs", "1")
-    require_options(op)
+    arity(op, (3, 4))
     x, y = activation_tensor(graph, op.inputs[2], "input"), activation_tensor(graph, op.outputs[0], "output")
+    w, stride, pad = geometry(graph, op, x, y)
+    as_convolution = replace(op, inputs=(op.inputs[2], op.inputs[1], *op.inputs[3:]))
+    return TransposeConvParams(
+        batches=x.shape[0],
+        input_shape=x.shape[1:],
+        output_shape=y.shape[1:],
+        kernel=w.shape[1:3],
+        stride=stride,
+        pad=pad,
+        taps=_taps_of(x, w),
+        output_zero_point=zero_point(y),
+        activation=activation_range(op, y),
+        bias=bias(graph, as_convolution, w.shape[0], optional=True),
+        requant=requant_of(graph, as_convolution, x, w, y, w.shape[0]),
+    )
+
+
+def _taps_of(x: Tensor, w: Tensor) -> SumsParams:
+    """One pixel's products."""
+    units, depth = w.size // w.shape[3], w.shape[3]
+    return SumsParams(
+        rows=1,
+        depth=depth,
+        units=units,
+        input_zero_point=zero_point(x),
+        output_zero_point=0,
+        activation=(0, 0),
+        weights=centred(w).reshape(units, depth),
+        bias=read_only(np.zeros(units, np.int32)),
+        requant=factor_of(1.0),
+        weights_zero_point=zero_points(w),
+        uses=x.size // depth,
+    )
+
+
+def geometry(graph: Graph, op: Op, x: Tensor, y: Tensor) -> tuple[Tensor, Size, Size]:
+    """(weights, stride, pad) of the convolution that leads from the output back to the input."""
+    require_options(op)
     w = weights_tensor(graph, op, rank=4, channel_axis=0)
     shape = tuple(integers(graph, op.inputs[0], "output shape", ("int32",)))
     require(len(x.shape) == len(shape) == 4, f"input of shape {shape_text(x.shape)}", "four dimensions")
@@ -145,22 +209,7 @@ def prepare(graph: Graph, op: Op) -> Record:
         shape[::3] == (x.shape[0], w.shape[0]), f"output shape {shape}", f"batch {x.shape[0]}, {w.shape[0]} channels"
     )
     output_shape(y, shape)
-    stride, pad = _back(op, x, w, shape)
-    as_convolution = replace(op, inputs=(op.inputs[2], op.inputs[1], *op.inputs[3:]))
-    return TransposeConvParams(
-        batches=x.shape[0],
-        input_shape=x.shape[1:],
-        output_shape=y.shape[1:],
-        stride=stride,
-        pad=pad,
-        input_zero_point=zero_point(x),
-        output_zero_point=zero_point(y),
-        activation=activation_range(op, y),
-        weights=centred(w),
-        bias=bias(graph, as_convolution, w.shape[0], optional=True),
-        requant=requant_of(graph, as_convolution, x, w, y, w.shape[0]),
-        weights_zero_point=zero_points(w),
-    )
+    return w, *_back(op, x, w, shape)
 
 
 def _back(op: Op, x: Tensor, w: Tensor, shape: tuple[int, ...]) -> tuple[Size, Size]:

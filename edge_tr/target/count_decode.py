@@ -8,6 +8,7 @@ from typing import Any
 
 from edge_tr.errors import EdgeTrError
 from edge_tr.lower.cores import Instruction, Kind
+from edge_tr.target import count_armv81m
 from edge_tr.target.count_trace import require
 
 _ARM_KINDS: Mapping[Kind, str] = {
@@ -54,6 +55,9 @@ def decoder(isa: str) -> Callable[[bytes], tuple[Instruction, ...]]:
 
     @functools.cache
     def one(code: bytes) -> Instruction:
+        unknown = count_armv81m.decode(code) if isa == "arm" else None
+        if unknown is not None:
+            return unknown.instruction
         found = list(capstone.disasm(code, 0))
         if len(found) != 1:
             raise EdgeTrError(f"Capstone does not know the {isa} instruction {code.hex()}: please report it")
@@ -89,14 +93,22 @@ def _riscv_length(half_word: int) -> int:
 
 
 def disassembler(isa: str) -> Any:
-    """Capstone for Thumb-2 or RV32C, with operands."""
+    """Capstone for Thumb-2, in which what it lacks of Armv8.1-M is data, or RV32C; with operands."""
     capstone = require("capstone")
     if isa == "arm":
         engine = capstone.Cs(capstone.CS_ARCH_ARM, capstone.CS_MODE_THUMB | capstone.CS_MODE_MCLASS)
+        engine.skipdata_setup = (".word", _bytes_to_skip, None)
+        engine.skipdata = True
     else:
         engine = capstone.Cs(capstone.CS_ARCH_RISCV, capstone.CS_MODE_RISCV32 | capstone.CS_MODE_RISCVC)
     engine.detail = True
     return engine
+
+
+def _bytes_to_skip(code: Any, size: int, offset: int, _user: Any) -> int:
+    """What Capstone calls at an instruction that it does not know; 0: it stops there."""
+    known = count_armv81m.decode(bytes(code[offset : min(size, offset + count_armv81m.BYTES)]))
+    return 0 if known is None else count_armv81m.BYTES
 
 
 def _riscv(instruction: Any) -> Instruction:

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from edge_tr.errors import DeviceError, ToolMissingError, UsageError
+from edge_tr.target import count_armv81m
 from edge_tr.target.waits import IS_BLOCK, Recorder, Stalls, library
 
 _PAGE = 0x1000
@@ -134,9 +135,11 @@ class Machine:
         if self.isa == "arm":
             arm = require("unicorn.arm_const")
             engine = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB | unicorn.UC_MODE_MCLASS)
-            engine.ctl_set_cpu_model(arm.UC_CPU_ARM_CORTEX_M4)  # Armv6-M and Armv7-M are subsets
+            engine.ctl_set_cpu_model(arm.UC_CPU_ARM_CORTEX_M4)  # the others have less, but for loops
             names = {"argument": "R0", "stack": "SP", "return": "LR", "pc": "PC"}
-            return engine, {use: getattr(arm, f"UC_ARM_REG_{name}") for use, name in names.items()}
+            numbers = {name: getattr(arm, f"UC_ARM_REG_{name}") for name in count_armv81m.REGISTERS}
+            engine.hook_add(unicorn.UC_HOOK_INSN_INVALID, lambda at, _: count_armv81m.execute(at, numbers))
+            return engine, {use: numbers[name] for use, name in names.items()}
         riscv = require("unicorn.riscv_const")
         names = {"argument": "A0", "stack": "SP", "return": "RA", "global": "GP", "pc": "PC"}
         engine = unicorn.Uc(unicorn.UC_ARCH_RISCV, unicorn.UC_MODE_RISCV32)

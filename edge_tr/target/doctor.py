@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import subprocess
@@ -15,7 +16,7 @@ import serial.tools.list_ports
 
 from edge_tr.boards import Board, Command
 from edge_tr.target import drives
-from edge_tr.target.tools import find_tool
+from edge_tr.target.tools import find_tool, module_folder, node_folder
 
 _ASKING_SECONDS = 10.0
 REFERENCES = ("tflite-runtime", "ai-edge-litert")
@@ -45,7 +46,14 @@ class Finding:
 def examine(boards: Sequence[Board], one: bool) -> list[Finding]:
     """What these boards want; `one`: a single board was asked for, so that its flasher is needed too."""
     found = [Finding("python", sys.version.split()[0], "edge-tr", "")]
-    found += [_reference(), *_counting(boards), *_compilers(boards), *_emulators(boards), *_flashers(boards, one)]
+    found += [
+        _reference(),
+        *_counting(boards),
+        *_compilers(boards),
+        *_emulators(boards),
+        *_flashers(boards, one),
+        *_mcuboot(boards),
+    ]
     return [*found, *_ports(boards), *_drives(boards)]
 
 
@@ -80,6 +88,19 @@ def _emulators(boards: Sequence[Board]) -> Iterator[Finding]:
     for program, package in dict.fromkeys((emulator.program, emulator.package) for _, emulator in wanted):
         users = [name for name, emulator in wanted if emulator.program == program]
         yield _program(program, users, f"apt-get install {package}", needed=True)
+    for module in dict.fromkeys(module for _, emulator in wanted for module in emulator.modules):
+        users = [name for name, emulator in wanted if module in emulator.modules]
+        remedy = f"npm install --prefix {node_folder()} {module}"
+        yield Finding(module, _module_version(module), _brief(users), remedy, needed=True)
+
+
+def _module_version(name: str) -> str | None:
+    """Of a package of npm."""
+    try:
+        described = json.loads((module_folder(name) / "package.json").read_text(encoding="utf-8"))
+        return str(described["version"])
+    except (OSError, ValueError, KeyError):
+        return None
 
 
 def _flashers(boards: Sequence[Board], one: bool) -> Iterator[Finding]:
@@ -93,6 +114,13 @@ def _flashers(boards: Sequence[Board], one: bool) -> Iterator[Finding]:
     for name, (command, users) in commands.items():
         needed = one and boards[0].flash.protocol == "command" and not some and name == first
         yield _program(name, users, command.install, needed)
+
+
+def _mcuboot(boards: Sequence[Board]) -> Iterator[Finding]:
+    """Packages of Python, of which one is run as a program."""
+    users = [board.name for board in boards if board.flash.protocol == "mcumgr"]
+    for name in ("imgtool", "smpclient") if users else ():
+        yield Finding(name, _package(name), _brief(users), "pip install edge-tr[mcuboot]", needed=True)
 
 
 def _program(name: str, users: Sequence[str], remedy: str, needed: bool) -> Finding:

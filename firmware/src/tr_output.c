@@ -1,5 +1,6 @@
 #include "tr_output.h"
 
+#include "tr_isa.h"
 #include "tr_requant.h"
 
 int8_t tr_output_exact(const struct tr_output *to, uint32_t channel, int32_t sum)
@@ -20,7 +21,7 @@ void tr_clamp_units(const struct tr_output *to, int8_t *output, uint32_t count)
     }
 }
 
-#if !defined(__arm__) && !defined(__riscv)
+#if defined(TR_CODE_C)
 
 /* What tr_finish_*.S do, portably. */
 

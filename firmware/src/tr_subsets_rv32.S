@@ -1,5 +1,7 @@
 /* tr_subsets.h on RV32, with the registers of RV32E. */
-#if defined(__riscv)
+#include "tr_isa.h"
+
+#if defined(TR_CODE_RV32)
 
 /* Element \at of x, twice: a2; a3 is spent. */
 .macro twice at

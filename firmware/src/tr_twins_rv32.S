@@ -1,5 +1,5 @@
 /* tr_twins.h on RV32IM. */
-#if defined(__riscv_mul)
+#if defined(__riscv_mul) && !defined(__riscv_32e)
 
 /* Four rows by the activation in t1: weights at a0 + \at, the mask of two bytes in a4; t0 and t2 are spent. */
 .macro element at

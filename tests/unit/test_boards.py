@@ -14,14 +14,20 @@ from edge_tr.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
 RAN = (
+    "hifive1-revb",
     "host",
     "microbit",
     "mps2-an385",
     "mps2-an386",
+    "mps2-an500",
+    "mps2-an505",
+    "mps3-an547",
     "netduinoplus2",
     "qemu-cortex-m0",
     "qemu-rv32ec",
     "qemu-rv32imc",
+    "rpi-pico",
+    "stm32vldiscovery",
 )
 ONLY_BUILD = (
     "arduino-nano33ble",
@@ -33,12 +39,12 @@ ONLY_BUILD = (
     "nucleo-h743zi",
     "nucleo-l4r5zi",
     "nucleo-u575zi-q",
-    "rpi-pico",
     "rpi-pico2",
     "stm32f4-discovery",
 )
 READS = '[reads]\nclock_hz = {}\nwait_states = 5\nwidth = {}\nmanual = "none"\n{}\n'
 NAMES = tuple(sorted(RAN + ONLY_BUILD))
+MCUBOOT = "[mcuboot]\nslot_bytes = {}\nheader_bytes = {}\nalign = {}\n"
 
 
 def test_these_boards_ship() -> None:
@@ -73,6 +79,7 @@ def test_instructions_per_tick_is_exact() -> None:
     assert boards.load("qemu-rv32ec").instructions_per_tick == 1
     assert boards.load("host").instructions_per_tick is None
     assert boards.load("nucleo-l4r5zi").instructions_per_tick is None
+    assert (boards.load("rpi-pico").instructions_per_tick, boards.load("rpi-pico").cycles_per_tick) == (None, 125)
 
 
 @pytest.mark.parametrize(("typed", "meant"), [("mps2-an368", "mps2-an386"), ("nucleo-l4r5z", "nucleo-l4r5zi")])
@@ -136,12 +143,31 @@ def test_all_problems_are_reported_at_once(folder: Path) -> None:
         ("origin = 0x0\n", "origin = 0x2000_0000\n", "overlap"),
         ("stack_bytes = 0x4000", "stack_bytes = 0x4000_0000", "memory.stack_bytes: more than ram_bytes"),
         ('"5/8"', '"five"', "emulator.instructions_per_tick: 'five' is not like 1 or 5/8"),
+        (
+            'instructions_per_tick = "5/8"',
+            'cycles_per_tick = "one"',
+            "emulator.cycles_per_tick: 'one' is not like 1 or",
+        ),
+        ('"5/8"', '"5/8"\ncycles_per_tick = "1"', 'emulator.cycles_per_tick: needs instructions_per_tick = "0"'),
         ('linker_script = "../common/cortex-m.ld"', "", "sources.linker_script: needed"),
         ('verified = "emulator"', 'verified = "builds"', "verified: 'builds' does not go with an emulator"),
         ('program = "qemu-system-arm"', 'program = ["a"]', "emulator.program: ['a'] is not a string"),
         ('protocol = "an3155"', 'protocol = "uf2"', "flash.drive: needed for flash.protocol = 'uf2'"),
         ('protocol = "an3155"', 'protocol = "uf2"', 'flash.family: needed for flash.protocol = "uf2"'),
         ('protocol = "an3155"', 'protocol = "command"', 'flash.commands: needed for flash.protocol = "command"'),
+        (
+            'protocol = "an3155"',
+            'protocol = "mcumgr"',
+            'mcuboot: needed for flash.protocol = "mcumgr", and for no other',
+        ),
+        ("[link]", MCUBOOT.format(0x41_0000, 512, 3) + "[link]", "mcuboot.align: 3 is none of 1, 2, 4, 8, 16, 32"),
+        (
+            "[link]",
+            MCUBOOT.format(0x41_0000, 30, 2) + "[link]",
+            "mcuboot.header_bytes: 30 is less than 32 or not aligned",
+        ),
+        ("[link]", MCUBOOT.format(0x40_0000, 512, 4) + "[link]", "mcuboot.slot_bytes: less than header_bytes and"),
+        ("[link]", MCUBOOT.format(0x41_0000, 512, 4) + 'key = "k.pem"\n[link]', "mcuboot.key: no file k.pem"),
         ("product_id = 0xED86", "base = 0x2200_0000", "flash.base: behind memory.flash_origin"),
         ("product_id = 0xED86", 'usb = ["483:374B"]', "usb: '483:374B' is not like 0483:374b"),
         (
@@ -153,6 +179,12 @@ def test_all_problems_are_reported_at_once(folder: Path) -> None:
             "product_id = 0xED86",
             'commands = [{ program = "a", install = "b", arguments = ["{bin} {"] }]',
             "flash.commands: '{bin} {' of a has in braces what is none of",
+        ),
+        (
+            '"-kernel", "{loader}"',
+            '"-kernel", "{loaders}"',
+            "emulator.arguments: '{loaders}' has in braces what is none of boot, common, flash, flash_origin, image, "
+            "image_hex, listener, loader, modules",
         ),
         ("[link]", "[reads]\nclock_hz = 0\n[link]", "reads.width: missing"),
         ("[link]", READS.format("0", "8", "") + "[link]", "reads.clock_hz: a core does not stand still"),

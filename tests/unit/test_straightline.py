@@ -75,7 +75,7 @@ def test_programs_of_one_row_by_products(isa, largest, bits):
         assert [tile.counts.products for tile in program.tiles] == [
             sum(isinstance(op, Product) for op in tile.code) for tile in program.tiles
         ]
-    assert multiplied > 0
+    assert multiplied or SWEEPING[isa].free_shift  # no int8 has so many terms that a factor is faster there
 
 
 def test_a_layer_of_zeros_is_only_flushes():
