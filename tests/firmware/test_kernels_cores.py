@@ -251,14 +251,17 @@ class Alive(Extreme):
 
     first_rows = ()
 
+    def _zero(self) -> int:
+        return int(self.rng.choice([-128, -20]))
+
 
 def threes(net: Network) -> Graph:
     """3x3 windows with strides of one over odd and even images; multiples of four channels, of which code takes sixteen
     at a time; rows that are no multiple of four; requantised to all of int8 and to less."""
     net.conv(20, (3, 3), (1, 1), "RELU")
-    net.conv(16, (3, 3), (1, 1), "RELU6")
+    net.conv(16, (3, 3), (1, 1))
     net.conv(36, (3, 3), (1, 1))
-    net.conv(7, (3, 3), (1, 1), "RELU_N1_TO_1")
+    net.conv(7, (3, 3), (1, 1), "RELU")
     return parse(net.finish())
 
 
