@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_tr import __version__, metrics
+from edge_tr.codegen import protocols
 from edge_tr.codegen.ecosystems import ECOSYSTEMS
 from edge_tr.kernels import KERNELS
 from edge_tr.kernels.machines import tables_of
@@ -150,6 +151,20 @@ def _add_build(commands: _Commands) -> None:
         default=0,
         metavar="N",
         help="of a signed image: once it has started, none with a lower one starts (default %(default)s)",
+    )
+    command.add_argument(
+        "--protocol",
+        type=lambda text: text.split(","),
+        default=(),
+        metavar="NAME[,NAME]",
+        help="what the firmware speaks beside edge-tr's frames: mlperf, the text of MLPerf Tiny's runner; st, ST's "
+        "stm_ai_runner 3.1 (default: nothing)",
+    )
+    command.add_argument(
+        "--mlperf",
+        metavar="NAME",
+        help=f"as which benchmark its runner takes the model ({', '.join(protocols.BENCHMARKS)}), which is how inputs "
+        "come and results go; default: the one whose inputs and outputs it has",
     )
 
 
