@@ -20,17 +20,17 @@ from edge_tr.files import registered
 from edge_tr.files.writing import SURROUNDINGS, replace
 from edge_tr.ir import tflite
 from edge_tr.kernels.machines import isa_of, planned_for
-from edge_tr.report import checked, summary
+from edge_tr.report import checked, summary, tuned
 from edge_tr.report.bench import bench_text
 from edge_tr.report.boards import board_text, boards_text
 from edge_tr.report.doctor import doctor_text
+from edge_tr.report.pages import tuning_page
 from edge_tr.report.progress import BEAT_SECONDS, Progress
 from edge_tr.target import doctor, serve
 from edge_tr.target.heart import beating
 from edge_tr.target.port import Line, refuse_to_guess
 from edge_tr.target.signing import make_keys
 from edge_tr.target.token import read_token
-from edge_tr.tune import report as tune_report
 from edge_tr.tune import tuning
 from edge_tr.tune.points import Settings
 from edge_tr.tune.workers import DaskCluster, LocalProcesses
@@ -211,9 +211,9 @@ def _tune(arguments: argparse.Namespace) -> int:
             workers=workers,
             progress=arguments.progress,
         )
-    replace(arguments.out.with_suffix(".html"), tune_report.html(result))
+    replace(arguments.out.with_suffix(".html"), tuning_page(result))
     where = f"written: {arguments.out.with_suffix('.toml')}, .tflite, .html; build with --budget"
-    _print(arguments, asdict(result), f"{tune_report.text(result)}\n{where}")
+    _print(arguments, asdict(result), f"{tuned.text(result)}\n{where}")
     return 0
 
 

@@ -48,6 +48,7 @@ class Board:
     loader: Loader | None = None
     boot: Boot | None = None
     emulator: Emulator | None = None
+    clock_mhz: int | None = None  # of the core, as start-up code sets it; None: not known
     counts_on: str | None = None  # the emulated board that costs are counted on, where there is no emulator
     unverified: tuple[str, ...] = ()  # registers and figures whose source could not be read, or that nobody tried
     folder: Path = dataclasses.field(default=Path(), metadata={"toml": False})

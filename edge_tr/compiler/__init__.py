@@ -22,7 +22,7 @@ from edge_tr.files.writing import writing_to
 from edge_tr.ir import tflite
 from edge_tr.manifest import BuildFolder, Manifest, OverlayManifest
 from edge_tr.metrics import Metric, metric_of
-from edge_tr.report.html import html_report
+from edge_tr.report.pages import html_report
 from edge_tr.target import check as device_check
 from edge_tr.target.costs import Device
 from edge_tr.target.emulator import RunningBoard
