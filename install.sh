@@ -15,7 +15,8 @@ venv=.venv
 demo="arm-none-eabi-gcc:gcc-arm-none-eabi qemu-system-arm:qemu-system-arm"
 test="$demo gcc:gcc g++:g++ /usr/include/stdio.h:libc6-dev make:make git:git
     riscv64-unknown-elf-gcc:gcc-riscv64-unknown-elf qemu-system-riscv32:qemu-system-misc
-    verilator:verilator iverilog:iverilog yosys:yosys tclsh:tcl"
+    verilator:verilator iverilog:iverilog yosys:yosys tclsh:tcl
+    node:nodejs npm:npm chromium:chromium /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf:fonts-dejavu-core"
 reproduce=
 case $group in
     demo) tools=$demo ;;
@@ -137,6 +138,17 @@ install_python_packages() {
     touch "$stamp" "$venv/demo.stamp"
 }
 
+# What tests run in Node or in a browser: the locked versions, whose contents npm checks, and none of their scripts.
+install_node_packages() {
+    stamp=$venv/node.stamp lock=requirements/node/package-lock.json
+    test "$group" = test || return 0
+    test ! -f "$stamp" || test "$lock" -nt "$stamp" || return 0
+    echo "installing Node packages for tests into requirements/node"
+    (cd requirements/node && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) ||
+        fail "could not install Node packages: npm's own words are above"
+    touch "$stamp"
+}
+
 # What builds others, then the locked versions, which are complete. PyTorch is its own CPU build where pip is told of one,
 # else PyPI's; the last step adds edge-tr itself, and what only PyPI's PyTorch needs: CUDA, which is not locked.
 pip_installs() {
@@ -161,3 +173,4 @@ if test "$python" != "$venv/bin/python"; then
     "$python" -m venv --clear "$venv" || fail "could not make the environment $venv with $python"
 fi
 install_python_packages
+install_node_packages

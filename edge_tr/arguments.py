@@ -72,6 +72,7 @@ def parser(verbs: Verbs) -> argparse.ArgumentParser:
     _add_build(commands)
     _on_device(commands.add("flash", "write a build into its board over serial"))
     _add_check(commands)
+    _add_report(commands)
     _add_emulate(commands)
     _add_bench(commands)
     _add_tune(commands)
@@ -178,6 +179,16 @@ def _add_check(commands: _Commands) -> None:
         help="of a build with several budgets: which to run with, 0 the one with the fewest terms; all (its default): "
         "one after the other, on a board that is not flashed again",
     )
+
+
+def _add_report(commands: _Commands) -> None:
+    command = commands.add("report", "write a build's page again, or one with two builds beside each other")
+    command.add_argument("build", type=Path, metavar="DIR", help="what `edge-tr build` wrote; its check is shown too")
+    command.add_argument("other", type=Path, metavar="DIR2", nargs="?", help="another build, to be compared with")
+    command.add_argument(
+        "-o", dest="out", type=Path, metavar="FILE", help="default: DIR/report.html, of two builds DIR/comparison.html"
+    )
+    command.add_argument("--open", action="store_true", help="show it in the browser")
 
 
 def _add_emulate(commands: _Commands) -> None:

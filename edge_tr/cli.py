@@ -8,6 +8,7 @@ import json
 import os
 import sys
 import traceback
+import webbrowser
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.resources import as_file
@@ -187,6 +188,17 @@ def _check(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _report(arguments: argparse.Namespace) -> int:
+    if arguments.other is None:
+        page = compiler.write_report(arguments.build, arguments.out)
+    else:
+        page = compiler.write_comparison(arguments.build, arguments.other, arguments.out)
+    _print(arguments, {"page": str(page)}, f"written: {page}")
+    if arguments.open and not webbrowser.open(page.resolve().as_uri()):
+        raise ToolMissingError(f"no browser was found: open {page} by hand")
+    return 0
+
+
 def _bench(arguments: argparse.Namespace) -> int:
     report = bench.bench(arguments.build, arguments.core, arguments.wait_states)
     _print(arguments, asdict(report), bench_text(report))
@@ -313,7 +325,8 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 
 VERBS = {
-    "inspect": _inspect, "build": _build, "flash": _flash, "check": _check, "bench": _bench, "tune": _tune,
+    "inspect": _inspect, "build": _build, "flash": _flash, "check": _check, "report": _report, "bench": _bench,
+    "tune": _tune,
     "keys": _keys, "emulate": _emulate, "boards": _boards, "doctor": _doctor, "demo": _demo,
 }  # fmt: skip
 

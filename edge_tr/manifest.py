@@ -149,6 +149,11 @@ class BuildFolder:
         return self.path / "report.html"
 
     @property
+    def comparison(self) -> Path:
+        """This build beside another one."""
+        return self.path / "comparison.html"
+
+    @property
     def check_json(self) -> Path:
         return self.path / "check.json"
 

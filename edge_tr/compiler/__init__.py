@@ -14,6 +14,7 @@ from edge_tr.compiler import trust as trust_in
 from edge_tr.compiler.common import Progress, no_progress, samples
 from edge_tr.compiler.folders import opened
 from edge_tr.compiler.mcu import NotFitting
+from edge_tr.compiler.reports import write_comparison, write_report
 from edge_tr.compiler.sealing import UNPROTECTED, Protect
 from edge_tr.compiler.trust import require, run_by, run_by_package, run_to_flash
 from edge_tr.errors import UsageError
@@ -33,7 +34,7 @@ from edge_tr.target.port import DIRECT, Line
 
 __all__ = [
     "BuildFolder", "NotFitting", "Progress", "Protect", "build", "check", "check_levels", "emulated", "files", "flash",
-    "is_own", "levels", "no_progress",
+    "is_own", "levels", "no_progress", "write_comparison", "write_report",
 ]  # fmt: skip
 
 

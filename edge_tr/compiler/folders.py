@@ -17,8 +17,8 @@ from edge_tr.manifest import BuildFolder, Manifest, OverlayManifest
 _PIECE = 1 << 16
 _OF_A_BUILD = (
     "build.json", "model.tflite", "revealed*.tflite", "firmware.*", "loader.elf", "sbom.cdx.json", "check.json",
-    "report.html", "src/**/*", "obj/**/*", "emulator/**/*", "edge_tr_pynq/**/*.py", "edge_tr_pynq/**/*.npz",
-    "edge_tr_pynq/**/*.json",
+    "report.html", "comparison.html", "src/**/*", "obj/**/*", "emulator/**/*", "edge_tr_pynq/**/*.py",
+    "edge_tr_pynq/**/*.npz", "edge_tr_pynq/**/*.json",
 )  # fmt: skip
 """What a build replaces, its board's state and reports included; bitstreams and other people's files stay."""
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from edge_tr.plots.scale import Axis, padded, short, ticks
 from edge_tr.plots.svg import element, number, percent, picture, stretched, text, title
 
-TOP, HEIGHT, BOTTOM = 42, 230, 44
+TOP, HEIGHT, BOTTOM, LEGEND = 30, 230, 44, 18
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,11 @@ def chart(
     shapes = [text(y_name, 0, 12, class_="dim"), *_grid(y_axis), *_marks(x_axis, x_name)]
     for of in series:
         shapes += _drawn(of, x_axis, y_axis)
-    if len(series) > 1:
-        shapes += _legend(series)
-    return picture(label, TOP + HEIGHT + BOTTOM, shapes)
+    if len(series) < 2:
+        return picture(label, TOP + HEIGHT + BOTTOM, shapes)
+    names = _legend(series)
+    below = element("g", *shapes, transform=f"translate(0 {LEGEND * len(series)})")
+    return picture(label, TOP + HEIGHT + BOTTOM + LEGEND * len(series), [*names, below])
 
 
 def _grid(axis: Axis) -> list[str]:
@@ -63,10 +65,10 @@ def _grid(axis: Axis) -> list[str]:
 def _marks(axis: Axis, name: str) -> list[str]:
     base = TOP + HEIGHT
     shapes = [element("line", class_="axis", x1=0, x2="100%", y1=base, y2=base)]
-    for tick in ticks(axis.low, axis.high, 4):
+    for tick in ticks(axis.low, axis.high, 6):
         at = axis.share(tick)
-        if 0.02 <= at <= 0.98:
-            anchor = "start" if at < 0.06 else "end" if at > 0.94 else "middle"
+        if 0.07 <= at <= 0.98:
+            anchor = "end" if at > 0.94 else "middle"
             shapes.append(text(_label(tick), percent(at), base + 16, anchor, class_="dim"))
     return [*shapes, text(name, "50%", base + 34, "middle", class_="dim")]
 
@@ -114,11 +116,9 @@ def _point(point: Point, series: Series, x_axis: Axis, y_axis: Axis) -> list[str
 
 
 def _legend(series: Sequence[Series]) -> list[str]:
-    each = 1 / len(series)
     shapes = []
-    for i, of in enumerate(series):
-        shapes.append(
-            element("circle", class_=f"f{of.colour}", cx=percent(i * each), cy=28, r=4, transform="translate(5 0)")
-        )
-        shapes.append(text(of.name, percent(i * each), 32, dx=14))
+    for row, of in enumerate(series):
+        y = LEGEND * row + 12
+        shapes.append(element("circle", class_=f"f{of.colour}", cx=5, cy=y - 4, r=4))
+        shapes.append(text(of.name, 14, y))
     return shapes

@@ -29,8 +29,7 @@ def heat(
     shapes = [element("rect", class_="track", width=wide, height=high_count), element("g", *cells, class_=class_)]
     if marked is not None:
         y, x = marked
-        frame = {"x": x - 0.1, "y": y - 0.1, "width": 1.2, "height": 1.2, "stroke_width": 0.25}
-        shapes.append(element("rect", class_="outline frame", **frame))
+        shapes.append(element("rect", class_="outline frame", x=x, y=y, width=1, height=1))
     return element(
         "svg", *shapes, class_="plot heat", view_box=f"-0.3 -0.3 {wide + 0.6} {number(high_count + 0.6)}", role="img",
         aria_label=label, focusable="false",

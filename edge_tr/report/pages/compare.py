@@ -80,7 +80,7 @@ def _title(build: Build) -> str:
 
 
 def _subtitle(first: Build, second: Build) -> str:
-    same = "the same model" if first.manifest.model_sha256 == second.manifest.model_sha256 else "two models"
+    same = "The same model." if first.manifest.model_sha256 == second.manifest.model_sha256 else "Two models."
     return f"A: {first.name}, budget {first.manifest.budget}. B: {second.name}, budget {second.manifest.budget}. {same}"
 
 
