@@ -124,6 +124,12 @@ def _add_build(commands: _Commands) -> None:
         help="choose by the costs of another core that runs the same code, for a chip with another pipeline or "
         f"multiplier: {', '.join(core for core in CORES if len(tables_of(core)) > 1)}",
     )
+    command.add_argument(
+        "--name",
+        default="tr_model",
+        help="of the model in C, the prefix of its functions, macros and header: NAME_invoke() in NAME.h, so that "
+        "several models link into one program (default %(default)s, in model.h)",
+    )
     command.add_argument("--flash-limit", type=int, metavar="BYTES", help="use less than the board's flash")
     command.add_argument("--ram-limit", type=int, metavar="BYTES", help="use less than the board's RAM")
     command.add_argument(
@@ -209,9 +215,8 @@ def _add_bench(commands: _Commands) -> None:
     command.add_argument(
         "--wait-states",
         type=int,
-        default=0,
         metavar="N",
-        help="cycles that flash adds to the fetch of every 32-bit word of code (default 0)",
+        help="of flash, others than the board's (of a board that does not say what it reads through: of 32 bits)",
     )
 
 

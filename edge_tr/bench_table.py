@@ -34,8 +34,8 @@ from edge_tr.report.benchmarks import (
 from edge_tr.report.progress import Progress
 from edge_tr.reproduction import budgets
 from edge_tr.target.count_provenance import commit, compilers, packages
-from edge_tr.tune.search import steps_at_most
-from edge_tr.tune.workers import LocalProcesses
+from edge_tr.tuning.search import steps_at_most
+from edge_tr.tuning.workers import LocalProcesses
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMAND = "make bench"
@@ -49,13 +49,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--builds", type=Path, default=ROOT / "out" / "bench", help="folder for the builds")
     parser.add_argument("--work", type=Path, default=ROOT / "out" / "budgets", help="folder for tuned points")
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--wait-states", type=int, default=0)
     arguments = parser.parse_args(argv)
     try:
-        facts = _facts(arguments.wait_states)
+        facts = _facts()
         _require_models(arguments.shared)
         folders = Folders(arguments.shared, arguments.builds, arguments.work)
-        outcomes, qualities = run_all(folders, arguments.wait_states, arguments.jobs)
+        outcomes, qualities = run_all(folders, arguments.jobs)
     except EdgeTrError as error:
         print(f"bench_table: {error}", file=sys.stderr)
         return error.exit_code
@@ -99,9 +98,7 @@ class Steps:
         self._show("bench", done, self.rows + self.tunings * steps_at_most(), "step")
 
 
-def run_all(
-    folders: Folders, wait_states: int, jobs: int
-) -> tuple[dict[Key, Outcome], dict[tuple[str, str], BudgetQuality]]:
+def run_all(folders: Folders, jobs: int) -> tuple[dict[Key, Outcome], dict[tuple[str, str], BudgetQuality]]:
     """Every combination, and what budgets cost by model and budget; only models with data are tuned. Searches for
     budgets wait for one point after the other: rows that need none of them are counted in the meantime."""
     subjects = {name: budgets.subject_of(file) for name, (file, _) in MODELS.items()}
@@ -121,7 +118,7 @@ def run_all(
             """Rows, those that take longest first, so that the last ones do not wait for one."""
             for key in sorted(filter(wanted, keys), key=lambda key: -len(key[2].kernels)):
                 file = folders.shared / "models" / MODELS[key[1]][0]
-                steps.running[pool.submit(run_one, key, file, tuned, folders.builds, wait_states)] = key
+                steps.running[pool.submit(run_one, key, file, tuned, folders.builds)] = key
 
         submit(lambda key: key[2].budget != TUNED, None)
         for name, subject in subjects.items():
@@ -139,7 +136,7 @@ def run_all(
     return {key: outcomes[key] for key in keys}, qualities
 
 
-def run_one(key: Key, model: Path, tuned: Path | None, builds: Path, wait_states: int) -> Outcome:
+def run_one(key: Key, model: Path, tuned: Path | None, builds: Path) -> Outcome:
     """Build and count; a word of explanation where the model does not fit."""
     platform, name, variant = key
     parts = platform.core or platform.board, name, variant.budget.replace(",", "-"), *variant.kernels
@@ -157,15 +154,16 @@ def run_one(key: Key, model: Path, tuned: Path | None, builds: Path, wait_states
         )
     except DoesNotFitError:
         return "does not fit"
-    ran = bench.trace_build(folder)
     cores = [section.core for section in SECTIONS if section.platform == platform]
-    return {core: ran.on(core, wait_states) for core in cores}
+    own = boards.load(platform.board).core
+    ran = bench.trace_build(folder, [core for core in cores if core == own])
+    return {core: ran.on(core) for core in cores}
 
 
-def _facts(wait_states: int) -> dict[str, str]:
+def _facts() -> dict[str, str]:
     toolchains = {(t.prefix + "gcc", t.package) for t in (boards.load(p.board).toolchain for p in PLATFORMS)}
     tools = [*compilers(sorted(toolchains)), *packages(("unicorn", "capstone"))]
-    return {"command": COMMAND, "commit": commit(ROOT), "tools": "\n".join(tools), "wait_states": str(wait_states)}
+    return {"command": COMMAND, "commit": commit(ROOT), "tools": "\n".join(tools)}
 
 
 if __name__ == "__main__":

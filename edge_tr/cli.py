@@ -32,9 +32,9 @@ from edge_tr.target.heart import beating
 from edge_tr.target.port import Line, refuse_to_guess
 from edge_tr.target.signing import make_keys
 from edge_tr.target.token import read_token
-from edge_tr.tune import tuning
-from edge_tr.tune.points import Settings
-from edge_tr.tune.workers import DaskCluster, LocalProcesses
+from edge_tr.tuning import tuning
+from edge_tr.tuning.points import Settings
+from edge_tr.tuning.workers import DaskCluster, LocalProcesses
 
 DEMO_BOARD = "mps2-an386"
 
@@ -126,6 +126,7 @@ def _build(arguments: argparse.Namespace) -> int:
             flash_limit=arguments.flash_limit,
             ram_limit=arguments.ram_limit,
             protect=compiler.Protect(arguments.verify_before_invoke, arguments.sign, arguments.image_version),
+            name=arguments.name,
             progress=arguments.progress,
         )
     except compiler.NotFitting as error:

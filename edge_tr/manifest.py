@@ -57,7 +57,7 @@ __all__ = [
     "TermsRecord",
 ]  # fmt: skip
 
-MANIFEST_VERSION = 7
+MANIFEST_VERSION = 8
 FILE_NAME = "build.json"
 REVEALED = "revealed.tflite"
 
@@ -216,6 +216,7 @@ def _sensible(record: Manifest | OverlayManifest) -> Manifest | OverlayManifest:
     wrong = {
         "build_id": not re.fullmatch("[0-9a-f]{16}", record.build_id),
         "model_sha256": not re.fullmatch("[0-9a-f]{64}", record.model_sha256),
+        "name": isinstance(record, Manifest) and not re.fullmatch(r"[A-Za-z]\w*", record.name, re.ASCII),
         "levels": not record.levels,
         "inputs": not record.inputs,
         "outputs": not record.outputs,

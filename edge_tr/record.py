@@ -111,6 +111,11 @@ class Record:
         None: that is not what it does."""
         return ()
 
+    def outside(self) -> int | None:
+        """Of an operator with a window over its first input: the value that all places outside the image count as,
+        however many there are. None: there is none."""
+        return None
+
     def golden_bytes(self, elements: int) -> int:
         """About the memory that `golden` takes for one sample; `elements`: of an input and the outputs."""
         return 24 * elements

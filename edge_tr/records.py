@@ -238,10 +238,12 @@ class RamRecord:
 class Manifest(BuildRecord):
     """A build for a microcontroller. `core` is the one by whose costs kernels were chosen; `flash_bytes` and
     `ram_bytes` are the linked program's, stack included; `would_fit`: options of `edge-tr build` of which each makes
-    a build fit that does not. `clock_mhz` is the board's, None if it is not known."""
+    a build fit that does not; `name`: the prefix of the model's functions in C; `clock_mhz`: the board's, None if it is
+    not known."""
 
+    name: str
     core: str
-    clock_mhz: int | None
+    clock_mhz: float | None
     flash_bytes: int
     flash_limit: int
     ram_bytes: int

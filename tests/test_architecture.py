@@ -31,7 +31,7 @@ FLOORS = (
     {"prepared", "metrics"},
     {"kernels"},
     {"lower", "accel"},
-    {"tune", "training"},
+    {"tuning", "training"},
     {"codegen"},
     {"target"},
     {"report"},
@@ -188,3 +188,11 @@ def test_text_files_end_with_one_newline_and_have_no_tabs_or_trailing_spaces():
         if path.suffix in {".py", ".c", ".h", ".sv", ".toml"}:
             assert text == "" or (text.endswith("\n") and not text.endswith("\n\n")), by_path(path)
             assert "\t" not in text and not re.search(r"[ ]+$", text, re.MULTILINE), by_path(path)
+
+
+def test_one_header_tells_cores_apart_whose_assembly_runs():
+    """Guards that name architectures leave out the next one."""
+    named = re.compile(r"__ARM_ARCH|__arm__|defined\(__riscv\)\s*$", re.M)
+    files = [path for path in (ROOT / "firmware").rglob("*.[chS]") if "third_party" not in path.parts]
+    assert len(files) > 100
+    assert [path.name for path in files if named.search(path.read_text(encoding="utf-8"))] == ["tr_isa.h"]

@@ -16,7 +16,7 @@ import numpy as np
 from edge_tr.accel.engines import hwc, output_layout, refusal, zero_point
 from edge_tr.accel.layout import Placed, planar, vector
 from edge_tr.accel.stage import Stage, Turn
-from edge_tr.errors import DoesNotFitError, ModelError
+from edge_tr.errors import ModelError
 from edge_tr.formats import accelerator as f
 from edge_tr.graph import Graph, Op
 from edge_tr.operators import (
@@ -61,15 +61,11 @@ def assign(
     """`cut`: by operator, what data is truncated to; `left_out`: by operator, why it is the processor's whatever else;
     `known`: what was found out before, of the same graph and budget.
 
-    ModelError, or DoesNotFitError where room lacks, with every reason if nothing is left for the accelerator.
+    All of it may be the processor's: then there is one turn without stages.
     """
     work = _Assigner(graph, cut, left_out, {} if known is None else known)
     for op in graph.ops:
         work.place(op)
-    if not work.stages:
-        lines = [f"  {op.kind} (operator {op.index}): {work.reasons[op.index]}" for op in graph.ops]
-        error = DoesNotFitError if left_out or work.lacks_room else ModelError
-        raise error("the model computes nothing that the accelerator could:\n" + "\n".join(lines))
     turns = work.turns()
     layouts = {t: work.sent_layout(t) for turn in turns for t in turn.sends}
     return Assignment(turns, work.aliases, layouts | work.made, work.reasons)
@@ -82,7 +78,6 @@ class _Assigner:
         self, graph: Graph, cut: Mapping[int, np.ndarray], left_out: Mapping[int, str], known: Refusals
     ) -> None:
         self.graph, self.cut, self.left_out, self.known = graph, cut, left_out, known
-        self.lacks_room = False
         self.records = {op.index: op.record for op in graph.ops}
         self.aliases: dict[int, int] = {}
         self.stages: dict[int, Stage] = {}
@@ -137,7 +132,6 @@ class _Assigner:
         """Why activation memory cannot hold the layer's own tensors; empty if it can."""
         distinct = {id(x): x for x in (*inputs, y)}.values()
         words, depth = sum(x.words for x in distinct), f.ACTIVATION_WORDS.value
-        self.lacks_room |= words > depth
         return f"its tensors need {words:,} words of {f.COLUMNS.value} values, there are {depth:,}" * (words > depth)
 
     def _refused(self, stage: Stage, inputs: list[Placed], y: Placed) -> str:

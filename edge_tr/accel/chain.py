@@ -51,8 +51,8 @@ def chain_length(
 def find_chain(assignment: Assignment, layouts: Mapping[int, Placed], cut: Mapping[int, np.ndarray]) -> Chain | None:
     """The first layers in bands, as many as gain most; None where none gains. They are of the first turn of the
     accelerator, and nothing else is in its memory meanwhile."""
-    turn = next(turn for turn in assignment.turns if turn.stages)
-    if len(turn.sends) != 1:
+    turn = next((turn for turn in assignment.turns if turn.stages), None)
+    if turn is None or len(turn.sends) != 1:
         return None
     others = {tensor for own in assignment.turns if own is not turn for s in own.stages for tensor in s.inputs}
     count = chain_length(turn.stages, layouts, turn.sends[0], others | {*turn.reads}, cut)

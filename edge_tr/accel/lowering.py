@@ -31,8 +31,7 @@ _NOT_SO = 1 << 40
 
 
 def lower_accel(graph: Graph, budget: Budget, below: Sequence[Budget] = ()) -> AccelProgram:
-    """Schedule a model. What has no engine, or does not fit, is left to the processor; ModelError or DoesNotFitError
-    with every reason where that is all of it.
+    """Schedule a model. What has no engine, or does not fit, is left to the processor, which may be all of it.
 
     `below`: budgets nested in `budget`, from the fewest terms on, that the program can be switched to; UsageError if
     they do not nest.

@@ -14,15 +14,15 @@ from pathlib import Path
 from edge_tr import resources
 from edge_tr.boards.board import MONOCYPHER, Board
 from edge_tr.boards.checks import inconsistencies
-from edge_tr.boards.tables import Command, Flash, Memory, Pages, Parity, Part, Slots, Trust
+from edge_tr.boards.tables import Cache, Command, Flash, Memory, Pages, Parity, Part, Reads, Slots, Trust
 from edge_tr.errors import UsageError
 from edge_tr.files import registered
 from edge_tr.files.reading import brief, is_file, read_toml
 from edge_tr.files.tables import as_dataclass
 
 __all__ = [
-    "MONOCYPHER", "Board", "Command", "Flash", "Memory", "Pages", "Parity", "Part", "Slots", "Trust", "load", "names",
-    "register", "ships",
+    "MONOCYPHER", "Board", "Cache", "Command", "Flash", "Memory", "Pages", "Parity", "Part", "Reads", "Slots", "Trust",
+    "load", "names", "register", "ships",
 ]  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from edge_tr.boards.tables import (
     Loader,
     Memory,
     Part,
+    Reads,
     Slots,
     Sources,
     Toolchain,
@@ -48,7 +49,7 @@ class Board:
     loader: Loader | None = None
     boot: Boot | None = None
     emulator: Emulator | None = None
-    clock_mhz: int | None = None  # of the core, as start-up code sets it; None: not known
+    reads: Reads | None = None  # None: nothing waits, as far as is known
     counts_on: str | None = None  # the emulated board that costs are counted on, where there is no emulator
     unverified: tuple[str, ...] = ()  # registers and figures whose source could not be read, or that nobody tried
     folder: Path = dataclasses.field(default=Path(), metadata={"toml": False})
@@ -67,6 +68,16 @@ class Board:
     def flash_offset(self) -> int:
         """Bytes from the beginning of flash to the image."""
         return 0 if self.flash.base is None else self.memory.flash_origin - self.flash.base
+
+    @property
+    def clock_mhz(self) -> float | None:
+        """Of the core, as start-up code sets it; None where board.toml does not say."""
+        return self.reads.clock_hz / 1e6 if self.reads else None
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """All that is unverified."""
+        return self.unverified + (self.reads.unverified if self.reads else ())
 
     @property
     def boot_block(self) -> Part | None:

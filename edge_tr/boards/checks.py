@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 
 from edge_tr.boards.board import Board
+from edge_tr.boards.tables import Cache
 from edge_tr.files.reading import is_file
 
 
 def inconsistencies(board: Board) -> Iterator[str]:
     """What no single key shows."""
     yield from _flash_inconsistencies(board)
+    yield from _reads_inconsistencies(board)
     if board.name != board.folder.name:
         yield f"name: {board.name!r} is not the folder's name {board.folder.name!r}"
     paths = [*board.sources.files, *board.sources.loader_files]
@@ -32,9 +34,14 @@ def inconsistencies(board: Board) -> Iterator[str]:
         yield "emulator.placed: needed without a [loader], and wrong with one"
     if board.emulator and not _is_fraction(board.emulator.instructions_per_tick):
         yield f"emulator.instructions_per_tick: {board.emulator.instructions_per_tick!r} is not like 1 or 5/8"
+    for argument in _unknown(board.emulator.arguments if board.emulator else (), _EMULATOR_PLACES):
+        yield f"emulator.arguments: {argument!r} has in braces what is none of {_listed(_EMULATOR_PLACES)}"
     yield from _overlaps(board)
 
 
+_EMULATOR_PLACES = {"listener", "flash", "loader", "image", "image_hex", "boot", "board", "flash_origin"}
+MOST_SECTORS = 32
+"""Accesses to flash that fill a line of a cache."""
 _PLACES = {"elf", "bin", "hex", "uf2", "address", "offset", "port"}
 
 
@@ -51,12 +58,52 @@ def _flash_inconsistencies(board: Board) -> Iterator[str]:
     for ids in (*flash.usb, *board.link.usb):
         if not re.fullmatch("[0-9a-f]{4}:[0-9a-f]{4}", ids):
             yield f"usb: {ids!r} is not like 0483:374b"
-    places = ", ".join(sorted(_PLACES))
     for command in flash.commands:
-        for argument in command.arguments:
-            left = re.sub("{(" + "|".join(_PLACES) + ")}", "", argument)
-            if "{" in left or "}" in left:
-                yield f"flash.commands: {argument!r} of {command.program} has in braces what is none of {places}"
+        for argument in _unknown(command.arguments, _PLACES):
+            yield f"flash.commands: {argument!r} of {command.program} has in braces what is none of {_listed(_PLACES)}"
+
+
+def _unknown(arguments: Iterable[str], places: Iterable[str]) -> Iterator[str]:
+    """Those with other braces than around `places`."""
+    for argument in arguments:
+        left = re.sub("{(" + "|".join(places) + ")}", "", argument)
+        if "{" in left or "}" in left:
+            yield argument
+
+
+def _listed(places: Iterable[str]) -> str:
+    return ", ".join(sorted(places))
+
+
+def _reads_inconsistencies(board: Board) -> Iterator[str]:
+    reads = board.reads
+    if reads is None:
+        return
+    if reads.clock_hz == 0:
+        yield "reads.clock_hz: a core does not stand still"
+    if not _is_power_of_two(reads.width):
+        yield f"reads.width: {reads.width} is no power of two"
+    if reads.staging_percent > 100:
+        yield f"reads.staging_percent: {reads.staging_percent} is more than there is"
+    for name in ("code_cache", "data_cache"):
+        cache = getattr(reads, name)
+        if cache is not None:
+            yield from (f"reads.{name}.{problem}" for problem in _cache_problems(cache, max(reads.width, 1)))
+    if reads.unified and (reads.code_cache is None or reads.data_cache is not None):
+        yield "reads.unified: needs code_cache, which constants are read through, and no data_cache"
+
+
+def _cache_problems(cache: Cache, width: int) -> Iterator[str]:
+    if not _is_power_of_two(cache.line_bytes) or cache.line_bytes < width:
+        yield f"line_bytes: {cache.line_bytes} is no power of two, or less than an access to flash gives"
+    elif cache.line_bytes > MOST_SECTORS * width:
+        yield f"line_bytes: {cache.line_bytes} is more than {MOST_SECTORS} accesses to flash"
+    if cache.lines == 0 or (cache.ways and cache.lines % cache.ways):
+        yield f"lines: {cache.lines} does not make sets of {cache.ways or 'any'} ways"
+
+
+def _is_power_of_two(number: int) -> bool:
+    return number > 0 and number & (number - 1) == 0
 
 
 def _is_fraction(text: str) -> bool:

@@ -32,6 +32,47 @@ class Memory:
 
 
 @dataclass(frozen=True)
+class Cache:
+    """`lines` in sets of `ways` (0: one set), of which the least recently used gives way. A miss brings no more of a
+    line than one access to flash gives."""
+
+    lines: int
+    line_bytes: int
+    ways: int = 0
+
+
+@dataclass(frozen=True)
+class CodeRam:
+    """RAM that code may run from without waiting, and that nothing else of a program lies in."""
+
+    origin: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Reads:
+    """What the core reads code and constants through, as the board's own start-up leaves it.
+
+    An access to flash gives `width` bytes and takes `wait_states` cycles more than one of RAM; with `prefetch` the next
+    bytes of code are read meanwhile. `manual` names the sections that say so, `unverified` the figures whose source
+    could not be read. `staging_percent`: of the RAM, what a build without a limit may fill with weights and code that
+    are faster to read there.
+    """
+
+    clock_hz: int  # of the core
+    wait_states: int
+    width: int
+    manual: str
+    prefetch: bool = False
+    code_cache: Cache | None = None
+    data_cache: Cache | None = None
+    unified: bool = False  # constants are read through code_cache too
+    code_ram: CodeRam | None = None
+    staging_percent: int = 25
+    unverified: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Sources:
     """C files and the linker script, relative to the board's folder."""
 
@@ -115,8 +156,16 @@ class Boot:
 class Emulator:
     """A program that runs the board and serves its UART on TCP.
 
-    In `arguments`, {serial} {flash} {loader} {image} {ram_origin} and so on are filled in. The program prints
-    "...127.0.0.1:PORT" and waits for a connection before the board starts.
+    In `arguments` are filled in
+
+    listener      number of the inherited listening socket on which the UART is served
+    flash loader  file behind the emulated flash; our loader's ELF
+    image         what is placed at flash_origin
+    image_hex     the same as Intel HEX
+    boot          what lies before it, where the build has such a thing
+    board         the board's folder
+
+    The program prints "waiting for connection", and starts the board with the first one.
     """
 
     program: str

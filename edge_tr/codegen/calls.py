@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edge_tr.codegen.naming import DEFAULT, Naming
 from edge_tr.codegen.structs import initialisers
 from edge_tr.codegen.text import integer
 from edge_tr.kernels.call import DotCall, Macro
@@ -92,9 +93,9 @@ def pointer(program: Program, tensor: int) -> str:
     return f"{'WIDE' if wide else 'TENSOR'}({program.offset(tensor)})"
 
 
-def constants_of(program: Program, layer: Layer) -> LayerCode:
+def constants_of(program: Program, layer: Layer, naming: Naming = DEFAULT) -> LayerCode:
     """The C of one layer."""
-    dot = None if layer.dot is None else _dot_code(layer.name, layer.dot)
+    dot = None if layer.dot is None else _dot_code(layer.name, layer.dot, naming)
     call = layer.call if dot is None else dot.call
     return LayerCode(
         layer=layer,
@@ -108,10 +109,10 @@ def constants_of(program: Program, layer: Layer) -> LayerCode:
         output_bytes=layer.output_bytes,
         scratch=None if layer.scratch_bytes is None else program.memory.offsets[layer.name],
         dot=dot,
-        parts=tuple(_dot_code(in_c(part.name), part.dot) for part in layer.parts),
+        parts=tuple(_dot_code(in_c(part.name), part.dot, naming) for part in layer.parts),
     )
 
 
-def _dot_code(name: str, product: DotProduct) -> DotCode:
-    call = product.kernel.call(name, product)
+def _dot_code(name: str, product: DotProduct, naming: Naming) -> DotCode:
+    call = naming.call(product.kernel.call(name, product))
     return DotCode(name, product, call, initialisers(call.struct, call.values, name))

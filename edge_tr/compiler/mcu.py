@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from edge_tr import __version__, boards
 from edge_tr.boards import Board
 from edge_tr.codegen import mcu
 from edge_tr.codegen.calls import in_c
+from edge_tr.codegen.naming import DEFAULT, Naming
 from edge_tr.compiler.alternatives import RUNTIME_FLASH, alternatives, would_fit
 from edge_tr.compiler.bill import firmware_bill
 from edge_tr.compiler.common import (
@@ -51,6 +52,7 @@ from edge_tr.manifest import (
     TermsRecord,
 )
 from edge_tr.operators import dots
+from edge_tr.prepared.padding import pad_notes
 from edge_tr.target.costs import Counts, Device
 from edge_tr.target.count_stack import Stack, worst_case
 from edge_tr.target.emulator import RunningBoard, emulate
@@ -69,6 +71,8 @@ LINK_BUFFER = "buffer"
 
 Compiled = tuple[int, Linked | OverflowingLink]
 """A build's id, and what was linked or by how much it overflows."""
+Symbols = Sequence[tuple[str, int]]
+"""Names in C, those of generated code without its prefix, and their bytes."""
 
 
 def build(
@@ -83,14 +87,15 @@ def build(
     flash_limit: int | None = None,
     ram_limit: int | None = None,
     protect: Protect = UNPROTECTED,
+    naming: Naming = DEFAULT,
     progress: Progress = no_progress,
 ) -> Manifest:
     """Build `model` for the board called `target` into the folder `out`, with one budget or several nested ones.
 
     Kernels are chosen by the costs of `core`, the board's own by default, for `objective` (see `lower.select`)
-    under the board's memory, or under `flash_limit` and `ram_limit` bytes where those are less. UsageError for a
-    core with other code, or for a protection that the board has no use for. DoesNotFitError carries the manifest
-    (with `fits` false) as `manifest`. Whatever is raised, the folder is as it was.
+    under the board's memory, or under `flash_limit` and `ram_limit` bytes where those are less. `naming`: names in C.
+    UsageError for a core with other code, or for a protection that the board has no use for. DoesNotFitError carries
+    the manifest (with `fits` false) as `manifest`. Whatever is raised, the folder is as it was.
     """
     given, choice = boards.load(target), parse_choice(list(kernels))
     if choice.default is not None and choice.default.dialled != (len(budgets) > 1):
@@ -100,7 +105,7 @@ def build(
     board = _limited(given, min(flash_limit or sealing.room, sealing.room), ram_limit)
     source, folder = read_source(model, budgets), BuildFolder(out)
     with claimed(folder), replaced_build(folder) as staged:
-        return _build(source, given, board, core, kernels, objective, sealing, staged, progress)
+        return _build(source, given, board, core, kernels, objective, sealing, naming, staged, progress)
 
 
 def _counted(budgets: int) -> str:
@@ -115,6 +120,7 @@ def _build(
     kernels: Sequence[str],
     objective: str,
     sealing: Sealing,
+    naming: Naming,
     folder: BuildFolder,
     progress: Progress,
 ) -> Manifest:
@@ -128,10 +134,10 @@ def _build(
         return lower(cut.graph, cut.budget, choice, isa, "size", below=cut.below).chosen_flash
 
     def compiled(program: Program) -> Compiled:
-        return _compiled(program, board, folder, source, sealing.verifies, progress)
+        return _compiled(program, board, folder, source, sealing.verifies, naming, progress)
 
     program, build_id, linked = _fitted(found, objective, board, compiled)
-    manifest = _manifest(program, board, core, source, folder, build_id, linked)
+    manifest = _manifest(program, board, core, source, folder, naming, build_id, linked)
     estimates = [sum(product.dot.estimate.flash for product in layer.products) for layer in program.layers]
     layers = sum(min(estimate, record.flash_bytes) for estimate, record in zip(estimates, manifest.layers))
     fastest = objective == "speed" and manifest.fits and manifest.flash_limit == given.memory.flash_bytes
@@ -183,17 +189,24 @@ def _limited(board: Board, flash_limit: int | None, ram_limit: int | None) -> Bo
 
 
 def _compiled(
-    program: Program, board: Board, folder: BuildFolder, source: Source, verifies: bool, progress: Progress
+    program: Program,
+    board: Board,
+    folder: BuildFolder,
+    source: Source,
+    verifies: bool,
+    naming: Naming,
+    progress: Progress,
 ) -> Compiled:
     """Write everything anew and compile it."""
-    tree, revealed = mcu.source_tree(program, board.name, source.name, verifies), _revealed(program, source)
+    tree = mcu.source_tree(program, board.name, source.name, verifies, naming)
+    revealed = _revealed(program, source)
     with writing_to(folder.path):
         shutil.rmtree(folder.path)
         folder.path.mkdir()
         write_tree(folder.sources, tree)
         folder.model.write_bytes(source.given)
         write_tree(folder.path, revealed)
-    build_id = mcu.build_id(tree, board.name)
+    build_id = mcu.build_id(tree, board.name, naming)
     try:
         return build_id, _compile(board, folder, list(tree), progress)
     except OverflowingLink as overflow:
@@ -243,21 +256,24 @@ def _manifest(
     core: str,
     source: Source,
     folder: BuildFolder,
+    naming: Naming,
     build_id: int,
     linked: Linked | OverflowingLink,
 ) -> Manifest:
     """All but the alternatives, the remedies and the protection."""
     memory, sizes = board.memory, linked.sizes
+    symbols = [(symbol.removeprefix(naming.code), size) for symbol, size in linked.symbols.items()]
     return Manifest(
         manifest_version=MANIFEST_VERSION,
         edge_tr_version=__version__,
         model=source.name,
         model_sha256=program.sha256,
-        notes=free_notes(source.graph) + host_notes(source.graph),
+        notes=free_notes(source.graph) + host_notes(source.graph) + pad_notes(source.graph, program.alive.graph),
         target=str(board.name),
         board_folder="" if boards.ships(board) else str(board.folder),
         budget=str(program.budget),
         build_id=f"{build_id:016x}",
+        name=naming.prefix,
         core=core,
         clock_mhz=board.clock_mhz,
         flash_bytes=sizes.flash,
@@ -274,7 +290,7 @@ def _manifest(
         would_fit=(),
         protection=Protection(0, None, False),
         **tensor_records(program.alive.graph),
-        layers=tuple(_layer_record(program, source, layer, linked.symbols) for layer in program.layers),
+        layers=tuple(_layer_record(program, source, layer, symbols) for layer in program.layers),
         levels=_levels(program, source),
     )
 
@@ -305,7 +321,7 @@ def _levels(program: Program, source: Source) -> tuple[LevelRecord, ...]:
     return level_records([level.budget for level in program.levels], _revealed(program, source), sizes, cycles)
 
 
-def _layer_record(program: Program, source: Source, layer: Layer, symbols: Mapping[str, int]) -> LayerRecord:
+def _layer_record(program: Program, source: Source, layer: Layer, symbols: Symbols) -> LayerRecord:
     """An operator that is made of dot products has the sums of their figures."""
     graph = program.alive.graph
     parts = tuple(_part_record(program, source, product, symbols) for product in layer.products)
@@ -350,7 +366,7 @@ def _histogram(program: Program, source: Source, products: Sequence[Product]) ->
     )
 
 
-def _part_record(program: Program, source: Source, product: Product, symbols: Mapping[str, int]) -> PartRecord:
+def _part_record(program: Program, source: Source, product: Product, symbols: Symbols) -> PartRecord:
     dot = product.dot
     return PartRecord(
         name=product.name,
@@ -369,10 +385,9 @@ def _part_record(program: Program, source: Source, product: Product, symbols: Ma
     )
 
 
-def _size_of(name: str, symbols: Mapping[str, int]) -> int:
-    """Bytes of what is called so in C, or begins so; generated code has a prefix."""
-    sizes = ((symbol.removeprefix("tr_"), size) for symbol, size in symbols.items())
-    return sum(size for symbol, size in sizes if symbol == name or symbol.startswith(f"{name}_"))
+def _size_of(name: str, symbols: Symbols) -> int:
+    """Bytes of what is called so in C, or begins so."""
+    return sum(size for symbol, size in symbols if symbol == name or symbol.startswith(f"{name}_"))
 
 
 def flash(folder: BuildFolder, board: Board, port: str | None, progress: Progress, line: Line = DIRECT) -> FlashResult:

@@ -48,6 +48,7 @@ from edge_tr.manifest import (
 )
 from edge_tr.operators import DotParams, dots, dots_of
 from edge_tr.overlays import BITFILE, OverlayBoard
+from edge_tr.prepared.padding import pad_notes
 from edge_tr.target import cosim, vivado
 from edge_tr.target.costs import Counts, Device
 from edge_tr.target.emulator import serving
@@ -139,7 +140,7 @@ def _manifest(
         edge_tr_version=__version__,
         model=source.name,
         model_sha256=program.sha256,
-        notes=free_notes(source.graph) + host_notes(source.graph),
+        notes=free_notes(source.graph) + host_notes(source.graph) + pad_notes(source.graph, most.alive.graph),
         target=board.name,
         board_folder="" if overlays.ships(board) else str(board.folder),
         budget=str(source.budget),

@@ -53,8 +53,15 @@ ISA_OF_CORE = {
 """Instruction set to generate code for; other cores get portable C."""
 
 
-RUNS_CODE_OF = {"cortex-m7": "cortex-m4", "cortex-m33": "cortex-m4"}
-"""Cores that run all instructions of another and have no costs of their own here: planned and counted as that one."""
+RUNS_CODE_OF = {
+    "cortex-m7": "cortex-m4",
+    "cortex-m23": "cortex-m0plus",
+    "cortex-m33": "cortex-m4",
+    "cortex-m55": "cortex-m4",
+    "rv32imac": "rv32imc",
+}
+"""Cores that run all instructions of another (Cortex-M33 with DSP) and have no costs of their own here: planned as that
+one."""
 
 SAME_CODE = {"armv6-m-mul32": "armv6-m"}
 """Instruction sets that are another's with other costs: their code runs on each other's cores."""
@@ -70,6 +77,11 @@ def tables_of(core: str) -> tuple[str, ...]:
     differ in their pipeline and multiplier."""
     same = [other for other in ISA_OF_CORE if core in ISA_OF_CORE and _code_of(other) == _code_of(core)]
     return core, *(other for other in same if other != core)
+
+
+def counted_on(core: str, planned: str) -> str:
+    """The core that a build `planned` by the costs of one is counted on by default, for a board with `core`."""
+    return core if planned == _costed(core) else planned
 
 
 def planned_for(board: str, core: str, wanted: str | None) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from edge_tr.kernels.call import DotCall, Generated
 from edge_tr.kernels.cost import CALL, PACK, RUN, Estimate, Work, column, packing
 from edge_tr.kernels.generated import Code, generate, plane_shape
@@ -19,8 +17,7 @@ from edge_tr.structs import Field, Struct
 MAX_TAPS = 144
 """Of a depthwise window, so that the loop around its code stays within a branch of Armv6-M, 2 KB."""
 MOST_TERMS = 1 << 13
-"""Of a layer in C whose weights have nine bits: no kernel of int8 weights is faster there, and a compiler takes minutes
-for what has more."""
+"""Of a layer in C: GCC 12 takes 0.3 ms and 10 KB a term, so minutes and gigabytes for a model of millions."""
 PLANE_ROW = 1.5
 """Of the cycles of a run: a row of a depthwise layer's plane."""
 LOAD_BYTES = column(4, 2.1, 2.1, 4, 4, 4, 4)
@@ -62,7 +59,7 @@ class PairsKernel(OneBudgetKernel):
             return False
         if isinstance(params, DepthwiseParams) and params.weights.shape[1] > MAX_TAPS:
             return False
-        if task.isa == "c" and task.revealed.values.dtype != np.int8 and task.revealed.counts.sum() > MOST_TERMS:
+        if task.isa == "c" and task.revealed.counts.sum() > MOST_TERMS:
             return False
         height, width, _ = params.output_shape
         return height * width > 1

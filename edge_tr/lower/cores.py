@@ -8,7 +8,7 @@ range the upper end is taken, except for the pipeline refill P of Cortex-M3 and 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
@@ -60,12 +60,13 @@ class Instruction:
 
 @dataclass(frozen=True)
 class Core:
-    """`pipelined`: the load/store rules of Cortex-M3 and M4, see `_neighbour`."""
+    """`pipelined`: the load/store rules of Cortex-M3 and M4, see `_neighbour`; `cycles`: None for a core whose makers
+    publish no table, of which instructions are counted."""
 
     name: str
     isa: str  # "arm" or "riscv"
     source: str
-    cycles: Mapping[Kind, int]
+    cycles: Mapping[Kind, int] | None
     pipelined: bool = False
 
 
@@ -144,6 +145,11 @@ _M4_TRM = "Arm DDI 0439 (Cortex-M4 r0p1), table 3-1 and 3.3.2"
 _IBEX = "lowRISC Ibex documentation, Pipeline Details, two stages without branch target ALU"
 
 
+def _unpublished(name: str) -> Core:
+    """Arm's manuals of these say which instructions there are, and not what they take; two may go at once in some."""
+    return Core(f"cortex-{name}", "arm", f"no table: none is published for the Cortex-{name.upper()}", None)
+
+
 def _slow_multiplier(core: Core) -> Core:
     """The same core with the 32-cycle multiplier, which the manuals leave to the chip's maker."""
     cycles = {**core.cycles, Kind.MULTIPLY: 32}
@@ -161,6 +167,7 @@ CORES: Mapping[str, Core] = {
         _slow_multiplier(_M0PLUS_CORE),
         Core("cortex-m3", "arm", _M3_TRM, _M3, pipelined=True),
         Core("cortex-m4", "arm", _M4_TRM, _M4, pipelined=True),
+        *map(_unpublished, ("m7", "m23", "m33", "m55")),
         Core("rv32ec", "riscv", _IBEX, _IBEX_E),
         Core("rv32imc", "riscv", f"{_IBEX}, single-cycle multiplier", {**_IBEX_E, **_IBEX_M}),
     )
@@ -177,19 +184,23 @@ def find(name: str) -> Core:
 
 
 def block_cycles(core: Core, block: Sequence[Instruction], taken: bool) -> int:
-    """Estimated cycles of one run through a straight piece of code; `taken`: its end did not fall through.
+    """Estimated cycles of one run through a straight piece of code, or its instructions where the core has no table;
+    `taken`: its end did not fall through."""
+    return sum(instruction_cycles(core, block, taken))
+
+
+def instruction_cycles(core: Core, block: Sequence[Instruction], taken: bool) -> Iterator[int]:
+    """Those of each instruction.
 
     A branch that falls through, conditional by itself or in an IT block, costs one cycle on every core here.
     """
-    cycles = 0
     for index, instruction in enumerate(block):
-        if instruction.kind in BRANCHES and not taken:
-            cycles += 1
+        if core.cycles is None or (instruction.kind in BRANCHES and not taken):
+            yield 1
             continue
         own = core.cycles[instruction.kind] + instruction.registers
         before = block[index - 1] if index and core.pipelined else None
-        cycles += _neighbour(before, instruction, own) if before else own
-    return cycles
+        yield _neighbour(before, instruction, own) if before else own
 
 
 def _neighbour(before: Instruction, now: Instruction, own: int) -> int:

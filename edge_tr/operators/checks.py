@@ -15,6 +15,8 @@ from edge_tr.tr.requant import MAX_LEFT_SHIFT, quantize_multiplier
 
 INT8 = (-128, 127)
 INT16_MAX = 32767
+EXPLICIT = "EXPLICIT"
+"""A window's padding that no file has: `pads`, pixels (above, below) and (left, right), see `prepared.padding`."""
 
 
 def require(condition: object, found: str, supported: str) -> None:
@@ -160,14 +162,15 @@ def window(op: Op, image: Shape3, kernel: Size, dilation: Size) -> tuple[Size, S
         f"stride {stride}, dilation {dilation}, window {kernel}",
         "positive",
     )
-    require(padding in ("SAME", "VALID"), f"padding {padding}", "SAME or VALID")
+    require(padding in ("SAME", "VALID", EXPLICIT), f"padding {padding}", "SAME or VALID")
     output, pad = [], []
-    for size, k, s, d in zip(image[:2], kernel, stride, dilation):
+    for axis, (size, k, s, d) in enumerate(zip(image[:2], kernel, stride, dilation)):
         extent = (k - 1) * d + 1
-        out = -(-size // s) if padding == "SAME" else (size + s - extent) // s
+        before, after = op.options["pads"][axis] if padding == EXPLICIT else (0, 0)
+        out = -(-size // s) if padding == "SAME" else (before + size + after + s - extent) // s
         require(out > 0, f"a window of {extent} on {size} pixels", "a window no larger than the image")
         output.append(out)
-        pad.append(max((out - 1) * s + extent - size, 0) // 2)
+        pad.append(max((out - 1) * s + extent - size, 0) // 2 if padding == "SAME" else before)
     require(
         max(stride + dilation + tuple(pad)) <= INT16_MAX,
         f"stride {stride}, dilation {dilation}, padding {pad}",

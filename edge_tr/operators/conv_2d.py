@@ -67,6 +67,9 @@ class ConvParams(MixingParams):
         acc += self.bias
         return acc.reshape(-1, oh, ow, c_out)
 
+    def outside(self) -> int:
+        return self.input_zero_point
+
     def golden_bytes(self, elements: int) -> int:
         patches = self.output_shape[0] * self.output_shape[1] * self.weights.shape[1]
         return 24 * elements + 10 * patches

@@ -58,6 +58,9 @@ class DepthwiseParams(DotParams):
         acc += self.bias
         return acc
 
+    def outside(self) -> int:
+        return self.input_zero_point
+
     def sums(self, x: Range) -> tuple[np.ndarray, np.ndarray]:
         low, high = (np.repeat(end, self.depth_multiplier)[:, None] for end in (x.low, x.high))
         weights = self.weights.astype(np.int64)  # [rows, taps]

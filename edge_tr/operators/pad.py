@@ -6,6 +6,8 @@ refused, as the reference does, and a PADV2 whose value is not in the output's q
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from edge_tr.graph import Graph, Op, Tensor
@@ -21,7 +23,16 @@ from edge_tr.operators.checks import (
     zero_point,
 )
 from edge_tr.operators.moves import Loop, move, picked, strides
-from edge_tr.record import Record
+from edge_tr.record import Record, Size
+
+
+@dataclass(frozen=True)
+class Border:
+    """Pixels of one value around an image: (above, below), (left, right)."""
+
+    rows: Size
+    columns: Size
+    value: int
 
 
 def prepare(graph: Graph, op: Op) -> Record:
@@ -44,6 +55,17 @@ def amounts_of(graph: Graph, op: Op, x: Tensor) -> list[tuple[int, int]]:
     require(data.shape == (rank, 2), f"paddings of shape {shape_text(data.shape)}", f"{rank}x2")
     require(data.min(initial=0) >= 0, "negative paddings", "0 and more")
     return [(int(before), int(after)) for before, after in data]
+
+
+def border(graph: Graph, op: Op) -> Border | None:
+    """Of a PAD or PADV2 of images, at their edges; None of any other operator."""
+    if op.kind not in ("PAD", "PADV2"):
+        return None
+    x, y = graph.tensor(op.inputs[0]), graph.tensor(op.outputs[0])
+    amounts = amounts_of(graph, op, x)
+    if len(amounts) != 4 or amounts[0] != (0, 0) or amounts[3] != (0, 0):
+        return None
+    return Border(amounts[1], amounts[2], zero_point(y) if op.kind == "PAD" else _value(graph, op, y))
 
 
 def _value(graph: Graph, op: Op, y: Tensor) -> int:

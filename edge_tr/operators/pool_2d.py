@@ -75,6 +75,10 @@ class Pool(Record):
         """Of all values, which a window begins with that takes its maximum."""
         return int(np.iinfo(self.dtype).min)
 
+    def outside(self) -> int | None:
+        """An average is of what is inside."""
+        return None if self.averages else self.least
+
     def golden(
         self, inputs: Sequence[np.ndarray], rounding: Rounding, data_table: np.ndarray | None = None
     ) -> tuple[np.ndarray, ...]:

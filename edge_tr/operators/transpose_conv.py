@@ -1,81 +1,98 @@
 """TRANSPOSE_CONV: tensorflow/lite/kernels/transpose_conv.cc, reference/integer_ops/transpose_conv.h.
 
 Versions 1 to 5; int8 with int8 weights, per tensor or per output channel, any batch, with or without a bias, with a
-fused activation. Weights are multiplied as they are: budgets cut no term of them yet.
+fused activation.
+
+The products of one input pixel with the weights of all taps are a part for budgets and kernels (`products`): they are
+added to the output rows that the pixel's row reaches, of which scratch holds as many as there are rows of weights.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from edge_tr.graph import Graph, Op, Tensor
-from edge_tr.operators.arithmetic import finish
+from edge_tr.operators.arithmetic import DATA_RANGE, finish
 from edge_tr.operators.checks import (
     activation_range,
     activation_tensor,
     integers,
     output_shape,
+    read_only,
     require,
     require_options,
     shape_text,
     zero_point,
 )
+from edge_tr.operators.checks import requant as factor_of
 from edge_tr.operators.dot import bias, centred, matmul, requant_of, weights_tensor, zero_points
-from edge_tr.record import Range, Record, Requant, Shape3, Size, full_range
+from edge_tr.operators.products import PRODUCT, SumsParams, product, replaced
+from edge_tr.record import Part, Range, Record, Requant, Shape3, Size, full_range
 from edge_tr.structs import SHAPE, WINDOW, Array, Call, Field, Struct
 from edge_tr.structs import window as window_members
 from edge_tr.tr.requant import Rounding
 
+WEIGHTS, INPUT = 1, 2
+"""Inputs of the operator."""
+NAME = "taps"
 STRUCT = Struct(
     "tr_transpose_conv",
-    "TRANSPOSE_CONV: weights [output channel][height][width][input channel].",
+    "TRANSPOSE_CONV: `taps` are sums of one pixel with weights [output channel][height][width][input channel].",
     (
         Field("uint32_t", "batches"),
         Field(SHAPE, "input"),
         Field(SHAPE, "output"),
         Field(WINDOW, "window"),
-        Field("int16_t", "input_zero_point"),
+        Field(PRODUCT, "taps", "whose factor is 1"),
         Field("int16_t", "output_zero_point"),
-        Field("const int8_t *", "weights"),
-        Field("int16_t", "weights_zero_point"),
         Field("const int32_t *", "bias"),
         Field("const int32_t *", "multiplier"),
         Field("const int8_t *", "shift"),
         Field("int8_t", "minimum"),
         Field("int8_t", "maximum"),
+        Field("uint32_t", "workspace", "bytes of scratch before a kernel's own"),
     ),
 )
 
 
 @dataclass(frozen=True)
 class TransposeConvParams(Record):
-    """Each input pixel, times the weights, is added to the output from stride * its place - pad on."""
+    """Each input pixel, times the weights, is added to the output from stride * its place - pad on.
+
+    `taps` has weights int8 or int16 [c_out * kh * kw, c_in].
+    """
 
     batches: int
     input_shape: Shape3
     output_shape: Shape3
+    kernel: Size
     stride: Size
     pad: Size
-    input_zero_point: int
+    taps: SumsParams
     output_zero_point: int
     activation: Size
-    weights: np.ndarray  # int8 or int16 [c_out, kh, kw, c_in]
     bias: np.ndarray  # int32 [c_out]
     requant: Requant  # n = c_out
-    weights_zero_point: int = 0
+
+    def parts(self) -> tuple[Part, ...]:
+        return (Part(NAME, self.taps, INPUT, WEIGHTS),)
+
+    def with_parts(self, records: Mapping[str, Record]) -> TransposeConvParams:
+        return replace(self, taps=replaced({NAME: self.taps}, records)[NAME])
 
     def _taps(self) -> Iterator[tuple[np.ndarray, tuple[slice, ...], tuple[slice, ...]]]:
         """(weights [c_out, c_in], which inputs it meets, which outputs they go to) of every tap, indices [n, h, w]."""
-        for ky in range(self.weights.shape[1]):
-            for kx in range(self.weights.shape[2]):
+        weights = self.taps.weights.reshape(len(self.bias), *self.kernel, self.taps.depth)
+        for ky in range(self.kernel[0]):
+            for kx in range(self.kernel[1]):
                 sides = [self._meets(axis, k) for axis, k in enumerate((ky, kx))]
                 if all(sides):
                     whole = slice(None)
-                    yield self.weights[:, ky, kx], (whole, *(s[0] for s in sides)), (whole, *(s[1] for s in sides))
+                    yield weights[:, ky, kx], (whole, *(s[0] for s in sides)), (whole, *(s[1] for s in sides))
 
     def _meets(self, axis: int, tap: int) -> tuple[slice, slice] | None:
         """The inputs along one axis that the tap takes into the output, and where; None: none."""
@@ -90,7 +107,9 @@ class TransposeConvParams(Record):
     def golden(
         self, inputs: Sequence[np.ndarray], rounding: Rounding, data_table: np.ndarray | None = None
     ) -> tuple[np.ndarray, ...]:
-        x = inputs[0].reshape(-1, *self.input_shape).astype(np.int16) - np.int16(self.input_zero_point)
+        x = inputs[0].reshape(-1, *self.input_shape).astype(np.int16) - np.int16(self.taps.input_zero_point)
+        if self.taps.cut is not None:
+            x = self.taps.cut[x + DATA_RANGE]
         acc = np.zeros((len(x), *self.output_shape), np.int32)
         for weights, sources, targets in self._taps():
             part = x[sources]
@@ -113,22 +132,23 @@ class TransposeConvParams(Record):
         return [result]
 
     def call(self) -> Call:
+        _, width, channels = self.output_shape
+        workspace = 4 * (self.taps.units + self.kernel[0] * width * channels)
         values = {
             "batches": self.batches,
             "input": self.input_shape,
             "output": self.output_shape,
-            "window": window_members(self.weights.shape[1:3], self.stride, pad=self.pad),
-            "input_zero_point": self.input_zero_point,
+            "window": window_members(self.kernel, self.stride, pad=self.pad),
+            "taps": product(NAME, self.taps),
             "output_zero_point": self.output_zero_point,
-            "weights": Array("int8_t", "weights", (self.weights + self.weights_zero_point).ravel()),
-            **({"weights_zero_point": self.weights_zero_point} if self.weights_zero_point else {}),
             "bias": Array("int32_t", "bias", self.bias),
             "multiplier": Array("int32_t", "multiplier", self.requant.multiplier),
             "shift": Array("int8_t", "shift", self.requant.shift),
             "minimum": self.activation[0],
             "maximum": self.activation[1],
+            "workspace": workspace,
         }
-        return Call("tr_transpose_conv", STRUCT, values)
+        return Call("tr_transpose_conv", STRUCT, values, scratch_bytes=workspace)
 
 
 def prepare(graph: Graph, op: Op) -> Record:
@@ -151,15 +171,32 @@ def prepare(graph: Graph, op: Op) -> Record:
         batches=x.shape[0],
         input_shape=x.shape[1:],
         output_shape=y.shape[1:],
+        kernel=w.shape[1:3],
         stride=stride,
         pad=pad,
-        input_zero_point=zero_point(x),
+        taps=_taps_of(x, w),
         output_zero_point=zero_point(y),
         activation=activation_range(op, y),
-        weights=centred(w),
         bias=bias(graph, as_convolution, w.shape[0], optional=True),
         requant=requant_of(graph, as_convolution, x, w, y, w.shape[0]),
+    )
+
+
+def _taps_of(x: Tensor, w: Tensor) -> SumsParams:
+    """One pixel's products."""
+    units, depth = w.size // w.shape[3], w.shape[3]
+    return SumsParams(
+        rows=1,
+        depth=depth,
+        units=units,
+        input_zero_point=zero_point(x),
+        output_zero_point=0,
+        activation=(0, 0),
+        weights=centred(w).reshape(units, depth),
+        bias=read_only(np.zeros(units, np.int32)),
+        requant=factor_of(1.0),
         weights_zero_point=zero_points(w),
+        uses=x.size // depth,
     )
 
 

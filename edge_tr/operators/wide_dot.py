@@ -88,6 +88,9 @@ class WideConvParams(Record):
             return (clamped(multiply(sums, self.requant), self.activation),)
         return (clamped(requant(sums.astype(np.int32), self.requant, rounding), self.activation),)
 
+    def outside(self) -> int:
+        return 0
+
     def golden_bytes(self, elements: int) -> int:
         return 40 * elements
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from edge_tr.graph import Graph, layer_name
 from edge_tr.operators import DotParams, dots
 from edge_tr.prepared.budget import Budget, TrSetting
 from edge_tr.prepared.dead import Alive, remove_what_is_always_dead
+from edge_tr.prepared.padding import without_pads
 from edge_tr.tr.reveal import reveal, truncate_data
 
 
@@ -25,13 +26,15 @@ class ProgramLevel:
 
 
 def revealed_levels(graph: Graph, budgets: Sequence[Budget]) -> tuple[ProgramLevel, ...]:
-    """The model with each of several nested budgets: terms revealed, without the channels that are dead with all."""
+    """The model with each of several nested budgets: terms revealed, without the channels that are dead with all, and
+    without PADs that their readers can do."""
     revealed = []
     for budget in budgets:
         settings = [(op, budget.of(layer_name(op))) for op in dots(graph)]
         revealed.append({op.index: _revealed(op.record, s) for op, s in settings})
     alive = remove_what_is_always_dead(graph, revealed, truncations(graph, budgets[-1]))
-    return tuple(ProgramLevel(*level) for level in zip(budgets, revealed, alive))
+    left = [replace(level, graph=without_pads(level.graph)) for level in alive]
+    return tuple(ProgramLevel(*level) for level in zip(budgets, revealed, left))
 
 
 def _revealed(record: DotParams, setting: TrSetting) -> np.ndarray:

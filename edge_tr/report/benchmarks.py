@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from edge_tr.report.bench import BenchReport
+from edge_tr.report.bench import BenchReport, LayerBench
 from edge_tr.report.markdown import markdown_table
 from edge_tr.report.requantisation import requantisation_text
 
@@ -45,29 +45,36 @@ MUL32 = Platform("the same board with a slow multiplier", "nucleo-g0b1re", core=
 M3 = Platform("a Cortex-M3 with 512 KB flash, 128 KB RAM", "mps2-an385", 512 << 10, 128 << 10)
 L4R5ZI = Platform("NUCLEO-L4R5ZI, 2 MB flash, 640 KB RAM", "nucleo-l4r5zi")
 RV32EC = Platform("an RV32EC with 512 KB flash, 96 KB RAM", "qemu-rv32ec", 512 << 10, 96 << 10)
-PLATFORMS = (G0B1RE, MUL32, M3, L4R5ZI, RV32EC)
+PLATFORMS = (L4R5ZI, G0B1RE, MUL32, M3, RV32EC)
 VARIANTS = (Variant(LOSSLESS), Variant(CUT), Variant(TUNED), Variant(LOSSLESS, ("int8",)))
+
+
+Bars = tuple[float | None, ...]
 
 
 @dataclass(frozen=True)
 class Section:
-    """One table: a platform's firmware on one cycle table. `bars` by budget and `known` are million cycles in
-    the order of MODELS; None: no bar."""
+    """One table: a platform's firmware on one cycle table. `bars` at zero wait states and `board_bars` with the board's
+    memory, by budget, and `known` are million cycles in the order of MODELS; None: no bar."""
 
     title: str
     platform: Platform
     core: str
-    bars: Mapping[str, tuple[float | None, ...]]
+    bars: Mapping[str, Bars]
     known: Mapping[str, tuple[float, ...]]
+    board_bars: Mapping[str, Bars] = field(default_factory=dict)
 
 
 _TFLM = "TFLM + CMSIS-NN, estimated"
 _M0_KNOWN = {_TFLM: (39.9, 119.9, 137.3, 2.36), "Bosch HALE, published": (30.4, 90.5, 97.4, 2.62)}
 _M0_BARS = {LOSSLESS: (13, 28, 45, 1.6), TUNED: (8.5, 20, 24, None), CUT: (None, None, None, 1.2)}
-_M4_BARS = {LOSSLESS: (7.5, 14, 28, 0.60), TUNED: (4.8, 9.5, 17, None), CUT: (None, None, None, 0.55)}
+_M0PLUS_BOARD_BARS = {LOSSLESS: (9.7, 18, 36, 1.20), TUNED: (7.5, 14.5, 20, None)}
+_M4_BARS = {LOSSLESS: (3.9, 7.6, 12.0, 0.48)}
+_M4_BOARD_BARS = {LOSSLESS: (4.4, 9.0, 13.0, 0.64), TUNED: (3.9, 8.6, None, None)}
 _M4_KNOWN = {_TFLM: (9.17, 29.1, 36.5, 0.72), "X-CUBE-AI, published": (5.2, 10.7, 19.8, 0.63)}
 SECTIONS = (
-    Section("Cortex-M0+, multiplication in 1 cycle", G0B1RE, "cortex-m0plus", _M0_BARS, _M0_KNOWN),
+    Section("Cortex-M4", L4R5ZI, "cortex-m4", _M4_BARS, _M4_KNOWN, _M4_BOARD_BARS),
+    Section("Cortex-M0+, multiplication in 1 cycle", G0B1RE, "cortex-m0plus", _M0_BARS, _M0_KNOWN, _M0PLUS_BOARD_BARS),
     Section("The same firmware by the table of Cortex-M0", G0B1RE, "cortex-m0", _M0_BARS, _M0_KNOWN),
     Section(
         "Cortex-M0, multiplication in 32 cycles",
@@ -76,13 +83,12 @@ SECTIONS = (
         {LOSSLESS: (15, 32, 55, 2.6)},
         {_TFLM: (136, 399, 562, 11.0)},
     ),
-    Section("Cortex-M3", M3, "cortex-m3", {LOSSLESS: (9, 19, 36, 1.1)}, {_TFLM: (16.8, 50.8, 71.4, 1.69)}),
-    Section("Cortex-M4", L4R5ZI, "cortex-m4", _M4_BARS, _M4_KNOWN),
+    Section("Cortex-M3", M3, "cortex-m3", {LOSSLESS: (7.0, 13, 24, 0.85)}, {_TFLM: (16.8, 50.8, 71.4, 1.69)}),
     Section(
         "RV32EC, no multiplier",
         RV32EC,
         "rv32ec",
-        {LOSSLESS: (13, 28, 52, 3.0)},
+        {LOSSLESS: (9.5, 19.5, 38, 1.9)},
         {"TFLM reference kernels, estimated": (681, 1299, 2363, 32)},
     ),
 )
@@ -119,15 +125,19 @@ _HEAD = """\
 
 What one inference of the MLPerf Tiny models costs, input in RAM to output in RAM. **These are estimates from
 instruction streams, not measurements of boards**: the firmware's instructions are executed on an emulated core and
-counted exactly, and every executed instruction costs what the core's published table says, at {wait_states} flash
-wait states. Every tensor of every counted run equals the golden model's. Caches, bus contention and prefetch are not
-in the figures; a real nRF5340 was 3 to 11 % above such an estimate, an STM32L4R5 at 120 MHz 20 to 30 % (wait states).
+counted exactly, and every executed instruction costs what the core's published table says. Every tensor of every
+counted run equals the golden model's. Where a board says what it reads code and constants through
+(`edge-tr boards NAME`), every fetch and read of the run is played through a simulation of its flash, prefetch and
+caches (`edge_tr/target/waits.c`): **figures "on the board" are simulated, not measured**. They stand first; those at
+zero wait states leave the memory out. Bus contention is in neither.
 
 This file is written by `{command}` at commit {commit}, with
 
 {tools}
 
-* *M cycles*: estimated; the rules of the table that each section names are in `edge_tr/lower/cores.py`.
+* *M cycles*: estimated; the rules of the table that each section names are in `edge_tr/lower/cores.py`. *On the board*:
+  with its memory, simulated; *waits*: the part of them in which the core waits for code or for constants; *ms*: at its
+  clock.
 * *bar*: the project's goal; *distance*: how far above (+) or below (-) it the estimate is.
 * *flash*, *RAM*: of the whole program, serial link included, in units of 1000 bytes; RAM with the static bound of
   the stack.
@@ -149,7 +159,7 @@ def flash_limit(platform: Platform, name: str, variant: Variant) -> int | None:
 
 
 def benchmarks_text(outcomes: Mapping[Key, Outcome], qualities: Qualities, facts: Mapping[str, str], notes: str) -> str:
-    """The whole file. `facts`: command, commit, tools (one a line), wait_states; `notes` are added at the end."""
+    """The whole file. `facts`: command, commit, tools (one a line); `notes` are added at the end."""
     parts = [_HEAD.format(**{**facts, "tools": "\n".join(f"* {tool}" for tool in facts["tools"].splitlines())})]
     parts += [_budgets(qualities), *(_section(section, outcomes, qualities) for section in SECTIONS)]
     parts += [_sizes(outcomes), _arenas(outcomes), _requantisation(outcomes), _slowest(outcomes)]
@@ -181,23 +191,47 @@ def _right(figures: BudgetQuality | None) -> tuple[str, str]:
 
 
 def _section(section: Section, outcomes: Mapping[Key, Outcome], qualities: Qualities) -> str:
-    reports = [report for outcome in outcomes.values() if (report := _on(outcome, section.core)) is not None]
-    source = next((report.table for report in reports), section.core)
-    head = ("model", "budget", "M cycles", "bar", "distance", "M instructions", "cycles/MAC", "flash KB", "RAM KB")
-    rows = [(*head, "accuracy %", "agreement %", *section.known)]
+    own = {key: _on(outcome, section.core) for key, outcome in outcomes.items() if key[0] == section.platform}
+    reports = [report for report in own.values() if report is not None]
+    waits = any(report.cycles_with_memory is not None for report in reports)
+    rows = [(*_section_head(waits), "accuracy %", "agreement %", *section.known)]
     for position, name in enumerate(MODELS):
         known = [f"{cycles[position]:g}" for cycles in section.known.values()]
         for variant in VARIANTS:
             outcome = outcomes.get((section.platform, name, variant))
             if outcome is None:
                 continue
-            bars = section.bars.get(variant.budget)
-            bar = bars[position] if bars and not variant.kernels else None
-            report = _on(outcome, section.core)
-            cells = [str(outcome), *[""] * 6] if report is None else list(_cells(report, bar))
+            report = own[section.platform, name, variant]
+            if report is None:
+                cells = [str(outcome), *[""] * (len(_section_head(waits)) - 3)]
+            else:
+                board_bar, bar = (_bar(of, variant, position) for of in (section.board_bars, section.bars))
+                cells = [*(_board_cells(report, board_bar) if waits else ()), *_cells(report, bar)]
             right = _right(qualities.get((name, variant.budget)))
             rows.append((name, _label(section.platform, name, variant), *cells, *right, *known))
-    return f"\n## {section.title}\n\n{section.platform.name}; {source}.\n\n{markdown_table(rows, left=2)}"
+    source = next((report.table for report in reports), section.core)
+    through = next((f" {_sentence(report.reads)}." for report in reports if report.reads), "") if waits else ""
+    return f"\n## {section.title}\n\n{section.platform.name}; {source}.{through}\n\n{markdown_table(rows, left=2)}"
+
+
+def _section_head(waits: bool) -> tuple[str, ...]:
+    board = ("M cycles on the board", "bar", "distance", "waits for code", "for constants", "ms")
+    cycles = ("at zero wait states", "bar", "distance") if waits else ("M cycles", "bar", "distance")
+    return ("model", "budget", *(board if waits else ()), *cycles, "M instructions", "cycles/MAC", "flash KB", "RAM KB")
+
+
+def _sentence(reads: str) -> str:
+    return reads[:1].upper() + reads[1:]
+
+
+def _bar(bars: Mapping[str, Bars], variant: Variant, position: int) -> float | None:
+    """Of a variant that chooses its kernels itself."""
+    of = bars.get(variant.budget)
+    return of[position] if of and not variant.kernels else None
+
+
+def _distance(millions: float, bar: float | None) -> tuple[str, str]:
+    return ("", "") if bar is None else (f"{bar:g}", f"{millions / bar - 1:+.0%}")
 
 
 def _label(platform: Platform, name: str, variant: Variant) -> str:
@@ -209,11 +243,23 @@ def _on(outcome: Outcome | None, core: str) -> BenchReport | None:
     return None if outcome is None or isinstance(outcome, str) else outcome.get(core)
 
 
+def _board_cells(report: BenchReport, bar: float | None) -> Iterator[str]:
+    """With the board's memory, where it was simulated."""
+    if report.cycles_with_memory is None:
+        yield from [""] * 6
+        return
+    millions = report.cycles_with_memory / 1e6
+    yield f"{millions:.2f}"
+    yield from _distance(millions, bar)
+    yield f"{(report.stalls_code or 0) / 1e6:.2f}"
+    yield f"{(report.stalls_data or 0) / 1e6:.2f}"
+    yield "" if report.milliseconds is None else f"{report.milliseconds:.1f}"
+
+
 def _cells(report: BenchReport, bar: float | None) -> Iterator[str]:
     millions = report.cycles_estimated / 1e6
     yield f"{millions:.2f}"
-    yield "" if bar is None else f"{bar:g}"
-    yield "" if bar is None else f"{millions / bar - 1:+.0%}"
+    yield from _distance(millions, bar)
     yield f"{report.instructions / 1e6:.2f}"
     yield f"{report.cycles_estimated / max(1, sum(layer.macs for layer in report.layers)):.2f}"
     yield f"{report.flash_bytes / 1000:.1f}"
@@ -283,16 +329,20 @@ def _slowest(outcomes: Mapping[Key, Outcome], most: int = 4) -> str:
             report = _on(outcomes[section.platform, name, VARIANTS[0]], section.core)
             if report is None or section.core not in _SLOWEST_ON:
                 continue
-            slowest = sorted(report.layers, key=lambda layer: -layer.cycles_estimated)[:most]
-            for layer in slowest:
+            for layer in sorted(report.layers, key=lambda layer: -_counted(layer))[:most]:
                 planned = "" if layer.cycles_planned is None else f"{layer.cycles_planned / 1e6:.2f}"
-                per_mac = f"{layer.cycles_estimated / layer.macs:.2f}" if layer.macs else ""
-                figures = (f"{layer.cycles_estimated / 1e6:.2f}", f"{layer.share:.0%}", per_mac, planned)
+                per_mac = f"{_counted(layer) / layer.macs:.2f}" if layer.macs else ""
+                figures = (f"{_counted(layer) / 1e6:.2f}", f"{layer.share:.0%}", per_mac, planned)
                 rows.append((section.core, name, layer.name, layer.op, layer.kernel, *figures))
     return (
-        f"\n## Slowest layers\n\nLossless, the {most} slowest of each model; *planned* is what the choice of kernels "
-        f"reckoned with.\n\n{markdown_table(rows, left=5)}"
+        f"\n## Slowest layers\n\nLossless, the {most} slowest of each model, with memory where that is simulated; "
+        f"*planned* is what the choice of kernels reckoned with.\n\n{markdown_table(rows, left=5)}"
     )
+
+
+def _counted(layer: LayerBench) -> int:
+    """Cycles with memory, where that is simulated."""
+    return layer.cycles_estimated if layer.cycles_with_memory is None else layer.cycles_with_memory
 
 
 _SLOWEST_ON = ("cortex-m0plus", "cortex-m3", "cortex-m4", "rv32ec")

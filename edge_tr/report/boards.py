@@ -6,7 +6,7 @@ import shlex
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
-from edge_tr.boards import Board, ships
+from edge_tr.boards import Board, Reads, ships
 from edge_tr.overlays import OverlayBoard
 from edge_tr.report.summary import table
 
@@ -44,7 +44,8 @@ def _grouped(lines: Sequence[str], rows: dict[str, list[tuple[str, ...]]]) -> It
 
 def flashed_by(board: Board) -> str:
     """In a few words."""
-    own = {"an3155": "AN3155, built in", "none": "this computer", "command": ""}
+    nothing = "the emulator" if board.toolchain.freestanding else "this computer"
+    own = {"an3155": "AN3155, built in", "none": nothing, "command": ""}
     first = own.get(board.flash.protocol, f"drive {board.flash.drive}")
     ways = [*([first] if first else []), *(command.program for command in board.flash.commands)]
     return " or ".join([", ".join(ways[:-1]), ways[-1]] if len(ways) > 1 else ways)
@@ -69,7 +70,7 @@ def _yours(boards: Iterable[Board]) -> Iterator[str]:
 
 
 def _unverified(boards: Iterable[Board]) -> Iterator[str]:
-    listed = [(board.name, board.unverified) for board in boards if board.unverified]
+    listed = [(board.name, board.doubts) for board in boards if board.doubts]
     if listed:
         yield from ("", "unverified:")
     for name, what in listed:
@@ -84,10 +85,11 @@ def board_text(board: Board) -> str:
     lines = [
         f"{board.name}: {board.description}",
         f"state: {STATES[board.verified]}",
-        *(f"unverified: {what}" for what in board.unverified),
+        *(f"unverified: {what}" for what in board.doubts),
         f"core: {board.core}, compiled by {board.toolchain.prefix}gcc (apt-get install {board.toolchain.package})",
         f"flash: {memory.flash_bytes:,} bytes at {memory.flash_origin:#x}",
         f"RAM: {memory.ram_bytes:,} bytes at {memory.ram_origin:#x}, {memory.stack_bytes:,} of them stack",
+        *([reads_text(board.reads)] if board.reads else []),
         f"link: {link.baud} baud{parity}{usb}",
         f"flashed by: {flashed_by(board)}",
         f"to be flashed: {board.flash.help}",
@@ -99,6 +101,20 @@ def board_text(board: Board) -> str:
         *(f"manual: {manual}" for manual in board.manuals),
     ]
     return "\n".join(line for text in lines for line in _wrapped(text))
+
+
+def reads_text(reads: Reads) -> str:
+    """What code and constants are read through, and who says so."""
+    parts = [f"{reads.width} bytes an access, {reads.wait_states} wait states at {reads.clock_hz / 1e6:g} MHz"]
+    parts += ["prefetch"] if reads.prefetch else []
+    for name, cache in (("code", reads.code_cache), ("constants", reads.data_cache)):
+        if cache is not None:
+            both = " and constants" if reads.unified else ""
+            ways = f", {cache.ways} ways" if cache.ways else ""
+            parts.append(f"cache of {cache.lines} lines of {cache.line_bytes} bytes for {name}{both}{ways}")
+    if reads.code_ram is not None:
+        parts.append(f"code runs from {reads.code_ram.bytes:,} bytes of RAM at {reads.code_ram.origin:#x}")
+    return f"reads: {', '.join(parts)} ({reads.manual})"
 
 
 def _wrapped(text: str) -> list[str]:

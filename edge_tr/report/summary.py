@@ -37,7 +37,6 @@ def _overlay_text(manifest: OverlayManifest) -> str:
         figures = (f"{layer.macs:,}", f"{layer.terms:,}", f"{layer.terms_per_weight:.2f}") if dot else ("", "", "")
         cycles = "" if layer.cycles_estimated is None else f"{layer.cycles_estimated:,}"
         rows.append((layer.name, layer.op, *figures, layer.kernel, cycles))
-    milliseconds = manifest.cycles_predicted / manifest.clock_mhz / 1e3
     streamed = f", {manifest.streamed_bytes:,} of them weights and parameters" if manifest.streamed_bytes else ""
     chip = manifest.on_chip
     return "\n".join(
@@ -48,8 +47,7 @@ def _overlay_text(manifest: OverlayManifest) -> str:
             *_removed(manifest),
             *_hosted(manifest),
             *_levels(manifest),
-            f"{manifest.cycles_predicted:,} cycles predicted, start to done: {milliseconds:.3f} ms at "
-            f"{manifest.clock_mhz} MHz{_segments(manifest)}",
+            _predicted(manifest),
             f"DDR: {manifest.program_bytes:,} bytes once, then {manifest.input_bytes:,} in{streamed} and "
             f"{manifest.output_bytes:,} out per inference",
             f"on chip: {chip.weights:,} bytes of weights and {chip.read:,} of activations read, {chip.written:,} "
@@ -59,6 +57,15 @@ def _overlay_text(manifest: OverlayManifest) -> str:
             _bitstream(manifest),
         ]
     )
+
+
+def _predicted(manifest: OverlayManifest) -> str:
+    """Cycles of the accelerator, if it has anything to do."""
+    if not manifest.segments:
+        return "nothing for the accelerator: the board's processor computes every layer"
+    milliseconds = manifest.cycles_predicted / manifest.clock_mhz / 1e3
+    figure = f"{manifest.cycles_predicted:,} cycles predicted, start to done: {milliseconds:.3f} ms"
+    return f"{figure} at {manifest.clock_mhz} MHz{_segments(manifest)}"
 
 
 def _segments(manifest: OverlayManifest) -> str:

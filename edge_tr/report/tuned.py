@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge_tr.tune.tuning import Row, Tuning
+from edge_tr.tuning.tuning import Row, Tuning
 
 HEADS = ("terms/MAC", "terms/weight", "mean k", "Mcycles~", "flash KB~", "loss~", "agree", "test agree", "test acc")
 

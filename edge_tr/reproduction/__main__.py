@@ -15,7 +15,7 @@ from edge_tr.errors import EdgeTrError
 from edge_tr.reproduction import classifiers, effort, sequences, trained
 from edge_tr.reproduction.accounting import BASELINE_PAIRS, DATA_BITS, table
 from edge_tr.reproduction.plot import plot
-from edge_tr.tune.workers import LocalProcesses
+from edge_tr.tuning.workers import LocalProcesses
 
 ROOT = Path(__file__).resolve().parents[2]
 PAPER = """\

@@ -20,11 +20,11 @@ from edge_tr.prepared.budget import parse as parse_budget
 from edge_tr.report.benchmarks import G0B1RE, BudgetQuality
 from edge_tr.reproduction import classifiers
 from edge_tr.tr.reveal import reveal
-from edge_tr.tune.cost import cost, dot_layers
-from edge_tr.tune.points import Settings
-from edge_tr.tune.quality import accuracy, quality
-from edge_tr.tune.tuning import goal_of, tune
-from edge_tr.tune.workers import Workers
+from edge_tr.tuning.cost import cost, dot_layers
+from edge_tr.tuning.points import Settings
+from edge_tr.tuning.quality import accuracy, quality
+from edge_tr.tuning.tuning import goal_of, tune
+from edge_tr.tuning.workers import Workers
 
 Progress = Callable[[str, int, int, str], None]
 

@@ -18,13 +18,13 @@ from edge_tr.reproduction.accounting import BASELINE_PAIRS, DATA_BITS, Measured,
 from edge_tr.reproduction.photographs import CALIBRATION, TEST, crops
 from edge_tr.tr.hese import Encoding, term_count
 from edge_tr.tr.reveal import reveal
-from edge_tr.tune.cost import Layer, cost, dot_layers
-from edge_tr.tune.moments import patches, places
-from edge_tr.tune.points import Settings
-from edge_tr.tune.quality import accuracy, quality
-from edge_tr.tune.sensitivity import computed
-from edge_tr.tune.tuning import Tuning, goal_of, tune
-from edge_tr.tune.workers import Workers
+from edge_tr.tuning.cost import Layer, cost, dot_layers
+from edge_tr.tuning.moments import patches, places
+from edge_tr.tuning.points import Settings
+from edge_tr.tuning.quality import accuracy, quality
+from edge_tr.tuning.sensitivity import computed
+from edge_tr.tuning.tuning import Tuning, goal_of, tune
+from edge_tr.tuning.workers import Workers
 
 MEASURED_SAMPLES = 100
 """Test samples whose activations' terms are counted, for executed pairs."""

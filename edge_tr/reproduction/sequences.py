@@ -18,8 +18,8 @@ from edge_tr.reproduction.lstm import Matrix, matrices
 from edge_tr.reproduction.on_board import on_boards
 from edge_tr.tr.hese import Encoding, term_count
 from edge_tr.tr.reveal import reveal
-from edge_tr.tune.descent import limited
-from edge_tr.tune.moments import damping
+from edge_tr.tuning.descent import limited
+from edge_tr.tuning.moments import damping
 
 GROUP = 8
 BUDGETS = (4, 6, 8, 12, 16, 24)

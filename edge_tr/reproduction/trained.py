@@ -16,10 +16,10 @@ from edge_tr.ir.tflite import parse, read_file
 from edge_tr.operators import dots
 from edge_tr.tr.reveal import reveal
 from edge_tr.training import export, prepare, restore, train
-from edge_tr.tune.points import Settings
-from edge_tr.tune.quality import accuracy
-from edge_tr.tune.tuning import goal_of, tune
-from edge_tr.tune.workers import Workers
+from edge_tr.tuning.points import Settings
+from edge_tr.tuning.quality import accuracy
+from edge_tr.tuning.tuning import goal_of, tune
+from edge_tr.tuning.workers import Workers
 
 GROUP = 8
 BUDGETS = (3, 4, 6)

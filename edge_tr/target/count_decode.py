@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from edge_tr.errors import EdgeTrError
 from edge_tr.lower.cores import Instruction, Kind
+from edge_tr.target import count_armv81m
 from edge_tr.target.count_trace import require
 
 _ARM_KINDS: Mapping[Kind, str] = {
@@ -50,10 +51,13 @@ _LISTS = (Kind.LOAD_MULTIPLE, Kind.STORE_MULTIPLE, Kind.POP_PC)
 def decoder(isa: str) -> Callable[[bytes], tuple[Instruction, ...]]:
     """A function from code to instructions. Each encoding is looked at once: large firmware repeats few."""
     capstone = disassembler(isa)
-    kind_of, length = (_arm, _thumb_length) if isa == "arm" else (_riscv, _riscv_length)
+    kind_of = _arm if isa == "arm" else _riscv
 
     @functools.cache
     def one(code: bytes) -> Instruction:
+        unknown = count_armv81m.decode(code) if isa == "arm" else None
+        if unknown is not None:
+            return unknown.instruction
         found = list(capstone.disasm(code, 0))
         if len(found) != 1:
             raise EdgeTrError(f"Capstone does not know the {isa} instruction {code.hex()}: please report it")
@@ -61,13 +65,21 @@ def decoder(isa: str) -> Callable[[bytes], tuple[Instruction, ...]]:
 
     def decode(code: bytes) -> tuple[Instruction, ...]:
         found, at = [], 0
-        while at < len(code):
-            size = length(code[at] | code[at + 1] << 8)
+        for size in lengths(isa, code):
             found.append(one(code[at : at + size]))
             at += size
         return tuple(found)
 
     return decode
+
+
+def lengths(isa: str, code: bytes) -> Iterator[int]:
+    """Bytes of each instruction."""
+    length, at = _thumb_length if isa == "arm" else _riscv_length, 0
+    while at < len(code):
+        size = length(code[at] | code[at + 1] << 8)
+        yield size
+        at += size
 
 
 def _thumb_length(half_word: int) -> int:
@@ -81,14 +93,22 @@ def _riscv_length(half_word: int) -> int:
 
 
 def disassembler(isa: str) -> Any:
-    """Capstone for Thumb-2 or RV32C, with operands."""
+    """Capstone for Thumb-2, in which what it lacks of Armv8.1-M is data, or RV32C; with operands."""
     capstone = require("capstone")
     if isa == "arm":
         engine = capstone.Cs(capstone.CS_ARCH_ARM, capstone.CS_MODE_THUMB | capstone.CS_MODE_MCLASS)
+        engine.skipdata_setup = (".word", _bytes_to_skip, None)
+        engine.skipdata = True
     else:
         engine = capstone.Cs(capstone.CS_ARCH_RISCV, capstone.CS_MODE_RISCV32 | capstone.CS_MODE_RISCVC)
     engine.detail = True
     return engine
+
+
+def _bytes_to_skip(code: Any, size: int, offset: int, _user: Any) -> int:
+    """What Capstone calls at an instruction that it does not know; 0: it stops there."""
+    known = count_armv81m.decode(bytes(code[offset : min(size, offset + count_armv81m.BYTES)]))
+    return 0 if known is None else count_armv81m.BYTES
 
 
 def _riscv(instruction: Any) -> Instruction:

@@ -9,25 +9,40 @@ from __future__ import annotations
 import bisect
 import ctypes
 import importlib
-import itertools
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
+
+import numpy as np
 
 from edge_tr.errors import DeviceError, ToolMissingError, UsageError
+from edge_tr.target import count_armv81m
+from edge_tr.target.waits import IS_BLOCK, Recorder, Stalls, library
 
 _PAGE = 0x1000
-_FLUSH = 1 << 20  # records between two condensations
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One run of one layer: how often each (address, bytes, taken) was executed, and the tensor it wrote."""
+    """One run of one layer: how often each (address, bytes, taken) was executed, the tensor it wrote, and what each
+    listener made of it."""
 
     blocks: Mapping[tuple[int, int, bool], int]
     output: bytes
+    stalls: tuple[Stalls, ...] = ()
+
+
+class Listener(Protocol):
+    """What hears every block and read of a run in order."""
+
+    def play(self, events: np.ndarray, blocks: Sequence[tuple[int, int, bool]], read: Callable[[int, int], bytes]):
+        """`events` uint64: addresses that are read, and IS_BLOCK | number in `blocks` (address, bytes, taken); `read`
+        gives bytes of code."""
+
+    def take(self) -> Stalls:
+        """Since the last layer."""
 
 
 @dataclass(frozen=True)
@@ -40,28 +55,32 @@ class Trace:
     owners: Mapping[tuple[int, int], str]
 
 
-def trace(elf: Path, inputs: Sequence[bytes], layers: int) -> Trace:
-    """Run all layers of a firmware on the bytes of each input, after a reset of its states; DeviceError where the
-    program faults."""
-    machine = Machine(elf)
-    if "tr_model_reset" in machine.symbols:
-        machine.call("tr_model_reset")
+def trace(
+    elf: Path, inputs: Sequence[bytes], layers: int, model: str = "tr_model", listeners: Sequence[Listener] = ()
+) -> Trace:
+    """Run all layers of a firmware on the bytes of each input, after a reset of its states; `model`: the prefix of its
+    functions. DeviceError where the program faults."""
+    machine = Machine(elf, listeners)
+    if f"{model}_reset" in machine.symbols:
+        machine.call(f"{model}_reset")
     for number, data in enumerate(inputs):
-        machine.write(_place_of(machine, number) if len(inputs) > 1 else machine.call("tr_model_input"), data)
-    traced = tuple(_run_layer(machine, layer) for layer in range(layers))
+        alone = len(inputs) == 1
+        machine.write(machine.call(f"{model}_input") if alone else _place_of(machine, model, number), data)
+    traced = tuple(_run_layer(machine, model, layer) for layer in range(layers))
     return _traced(machine, traced)
 
 
-def _place_of(machine: Machine, number: int) -> int:
+def _place_of(machine: Machine, model: str, number: int) -> int:
     """Where one of several inputs lies: the first member of its struct tr_tensor."""
-    return int.from_bytes(machine.read(machine.call("tr_model_input_tensor", number), 4), "little")
+    return int.from_bytes(machine.read(machine.call(f"{model}_input_tensor", number), 4), "little")
 
 
-def trace_function(elf: Path, function: str, argument: int | str = 0) -> Trace:
+def trace_function(elf: Path, function: str, argument: int | str = 0, listeners: Sequence[Listener] = ()) -> Trace:
     """Run one function, as the only "layer"; `argument` may be the name of a symbol."""
-    machine = Machine(elf)
+    machine = Machine(elf, listeners)
     value = machine.symbols[argument] if isinstance(argument, str) else argument
-    return _traced(machine, (Layer(machine.record(function, value), b""),))
+    blocks = machine.record(function, value)
+    return _traced(machine, (Layer(blocks, b"", tuple(listener.take() for listener in listeners)),))
 
 
 def _traced(machine: Machine, layers: tuple[Layer, ...]) -> Trace:
@@ -71,10 +90,11 @@ def _traced(machine: Machine, layers: tuple[Layer, ...]) -> Trace:
     return Trace(machine.isa, layers, code, {block: machine.owner(block[0]) for block in blocks})
 
 
-def _run_layer(machine: Machine, layer: int) -> Layer:
-    blocks = machine.record("tr_model_run_layer", layer)
-    size = machine.call("tr_model_layer_bytes", layer)
-    return Layer(blocks, machine.read(machine.call("tr_model_layer_output", layer), size))
+def _run_layer(machine: Machine, model: str, layer: int) -> Layer:
+    blocks = machine.record(f"{model}_run_layer", layer)
+    size = machine.call(f"{model}_layer_bytes", layer)
+    stalls = tuple(listener.take() for listener in machine.listeners)
+    return Layer(blocks, machine.read(machine.call(f"{model}_layer_output", layer), size), stalls)
 
 
 def require(package: str) -> Any:
@@ -88,9 +108,10 @@ def require(package: str) -> Any:
 
 
 class Machine:
-    """A core with a program in its memory."""
+    """A core with a program in its memory; `listeners` hear what `record` runs."""
 
-    def __init__(self, elf: Path) -> None:
+    def __init__(self, elf: Path, listeners: Sequence[Listener] = ()) -> None:
+        self.listeners = tuple(listeners)
         self._unicorn = require("unicorn")
         file = require("elftools.elf.elffile").ELFFile(elf.open("rb"))
         table = file.get_section_by_name(".symtab")
@@ -103,18 +124,22 @@ class Machine:
         self._engine, self._registers = self._start()
         segments = [segment for segment in file.iter_segments() if segment["p_type"] == "PT_LOAD"]
         self._stop = self._map(segments)
-        self._seen: list[int] = []
-        self._blocks: Counter[tuple[int, int]] = Counter()
-        self._hook = self._add_hook()
+        self._blocks: Counter[tuple[int, int, bool]] = Counter()
+        self._recorder = Recorder(self._play)
+        self._hooks = [self._hook(self._unicorn.UC_HOOK_BLOCK, "tr_block")]
+        if self.listeners:
+            self._hooks.append(self._hook(self._unicorn.UC_HOOK_MEM_READ, "tr_read"))
 
     def _start(self) -> tuple[Any, dict[str, int]]:
         unicorn = self._unicorn
         if self.isa == "arm":
             arm = require("unicorn.arm_const")
             engine = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB | unicorn.UC_MODE_MCLASS)
-            engine.ctl_set_cpu_model(arm.UC_CPU_ARM_CORTEX_M4)  # Armv6-M and Armv7-M are subsets
+            engine.ctl_set_cpu_model(arm.UC_CPU_ARM_CORTEX_M4)  # the others have less, but for loops
             names = {"argument": "R0", "stack": "SP", "return": "LR", "pc": "PC"}
-            return engine, {use: getattr(arm, f"UC_ARM_REG_{name}") for use, name in names.items()}
+            numbers = {name: getattr(arm, f"UC_ARM_REG_{name}") for name in count_armv81m.REGISTERS}
+            engine.hook_add(unicorn.UC_HOOK_INSN_INVALID, lambda at, _: count_armv81m.execute(at, numbers))
+            return engine, {use: numbers[name] for use, name in names.items()}
         riscv = require("unicorn.riscv_const")
         names = {"argument": "A0", "stack": "SP", "return": "RA", "global": "GP", "pc": "PC"}
         engine = unicorn.Uc(unicorn.UC_ARCH_RISCV, unicorn.UC_MODE_RISCV32)
@@ -133,30 +158,29 @@ class Machine:
             self._engine.mem_write(segment["p_vaddr"], segment.data())
         return stop * _PAGE
 
-    def _add_hook(self) -> Any:
-        """Call `block` before every block. The binding's own hooks are three times as slow as this one."""
-        library = require("unicorn.unicorn_py3.unicorn").uclib
-        seen, append, condense = self._seen, self._seen.append, self._condense
-
-        def block(_engine: int, address: int, size: int, _user: int) -> None:
-            append(address << 16 | size)
-            if len(seen) >= _FLUSH:
-                condense()
-
-        prototype = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint32, ctypes.c_void_p)
-        callback, handle = prototype(block), ctypes.c_size_t()
-        everywhere = ctypes.c_uint64(1), ctypes.c_uint64(0)
-        hook = self._unicorn.UC_HOOK_BLOCK
-        status = library.uc_hook_add(self._engine._uch, ctypes.byref(handle), hook, callback, None, *everywhere)
+    def _hook(self, kind: int, function: str) -> Any:
+        """Have Unicorn call a function of waits.c. Callbacks in Python are a hundred times as slow."""
+        uclib = require("unicorn.unicorn_py3.unicorn").uclib
+        handle, everywhere = ctypes.c_size_t(), (ctypes.c_uint64(1), ctypes.c_uint64(0))
+        callback = ctypes.cast(getattr(library(), function), ctypes.c_void_p)
+        to = ctypes.byref(self._recorder.state)
+        status = uclib.uc_hook_add(self._engine._uch, ctypes.byref(handle), kind, callback, to, *everywhere)
         if status != self._unicorn.UC_ERR_OK:
             raise self._unicorn.UcError(status)
-        return callback
+        return handle
 
-    def _condense(self) -> None:
-        """Count pairs of neighbours; the last block waits for its successor."""
-        seen = self._seen
-        self._blocks.update(itertools.pairwise(seen))
-        del seen[:-1]
+    def _play(self, events: np.ndarray, taken: np.ndarray) -> None:
+        """Count blocks, and tell the listeners."""
+        is_block = events >= IS_BLOCK
+        keys = (events[is_block] & np.uint64(IS_BLOCK - 1)) << np.uint64(1) | taken.astype(np.uint64)
+        found, number, times = np.unique(keys, return_inverse=True, return_counts=True)
+        blocks = [(int(key >> 17), int(key >> 1 & 0xFFFF), bool(key & 1)) for key in found.tolist()]
+        self._blocks.update(dict(zip(blocks, times.tolist())))
+        if self.listeners:
+            numbered = events.copy()
+            numbered[is_block] = number.astype(np.uint64) | np.uint64(IS_BLOCK)
+            for listener in self.listeners:
+                listener.play(numbered, blocks, self.read)
 
     def map(self, address: int, size: int) -> None:
         """Memory where the program has none."""
@@ -186,7 +210,7 @@ class Machine:
         engine.reg_write(registers["argument"], argument)
         if "global" in registers:
             engine.reg_write(registers["global"], self.symbols["__global_pointer$"])
-        self._seen.clear()
+        self._recorder.clear()
         self._blocks.clear()
         try:
             engine.emu_start(start | thumb, stop)
@@ -198,11 +222,5 @@ class Machine:
     def record(self, function: str, argument: int = 0) -> dict[tuple[int, int, bool], int]:
         """Run a function; how often each block (address, bytes, taken) was executed."""
         self.call(function, argument)
-        if self._seen[-1] >> 16 != self._stop:
-            self._seen.append(self._stop << 16)
-        self._condense()
-        counts: Counter[tuple[int, int, bool]] = Counter()
-        for (block, successor), times in self._blocks.items():
-            address, size = block >> 16, block & 0xFFFF
-            counts[address, size, successor >> 16 != address + size] += times
-        return dict(counts)
+        self._recorder.finish(self._stop)
+        return dict(self._blocks)

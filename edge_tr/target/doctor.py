@@ -45,7 +45,7 @@ class Finding:
 def examine(boards: Sequence[Board], one: bool) -> list[Finding]:
     """What these boards want; `one`: a single board was asked for, so that its flasher is needed too."""
     found = [Finding("python", sys.version.split()[0], "edge-tr", "")]
-    found += [_reference(), *_counting(), *_compilers(boards), *_emulators(boards), *_flashers(boards, one)]
+    found += [_reference(), *_counting(boards), *_compilers(boards), *_emulators(boards), *_flashers(boards, one)]
     return [*found, *_ports(boards), *_drives(boards)]
 
 
@@ -61,9 +61,12 @@ def _reference() -> Finding:
     return Finding(name, _package(name), "check", f"pip install {' or '.join(REFERENCES)}", needed=True)
 
 
-def _counting() -> Iterator[Finding]:
+def _counting(boards: Sequence[Board]) -> Iterator[Finding]:
+    """The compiler is one of `_compilers` where the host is among the boards."""
     for name in COUNTING:
         yield Finding(name, _package(name), "bench", "pip install edge-tr[bench]")
+    if all(board.toolchain.prefix for board in boards):
+        yield _program("gcc", ["bench"], "apt-get install gcc", needed=False)
 
 
 def _compilers(boards: Sequence[Board]) -> Iterator[Finding]:

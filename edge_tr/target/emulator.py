@@ -23,6 +23,7 @@ from typing import IO
 
 from edge_tr.boards import Board
 from edge_tr.errors import DeviceError, UsageError
+from edge_tr.formats.containers import intel_hex
 from edge_tr.target.tools import require_tool
 
 START_SECONDS = 20.0  # until the emulator listens; a loaded machine needs a few
@@ -61,6 +62,11 @@ def flash_file(state_dir: Path) -> Path:
 def image_file(state_dir: Path) -> Path:
     """The image that an emulator places, on boards whose flash cannot be written."""
     return state_dir / "placed-image"
+
+
+def boot_file(state_dir: Path) -> Path:
+    """What the chip's ROM wants before the image, if it was placed with it."""
+    return state_dir / "placed-boot"
 
 
 @contextlib.contextmanager
@@ -115,6 +121,9 @@ def _command(board: Board, state_dir: Path, loader_elf: Path | None, listener: i
         "listener": str(listener),
         "flash": str(flash_file(state_dir).resolve()),
         "image": str(image_file(state_dir).resolve()),
+        "image_hex": str(_hex_file(board, state_dir)),
+        "boot": str(boot_file(state_dir).resolve()),
+        "board": str(board.folder),
         "loader": str((loader_elf or Path()).resolve()),
         "flash_origin": str(board.memory.flash_origin),
     }
@@ -122,6 +131,14 @@ def _command(board: Board, state_dir: Path, loader_elf: Path | None, listener: i
     if emulator.program == PLACED:
         return [str(image_file(state_dir).resolve()), *arguments]
     return [require_tool(emulator.program, emulator.package), *arguments]
+
+
+def _hex_file(board: Board, state_dir: Path) -> Path:
+    """The placed image with its address in it, made anew at each start where the emulator wants it so."""
+    path = image_file(state_dir).resolve().with_suffix(".hex")
+    if board.emulator and any("{image_hex}" in argument for argument in board.emulator.arguments):
+        path.write_text(intel_hex([(board.memory.flash_origin, image_file(state_dir).read_bytes())]), encoding="ascii")
+    return path
 
 
 def _make_flash(path: Path, size: int) -> None:

@@ -10,11 +10,12 @@ import serial
 
 from edge_tr.boards import Board
 from edge_tr.errors import DeviceError, UsageError
+from edge_tr.files.reading import read_bytes
 from edge_tr.formats import image as image_format
 from edge_tr.formats.schema import FormatError
 from edge_tr.manifest import BuildFolder
 from edge_tr.target import drives, programs
-from edge_tr.target.emulator import emulate, image_file
+from edge_tr.target.emulator import boot_file, emulate, image_file
 from edge_tr.target.flash_files import sound_files
 from edge_tr.target.port import DIRECT, Line, open_port
 from edge_tr.target.transfer import NoLoader, Progress, Transfer
@@ -63,7 +64,7 @@ def flash(
     else:
         if board.toolchain.freestanding:  # the host's program has no header
             _check(board, image)
-        _place(image, state_dir)
+        _place(board, image, state_dir, folder)
         progress(len(image), len(image))
         method = f"placed by the emulator: {board.emulator.placed}"
     return FlashResult(board.name, method, port, len(image), verified, time.monotonic() - start)
@@ -109,8 +110,11 @@ def _check(board: Board, image: bytes) -> None:
         raise DeviceError(f"the image was built for another board than {board.name}: build again")
 
 
-def _place(image: bytes, state_dir: Path) -> None:
+def _place(board: Board, image: bytes, state_dir: Path, folder: BuildFolder | None) -> None:
+    """Where the emulator takes it from, with what the build has before it."""
     state_dir.mkdir(parents=True, exist_ok=True)
+    if board.boot is not None and folder is not None:
+        boot_file(state_dir).write_bytes(read_bytes(folder.boot, board.boot.bytes))
     file = image_file(state_dir)
     file.unlink(missing_ok=True)  # a running host board keeps its own
     file.write_bytes(image)

@@ -95,7 +95,7 @@ void tr_l2_normalization(const struct tr_l2_normalization *layer, const int8_t *
 
 void tr_cumsum(const struct tr_cumsum *layer, const int8_t *input, int8_t *output);
 
-void tr_transpose_conv(const struct tr_transpose_conv *layer, const int8_t *input, int8_t *output);
+void tr_transpose_conv(const struct tr_transpose_conv *layer, const int8_t *input, int8_t *output, int32_t *scratch);
 
 void tr_batch_matmul(const struct tr_batch_matmul *layer, const int8_t *const *inputs, int8_t *output);
 

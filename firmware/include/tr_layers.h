@@ -153,21 +153,30 @@ struct tr_batch_matmul {
     int16_t output_zero_point;
 };
 
-/* TRANSPOSE_CONV: weights [output channel][height][width][input channel]. */
+/* The sums of all rows of a matrix of weights with `input`; a kernel's scratch. */
+typedef void tr_sums(const int8_t *input, int32_t *sums, void *scratch);
+
+/* Dot products with all rows of one matrix of weights: (sums + bias) * factor. */
+struct tr_product {
+    tr_sums *sums;
+    const int32_t *bias; /* what the sums lack */
+    struct tr_factor factor;
+};
+
+/* TRANSPOSE_CONV: `taps` are sums of one pixel with weights [output channel][height][width][input channel]. */
 struct tr_transpose_conv {
     uint32_t batches;
     struct tr_shape input;
     struct tr_shape output;
     struct tr_window window;
-    int16_t input_zero_point;
+    struct tr_product taps; /* whose factor is 1 */
     int16_t output_zero_point;
-    const int8_t *weights;
-    int16_t weights_zero_point;
     const int32_t *bias;
     const int32_t *multiplier;
     const int8_t *shift;
     int8_t minimum;
     int8_t maximum;
+    uint32_t workspace; /* bytes of scratch before a kernel's own */
 };
 
 /* QUANTIZE from int8 to int8. */
@@ -340,16 +349,6 @@ struct tr_integers {
     uint8_t constant_side;
     int32_t minimum;
     int32_t maximum;
-};
-
-/* The sums of all rows of a matrix of weights with `input`; a kernel's scratch. */
-typedef void tr_sums(const int8_t *input, int32_t *sums, void *scratch);
-
-/* Dot products with all rows of one matrix of weights: (sums + bias) * factor. */
-struct tr_product {
-    tr_sums *sums;
-    const int32_t *bias; /* what the sums lack */
-    struct tr_factor factor;
 };
 
 /* A gate: its dot products with the input and the output a step before (nulls: the input gate is coupled to the

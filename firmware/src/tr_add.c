@@ -1,4 +1,5 @@
 /* ADD. Source: tensorflow/lite/kernels/internal/reference/integer_ops/add.h. */
+#include "tr_isa.h"
 #include "tr_kernels.h"
 #include "tr_requant.h"
 
@@ -35,7 +36,7 @@ static inline void add(const struct tr_add_tables *layer, const int8_t *input0, 
     }
 }
 
-#if !defined(__ARM_ARCH_6M__)
+#if !defined(TR_CODE_ARMV6M)
 
 /* What tr_add_*.S does, portably. */
 void tr_add_looked_up(const struct tr_add_tables *layer, const int8_t *input0, const int8_t *input1, int8_t *output)

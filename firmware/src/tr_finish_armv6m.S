@@ -1,6 +1,8 @@
 /* tr_output.h on Armv6-M: requantisation of many sums. Offsets are those of struct tr_output, tr_channel and
  * tr_run. */
-#if defined(__ARM_ARCH_6M__)
+#include "tr_isa.h"
+
+#if defined(TR_CODE_ARMV6M)
 
 #define BIAS 4
 #define MINIMUM 18

@@ -1,6 +1,8 @@
 /* tr_output.h on Armv7-M: requantisation of many sums. Offsets are those of struct tr_output, tr_channel and
  * tr_run. */
-#if defined(__ARM_ARCH_7M__) || defined(__ARM_ARCH_7EM__)
+#include "tr_isa.h"
+
+#if defined(TR_CODE_ARMV7M)
 
 #define BIAS 4
 #define ZERO_POINT 16

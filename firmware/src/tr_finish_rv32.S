@@ -1,6 +1,8 @@
 /* tr_output.h on RV32, with the registers of RV32E: requantisation of many sums. A core without multiplication adds
  * shifted sums. Offsets are those of struct tr_output, tr_channel and tr_run. */
-#if defined(__riscv)
+#include "tr_isa.h"
+
+#if defined(TR_CODE_RV32)
 
 #define BIAS 4
 #define MINIMUM 18

@@ -1,8 +1,9 @@
 #include "tr_fours.h"
+#include "tr_isa.h"
 
 #define UNITS 16u /* that are requantised together; a multiple of four */
 
-#if !defined(__arm__)
+#if !defined(TR_CODE_ARM)
 
 /* What tr_fours_*.S do, portably. */
 void tr_fours_pixel(const int8_t *weights, const int16_t *x, uint32_t pairs, int32_t *sums)

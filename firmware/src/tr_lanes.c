@@ -1,6 +1,7 @@
 #include "tr_lanes.h"
+#include "tr_isa.h"
 
-#if !defined(__arm__)
+#if !defined(TR_CODE_ARM)
 
 /* The lanes of `word` to two sums. */
 static void flush(uint32_t word, int32_t *sums)

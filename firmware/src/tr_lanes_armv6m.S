@@ -1,5 +1,7 @@
 /* tr_lanes.h on Armv6-M. */
-#if defined(__ARM_ARCH_6M__)
+#include "tr_isa.h"
+
+#if defined(TR_CODE_ARMV6M)
 
     .syntax unified
     .thumb

@@ -1,9 +1,10 @@
 #include "tr_lists.h"
+#include "tr_isa.h"
 
 #define WORDS (TR_LIST_PIXELS / 2u)
 #define UNITS 16u /* that are requantised together */
 
-#if !defined(__arm__) && !defined(__riscv)
+#if defined(TR_CODE_C)
 
 /* What tr_lists_*.S do, portably. */
 

@@ -1,6 +1,8 @@
 /* tr_lists.h on Armv6-M. A run is four bytes: added, subtracted, block, and double (3 bits), flush (1), shift (3),
  * last (1). */
-#if defined(__ARM_ARCH_6M__)
+#include "tr_isa.h"
+
+#if defined(TR_CODE_ARMV6M)
 
     .syntax unified
     .thumb

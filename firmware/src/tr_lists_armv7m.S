@@ -1,6 +1,8 @@
 /* tr_lists.h on Armv7-M. A run is four bytes: added, subtracted, block, and double (3 bits), flush (1), shift (3),
  * last (1). */
-#if defined(__ARM_ARCH_7M__) || defined(__ARM_ARCH_7EM__)
+#include "tr_isa.h"
+
+#if defined(TR_CODE_ARMV7M)
 
     .syntax unified
     .thumb

@@ -1,6 +1,8 @@
 /* tr_lists.h on RV32, with the registers of RV32E. A run is four bytes: added, subtracted, block, and double (3 bits),
  * flush (1), shift (3), last (1). */
-#if defined(__riscv)
+#include "tr_isa.h"
+
+#if defined(TR_CODE_RV32)
 
 /* One term: the byte at a0 + \at names four words at a5; accumulators s0, s1, t0, t1; a3 and a4 are spent. */
 .macro term op, at
@@ -130,7 +132,6 @@ tr_list_pixels:
     jr %pcrel_lo(3b)(t0)
     .option push
     .option norvc
-    .align 2
 1:
     .irp at, 0, 1, 2, 3, 4, 5, 6, 7
     lbu a3, \at(a0)

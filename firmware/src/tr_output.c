@@ -1,5 +1,6 @@
 #include "tr_output.h"
 
+#include "tr_isa.h"
 #include "tr_requant.h"
 
 int8_t tr_output_exact(const struct tr_output *to, uint32_t channel, int32_t sum)
@@ -13,7 +14,7 @@ int8_t tr_output_exact(const struct tr_output *to, uint32_t channel, int32_t sum
     return tr_clamp(tr_wrapping_add(scaled, to->zero_point), to->minimum, to->maximum);
 }
 
-#if !defined(__arm__) && !defined(__riscv)
+#if defined(TR_CODE_C)
 
 /* What tr_finish_*.S do, portably. */
 

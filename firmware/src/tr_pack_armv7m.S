@@ -1,5 +1,7 @@
 /* tr_pack of tr_pixels.h on Armv7-M. */
-#if defined(__arm__) && !defined(__ARM_ARCH_6M__)
+#include "tr_isa.h"
+
+#if defined(TR_CODE_ARMV7M)
 
     .syntax unified
     .thumb

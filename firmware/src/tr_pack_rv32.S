@@ -1,5 +1,7 @@
 /* tr_pack of tr_pixels.h on RV32, with the registers of RV32E. */
-#if defined(__riscv)
+#include "tr_isa.h"
+
+#if defined(TR_CODE_RV32)
 
 /* A word at a4 of activations at a0 and a1, which go on by a2; a4 goes on by a5; t0 and t1 are spent. */
 .macro pack

@@ -1,6 +1,7 @@
 #include "tr_pixels.h"
+#include "tr_isa.h"
 
-#if !defined(__arm__) && !defined(__riscv)
+#if defined(TR_CODE_C)
 
 /* What tr_pack_*.S does, portably. */
 int32_t *tr_pack(const int8_t *first, const int8_t *second, uint32_t apart, uint32_t count, int32_t *words,

@@ -1,9 +1,10 @@
 #include "tr_subsets.h"
+#include "tr_isa.h"
 
 #define BLOCK (2u * TR_SUBSET_ELEMENTS)
 #define UNITS 16u /* outputs that are requantised together */
 
-#if !defined(__arm__) && !defined(__riscv)
+#if defined(TR_CODE_C)
 
 /* What tr_subsets_*.S do, portably. */
 

@@ -1,5 +1,7 @@
 /* tr_subsets.h on RV32, with the registers of RV32E. */
-#if defined(__riscv)
+#include "tr_isa.h"
+
+#if defined(TR_CODE_RV32)
 
 /* Element \at of x, twice: a2; a3 is spent. */
 .macro twice at
@@ -85,7 +87,6 @@ tr_subset_rows:
     jr t0
     .option push
     .option norvc
-    .align 2
 2:
     .irp at, 3, 5, 7, 9, 11, 13, 15
     slli a4, a4, 1

@@ -1,5 +1,7 @@
 /* tr_subsets.h on Arm cores, with the instructions of Armv6-M. */
-#if defined(__arm__)
+#include "tr_isa.h"
+
+#if defined(TR_CODE_ARM)
 
     .syntax unified
     .thumb

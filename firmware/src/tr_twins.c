@@ -1,9 +1,10 @@
 #include "tr_twins.h"
+#include "tr_isa.h"
 
 #define UNIT 4u
 #define UNITS 16u /* outputs that are requantised together; a multiple of four */
 
-#if !defined(__arm__)
+#if !defined(TR_CODE_ARM)
 
 #define TWO_BYTES 0xFF00FFu
 

@@ -1,5 +1,7 @@
 /* tr_twins.h on Armv7-M. */
-#if defined(__ARM_ARCH_7M__) || defined(__ARM_ARCH_7EM__)
+#include "tr_isa.h"
+
+#if defined(TR_CODE_ARMV7M)
 
     .syntax unified
     .thumb

@@ -13,6 +13,7 @@ import numpy as np
 from edge_tr import overlays
 from edge_tr.accel import AccelProgram
 from edge_tr.codegen import overlay as codegen
+from edge_tr.golden.ends import Given, samples_of
 from edge_tr.golden.run import run
 from edge_tr.graph import Graph
 from edge_tr.target.cosim import Core, build
@@ -64,21 +65,24 @@ class SimulatedBoard:
         self.core.close()
 
 
-def compare(
-    board: SimulatedBoard, graph: Graph, program: AccelProgram, x: np.ndarray, *, predicted: bool = True
-) -> None:
-    """Every output of samples x [n, ...] and, of the first one, every layer, with golden, at every level. `predicted`:
-    cycles too with what was predicted, which is of streams that never pause."""
-    accelerator = board.load(program)
+def compare(board: SimulatedBoard, graph: Graph, program: AccelProgram, x: Given, *, predicted: bool = True) -> None:
+    """Every output of samples x and, of the first one, every layer, with golden, at every level; of a graph with states
+    x are sequences. `predicted`: cycles too with what was predicted, which is of streams that never pause."""
+    accelerator, given = board.load(program), samples_of(graph, x)
+    named = {f"x{i}": given.values[index] for i, index in enumerate(graph.inputs)}
+    named = named if len(named) > 1 else {"x": named["x0"]}
+    first = (0,) * len(given.leading)
     for number, level in enumerate(program.levels):
         accelerator.level = number
         golden = run(graph, x, weights=level.revealed, data_terms=program.data_terms, keep="all")
         expected = level.alive.of(golden.tensors)
-        np.testing.assert_array_equal(accelerator.predict(x).reshape(len(x), -1), golden.output.reshape(len(x), -1))
+        for index, found in zip(graph.outputs, accelerator.outputs(accelerator.samples(named))):
+            np.testing.assert_array_equal(found.ravel(), golden.outputs[index].ravel(), err_msg=f"tensor {index}")
         ran, planned = accelerator.cycles, level.cycles
         assert not predicted or abs(ran - planned) <= max(40, 0.01 * planned), (ran, planned)
         layers = [layer for turn in level.turns for layer in turn.layers]
-        steps = list(accelerator.run_layers(x[0], len(layers) - 1))
+        accelerator.reset_state()
+        steps = list(accelerator.run_layers({name: of[first] for name, of in named.items()}, len(layers) - 1))
         assert len(steps) == len(layers)
         for layer, (tensor, _) in zip(layers, steps):
-            np.testing.assert_array_equal(tensor, expected[layer.tensor][0].ravel(), err_msg=layer.name)
+            np.testing.assert_array_equal(tensor, expected[layer.tensor][first].ravel(), err_msg=layer.name)

@@ -179,9 +179,5 @@ def test_fields_of_addresses_reach_all_of_their_memories(configuration: f.Config
 def test_models_of_odd_shapes_equal_golden(board: SimulatedBoard, seed: int) -> None:
     rng = np.random.default_rng(30000 + seed)
     graph = parse(random_shapes.build(rng))
-    try:
-        program = lower_accel(graph, parse_budget(["lossless", "g=8,k=6"][seed % 2]))
-    except (DoesNotFitError, ModelError) as error:
-        assert "nothing that the accelerator could" in str(error)
-    else:
-        compare(board, graph, program, samples(graph, rng, 2))
+    program = lower_accel(graph, parse_budget(["lossless", "g=8,k=6"][seed % 2]))
+    compare(board, graph, program, samples(graph, rng, 2))

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from edge_tr.codegen import mcu
+from edge_tr.codegen.naming import DEFAULT, Naming
 from edge_tr.lower.program import Program
 
 HERE = Path(__file__).resolve().parent
@@ -51,10 +52,15 @@ def compile_runtime(folder: Path) -> Path:
 
 
 def write_tree(
-    program: Program, folder: Path, board: str = "host", name: str = "test.tflite", verifies: bool = False
+    program: Program,
+    folder: Path,
+    board: str = "host",
+    name: str = "test.tflite",
+    verifies: bool = False,
+    naming: Naming = DEFAULT,
 ) -> Path:
     """The generated sources of a program, below `folder`."""
-    for path, data in mcu.source_tree(program, board, name, verifies).items():
+    for path, data in mcu.source_tree(program, board, name, verifies, naming).items():
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(data)

@@ -42,6 +42,12 @@ TARGETS = {
     "rv32ec": Target("rv32e", RISCV, ("-march=rv32ec", "-mabi=ilp32e")),
     "rv32imc": Target("rv32", RISCV, ("-march=rv32imc", "-mabi=ilp32")),
 }
+NEWER_TARGETS = {
+    "cortex-m23": Target("armv6-m", ARM, ("-mcpu=cortex-m23", "-mthumb")),
+    "cortex-m33+nodsp": Target("armv7-m", ARM, ("-mcpu=cortex-m33+nodsp", "-mthumb", "-mfloat-abi=soft")),
+    "cortex-m55": Target("armv7e-m", ARM, ("-mcpu=cortex-m55", "-mthumb", "-mfloat-abi=soft")),
+}
+"""Cores that run another's code with a compiler that knows more instructions."""
 
 
 def compile_runtime_for(target: Target, folder: Path) -> Path:

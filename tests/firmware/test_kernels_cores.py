@@ -10,8 +10,10 @@ from edge_tr.graph import Graph
 from edge_tr.ir.tflite import parse
 from edge_tr.ir.writer import ModelWriter
 from edge_tr.kernels.direct import Direct
-from tests.firmware.harness_cores import TARGETS, compile_runtime_for, link_model, run_model
+from tests.firmware.harness_cores import NEWER_TARGETS, TARGETS, compile_runtime_for, link_model, run_model
 from tests.firmware.harness_models import KERNELS, Network, expected_bytes, lower_with, random_network, samples
+
+ALL_TARGETS = TARGETS | NEWER_TARGETS
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +23,7 @@ def runtimes(tmp_path_factory):
 
     def of(core: str):
         if core not in made:
-            made[core] = compile_runtime_for(TARGETS[core], tmp_path_factory.mktemp(core))
+            made[core] = compile_runtime_for(ALL_TARGETS[core], tmp_path_factory.mktemp(core))
         return made[core]
 
     return of
@@ -87,8 +89,8 @@ def rectified_network(rng: np.random.Generator, width: int = 9) -> Graph:
 
 
 def assert_core_equals_golden(graph: Graph, core: str, way: tuple[str, str], x: np.ndarray, folder, runtimes) -> None:
-    program = lower_with(graph, *way, TARGETS[core].isa)
-    elf = link_model(TARGETS[core], program, runtimes(core), folder)
+    program = lower_with(graph, *way, ALL_TARGETS[core].isa)
+    elf = link_model(ALL_TARGETS[core], program, runtimes(core), folder)
     assert run_model(elf, program, x) == expected_bytes(graph, program, x)
 
 
@@ -98,6 +100,14 @@ def test_layers_at_the_ends_of_their_ranges(core, kernel, tmp_path, runtimes):
     rng = np.random.default_rng(KERNELS.index(kernel))
     graph = extreme_network(rng)
     assert_core_equals_golden(graph, core, (kernel, "lossless"), samples(graph, rng, 3), tmp_path, runtimes)
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("core", NEWER_TARGETS)
+def test_newer_cores_run_the_same_code(core, kernel, tmp_path, runtimes):
+    rng = np.random.default_rng([12, KERNELS.index(kernel)])
+    graph = rectified_network(rng)
+    assert_core_equals_golden(graph, core, (kernel, "lossless"), samples(graph, rng, 2), tmp_path, runtimes)
 
 
 @pytest.mark.parametrize("kernel", KERNELS)

@@ -71,7 +71,7 @@ def objects(request, tmp_path_factory):
     sources = sorted(path for path in tree.rglob("*.*") if path.suffix in (".c", ".S"))
     assert {path.name for path in sources} > {path.name for path in FIRMWARE.rglob("src/*.c")}
     includes = [f"-I{tree / part}" for part in ("include", "model", "app")]
-    everything = (*flags, *FREESTANDING, "-O2", *WARNINGS, *includes)
+    everything = (*flags, *FREESTANDING, "-O2", *WARNINGS, "-Wshadow", *includes)
     assert command(f"{prefix}gcc", *everything, "-c", *sources, cwd=folder) == ""
     found = sorted(folder.glob("*.o"))
     assert len(found) == len(sources)

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-import numpy as np
+from pathlib import Path
 
+import numpy as np
+import pytest
+
+from edge_tr.golden.oracle import Oracle
+from edge_tr.golden.probe import reference_info
+from edge_tr.golden.run import run
+from edge_tr.ir.rewrite import rewrite_weights
+from edge_tr.ir.tflite import parse
 from edge_tr.ir.writer import ModelWriter
+from edge_tr.kernels import KERNELS
+from tests.firmware.harness_build import HERE, compile_model, compile_runtime, run_c
+from tests.firmware.harness_models import expected_bytes, lower_with, samples
 from tests.models.drawing import dot_tensors, scale, zero_point
 
 
@@ -29,3 +40,38 @@ def transpose_conv(rng: np.random.Generator) -> bytes:
 
 
 BUILDERS = {"TRANSPOSE_CONV": transpose_conv}
+
+WITH_SUMS = tuple(kernel.name for kernel in KERNELS if kernel.sums and not kernel.dialled and kernel.name != "int16")
+BUDGETS = ("lossless", "g=2,k=3", "g=4,k=5,s=3")
+
+
+@pytest.fixture(scope="module")
+def runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return compile_runtime(tmp_path_factory.mktemp("runtime"))
+
+
+@pytest.mark.parametrize("kernel", WITH_SUMS)
+def test_c_equals_golden_with_every_kernel_and_budget(kernel: str, tmp_path: Path, runtime: Path) -> None:
+    number = WITH_SUMS.index(kernel)
+    rng = np.random.default_rng([number, 3])
+    graph = parse(transpose_conv(rng))
+    program = lower_with(graph, kernel, BUDGETS[number % len(BUDGETS)])
+    (part,) = program.products
+    assert part.name.endswith(".taps") and part.dot.terms > 0
+    x = samples(graph, rng, 8)
+    executable = compile_model(program, tmp_path, runtime, [HERE / "harness_model.c"])
+    assert run_c(executable, x.tobytes()) == expected_bytes(graph, program, x)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_budget_gives_what_the_interpreter_does_with_its_weights(seed: int) -> None:
+    rng = np.random.default_rng([seed, 4])
+    data = transpose_conv(rng)
+    graph = parse(data)
+    program = lower_with(graph, "int8", "g=4,k=3")
+    revealed, x = program.revealed, samples(graph, rng)
+    given = sum(record.weights.size for record in program.found.given.values())
+    assert 0 < program.products[0].dot.terms <= 3 * -(-given // 4) * 4
+    golden = run(graph, x, weights=revealed, rounding=reference_info().rounding).outputs
+    for index, expected in Oracle(rewrite_weights(data, revealed)).outputs(x).items():
+        np.testing.assert_array_equal(golden[index], expected)

@@ -16,7 +16,7 @@ from edge_tr.operators import dots
 from edge_tr.operators.unsigned import WITHOUT_KERNEL
 from edge_tr.prepared.budget import parse as parse_budget
 from edge_tr.prepared.revealed import revealed_levels
-from edge_tr.tune.select import calibrate
+from edge_tr.tuning.select import calibrate
 from tests.models.drawing import scale
 from tests.models.random_ops import BUILDERS, build
 from tests.models.unsigned import DOT_KINDS, EXTREMES, as_uint8

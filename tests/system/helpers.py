@@ -26,7 +26,9 @@ _BEST_LAST = sorted(ROOMY, key=lambda name: (name in EMULATED, name))
 ONE_OF_EACH_CORE = tuple({boards.load(name).toolchain.cflags: name for name in _BEST_LAST}.values())
 """Of boards whose compiler is told the same; emulated ones, where there are any."""
 WITH_LOADER = tuple(name for name in EMULATED if boards.load(name).loader)
-FLASH_FILE_ORIGIN = {name: 0x8000_0000 if "rv32" in name else 0x2100_0000 for name in WITH_LOADER}
+FLASH_FILE_ORIGIN = {
+    name: 0x8000_0000 if "rv32" in name else boards.load(name).memory.flash_origin for name in WITH_LOADER
+}
 """Address of the first byte of the file behind an emulated board's memory: RISC-V's whole RAM, the MPS2's PSRAM."""
 PROCESS_ENVIRONMENT = {**os.environ, "PYTHONPATH": str(resources.folder("boards").parent)}
 

@@ -16,6 +16,7 @@ from edge_tr.ir import tflite
 from edge_tr.kernels.machines import planned_for
 from edge_tr.lower import cores
 from edge_tr.manifest import BuildFolder
+from edge_tr.report.bench import bench_text
 from edge_tr.target.count_trace import Machine
 from tests.system.helpers import ONE_OF_EACH_CORE, place
 
@@ -51,11 +52,15 @@ def test_every_layer_takes_the_instructions_that_the_board_counts(board: str, bu
 
 
 @pytest.mark.parametrize("board", FREESTANDING)
-def test_every_board_has_a_cycle_table_and_a_bounded_stack(board: str, built) -> None:
-    report = bench.bench(built(board))
-    assert report.core == planned_for(board, boards.load(board).core, None)
+def test_every_board_has_a_cycle_table_or_says_that_there_is_none_and_a_bounded_stack(board: str, built) -> None:
+    report, core = bench.bench(built(board)), boards.load(board).core
+    assert report.core == (core if core in cores.CORES else planned_for(board, core, None))
     assert report.instructions == sum(layer.instructions for layer in report.layers)
-    assert report.cycles_estimated == sum(layer.cycles_estimated for layer in report.layers) > report.instructions
+    if cores.find(report.core).cycles is None:
+        assert {report.cycles_estimated, *(layer.cycles_estimated for layer in report.layers)} == {None}
+        assert "instructions per MAC, counted; cycles are not estimated" in bench_text(report)
+    else:
+        assert report.cycles_estimated == sum(layer.cycles_estimated for layer in report.layers) > report.instructions
     assert report.loads + report.stores + report.branches + report.multiplies < report.instructions
     assert sum(layer.share for layer in report.layers) == pytest.approx(1.0, abs=0.001)
     assert report.stack_bytes is not None and 100 < report.stack_bytes < report.stack_reserved, report.stack_note
@@ -75,15 +80,30 @@ def test_no_layer_digs_deeper_into_the_stack_than_the_bound(board: str, built) -
     assert bound is not None and 0 < used <= bound
 
 
-def test_another_core_of_the_same_instruction_set_and_slower_flash_cost_more(built) -> None:
+def test_another_core_of_the_same_instruction_set_costs_more(built) -> None:
     run = bench.trace_build(built("qemu-cortex-m0"))
     fast, slow = run.on("cortex-m0plus"), run.on("cortex-m0-mul32")
     assert fast.instructions == slow.instructions
     assert fast.cycles_estimated < run.on().cycles_estimated < slow.cycles_estimated
     assert slow.cycles_estimated - run.on().cycles_estimated == 31 * slow.multiplies
-    waiting = run.on(wait_states=2)
-    assert waiting.wait_states == 2
-    assert 0 < waiting.cycles_estimated - run.on().cycles_estimated <= 2 * 2 * waiting.instructions
+    assert run.on().cycles_with_memory is None and run.on().milliseconds is None
+
+
+@pytest.mark.parametrize("board", [name for name in FREESTANDING if boards.load(name).reads])
+def test_a_board_that_says_what_it_reads_through_waits_for_it(board: str, built) -> None:
+    report, instant = bench.bench(built(board)), bench.bench(built(board), wait_states=0)
+    assert report.cycles_estimated == instant.cycles_estimated == instant.cycles_with_memory
+    assert report.cycles_with_memory == report.cycles_estimated + report.stalls_code + report.stalls_data
+    assert report.stalls_code == sum(layer.stalls_code for layer in report.layers) > 0
+    assert report.stalls_data == sum(layer.stalls_data for layer in report.layers) > 0
+    assert report.milliseconds == round(1000 * report.cycles_with_memory / boards.load(board).reads.clock_hz, 3)
+
+
+def test_wait_states_can_be_given_where_the_board_has_none(built) -> None:
+    fast, slow = (bench.bench(built("qemu-cortex-m0"), wait_states=wait) for wait in (1, 2))
+    assert (fast.wait_states, slow.wait_states) == (1, 2)
+    assert slow.stalls_code == 2 * fast.stalls_code > 0 and slow.stalls_data == 2 * fast.stalls_data > 0
+    assert slow.milliseconds is None
 
 
 def test_a_build_that_computes_something_else_is_refused(built, tmp_path: Path) -> None:
@@ -103,6 +123,7 @@ def test_the_command_prints_json_and_nothing_else(built, capsys: pytest.CaptureF
     output = capsys.readouterr()
     report = json.loads(output.out)
     assert output.err == ""
+    assert {"cycles_with_memory", "stalls_code", "stalls_data", "milliseconds", "reads"} <= report.keys()
     assert {"instructions", "cycles_estimated", "flash_bytes", "ram_bytes", "layers", "stack_bytes"} <= report.keys()
     assert {"name", "instructions", "cycles_estimated", "share"} <= report["layers"][0].keys()
     assert report == json.loads(bench.bench(folder).to_json())
@@ -111,7 +132,12 @@ def test_the_command_prints_json_and_nothing_else(built, capsys: pytest.CaptureF
 def test_the_command_prints_a_table_with_its_source(built, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["bench", str(built("qemu-cortex-m0")), "--wait-states", "1", "--core", "cortex-m0plus"]) == 0
     text = capsys.readouterr().out
-    assert "conv_2d_0" in text and "1 wait states" in text and cores.find("cortex-m0plus").source in text
+    assert (
+        "conv_2d_0" in text
+        and "1 wait states" in text
+        and "with the board's memory, simulated" in text
+        and cores.find("cortex-m0plus").source in text
+    )
 
 
 @pytest.mark.parametrize(

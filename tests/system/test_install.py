@@ -27,6 +27,8 @@ TEST = DEMO | {
     "gcc": "gcc",
     "g++": "g++",
     "git": "git",
+    "clang": "clang",
+    "cmake": "cmake",
     "gcc-riscv64-unknown-elf": "riscv64-unknown-elf-gcc",
     "qemu-system-misc": "qemu-system-riscv32",
     "verilator": "verilator",

@@ -18,11 +18,11 @@ from edge_tr.ir.tflite import parse
 from edge_tr.operators import dots
 from edge_tr.prepared import budget
 from edge_tr.tr.hese import term_count
-from edge_tr.tune.descent import group_sums, terms_of
-from edge_tr.tune.moments import mean_patch
-from edge_tr.tune.points import Settings
-from edge_tr.tune.select import calibrate, corrected_bias
-from edge_tr.tune.tuning import Tuning, goal_of, tune
+from edge_tr.tuning.descent import group_sums, terms_of
+from edge_tr.tuning.moments import mean_patch
+from edge_tr.tuning.points import Settings
+from edge_tr.tuning.select import calibrate, corrected_bias
+from edge_tr.tuning.tuning import Tuning, goal_of, tune
 
 CALIBRATION = 200
 

@@ -13,10 +13,10 @@ from distributed import LocalCluster
 
 from edge_tr import cli, demo
 from edge_tr.errors import ToolMissingError, UsageError
-from edge_tr.tune import workers
-from edge_tr.tune.points import Settings
-from edge_tr.tune.tuning import Tuning, goal_of, tune
-from edge_tr.tune.workers import DaskCluster, InProcess, LocalProcesses
+from edge_tr.tuning import workers
+from edge_tr.tuning.points import Settings
+from edge_tr.tuning.tuning import Tuning, goal_of, tune
+from edge_tr.tuning.workers import DaskCluster, InProcess, LocalProcesses
 
 
 def tuned(folder: Path, who: workers.Workers, progress=lambda *step: None) -> tuple[Tuning, bytes]:

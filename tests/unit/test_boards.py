@@ -14,14 +14,19 @@ from edge_tr.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
 RAN = (
+    "hifive1-revb",
     "host",
     "microbit",
     "mps2-an385",
     "mps2-an386",
+    "mps2-an500",
+    "mps2-an505",
+    "mps3-an547",
     "netduinoplus2",
     "qemu-cortex-m0",
     "qemu-rv32ec",
     "qemu-rv32imc",
+    "stm32vldiscovery",
 )
 ONLY_BUILD = (
     "arduino-nano33ble",
@@ -37,6 +42,7 @@ ONLY_BUILD = (
     "rpi-pico2",
     "stm32f4-discovery",
 )
+READS = '[reads]\nclock_hz = {}\nwait_states = 5\nwidth = {}\nmanual = "none"\n{}\n'
 NAMES = tuple(sorted(RAN + ONLY_BUILD))
 
 
@@ -153,6 +159,37 @@ def test_all_problems_are_reported_at_once(folder: Path) -> None:
             'commands = [{ program = "a", install = "b", arguments = ["{bin} {"] }]',
             "flash.commands: '{bin} {' of a has in braces what is none of",
         ),
+        (
+            '"-kernel", "{loader}"',
+            '"-kernel", "{loaders}"',
+            "emulator.arguments: '{loaders}' has in braces what is none of board, boot, flash, flash_origin, image, "
+            "image_hex, listener, loader",
+        ),
+        ("[link]", "[reads]\nclock_hz = 0\n[link]", "reads.width: missing"),
+        ("[link]", READS.format("0", "8", "") + "[link]", "reads.clock_hz: a core does not stand still"),
+        ("[link]", READS.format("1", "12", "") + "[link]", "reads.width: 12 is no power of two"),
+        ("[link]", READS.format("1", "0", "") + "[link]", "reads.width: 0 is no power of two"),
+        (
+            "[link]",
+            READS.format("1", "8", "staging_percent = 101") + "[link]",
+            "reads.staging_percent: 101 is more than there is",
+        ),
+        (
+            "[link]",
+            READS.format("1", "8", "code_cache = { lines = 6, line_bytes = 8, ways = 4 }") + "[link]",
+            "reads.code_cache.lines: 6 does not make sets of 4 ways",
+        ),
+        (
+            "[link]",
+            READS.format("1", "8", "data_cache = { lines = 4, line_bytes = 4 }") + "[link]",
+            "reads.data_cache.line_bytes: 4 is no power of two, or less than an access",
+        ),
+        (
+            "[link]",
+            READS.format("1", "8", "data_cache = { lines = 4, line_bytes = 512 }") + "[link]",
+            "reads.data_cache.line_bytes: 512 is more than 32 accesses to flash",
+        ),
+        ("[link]", READS.format("1", "8", "unified = true") + "[link]", "reads.unified: needs code_cache"),
         ("[link]", "[link", "board.toml: "),
         ("[link]", "[[link]]", "[link] must be a table"),
     ],

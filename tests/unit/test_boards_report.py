@@ -28,7 +28,7 @@ def test_boards_are_told_apart_by_how_far_they_are_verified() -> None:
     for name in boards.names():
         board = boards.load(name)
         assert states[name] == STATES[board.verified]
-        assert all(f"{name}: " in rest for _ in board.unverified)
+        assert all(f"{name}: " in rest for _ in board.doubts)
         assert all(command.program in table for command in board.flash.commands)
 
 
@@ -38,8 +38,9 @@ def test_one_board_is_told_in_full(name: str) -> None:
     lines = board_text(board).splitlines()
     assert max(map(len, lines)) <= WIDTH
     text = " ".join(line.strip() for line in lines)
-    for words in (board.description, board.flash.help, *board.unverified, *board.manuals, board.toolchain.package):
+    for words in (board.description, board.flash.help, *board.doubts, *board.manuals, board.toolchain.package):
         assert words in text
+    assert board.reads is None or board.reads.manual in text
 
 
 def test_a_board_is_added_listed_used_and_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -126,13 +126,13 @@ def test_a_tree_has_no_date_and_no_absolute_path(tree):
 def test_the_build_id_names_sources_and_board(program, tree):
     ids = {mcu.build_id(tree, board) for board in ("some-board", "other-board")}
     assert len(ids) == 2 and all(0 <= number < 1 << 64 for number in ids)
-    identity = tree[mcu.IDENTITY].decode()
+    identity = tree[mcu.identity_of()].decode()
     assert f"TR_MODEL_BUILD_ID {mcu.build_id(tree, 'some-board'):#x}u" in identity
     assert f"TR_MODEL_BOARD_ID {board_id('some-board'):#x}u" in identity
     for path in tree:
         changed = {**tree, path: tree[path] + b" "}
         is_same = mcu.build_id(changed, "some-board") == mcu.build_id(tree, "some-board")
-        assert is_same == (path == mcu.IDENTITY)
+        assert is_same == (path == mcu.identity_of())
 
 
 def test_the_build_id_changes_with_budget_and_model(tree):

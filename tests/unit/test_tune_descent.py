@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edge_tr.tr.hese import term_count
-from edge_tr.tune.descent import Descent, _nearest, anneal, group_sums, limited, rounded, terms_of
+from edge_tr.tuning.descent import Descent, _nearest, anneal, group_sums, limited, rounded, terms_of
 
 VALUES = np.arange(-127, 128)
 

@@ -12,8 +12,8 @@ from edge_tr.ir.writer import ModelWriter
 from edge_tr.operators import DepthwiseParams, DotParams
 from edge_tr.operators.arithmetic import requant
 from edge_tr.tr.requant import Rounding
-from edge_tr.tune.moments import mean_patch, patches, places, second_moments
-from edge_tr.tune.sensitivity import sensitivities
+from edge_tr.tuning.moments import mean_patch, patches, places, second_moments
+from edge_tr.tuning.sensitivity import sensitivities
 from tests.models.random_ops import DOT_KINDS, build
 
 SAMPLES = 3

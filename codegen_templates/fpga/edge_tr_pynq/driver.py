@@ -115,7 +115,7 @@ class Accelerator:
         self.program, self._level = program, len(program.levels) - 1
         self.reset_state()
         self._slots = [[_Slot(segment, device) for segment in self._runs(level)] for level in program.levels]
-        most = max(layer.words for level in program.levels for layer in level.layers)
+        most = max((layer.words for level in program.levels for layer in level.layers), default=1)
         self._scratch = allocate((64 * most,), np.uint8, target=device)
 
     @property
@@ -327,7 +327,9 @@ class Accelerator:
 
     def idle_cycles(self, count: int) -> int:
         """What the cycle counter says of a run that waits `count` cycles, at least one, for an input that does not
-        come: 0 would be to wait for ever."""
+        come: 0 would be to wait for ever. 0 of a program that leaves everything to the processor."""
+        if not self._now().segments:
+            return 0
         entry = self._now().segments[0].entry
         self.ip.write(REGISTER.TIMEOUT, max(count, 1))
         try:

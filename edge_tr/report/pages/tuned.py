@@ -11,7 +11,7 @@ from edge_tr.plots import Point, Series, chart
 from edge_tr.report import tuned
 from edge_tr.report.pages.overview import Card
 from edge_tr.report.pages.shell import render, svg, wilson
-from edge_tr.tune.tuning import Row, Tuning
+from edge_tr.tuning.tuning import Row, Tuning
 
 DEPTH = 8.0
 """Points below the best that matter at least; what is further down is left out of the pictures."""

@@ -13,7 +13,7 @@ from edge_tr.lower.program import lower
 from edge_tr.operators import DotParams, FullyConnectedParams, dots
 from edge_tr.prepared.budget import Budget
 from edge_tr.tr.hese import term_count
-from edge_tr.tune.descent import MAX_TERMS
+from edge_tr.tuning.descent import MAX_TERMS
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ import numpy as np
 
 from edge_tr.errors import UsageError
 from edge_tr.tr.hese import term_count
-from edge_tr.tune.cost import Layer
-from edge_tr.tune.points import Point
-from edge_tr.tune.select import Calibration
+from edge_tr.tuning.cost import Layer
+from edge_tr.tuning.points import Point
+from edge_tr.tuning.select import Calibration
 
 RATIO = 3.0
 """Between the prices of two rungs."""

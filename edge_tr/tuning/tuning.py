@@ -21,11 +21,11 @@ from edge_tr.golden.run import run
 from edge_tr.golden.samples import read_samples
 from edge_tr.graph import Graph
 from edge_tr.ir import tflite
-from edge_tr.tune.points import Point, Points, Settings, Source, calibrated, made
-from edge_tr.tune.quality import accuracy, ends_in_softmax, quality
-from edge_tr.tune.search import At, Goal, first_price, search, steps_at_most
-from edge_tr.tune.select import Calibration, rewritten
-from edge_tr.tune.workers import InProcess, Workers
+from edge_tr.tuning.points import Point, Points, Settings, Source, calibrated, made
+from edge_tr.tuning.quality import accuracy, ends_in_softmax, quality
+from edge_tr.tuning.search import At, Goal, first_price, search, steps_at_most
+from edge_tr.tuning.select import Calibration, rewritten
+from edge_tr.tuning.workers import InProcess, Workers
 
 Progress = Callable[[str, int, int, str], None]
 """Called as progress(what, done, total, unit)."""

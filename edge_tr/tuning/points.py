@@ -16,11 +16,11 @@ from edge_tr.files.writing import replacing, writing_to
 from edge_tr.golden.ends import Samples
 from edge_tr.ir.tflite import parse
 from edge_tr.tr.reveal import MAX_GROUP
-from edge_tr.tune.cost import Layer, cost, estimate, slots
-from edge_tr.tune.descent import MAX_TERMS, PASSES, anneal, group_sums, limited, terms_of
-from edge_tr.tune.quality import ends_in_softmax, quality
-from edge_tr.tune.select import Calibration, Choose, Problem, Selection, calibrate, rewritten, select
-from edge_tr.tune.workers import InProcess, Workers
+from edge_tr.tuning.cost import Layer, cost, estimate, slots
+from edge_tr.tuning.descent import MAX_TERMS, PASSES, anneal, group_sums, limited, terms_of
+from edge_tr.tuning.quality import ends_in_softmax, quality
+from edge_tr.tuning.select import Calibration, Choose, Problem, Selection, calibrate, rewritten, select
+from edge_tr.tuning.workers import InProcess, Workers
 
 ALGORITHM = 2
 """Counts up when the same settings give another result, so that kept points are not reused."""

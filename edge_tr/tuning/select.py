@@ -24,9 +24,9 @@ from edge_tr.ir.rewrite import BIAS_INPUT, WEIGHTS_INPUT, rewrite_biases, rewrit
 from edge_tr.ir.tflite import parse
 from edge_tr.operators import DepthwiseParams, DotParams, Record, dots, with_weights
 from edge_tr.tr.requant import Rounding
-from edge_tr.tune.cost import Layer, dot_layers
-from edge_tr.tune.moments import Places, damping, mean_patch, patches, places, second_moments
-from edge_tr.tune.sensitivity import computed, sensitivities
+from edge_tr.tuning.cost import Layer, dot_layers
+from edge_tr.tuning.moments import Places, damping, mean_patch, patches, places, second_moments
+from edge_tr.tuning.sensitivity import computed, sensitivities
 
 SMALLEST_SENSITIVITY = 1e-3
 """Of the layer's mean: a channel that seems dead on the calibration set may not be elsewhere."""
