@@ -47,7 +47,7 @@ fuzz: install-test ## random models, damaged files and frames through everything
 fuzz-serial: install-test ## hostile bytes to the firmware, the loader and the host: COUNT=executions, SEED=, PARTS=, RECORD=1
 	$(BIN)/python -m tests.fuzz_serial $(call option,count,COUNT) $(call option,seed,SEED) $(call option,parts,PARTS) $(if $(RECORD),--record)
 
-conformance: install-test ## hundreds of cases of every operator through everything that must agree, and docs/operators.md: COUNT=cases (up to two hours)
+conformance: install-test ## hundreds of cases of every operator through everything that must agree, and docs/operators.md: COUNT=cases (about 45 minutes of one core; resumable)
 	$(BIN)/python -m tests.conformance $(call option,count,COUNT)
 
 soak: install-test ## inferences with faults on the wire, in the DMA and in the accelerator: COUNT=inferences, MINUTES=, SEED=; PARTS=wire,kill: checks over a bad wire and killed transfers, RECORD=1

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what `make demo`, `make test` or `make reproduce` needs, and nothing that is there already: Debian packages
-# first, so that a missing compiler is seen in the first second, then Python packages into .venv.
+# first, so that a missing compiler is seen in the first second, then Python packages into .venv, Node.js among them, and
+# at last what runs in that.
 #
 # usage: ./install.sh demo|test|reproduce
 # Ends with 0, or with 5 where something is missing and cannot be installed. make, which calls this, says "Error 5" then,
@@ -16,7 +17,7 @@ demo="arm-none-eabi-gcc:gcc-arm-none-eabi qemu-system-arm:qemu-system-arm"
 test="$demo gcc:gcc g++:g++ /usr/include/stdio.h:libc6-dev make:make git:git clang:clang cmake:cmake
     riscv64-unknown-elf-gcc:gcc-riscv64-unknown-elf qemu-system-riscv32:qemu-system-misc
     verilator:verilator iverilog:iverilog yosys:yosys tclsh:tcl
-    node:nodejs npm:npm chromium:chromium /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf:fonts-dejavu-core"
+    chromium:chromium /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf:fonts-dejavu-core"
 reproduce=
 case $group in
     demo) tools=$demo ;;
@@ -138,17 +139,6 @@ install_python_packages() {
     touch "$stamp" "$venv/demo.stamp"
 }
 
-# What tests run in Node or in a browser: the locked versions, whose contents npm checks, and none of their scripts.
-install_node_packages() {
-    stamp=$venv/node.stamp lock=requirements/node/package-lock.json
-    test "$group" = test || return 0
-    test ! -f "$stamp" || test "$lock" -nt "$stamp" || return 0
-    echo "installing Node packages for tests into requirements/node"
-    (cd requirements/node && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) ||
-        fail "could not install Node packages: npm's own words are above"
-    touch "$stamp"
-}
-
 # What builds others, then the locked versions, which are complete. PyTorch is its own CPU build where pip is told of one,
 # else PyPI's; the last step adds edge-tr itself, and what only PyPI's PyTorch needs: CUDA, which is not locked.
 pip_installs() {
@@ -159,6 +149,22 @@ pip_installs() {
     fi
     pip_install --no-deps --no-build-isolation --require-hashes -r "$lock" &&
         pip_install --no-build-isolation -e ".$(test "$group" = demo || echo "[$group]")"
+}
+
+# Emulators that are packages of npm and what tests run in a browser, in the versions and with the hashes of the lock file, and without their scripts.
+install_node_packages() {
+    test "$group" = test || return 0
+    stamp=$venv/node.stamp folder=$venv/lib/node lock=requirements/node/package-lock.json
+    test ! -f "$stamp" || test "$lock" -nt "$stamp" || return 0
+    echo "installing npm packages into $folder"
+    mkdir -p "$folder"
+    cp requirements/node/package.json "$lock" "$folder"
+    # npm is a script that looks for its Node.js on the path
+    if ! said=$(PATH="$PWD/$venv/bin:$PATH" npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund 2>&1 </dev/null); then
+        echo "$said" >&2
+        fail "could not install npm packages: npm's own words are above"
+    fi
+    touch "$stamp"
 }
 
 pip_install() {

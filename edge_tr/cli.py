@@ -140,6 +140,13 @@ def _build(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _export(arguments: argparse.Namespace) -> int:
+    result = compiler.export(arguments.builds, arguments.ecosystem, arguments.out, arguments.name)
+    text = f"{', '.join(result.models)} for {result.ecosystem}: {len(result.files)} files, README.md says how to build"
+    _print(arguments, asdict(result), f"{text}\nwritten to {result.folder}")
+    return 0
+
+
 def _keys(arguments: argparse.Namespace) -> int:
     keys = make_keys(arguments.out)
     text = f"{keys.private}: keep it secret, for edge-tr build --sign\n{keys.public}: public key {keys.public_key}"
@@ -327,8 +334,7 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 VERBS = {
     "inspect": _inspect, "build": _build, "flash": _flash, "check": _check, "report": _report, "bench": _bench,
-    "tune": _tune,
-    "keys": _keys, "emulate": _emulate, "boards": _boards, "doctor": _doctor, "demo": _demo,
+    "tune": _tune, "keys": _keys, "export": _export, "emulate": _emulate, "boards": _boards, "doctor": _doctor, "demo": _demo,
 }  # fmt: skip
 
 

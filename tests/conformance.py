@@ -1,9 +1,11 @@
 """Many seeded cases of every operator through everything that must agree, and docs/operators.md: `make conformance`.
 
 A case is a random model of `tests.operators`, with its shapes and quantisations at the extremes: golden against the
-interpreter on every tensor, C on this computer under address and undefined-behaviour sanitizers, and C on each of three
-emulated cores. Cases that are done are kept until an operator's or a kernel's source
-changes: an interrupted run goes on where it stopped.
+interpreter on every tensor, C on this computer under address and undefined-behaviour sanitizers, and C on each of
+three emulated cores. Cases of one operator share a program; where that fails, each gets one of its own, so that a
+failure is named by its seed. A case that is done is not looked at again until a source changes, and its C is not
+compiled again before the generated C, what that takes of the runtime, the samples or the expected results change: an
+interrupted run goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -11,14 +13,13 @@ from __future__ import annotations
 import argparse
 import functools
 import hashlib
+import itertools
 import json
 import sys
 import tempfile
-import textwrap
-from collections import Counter
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -30,78 +31,150 @@ from edge_tr.golden.probe import reference_info
 from edge_tr.golden.run import run
 from edge_tr.graph import Graph
 from edge_tr.ir.tflite import parse, read
-from edge_tr.operators import newest_version
-from tests.firmware import harness_build, harness_cores
+from edge_tr.lower.program import Program
+from edge_tr.operators import dots
+from edge_tr.target.count_trace import Machine
+from tests import operators_table
+from tests.firmware import closure, harness_build, harness_cores, shared_images
 from tests.firmware.harness_models import KERNELS, as_bytes, expected_bytes, lower_with, with_extremes
-from tests.models.random_ops import BUILDERS, build
+from tests.models.families import FAMILIES
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENT = ROOT / "docs" / "operators.md"
 KEPT = ROOT / "out" / "conformance"
-SOURCES = (
-    "edge_tr/operators",
-    "edge_tr/kernels",
-    "edge_tr/codegen",
-    "firmware/src",
-    "firmware/include",
-    "tests/operators",
-)
+SOURCES = ("edge_tr", "codegen_templates/mcu", "firmware/src", "firmware/include", "firmware/app", "tests")
 CORES = ("cortex-m0", "cortex-m4", "rv32ec")
-SAMPLES = 6
+PLACES = ("host", *CORES)
+SAMPLES, FEW = 6, 2
+SHARING = 20
+"""Cases of one operator in a program."""
 
 
 @dataclass(frozen=True)
 class Case:
     """What became of one seed: `refused` says why a model is not supported, `wrong` where something differs."""
 
-    kind: str
+    family: str
     seed: int
     types: str  # of the operator's computed ends
     refused: str = ""
     wrong: str = ""
+    sources: str = ""  # digest of all sources when it was looked at
+    content: str = ""  # digest of all that the C's results hang on
 
 
-def checked(kind: str, seed: int) -> Case:
-    """One model through golden, interpreter, C here and C on the cores."""
-    rng = np.random.default_rng([seed, 7])
-    data = build(kind, rng)
-    types = _types(read(data), kind)
+@dataclass(frozen=True)
+class Ready:
+    """A case whose golden equals the interpreter: what is left is C."""
+
+    graph: Graph
+    x: Mapping[int, np.ndarray]
+    programs: Mapping[str, Program]  # by place
+    sources: Mapping[str, shared_images.Sources]
+    expected: Mapping[str, bytes]  # of all samples
+
+    def few(self) -> dict[int, np.ndarray]:
+        """What emulated cores get: the first two samples, the extremes."""
+        return {index: values[:FEW] for index, values in self.x.items()}
+
+
+def checked(family: str, seeds: Sequence[int], known: Mapping[int, str]) -> list[Case]:
+    """Some cases of one operator; `known`: the content with which a seed's C was exact before."""
+    cases, ready = {}, {}
+    for seed in seeds:
+        cases[seed], case_ready = _prepared(family, seed)
+        if case_ready is not None and cases[seed].content != known.get(seed):
+            ready[seed] = case_ready
     try:
-        _compare(data, parse(data), rng)
+        _run_c(list(ready.values()))
+    except Exception:  # one of them; the C of each alone says which
+        for seed, alone in ready.items():
+            try:
+                _run_c([alone])
+            except Exception as error:
+                cases[seed] = replace(cases[seed], wrong=_text(error))
+    return list(cases.values())
+
+
+def _prepared(family: str, seed: int) -> tuple[Case, Ready | None]:
+    """The case as far as golden and the generated sources, and what C needs if there is something to run."""
+    rng = np.random.default_rng([seed, 7])
+    data = FAMILIES[family](rng)
+    case = Case(family, seed, _types(read(data), family.partition(" ")[0]))
+    try:
+        ready = _ready(data, parse(data), rng)
+        return replace(case, content=_content(ready)), ready
     except ModelError as error:
-        return Case(kind, seed, types, refused=str(error).splitlines()[-1].strip())
+        return replace(case, refused=str(error).splitlines()[-1].strip()), None
     except Exception as error:  # whatever it is, it belongs to this case
-        return Case(kind, seed, types, wrong=f"{type(error).__name__}: {str(error)[:300]}")
-    return Case(kind, seed, types)
+        return replace(case, wrong=_text(error)), None
+
+
+def _text(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error)[:300]}"
 
 
 def _types(graph: Graph, kind: str) -> str:
-    op = next(op for op in graph.ops if op.kind == kind) if any(op.kind == kind for op in graph.ops) else graph.ops[-1]
-    ends = (graph.tensor(op.inputs[0]).dtype, graph.tensor(op.outputs[0]).dtype)
-    return ends[0] if ends[0] == ends[1] else " to ".join(ends)
+    op = next((op for op in graph.ops if op.kind == kind), graph.ops[-1])
+    ends = [graph.tensor(i).dtype for i in (*graph.activations(op)[:1], *op.outputs[:1])]
+    return " to ".join(dict.fromkeys(ends))
 
 
-def _compare(data: bytes, graph: Graph, rng: np.random.Generator) -> None:
+def _ready(data: bytes, graph: Graph, rng: np.random.Generator) -> Ready:
+    """Golden and interpreter agree on every tensor, and the model is lowered for every place."""
     x = with_extremes(graph, rng, SAMPLES)
     oracle = Oracle(data)
     result = run(graph, x, rounding=reference_info(oracle.runtime).rounding, keep="all")
     for index, expected in oracle.tensors(x).items():
         np.testing.assert_array_equal(result.tensors[index], expected, err_msg=f"golden, tensor {index}")
-    kernel = str(rng.choice(KERNELS))
-    with tempfile.TemporaryDirectory(dir=_scratch()) as folder:
-        program = lower_with(graph, kernel, "lossless")
-        harness = [harness_build.HERE / "harness_model.c"]
-        executable = harness_build.compile_model(program, Path(folder), _host_runtime(), harness)
-        assert harness_build.run_c(executable, as_bytes(x, graph.inputs)) == expected_bytes(graph, program, x), (
-            "C on this computer"
-        )
-    few = {index: values[:2] for index, values in x.items()}
-    for core in CORES:
-        target = harness_cores.TARGETS[core]
-        with tempfile.TemporaryDirectory(dir=_scratch()) as folder:
-            program = lower_with(graph, kernel, "lossless", target.isa)
-            elf = harness_cores.link_model(target, program, _core_runtime(core), Path(folder))
-            assert harness_cores.run_model(elf, program, few) == expected_bytes(graph, program, few), f"C on {core}"
+    programs = _programs(graph, str(rng.choice(KERNELS)))
+    made = {id(program): program for program in programs.values()}
+    sources = {key: shared_images.sources(program) for key, program in made.items()}
+    results = {key: expected_bytes(graph, program, x) for key, program in made.items()}
+    expected = {place: results[id(program)] for place, program in programs.items()}
+    return Ready(graph, x, programs, {place: sources[id(program)] for place, program in programs.items()}, expected)
+
+
+def _programs(graph: Graph, kernel: str) -> dict[str, Program]:
+    """By place: one for all where nothing depends on the instruction set."""
+    isas = {place: "c" if place == "host" else harness_cores.TARGETS[place].isa for place in PLACES}
+    if dots(graph):
+        return {place: lower_with(graph, kernel, "lossless", isa) for place, isa in isas.items()}
+    return dict.fromkeys(PLACES, lower_with(graph, kernel, "lossless"))
+
+
+def _content(ready: Ready) -> str:
+    digest = hashlib.sha256(shared_images.HARNESS.encode())
+    for place, of in ready.sources.items():
+        _, library = _runtime(place)
+        digest.update(closure.digest_of([of.c, *of.others.values()], library).encode())
+        digest.update(as_bytes(ready.x, ready.graph.inputs) + ready.expected[place])
+    return digest.hexdigest()
+
+
+def _run_c(cases: Sequence[Ready]) -> None:
+    """All cases in one program for each place; AssertionError where one does not compile or differs."""
+    for place in PLACES if cases else ():
+        made, (runtime, _) = [case.sources[place] for case in cases], _runtime(place)
+        with tempfile.TemporaryDirectory(dir=_WORKER["scratch"]) as name:
+            if place == "host":
+                _run_host(cases, shared_images.compile_host(made, runtime, Path(name)))
+            else:
+                elf = shared_images.link_core(harness_cores.TARGETS[place], made, runtime, Path(name))
+                _run_core(cases, place, Machine(elf))
+
+
+def _run_host(cases: Sequence[Ready], program: Path) -> None:
+    for number, case in enumerate(cases):
+        given = as_bytes(case.x, case.graph.inputs)
+        assert harness_build.run_c(program, given, arguments=[str(number)]) == case.expected["host"], "C on the host"
+
+
+def _run_core(cases: Sequence[Ready], core: str, machine: Machine) -> None:
+    for number, case in enumerate(cases):
+        found = harness_cores.run_model(machine, case.programs[core], case.few(), shared_images.prefix_of(number))
+        expected = case.expected[core]
+        assert found == expected[: len(expected) // SAMPLES * FEW], f"C on {core}"
 
 
 _WORKER: dict[str, Path] = {}
@@ -112,121 +185,109 @@ def _start(scratch: str) -> None:
     _WORKER["scratch"] = Path(tempfile.mkdtemp(dir=scratch))
 
 
-def _scratch() -> Path:
-    return _WORKER["scratch"]
-
-
 @functools.cache
-def _host_runtime() -> Path:
-    return harness_build.compile_runtime(_made("host"))
-
-
-@functools.cache
-def _core_runtime(core: str) -> Path:
-    return harness_cores.compile_runtime_for(harness_cores.TARGETS[core], _made(core))
-
-
-def _made(name: str) -> Path:
-    folder = _scratch() / name
+def _runtime(place: str) -> tuple[Path, closure.Library]:
+    folder = _WORKER["scratch"] / place
     folder.mkdir()
-    return folder
+    if place == "host":
+        return harness_build.compile_runtime(folder), closure.library(folder, "nm")
+    target = harness_cores.TARGETS[place]
+    return harness_cores.compile_runtime_for(target, folder), closure.library(folder, f"{target.prefix}nm")
 
 
-# --- results that are kept, and the document -------------------------------------------------
+# --- results that are kept ---------------------------------------------------------------------
 
 
 def sources_digest() -> str:
-    """Of everything that a case's result hangs on."""
-    digest = hashlib.sha256(Path(__file__).read_bytes())
+    """Of all sources and the compilers: cases of one digest need not be looked at again."""
+    digest = hashlib.sha256()
+    for prefix in ("", harness_cores.ARM, harness_cores.RISCV):
+        digest.update(harness_build.command(f"{prefix}gcc", "--version").encode())
     for folder in SOURCES:
         for path in sorted((ROOT / folder).rglob("*.*")):
-            if path.suffix in (".py", ".c", ".h", ".S"):
+            if path.suffix in (".py", ".c", ".h", ".S", ".j2"):
                 digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
-def kept(kind: str, digest: str) -> list[Case]:
-    """Cases of an earlier run on the same sources."""
-    path = KEPT / f"{kind}.json"
+def kept(family: str) -> dict[int, Case]:
+    """Cases of earlier runs by seed."""
+    path = _path(family)
     if not path.is_file():
-        return []
-    found = json.loads(path.read_text(encoding="utf-8"))
-    return [Case(**case) for case in found["cases"]] if found["sources"] == digest else []
+        return {}
+    return {case["seed"]: Case(**case) for case in json.loads(path.read_text(encoding="utf-8"))}
 
 
-def keep(kind: str, digest: str, cases: list[Case]) -> None:
+def keep(family: str, cases: Mapping[int, Case]) -> None:
     """Write what is done."""
     KEPT.mkdir(parents=True, exist_ok=True)
-    text = json.dumps({"sources": digest, "cases": [asdict(case) for case in cases]})
-    (KEPT / f"{kind}.json").write_text(text, encoding="utf-8")
+    _path(family).write_text(json.dumps([asdict(case) for _, case in sorted(cases.items())]), encoding="utf-8")
 
 
-def document(results: dict[str, list[Case]]) -> str:
-    """docs/operators.md."""
-    info = reference_info()
-    rows = [_row(kind, cases) for kind, cases in sorted(results.items())]
-    head = (
-        f"{len(rows)} operators, {sum(map(len, results.values())):,} seeded cases. Each is a model of one operator "
-        f"that went through golden against the interpreter ({info.runtime} {info.version}, or TFLite Micro where that "
-        "has no int8 kernel), C under sanitizers on the computer that ran this, and C on emulated cores "
-        f"({', '.join(CORES)}), on every tensor. What an operator takes and refuses, and why, is in the "
-        "docstring of its module in `edge_tr/operators/`."
-    )
-    table = [
-        "| operator | versions | types | cases | exact | refused, as documented |",
-        "|---|---|---|---|---|---|",
-        *rows,
-    ]
-    parts = [
-        "<!-- Written by `make conformance`: do not edit. -->",
-        "# Operators",
-        "",
-        textwrap.fill(head, 110),
-        "",
-        *table,
-    ]
-    return "\n".join([*parts, ""])
+def _path(family: str) -> Path:
+    return KEPT / f"{family.replace(' ', '-')}.json"
 
 
-def _row(kind: str, cases: list[Case]) -> str:
-    types = ", ".join(sorted({case.types for case in cases}))
-    refused = Counter(case.refused.partition(": ")[2] or case.refused for case in cases if case.refused)
-    reasons = "; ".join(f"{count}: {reason}" for reason, count in refused.most_common()) or "none"
-    exact = sum(1 for case in cases if not case.refused and not case.wrong)
-    return f"| {kind} | 1 to {newest_version(kind)} | {types} | {len(cases)} | {exact} | {reasons} |"
+def wanted(family: str, count: int) -> int:
+    """Cases of a family: half as many of a type beside int8."""
+    return count // 2 if " " in family else count
 
 
-def _todo(results: dict[str, list[Case]], count: int) -> Iterator[tuple[str, int]]:
-    for kind, cases in results.items():
-        done = {case.seed for case in cases}
-        yield from ((kind, seed) for seed in range(count) if seed not in done)
+def _jobs(results: Mapping[str, Mapping[int, Case]], count: int, digest: str) -> Iterator[tuple[str, list[int], dict]]:
+    """What is left: some seeds of one operator, with what is known of them."""
+    for family, cases in results.items():
+        left = (seed for seed in range(wanted(family, count)) if seed not in cases or cases[seed].sources != digest)
+        while seeds := list(itertools.islice(left, SHARING)):
+            known = {seed: cases[seed].content for seed in seeds if seed in cases and not cases[seed].wrong}
+            yield family, seeds, known
+
+
+def complete(results: dict[str, dict[int, Case]], count: int, workers: int, report: Callable[[Case], None]) -> None:
+    """Run what is left of `results`, and write it down as it comes."""
+    digest = sources_digest()
+    with (
+        tempfile.TemporaryDirectory(prefix="edge-tr-conformance-") as scratch,
+        ProcessPoolExecutor(workers, initializer=_start, initargs=(scratch,)) as pool,
+    ):
+        jobs = {pool.submit(checked, *job): job for job in _jobs(results, count, digest)}
+        total = sum(len(seeds) for _, seeds, _ in jobs.values())
+        with tqdm(total=total, unit="case") as progress:
+            for job in as_completed(jobs):
+                family, seeds, _ = jobs[job]
+                for case in job.result():
+                    results[family][case.seed] = replace(case, sources=digest)
+                    report(case)
+                keep(family, results[family])
+                progress.update(len(seeds))
 
 
 def main() -> int:
     """Entry point; the exit code: 1 if anything differed."""
     parser = argparse.ArgumentParser(prog="python -m tests.conformance", description=__doc__.split("\n")[0])
-    parser.add_argument("--count", type=int, default=200, help="cases an operator (default %(default)s)")
-    parser.add_argument("--kinds", default="", help="some operators, commas between them; then no document is written")
+    parser.add_argument(
+        "--count",
+        type=int,
+        default=200,
+        help="cases an operator, and half as many of each type beside int8 (default %(default)s)",
+    )
+    parser.add_argument("--kinds", default="", help="some of them, commas between them; then no document is written")
     parser.add_argument("--workers", type=int, default=2)
     arguments = parser.parse_args()
-    digest, kinds = sources_digest(), arguments.kinds.split(",") if arguments.kinds else list(BUILDERS)
-    results = {kind: kept(kind, digest) for kind in kinds}
-    todo = list(_todo(results, arguments.count))
-    with (
-        tempfile.TemporaryDirectory(prefix="edge-tr-conformance-") as scratch,
-        ProcessPoolExecutor(arguments.workers, initializer=_start, initargs=(scratch,)) as pool,
-    ):
-        for case in tqdm(pool.map(checked, *zip(*todo)), total=len(todo), unit="case") if todo else ():
-            results[case.kind].append(case)
-            if case.wrong:
-                print(f"\n{case.kind} seed {case.seed}: {case.wrong}", file=sys.stderr)
-            if len(results[case.kind]) % 20 == 0:
-                keep(case.kind, digest, results[case.kind])
-    for kind, cases in results.items():
-        keep(kind, digest, cases)
+    results = {family: kept(family) for family in arguments.kinds.split(",") if family} or {
+        f: kept(f) for f in FAMILIES
+    }
+
+    def report(case: Case) -> None:
+        if case.wrong:
+            print(f"\n{case.family} seed {case.seed}: {case.wrong}", file=sys.stderr)
+
+    complete(results, arguments.count, arguments.workers, report)
+    counted = {
+        f: [case for seed, case in cases.items() if seed < wanted(f, arguments.count)] for f, cases in results.items()
+    }
     if not arguments.kinds:
-        DOCUMENT.write_text(document(results), encoding="utf-8")
-    return int(any(case.wrong for cases in results.values() for case in cases))
+        DOCUMENT.write_text(operators_table.document(counted, CORES), encoding="utf-8")
+    return int(any(case.wrong for cases in counted.values() for case in cases))
 
 
 if __name__ == "__main__":

@@ -65,6 +65,11 @@ class Board:
         return Fraction(self.emulator.instructions_per_tick) or None if self.emulator else None
 
     @property
+    def cycles_per_tick(self) -> Fraction | None:
+        """Factor from counter ticks to the core's cycles under the emulator; None if it counts none."""
+        return Fraction(self.emulator.cycles_per_tick) or None if self.emulator else None
+
+    @property
     def flash_offset(self) -> int:
         """Bytes from the beginning of flash to the image."""
         return 0 if self.flash.base is None else self.memory.flash_origin - self.flash.base

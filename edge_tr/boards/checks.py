@@ -32,14 +32,17 @@ def inconsistencies(board: Board) -> Iterator[str]:
         yield "counts_on: needed where there is no [emulator]"
     if board.emulator and bool(board.emulator.placed) == (board.loader is not None):
         yield "emulator.placed: needed without a [loader], and wrong with one"
-    if board.emulator and not _is_fraction(board.emulator.instructions_per_tick):
-        yield f"emulator.instructions_per_tick: {board.emulator.instructions_per_tick!r} is not like 1 or 5/8"
+    for key in ("instructions_per_tick", "cycles_per_tick") if board.emulator else ():
+        if not _is_fraction(getattr(board.emulator, key)):
+            yield f"emulator.{key}: {getattr(board.emulator, key)!r} is not like 1 or 5/8"
+    if board.emulator and "0" not in (board.emulator.instructions_per_tick, board.emulator.cycles_per_tick):
+        yield 'emulator.cycles_per_tick: needs instructions_per_tick = "0"'
     for argument in _unknown(board.emulator.arguments if board.emulator else (), _EMULATOR_PLACES):
         yield f"emulator.arguments: {argument!r} has in braces what is none of {_listed(_EMULATOR_PLACES)}"
     yield from _overlaps(board)
 
 
-_EMULATOR_PLACES = {"listener", "flash", "loader", "image", "image_hex", "boot", "board", "flash_origin"}
+_EMULATOR_PLACES = {"listener", "flash", "loader", "image", "image_hex", "boot", "common", "modules", "flash_origin"}
 MOST_SECTORS = 32
 """Accesses to flash that fill a line of a cache."""
 _PLACES = {"elf", "bin", "hex", "uf2", "address", "offset", "port"}

@@ -163,7 +163,8 @@ class Emulator:
     image         what is placed at flash_origin
     image_hex     the same as Intel HEX
     boot          what lies before it, where the build has such a thing
-    board         the board's folder
+    common        the folder of what boards share
+    modules       where packages of npm are, in its node_modules
 
     The program prints "waiting for connection", and starts the board with the first one.
     """
@@ -174,6 +175,8 @@ class Emulator:
     flash_file_bytes: int = 0  # size of {flash}, the file behind the emulated flash; 0: none, the image is placed
     placed: str = ""  # why the emulator places the image; "" if our loader writes it
     instructions_per_tick: str = "1"  # of tr_board_ticks(), for example "5/8"; "0": ticks are no instructions
+    cycles_per_tick: str = "0"  # likewise, where the emulator counts the core's cycles
+    modules: tuple[str, ...] = ()  # packages of npm that the program needs
 
 
 @dataclass(frozen=True)

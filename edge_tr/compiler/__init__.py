@@ -13,6 +13,7 @@ from edge_tr.codegen.naming import DEFAULT, named
 from edge_tr.compiler import mcu, overlay
 from edge_tr.compiler import trust as trust_in
 from edge_tr.compiler.common import Progress, no_progress, samples
+from edge_tr.compiler.export import ExportResult, export
 from edge_tr.compiler.folders import opened
 from edge_tr.compiler.mcu import NotFitting
 from edge_tr.compiler.reports import write_comparison, write_report
@@ -34,8 +35,9 @@ from edge_tr.target.outcome import CheckReport, LevelsReport
 from edge_tr.target.port import DIRECT, Line
 
 __all__ = [
-    "BuildFolder", "NotFitting", "Progress", "Protect", "build", "check", "check_levels", "emulated", "files", "flash",
-    "is_own", "levels", "no_progress", "write_comparison", "write_report",
+    "BuildFolder", "ExportResult", "NotFitting", "Progress", "Protect", "build", "check", "check_levels", "emulated",
+    "export", "files", "flash", "is_own", "levels", "no_progress", "write_comparison",
+    "write_report",
 ]  # fmt: skip
 
 

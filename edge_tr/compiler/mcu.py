@@ -455,7 +455,18 @@ def emulated(folder: BuildFolder, board: Board, progress: Progress) -> Iterator[
 
 
 def _device(board: Board, link: Link) -> Device:
-    if board.emulator is None or board.instructions_per_tick is None:
-        return Device(link, board.board_id)
-    source = f"instructions counted by {board.emulator.program} -icount, an emulator: not cycles of a board"
-    return Device(link, board.board_id, timer=Counts(float(board.instructions_per_tick), "instructions", source))
+    return Device(link, board.board_id, timer=_ticks(board))
+
+
+def _ticks(board: Board) -> Counts | None:
+    """What a tick is under the board's emulator, where that is known."""
+    if board.emulator is None:
+        return None
+    program = " in ".join((*board.emulator.modules, board.emulator.program))
+    if board.cycles_per_tick is not None:
+        source = f"cycles counted by {program}, an emulator: not cycles of a board"
+        return Counts(float(board.cycles_per_tick), "cycles", source)
+    if board.instructions_per_tick is not None:
+        source = f"instructions counted by {program} -icount, an emulator: not cycles of a board"
+        return Counts(float(board.instructions_per_tick), "instructions", source)
+    return None

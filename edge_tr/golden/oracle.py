@@ -158,8 +158,9 @@ def _as_int8(values: np.ndarray, tensor: Tensor) -> np.ndarray:
 
 
 def _needed(graph: Graph) -> set[str]:
-    """What `LACKING` may say of the model; uint8 kernels lack nothing that is supported."""
-    kinds = {op.kind for op in graph.ops if not any(graph.tensor(i).unsigned for i in op.outputs)}
+    """What `LACKING` may say of the model; kernels of other types than int8 lack nothing that is supported."""
+    signed = {t.index for t in graph.tensors if t.dtype == "int8" and not t.unsigned}
+    kinds = {op.kind for op in graph.ops if not signed.isdisjoint(op.outputs)}
     special = {WIDE: _is_wide, ROWS: _has_rows, NARROW: _is_narrow, WIDENS: _widens}
     return kinds | {name for name, holds in special.items() if any(holds(graph, op) for op in graph.ops)}
 

@@ -14,6 +14,9 @@ import numpy as np
 from edge_tr.graph import Graph, Op, Tensor
 
 INTEGERS = ("int32", "int64")
+OF_SHAPES = ("SHAPE", "RANK", "ZEROS_LIKE")
+"""What they give depends on no value."""
+OF_ANY_TYPE = ("FILL", "ZEROS_LIKE", "RANGE")
 MOST = 4096
 """Elements of a constant that is folded: a shape has few; what is larger may be a table that the model looks into."""
 
@@ -37,9 +40,12 @@ def _folded(op: Op, tensors: Sequence[Tensor]) -> np.ndarray | None:
     if op.kind not in _FOLDERS or len(op.outputs) != 1 or not op.inputs or min(op.inputs) < 0:
         return None
     output, inputs = tensors[op.outputs[0]], [tensors[i] for i in op.inputs]
-    if output.dtype not in INTEGERS or op.options.get("fused_activation_function", "NONE") != "NONE":
+    if (output.dtype not in INTEGERS and op.kind not in OF_ANY_TYPE) or op.options.get(
+        "fused_activation_function", "NONE"
+    ) != "NONE":
         return None
-    if op.kind != "SHAPE" and any(t.data is None or t.dtype not in INTEGERS or t.size > MOST for t in inputs):
+    types = (*INTEGERS, output.dtype)
+    if op.kind not in OF_SHAPES and any(t.data is None or t.dtype not in types or t.size > MOST for t in inputs):
         return None
     try:
         value = _FOLDERS[op.kind](op, inputs)
@@ -132,8 +138,28 @@ def _squeezed(op: Op, inputs: list[Tensor]) -> np.ndarray:
     return np.squeeze(inputs[0].data, tuple(int(a) for a in op.options.get("squeeze_dims", ())) or None)
 
 
+def _range(op: Op, inputs: list[Tensor]) -> np.ndarray | None:
+    start, limit, delta = (t.data.reshape(()) for t in inputs)
+    return np.arange(start, limit, delta, inputs[0].dtype) if start.dtype.kind == "i" else None
+
+
+def _filled(op: Op, inputs: list[Tensor]) -> np.ndarray:
+    shape, value = inputs
+    return np.full(tuple(int(d) for d in shape.data), value.data.reshape(()), value.dtype)
+
+
+def _broadcast(op: Op, inputs: list[Tensor]) -> np.ndarray:
+    shapes = [tuple(int(d) for d in t.data) for t in inputs]
+    return np.array(np.broadcast_shapes(*shapes), inputs[0].dtype)
+
+
 _FOLDERS: dict[str, Callable[[Op, list[Tensor]], np.ndarray | None]] = {
     "SHAPE": _shape,
+    "RANK": lambda op, inputs: np.array(len(inputs[0].shape), np.int32),
+    "ZEROS_LIKE": lambda op, inputs: np.zeros(inputs[0].shape, inputs[0].dtype),
+    "FILL": _filled,
+    "RANGE": _range,
+    "BROADCAST_ARGS": _broadcast,
     "STRIDED_SLICE": _strided_slice,
     "SLICE": _slice,
     "PACK": _pack,

@@ -56,6 +56,7 @@ OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
         ("RESIZE_NEAREST_NEIGHBOR", "ResizeNearestNeighborOptions", "align_corners half_pixel_centers"),
         ("RESIZE_BILINEAR", "ResizeBilinearOptions", "align_corners half_pixel_centers"),
         ("GATHER", "GatherOptions", "axis batch_dims"),
+        ("ONE_HOT", "OneHotOptions", "axis"),
         ("CAST", "CastOptions", "in_data_type out_data_type"),
         ("ARG_MAX", "ArgMaxOptions", "output_type"),
         ("ARG_MIN", "ArgMinOptions", "output_type"),

@@ -86,26 +86,38 @@ def _handles(graph: Graph) -> dict[int, Name]:
 
 
 def _with_states(graph: Graph, initial: Mapping[Name, np.ndarray], found: list[str]) -> Graph:
-    """Each variable's type is that of the first value which is read from it or assigned to it."""
+    """Each variable's type is that of the first value which is read from it or assigned to it. Of several assignments
+    in one inference the last one is the state's; what is read behind another one is the value that it assigned."""
     handles, tensors, states, index_of = _handles(graph), list(graph.tensors), dict(graph.states), {}
+    named = [_variable(op, handles) for op in graph.ops]
+    last = {name: op.index for op, name in zip(graph.ops, named) if op.kind == "ASSIGN_VARIABLE"}
+    held: dict[Name, int] = {}
     ops = []
-    for op in graph.ops:
+    for op, name in zip(graph.ops, named):
         if op.kind in ("VAR_HANDLE", "CALL_ONCE"):
             continue
-        value = _value(op)
-        name = handles.get(op.inputs[0]) if value is not None else None
         if name is None:
             ops.append(op)
             continue
+        value = _value(op)
         if name not in index_of:
             tensor = replace(tensors[value], index=len(tensors), name=name[1], data=None)
-            index_of[name] = tensor.index
+            index_of[name] = held[name] = tensor.index
             tensors.append(tensor)
             states[tensor.index] = _initial(tensor, initial.get(name), found)
-        state = index_of[name]
-        read = op.kind == "READ_VARIABLE"
-        ops.append(replace(op, inputs=(state,)) if read else replace(op, inputs=(value,), updates=(state,)))
+        if op.kind == "READ_VARIABLE":
+            ops.append(replace(op, inputs=(held[name],)))
+        elif op.index == last[name]:
+            held[name] = index_of[name]
+            ops.append(replace(op, inputs=(value,), updates=(held[name],)))
+        else:
+            held[name] = value
     return replace(graph, tensors=tuple(tensors), ops=tuple(ops), states=states)
+
+
+def _variable(op: Op, handles: Mapping[int, Name]) -> Name | None:
+    """The variable that an operator reads or assigns; None: it does neither."""
+    return handles.get(op.inputs[0]) if _value(op) is not None else None
 
 
 def _value(op: Op) -> int | None:

@@ -1,11 +1,12 @@
 """One operator, one module: its record, TFLite's Prepare, golden arithmetic, and what every pass asks of it.
 
-A new operator is a module with `KINDS`, `STRUCTS` if it has a C struct, and one line in `_MODULES`.
+A new operator is a module with `KINDS` (or those of `_TABLES`), `STRUCTS` if it has a C struct, and one line in
+`_MODULES`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -33,6 +34,7 @@ from edge_tr.operators import (
     floors,
     fully_connected,
     gather,
+    gather_places,
     gather_rows,
     hard_swish,
     integers,
@@ -43,6 +45,7 @@ from edge_tr.operators import (
     mean,
     moves,
     mul,
+    one_hot,
     pad,
     pool_2d,
     prelu,
@@ -62,14 +65,18 @@ from edge_tr.operators import (
     sums,
     svdf,
     tile,
+    top_k,
     transpose,
     transpose_conv,
+    typed_moves,
+    typed_reduce,
     unsigned,
     variables,
+    wide_batch_matmul,
     wide_dot,
-    wide_moves,
     wide_pairs,
     wide_softmax,
+    wide_transpose_conv,
     wide_unary,
     wide_windows,
 )
@@ -88,6 +95,8 @@ from edge_tr.operators.softmax import SoftmaxParams
 from edge_tr.record import Part, Record, Requant
 from edge_tr.structs import Struct
 
+Prepare = Callable[[Graph, Op], Record]
+PLAIN_TYPES = ("int32", "int64", "bool")
 _MODULES = (
     conv_2d,
     depthwise_conv_2d,
@@ -137,23 +146,31 @@ _MODULES = (
     cast,
     arg_extremes,
     gather_rows,
+    gather_places,
+    one_hot,
+    top_k,
     integers,
     lstm_preparation,
     svdf,
     variables,
+    typed_moves,
+    typed_reduce,
+    wide_batch_matmul,
     wide_dot,
-    wide_moves,
     wide_pairs,
     wide_softmax,
+    wide_transpose_conv,
     wide_unary,
     wide_windows,
 )
 _PREPARE = {kind: entry for module in _MODULES for kind, entry in getattr(module, "KINDS", {}).items()}
 """By TFLite's name: how it is prepared, and up to which version: the newest that LiteRT's reference resolver has."""
-_OF_INT32 = {kind: prepare for module in _MODULES for kind, prepare in getattr(module, "INT32_KINDS", {}).items()}
-"""Of operators whose first input is int32, where they are not those of int8."""
-_OF_INT16 = {kind: prepare for module in _MODULES for kind, prepare in getattr(module, "INT16_KINDS", {}).items()}
-"""Of operators that read or write int16."""
+_TABLES = {
+    name: {kind: prepare for module in _MODULES for kind, prepare in getattr(module, f"{name}_KINDS", {}).items()}
+    for name in ("INT16", "INT32", "PLAIN")
+}
+"""How operators on other types are prepared where that is not as of int8: those that read or write int16; those whose
+first input is int32; or is of any type without a quantisation, where there is nothing for that type."""
 SUPPORTED_KINDS = tuple(_PREPARE)
 
 
@@ -169,13 +186,19 @@ def prepare(graph: Graph, op: Op) -> Record:
         prepare_op, newest = _PREPARE[op.kind]
         require(1 <= op.version <= newest, f"version {op.version}", f"1 to {newest}")
         unsigned.check(graph, op)
-        if op.inputs and op.inputs[0] >= 0 and graph.tensor(op.inputs[0]).dtype == "int32":
-            prepare_op = _OF_INT32.get(op.kind, prepare_op)
-        if any(graph.tensor(i).dtype == "int16" for i in (*op.inputs, *op.outputs) if i >= 0):
-            prepare_op = _OF_INT16.get(op.kind, prepare_op)
+        prepare_op = _of_type(graph, op) or prepare_op
         return prepare_op(graph, op)
     except ModelError as error:
         raise ModelError(f"{op_text(graph, op)}: {error}") from None
+
+
+def _of_type(graph: Graph, op: Op) -> Prepare | None:
+    """How an operator on other types than int8 is prepared; None: as of int8."""
+    types = [graph.tensor(i).dtype for i in (*op.inputs, *op.outputs) if i >= 0]
+    if "int16" in types:
+        return _TABLES["INT16"].get(op.kind)
+    plain = _TABLES["PLAIN"].get(op.kind) if types and types[0] in PLAIN_TYPES else None
+    return _TABLES["INT32"].get(op.kind, plain) if types and types[0] == "int32" else plain
 
 
 def prepared(graph: Graph) -> Graph:

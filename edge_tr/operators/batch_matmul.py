@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar, TypeVar
 
 import numpy as np
 
@@ -29,7 +30,7 @@ from edge_tr.operators.checks import (
     summed,
     zero_point,
 )
-from edge_tr.record import Record, Requant
+from edge_tr.record import Record, Requant, Size
 from edge_tr.structs import FACTOR, Array, Call, Field, Struct
 from edge_tr.tr.requant import Rounding
 
@@ -62,6 +63,7 @@ STRUCT = Struct(
         Field("int16_t", "output_zero_point"),
     ),
 )
+P = TypeVar("P", bound="BatchMatmulParams")
 
 
 @dataclass(frozen=True)
@@ -69,8 +71,13 @@ class BatchMatmulParams(Record):
     """requant(sum over k of (left[m, k] - zero) * (right[k, n] - zero)) + output zero point, for every batch.
 
     Shapes have five dimensions, as in the file: `turned` says which sides are transposed. `fixed`: which side is
-    `constant` (int8); -1: none.
+    `constant`; -1: none.
     """
+
+    limits: ClassVar[Size] = INT8
+    function: ClassVar[str] = "tr_batch_matmul"
+    struct: ClassVar[Struct] = STRUCT
+    element: ClassVar[str] = "int8_t"
 
     left_shape: tuple[int, ...]
     right_shape: tuple[int, ...]
@@ -81,7 +88,7 @@ class BatchMatmulParams(Record):
     output_zero_point: int
     requant: Requant  # n = 1
 
-    def _sides(self, inputs: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    def sides(self, inputs: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """Both without zero points, as [n, batch, batch, batch, m, k] and [..., k, n], float64."""
         following = iter(inputs)
         sides = []
@@ -95,7 +102,7 @@ class BatchMatmulParams(Record):
     def golden(
         self, inputs: Sequence[np.ndarray], rounding: Rounding, data_table: np.ndarray | None = None
     ) -> tuple[np.ndarray, ...]:
-        left, right = self._sides(inputs)
+        left, right = self.sides(inputs)
         acc = (left @ right).astype(np.int64).astype(np.int32)[..., None]
         return (finish(acc, self.requant, self.output_zero_point, INT8, rounding),)
 
@@ -103,9 +110,9 @@ class BatchMatmulParams(Record):
         return 64 * (elements + math.prod(self.right_shape))
 
     def gradients(self, inputs: Sequence[np.ndarray], output: np.ndarray, gradient: np.ndarray) -> list[np.ndarray]:
-        left, right = self._sides(inputs)
+        left, right = self.sides(inputs)
         batch = np.broadcast_shapes(left.shape[1:4], right.shape[1:4])
-        inside = (output > INT8[0]) & (output < INT8[1])
+        inside = (output > self.limits[0]) & (output < self.limits[1])
         given = (gradient * inside * np.float32(self.requant.real[0])).reshape(
             len(output), *batch, left.shape[-2], right.shape[-1]
         )
@@ -130,24 +137,33 @@ class BatchMatmulParams(Record):
             "left": self._side(0, left, outer_first=not self.turned[0]),
             "right": self._side(1, right, outer_first=self.turned[1]),
             "factor": self.requant,
-            "output_zero_point": self.output_zero_point,
+            **({"output_zero_point": self.output_zero_point} if self.limits == INT8 else {}),
         }
-        return Call("tr_batch_matmul", STRUCT, values, gathered=True)
+        return Call(self.function, self.struct, values, gathered=True)
 
     def _side(self, number: int, shape: tuple[int, ...], outer_first: bool) -> tuple[object, ...]:
         """`outer_first`: what is summed is the last axis."""
         steps = [0 if shape[axis] == 1 else math.prod(shape[axis + 1 :]) for axis in range(BATCH_AXES)]
         outer, inner = (shape[-1], 1) if outer_first else (1, shape[-1])
-        held = Array("int8_t", "constant", self.constant.ravel()) if number == self.fixed else 0
-        return (tuple(steps), outer, inner, self.zero_points[number], held)
+        held = Array(self.element, "constant", self.constant.ravel()) if number == self.fixed else 0
+        zero_points = (self.zero_points[number],) if self.limits == INT8 else ()
+        return (tuple(steps), outer, inner, *zero_points, held)
 
 
 def prepare(graph: Graph, op: Op) -> Record:
     """The product of the input scales is one of float32, as in `GetQuantizedConvolutionMultipler`."""
-    arity(op, (2,))
     sides = [_side(graph, index, what) for index, what in zip(op.inputs, ("left", "right"))]
+    shapes, turned = matrices(op, sides, y := activation_tensor(graph, op.outputs[0], "output"))
+    return multiplied(sides, shapes, turned, y)
+
+
+def matrices(op: Op, sides: Sequence[Tensor], y: Tensor) -> tuple[list[tuple[int, ...]], tuple[bool, bool]]:
+    """Five-dimensional shapes of both sides as they lie, and which are transposed; of any type."""
+    arity(op, (2,))
     require(any(side.data is None for side in sides), "two constants", "at most one")
-    y = activation_tensor(graph, op.outputs[0], "output")
+    for side in sides:
+        rank = len(side.shape)
+        require(2 <= rank <= RANK, f"matrices of shape {shape_text(side.shape)}", f"2 to {RANK} dimensions")
     turned = (bool(op.options.get("adj_x", False)), bool(op.options.get("adj_y", False)))
     shapes = [(1,) * (RANK - len(side.shape)) + side.shape for side in sides]
     a, b = (shape[:-2] + (shape[-2:][::-1] if turns else shape[-2:]) for shape, turns in zip(shapes, turned))
@@ -155,22 +171,29 @@ def prepare(graph: Graph, op: Op) -> Record:
     require(fits, f"matrices {shape_text(sides[0].shape)} and {shape_text(sides[1].shape)}", "ones that multiply")
     expected = (*(max(pair) for pair in zip(a[:-2], b[:-2])), a[-2], b[-1])
     output_shape(y, expected[RANK - max(len(side.shape) for side in sides) :])
-    return multiplied(sides, shapes, turned, y)
+    return shapes, turned
 
 
 def multiplied(
     sides: Sequence[Tensor], shapes: Sequence[tuple[int, ...]], turned: tuple[bool, bool], y: Tensor
 ) -> BatchMatmulParams:
-    """The record of two tensors as matrices of five-dimensional `shapes` each."""
+    """The record of two int8 tensors as matrices of five-dimensional `shapes` each."""
     summed(shapes[0][-2 if turned[0] else -1], "products", MAX_DEPTH)
+    return record_of(BatchMatmulParams, sides, shapes, turned, y)
+
+
+def record_of(
+    record: type[P], sides: Sequence[Tensor], shapes: Sequence[tuple[int, ...]], turned: tuple[bool, bool], y: Tensor
+) -> P:
+    """A record of this type, whose constant is of the sides' type."""
     fixed = next((number for number, side in enumerate(sides) if side.data is not None), -1)
     product = float(np.float32(scale(sides[0])) * np.float32(scale(sides[1])))
-    return BatchMatmulParams(
+    return record(
         left_shape=tuple(shapes[0]),
         right_shape=tuple(shapes[1]),
         turned=turned,
         fixed=fixed,
-        constant=sides[fixed].data if fixed >= 0 else np.zeros(0, np.int8),
+        constant=sides[fixed].data if fixed >= 0 else np.zeros(0, sides[0].dtype),
         zero_points=(zero_point(sides[0]), zero_point(sides[1])),
         output_zero_point=zero_point(y),
         requant=requant(product / scale(y)),
@@ -184,7 +207,6 @@ def _side(graph: Graph, index: int, what: str) -> Tensor:
         require(q is not None and q.per_tensor, f"{what} without one scale and zero point", "per-tensor quantisation")
     else:
         tensor = activation_tensor(graph, index, what)
-    require(2 <= len(tensor.shape) <= RANK, f"{what} of shape {shape_text(tensor.shape)}", f"2 to {RANK} dimensions")
     return tensor
 
 

@@ -1,7 +1,8 @@
 """GATHER and GATHER_ND with constant indices: tensorflow/lite/kernels/gather.cc, gather_nd.cc.
 
 GATHER versions 1 to 8 with any axis and batch dimensions, GATHER_ND 1 to 6; values of any type, int32 or int64 indices.
-Refused are indices that are negative or outside, as the reference does. GATHER with computed indices: `gather_rows`.
+Refused are indices that are negative or outside, as the reference does. With computed indices: `gather_rows`,
+`gather_places`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import numpy as np
 
 from edge_tr.graph import Graph, Op
 from edge_tr.operators.checks import arity, axis_of, constant, moved, output_shape, require, require_options, shape_text
+from edge_tr.operators.gather_places import prepare_places
 from edge_tr.operators.gather_rows import prepare_rows
 from edge_tr.operators.moves import Loop, move, strides, table
 from edge_tr.record import Record
@@ -51,6 +53,8 @@ def prepare_gather(graph: Graph, op: Op) -> Record:
 def prepare_gather_nd(graph: Graph, op: Op) -> Record:
     """The last axis of the indices holds the places along the first axes of the input."""
     arity(op, (2,))
+    if op.inputs[1] >= 0 and graph.tensor(op.inputs[1]).data is None:
+        return prepare_places(graph, op)
     x, y = moved(graph, op)
     indices = constant(graph, op.inputs[1], "indices", INDEX_TYPES).data.astype(np.int64)
     depth = indices.shape[-1] if indices.ndim else 0

@@ -1,5 +1,5 @@
-"""Element-wise operators of two int32 tensors: tensorflow/lite/kernels/add.cc, sub.cc, mul.cc, div.cc, floor_div.cc,
-floor_mod.cc, maximum_minimum.cc, squared_difference.cc, comparisons.cc.
+"""Element-wise operators of two int32 tensors, and NEG of one, in tensorflow/lite/kernels: add.cc, sub.cc, mul.cc,
+div.cc, floor_div.cc, floor_mod.cc, maximum_minimum.cc, squared_difference.cc, comparisons.cc, neg.cc.
 
 Broadcast, either operand a constant; comparisons give bool. Sums, differences and products keep their lower 32 bits,
 then a fused activation clamps. Where a divisor is zero the reference stops; here the result is zero.
@@ -138,5 +138,14 @@ def prepare(graph: Graph, op: Op) -> IntegersParams:
     return IntegersParams(op.kind, shape, shapes, *constants, tuple(ends))
 
 
+def prepare_neg(graph: Graph, op: Op) -> IntegersParams:
+    """Zero less the input."""
+    arity(op, (1,))
+    x, y = computed(graph, op.inputs[0], "input", ("int32",)), computed(graph, op.outputs[0], "output", ("int32",))
+    output_shape(y, x.shape)
+    zero, one = read_only(np.zeros(1, np.int32)), (1,) * len(x.shape)
+    return IntegersParams("SUB", x.shape, (one, x.shape), zero, None, limits_of("int32"))
+
+
 STRUCTS = (STRUCT,)
-INT32_KINDS = dict.fromkeys((*APPLY, *COMPARE), prepare)
+INT32_KINDS = {**dict.fromkeys((*APPLY, *COMPARE), prepare), "NEG": prepare_neg}

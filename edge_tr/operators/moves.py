@@ -184,7 +184,7 @@ class MoveParams(Record):
             "from": self.first[0] * self.item,
             "to": self.first[1] * self.item,
             "filled": 0 if self.filling is None else self.output_size * self.item,
-            "value": self.filling or 0,
+            "value": ((self.filling or 0) + 128) % 256 - 128,  # a byte of it: all are alike
         }
         return Call("tr_copy", COPY, values)
 

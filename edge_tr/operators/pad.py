@@ -83,20 +83,23 @@ def _value(graph: Graph, op: Op, y: Tensor) -> int:
 def prepare_mirror(graph: Graph, op: Op) -> Record:
     """SYMMETRIC repeats the border, REFLECT does not."""
     arity(op, (2,))
-    require_options(op)
     x, y = ends(graph, op)
-    mode, amounts = op.options["mode"], amounts_of(graph, op, x)
+    amounts = amounts_of(graph, op, x)
+    output_shape(y, tuple(d + before + after for d, (before, after) in zip(x.shape, amounts)))
+    return mirrored(op, x, y, amounts)
+
+
+def mirrored(op: Op, x: Tensor, y: Tensor, amounts: list[tuple[int, int]]) -> Record:
+    """The record of MIRROR_PAD, of any type."""
+    require_options(op)
+    mode = op.options["mode"]
     require(mode in ("REFLECT", "SYMMETRIC"), f"mode {mode}", "REFLECT or SYMMETRIC")
     shift = int(mode == "REFLECT")
     most = [length - shift for length in x.shape]
-    require(
-        all(max(amount) <= limit for amount, limit in zip(amounts, most)),
-        f"paddings {amounts}",
-        f"up to {most} by axis",
-    )
-    output_shape(y, tuple(d + before + after for d, (before, after) in zip(x.shape, amounts)))
+    fits = all(max(amount) <= limit for amount, limit in zip(amounts, most))
+    require(fits, f"paddings {amounts}", f"up to {most} by axis")
     indices = [_mirrored(length, *amount, shift) for length, amount in zip(x.shape, amounts)]
-    return move(x.size, y.size, picked(x.shape, indices), steady=amounts[-1:] == [(0, 0)])
+    return move(x.size, y.size, picked(x.shape, indices), steady=amounts[-1:] == [(0, 0)], item=x.item_bytes)
 
 
 def _mirrored(length: int, before: int, after: int, shift: int) -> np.ndarray:

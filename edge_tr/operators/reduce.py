@@ -29,7 +29,7 @@ from edge_tr.operators.checks import (
     zero_point,
 )
 from edge_tr.record import Range, Record, Requant, full_range
-from edge_tr.structs import FACTOR, Call, Field, Struct
+from edge_tr.structs import FACTOR, Call, Field, Struct, Value
 from edge_tr.tr.requant import Rounding
 
 AXES = 4
@@ -142,16 +142,20 @@ class ReduceParams(Record):
         return [share * equal / equal.sum(axis=tuple(axis + 1 for axis in self.reduced), keepdims=True)]
 
     def call(self) -> Call:
-        steps = [math.prod(self.shape[axis + 1 :]) for axis in range(len(self.shape))]
-        extents = list(zip(self.shape, steps))
         values = {
-            "kept": _padded([of for axis, of in enumerate(extents) if axis not in self.reduced]),
-            "reduced": _padded([extents[axis] for axis in self.reduced]),
+            **extents(self.shape, self.reduced),
             "input_zero_point": self.input_zero_point,
             "output_zero_point": self.output_zero_point,
             "factor": self.requant,
         }
         return Call(f"tr_reduce_{self.kind.removeprefix('REDUCE_').lower()}", STRUCT, values)
+
+
+def extents(shape: Sequence[int], reduced: Sequence[int], item: int = 1) -> dict[str, Value]:
+    """The axes that stay and those that go, as a struct has them; elements of so many bytes."""
+    found = [(length, item * math.prod(shape[axis + 1 :])) for axis, length in enumerate(shape)]
+    kept = [of for axis, of in enumerate(found) if axis not in reduced]
+    return {"kept": _padded(kept), "reduced": _padded([found[axis] for axis in reduced])}
 
 
 def _padded(extents: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:

@@ -1,4 +1,5 @@
-"""RESIZE_BILINEAR: `ResizeBilinearInteger` in reference/resize_bilinear.h. Versions 1 to 4, int8, constant size.
+"""RESIZE_BILINEAR: `ResizeBilinearInteger` in reference/resize_bilinear.h. Versions 1 to 4, int8 and int16,
+constant size.
 
 Places are Q.10, as there. uint8 is resized in float32 by `ResizeBilinear`: the parts of each row and column are made
 here; the sum of four products in the same order is the device's, by software where the core has no floats. Refused are
@@ -88,7 +89,10 @@ class _Bilinear(Record):
 
 @dataclass(frozen=True)
 class BilinearParams(_Bilinear):
-    """`rows` [height, 3] and `columns` [width, 3]: the third says how far behind the first, Q.10."""
+    """`rows` [height, 3] and `columns` [width, 3]: the third says how far behind the first, Q.10. int8, or int16 where
+    `wide`."""
+
+    wide: bool = False
 
     def _corners(self) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """(rows, columns, weights int64 [height, width, 1]) of the four pixels around each."""
@@ -107,7 +111,8 @@ class BilinearParams(_Bilinear):
         total = sum(image[:, y][:, :, x] * weights for y, x, weights in self._corners())
         half = 1 << (2 * BITS - 1)
         rounded = np.where(total > 0, (total + half) >> (2 * BITS), -((half - total) >> (2 * BITS)))
-        return (rounded.astype(np.int8).reshape(-1, self.batches, *self.output_shape),)
+        dtype = np.int16 if self.wide else np.int8
+        return (rounded.astype(dtype).reshape(-1, self.batches, *self.output_shape),)
 
     def call(self) -> Call:
         values = {
@@ -117,7 +122,7 @@ class BilinearParams(_Bilinear):
             "rows": Array("int32_t", "rows", self.rows.ravel()),
             "columns": Array("int32_t", "columns", self.columns.ravel()),
         }
-        return Call("tr_resize_bilinear", STRUCT, values)
+        return Call("tr_wide_resize_bilinear" if self.wide else "tr_resize_bilinear", STRUCT, values)
 
 
 @dataclass(frozen=True)
@@ -178,7 +183,7 @@ def prepare(graph: Graph, op: Op) -> Record:
         shapes = (x.shape[0], x.shape[1:], y.shape[1:])
         return UnsignedBilinearParams(*shapes, rows, columns, row_parts, column_parts)
     rows, columns = (_between(*lengths, aligned, centred) for lengths in zip(x.shape[1:3], size))
-    return BilinearParams(x.shape[0], x.shape[1:], y.shape[1:], rows, columns)
+    return BilinearParams(x.shape[0], x.shape[1:], y.shape[1:], rows, columns, x.dtype == "int16")
 
 
 def _between(length: int, out: int, aligned: bool, centred: bool) -> np.ndarray:
@@ -207,3 +212,4 @@ def _parts(length: int, out: int, aligned: bool, centred: bool) -> tuple[np.ndar
 
 STRUCTS = (STRUCT, UNSIGNED_STRUCT)
 KINDS = {"RESIZE_BILINEAR": (prepare, 4)}
+INT16_KINDS = {"RESIZE_BILINEAR": prepare}

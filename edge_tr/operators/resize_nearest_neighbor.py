@@ -1,11 +1,12 @@
-"""RESIZE_NEAREST_NEIGHBOR: reference/resize_nearest_neighbor.h. Versions 1 to 4, int8, constant size, every option."""
+"""RESIZE_NEAREST_NEIGHBOR: reference/resize_nearest_neighbor.h. Versions 1 to 4, int8 and int16,
+constant size, every option."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from edge_tr.graph import Graph, Op, Tensor
-from edge_tr.operators.checks import arity, ends, integers, output_shape, require, require_options, shape_text
+from edge_tr.operators.checks import arity, computed, integers, output_shape, require, require_options, shape_text
 from edge_tr.operators.moves import move, picked
 from edge_tr.record import Record
 
@@ -16,19 +17,25 @@ def prepare(graph: Graph, op: Op) -> Record:
     centred, aligned = (bool(op.options[name]) for name in ("half_pixel_centers", "align_corners"))
     pixels = [nearest(*lengths, aligned, centred) for lengths in zip(x.shape[1:3], size)]
     indices = [np.arange(x.shape[0]), *pixels, np.arange(x.shape[3])]
-    return move(x.size, y.size, picked(x.shape, indices), steady=True)
+    return move(x.size, y.size, picked(x.shape, indices), steady=True, item=x.item_bytes)
 
 
 def read(graph: Graph, op: Op) -> tuple[Tensor, Tensor, list[int]]:
     """(input, output, (height, width)) of a resizing operator."""
     arity(op, (2,))
     require_options(op)
-    x, y = ends(graph, op)
+    x, y = _ends(graph, op)
     size = integers(graph, op.inputs[1], "size", ("int32",))
     require(len(x.shape) == 4, f"input of shape {shape_text(x.shape)}", "four dimensions")
     require(len(size) == 2 and min(size) > 0, f"size {size}", "a height and a width above 0")
     output_shape(y, (x.shape[0], *size, x.shape[3]))
     return x, y, size
+
+
+def _ends(graph: Graph, op: Op) -> tuple[Tensor, Tensor]:
+    """Input and output, int8 or int16."""
+    x = computed(graph, op.inputs[0], "input", ("int8", "int16"))
+    return x, computed(graph, op.outputs[0], "output", (x.dtype,))
 
 
 def nearest(length: int, out: int, aligned: bool, centred: bool) -> np.ndarray:

@@ -1,6 +1,7 @@
-"""TILE and BROADCAST_TO: tensorflow/lite/kernels/tile.cc, broadcast_to.cc.
+"""TILE, BROADCAST_TO and FILL: tensorflow/lite/kernels/tile.cc, broadcast_to.cc, fill.cc.
 
-TILE versions 1 and 2, BROADCAST_TO 2 to 4; any type, constant multiples or shape, any rank.
+TILE versions 1 and 2, BROADCAST_TO 2 to 4, FILL 1 to 4; any type, constant multiples or shape, any rank. Of a constant
+value, FILL is one itself (`ir.folding`).
 """
 
 from __future__ import annotations
@@ -39,4 +40,14 @@ def prepare_broadcast_to(graph: Graph, op: Op) -> Record:
     return move(x.size, y.size, [Loop(*loop) for loop in zip(shape, source, strides(shape))], item=x.item_bytes)
 
 
-KINDS = {"TILE": (prepare_tile, 2), "BROADCAST_TO": (prepare_broadcast_to, 4)}
+def prepare_fill(graph: Graph, op: Op) -> Record:
+    """One computed value everywhere."""
+    arity(op, (2,))
+    shape = integers(graph, op.inputs[0], "shape")
+    x, y = moved(graph, op, source=1)
+    require(x.size == 1, f"a value of shape {shape_text(x.shape)}", "one element")
+    output_shape(y, tuple(shape))
+    return move(1, y.size, [Loop(y.size, 0, 1)], item=x.item_bytes)
+
+
+KINDS = {"TILE": (prepare_tile, 2), "BROADCAST_TO": (prepare_broadcast_to, 4), "FILL": (prepare_fill, 4)}

@@ -20,6 +20,7 @@ from edge_tr.operators.arithmetic import DATA_RANGE, finish
 from edge_tr.operators.checks import (
     activation_range,
     activation_tensor,
+    arity,
     integers,
     output_shape,
     read_only,
@@ -60,11 +61,8 @@ STRUCT = Struct(
 
 
 @dataclass(frozen=True)
-class TransposeConvParams(Record):
-    """Each input pixel, times the weights, is added to the output from stride * its place - pad on.
-
-    `taps` has weights int8 or int16 [c_out * kh * kw, c_in].
-    """
+class Transposed(Record):
+    """Each input pixel, times weights [c_out, kernel, c_in], is added to the output from stride * place - pad on."""
 
     batches: int
     input_shape: Shape3
@@ -72,6 +70,39 @@ class TransposeConvParams(Record):
     kernel: Size
     stride: Size
     pad: Size
+
+    def meetings(self, weights: np.ndarray) -> Iterator[tuple[np.ndarray, tuple[slice, ...], tuple[slice, ...]]]:
+        """(weights [c_out, c_in], which inputs it meets, which outputs they go to) of every tap, indices [n, h, w]."""
+        by_tap = weights.reshape(self.output_shape[2], *self.kernel, self.input_shape[2])
+        for ky in range(self.kernel[0]):
+            for kx in range(self.kernel[1]):
+                sides = [self._meets(axis, k) for axis, k in enumerate((ky, kx))]
+                if all(sides):
+                    whole = slice(None)
+                    yield by_tap[:, ky, kx], (whole, *(s[0] for s in sides)), (whole, *(s[1] for s in sides))
+
+    def _meets(self, axis: int, tap: int) -> tuple[slice, slice] | None:
+        """The inputs along one axis that the tap takes into the output, and where; None: none."""
+        step, offset = self.stride[axis], tap - self.pad[axis]
+        first = max(0, -(offset // step))
+        last = min(self.input_shape[axis] - 1, (self.output_shape[axis] - 1 - offset) // step)
+        if first > last:
+            return None
+        start = first * step + offset
+        return slice(first, last + 1), slice(start, start + (last - first) * step + 1, step)
+
+    def spread(self, given: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """The gradient [n, h, w, c_in] from that of the sums [n, h, w, c_out]."""
+        result = np.zeros((len(given), *self.input_shape), np.float32)
+        for by_tap, sources, targets in self.meetings(weights):
+            result[sources] += given[targets] @ by_tap.astype(np.float32)
+        return result
+
+
+@dataclass(frozen=True)
+class TransposeConvParams(Transposed):
+    """`taps` has weights int8 or int16 [c_out * kh * kw, c_in]."""
+
     taps: SumsParams
     output_zero_point: int
     activation: Size
@@ -84,26 +115,6 @@ class TransposeConvParams(Record):
     def with_parts(self, records: Mapping[str, Record]) -> TransposeConvParams:
         return replace(self, taps=replaced({NAME: self.taps}, records)[NAME])
 
-    def _taps(self) -> Iterator[tuple[np.ndarray, tuple[slice, ...], tuple[slice, ...]]]:
-        """(weights [c_out, c_in], which inputs it meets, which outputs they go to) of every tap, indices [n, h, w]."""
-        weights = self.taps.weights.reshape(len(self.bias), *self.kernel, self.taps.depth)
-        for ky in range(self.kernel[0]):
-            for kx in range(self.kernel[1]):
-                sides = [self._meets(axis, k) for axis, k in enumerate((ky, kx))]
-                if all(sides):
-                    whole = slice(None)
-                    yield weights[:, ky, kx], (whole, *(s[0] for s in sides)), (whole, *(s[1] for s in sides))
-
-    def _meets(self, axis: int, tap: int) -> tuple[slice, slice] | None:
-        """The inputs along one axis that the tap takes into the output, and where; None: none."""
-        step, offset = self.stride[axis], tap - self.pad[axis]
-        first = max(0, -(offset // step))
-        last = min(self.input_shape[axis] - 1, (self.output_shape[axis] - 1 - offset) // step)
-        if first > last:
-            return None
-        start = first * step + offset
-        return slice(first, last + 1), slice(start, start + (last - first) * step + 1, step)
-
     def golden(
         self, inputs: Sequence[np.ndarray], rounding: Rounding, data_table: np.ndarray | None = None
     ) -> tuple[np.ndarray, ...]:
@@ -111,7 +122,7 @@ class TransposeConvParams(Record):
         if self.taps.cut is not None:
             x = self.taps.cut[x + DATA_RANGE]
         acc = np.zeros((len(x), *self.output_shape), np.int32)
-        for weights, sources, targets in self._taps():
+        for weights, sources, targets in self.meetings(self.taps.weights):
             part = x[sources]
             acc[targets] += matmul(part.reshape(-1, part.shape[-1]), weights).reshape(*part.shape[:-1], -1)
         acc += self.bias
@@ -126,10 +137,7 @@ class TransposeConvParams(Record):
         low, high = self.activation
         inside = (output > low) & (output < high)
         given = (gradient * inside).reshape(-1, *self.output_shape) * self.requant.real.astype(np.float32)
-        result = np.zeros((len(given), *self.input_shape), np.float32)
-        for weights, sources, targets in self._taps():
-            result[sources] += given[targets] @ weights.astype(np.float32)
-        return [result]
+        return [self.spread(given, self.taps.weights)]
 
     def call(self) -> Call:
         _, width, channels = self.output_shape
@@ -153,19 +161,9 @@ class TransposeConvParams(Record):
 
 def prepare(graph: Graph, op: Op) -> Record:
     """The padding is that of a convolution from the output back to the input."""
-    require(len(op.inputs) in (3, 4), f"{len(op.inputs)} inputs", "3 or 4")
-    require(len(op.outputs) == 1, f"{len(op.outputs)} outputs", "1")
-    require_options(op)
+    arity(op, (3, 4))
     x, y = activation_tensor(graph, op.inputs[2], "input"), activation_tensor(graph, op.outputs[0], "output")
-    w = weights_tensor(graph, op, rank=4, channel_axis=0)
-    shape = tuple(integers(graph, op.inputs[0], "output shape", ("int32",)))
-    require(len(x.shape) == len(shape) == 4, f"input of shape {shape_text(x.shape)}", "four dimensions")
-    require(w.shape[3] == x.shape[3], f"weights for {w.shape[3]} channels on an input of {x.shape[3]}", "as many")
-    require(
-        shape[::3] == (x.shape[0], w.shape[0]), f"output shape {shape}", f"batch {x.shape[0]}, {w.shape[0]} channels"
-    )
-    output_shape(y, shape)
-    stride, pad = _back(op, x, w, shape)
+    w, stride, pad = geometry(graph, op, x, y)
     as_convolution = replace(op, inputs=(op.inputs[2], op.inputs[1], *op.inputs[3:]))
     return TransposeConvParams(
         batches=x.shape[0],
@@ -198,6 +196,20 @@ def _taps_of(x: Tensor, w: Tensor) -> SumsParams:
         weights_zero_point=zero_points(w),
         uses=x.size // depth,
     )
+
+
+def geometry(graph: Graph, op: Op, x: Tensor, y: Tensor) -> tuple[Tensor, Size, Size]:
+    """(weights, stride, pad) of the convolution that leads from the output back to the input."""
+    require_options(op)
+    w = weights_tensor(graph, op, rank=4, channel_axis=0)
+    shape = tuple(integers(graph, op.inputs[0], "output shape", ("int32",)))
+    require(len(x.shape) == len(shape) == 4, f"input of shape {shape_text(x.shape)}", "four dimensions")
+    require(w.shape[3] == x.shape[3], f"weights for {w.shape[3]} channels on an input of {x.shape[3]}", "as many")
+    require(
+        shape[::3] == (x.shape[0], w.shape[0]), f"output shape {shape}", f"batch {x.shape[0]}, {w.shape[0]} channels"
+    )
+    output_shape(y, shape)
+    return w, *_back(op, x, w, shape)
 
 
 def _back(op: Op, x: Tensor, w: Tensor, shape: tuple[int, ...]) -> tuple[Size, Size]:

@@ -11,7 +11,7 @@ from edge_tr.operators.moves import MoveParams
 
 
 def prepare_read(graph: Graph, op: Op) -> MoveParams:
-    """The state's value, as it is at this place among the operators."""
+    """The variable's value, as it is at this place among the operators: the state's, or what was assigned before."""
     arity(op, (1,))
     return _copied(graph, op.inputs[0], op.inputs[0], op.outputs[0])
 
@@ -23,7 +23,8 @@ def prepare_assign(graph: Graph, op: Op) -> MoveParams:
 
 
 def _copied(graph: Graph, state: int, source: int, target: int) -> MoveParams:
-    require(state in graph.states, "a variable that is not known before the model runs", "VAR_HANDLE of the same graph")
+    known = state in graph.states or graph.tensor(state).dtype != "resource"
+    require(known, "a variable that is not known before the model runs", "VAR_HANDLE of the same graph")
     x, y = graph.tensor(source), graph.tensor(target)
     require(x.data is None, f"a constant value '{x.name}'", "a computed value")
     require(_type(x) == _type(y), f"{_type(x)} for a variable of {_type(y)}", "the variable's type and shape")

@@ -131,7 +131,7 @@ class WideConvParams(Record):
         return Call("tr_wide_conv", STRUCT, values)
 
 
-def _bias(graph: Graph, op: Op, channels: int, types: tuple[str, ...]) -> tuple[np.ndarray, bool]:
+def bias_of(graph: Graph, op: Op, channels: int, types: tuple[str, ...]) -> tuple[np.ndarray, bool]:
     """int64 [channels], and whether the file's has 32 bits."""
     if len(op.inputs) < 3 or op.inputs[2] < 0:
         return read_only(np.zeros(channels, np.int64)), False
@@ -142,7 +142,7 @@ def _bias(graph: Graph, op: Op, channels: int, types: tuple[str, ...]) -> tuple[
     return read_only(b.data.reshape(channels).astype(np.int64)), b.dtype == "int32"
 
 
-def _fitting(by: Requant, narrow: bool) -> Requant:
+def fitting(by: Requant, narrow: bool) -> Requant:
     """What sums of 64 bits can be multiplied by."""
     shift = int(by.shift.max())
     require(narrow or shift <= MOST_SHIFT, f"scales whose ratio needs a left shift of {shift}", f"up to {MOST_SHIFT}")
@@ -162,7 +162,7 @@ def _window_record(graph: Graph, op: Op, axis: int) -> WideConvParams:
     dilation = (int(op.options["dilation_h_factor"]), int(op.options["dilation_w_factor"]))
     out, stride, pad = window(op, image, (kh, kw), dilation)
     output_shape(y, (1, *out, channels))
-    bias, narrow = _bias(graph, op, channels, ("int32", "int64") if axis == 0 else ("int64",))
+    bias, narrow = bias_of(graph, op, channels, ("int32", "int64") if axis == 0 else ("int64",))
     data = w.data if axis == 0 else np.moveaxis(w.data, 3, 0).reshape(channels, kh, kw, 1)
     return WideConvParams(
         input_shape=image,
@@ -176,7 +176,7 @@ def _window_record(graph: Graph, op: Op, axis: int) -> WideConvParams:
         activation=fused_limits(op, y),
         weights=read_only(np.ascontiguousarray(data)),
         bias=bias,
-        requant=_fitting(per_channel_requant(x, w, y, channels), narrow),
+        requant=fitting(per_channel_requant(x, w, y, channels), narrow),
         narrow=narrow,
     )
 
@@ -206,7 +206,7 @@ def prepare_fully_connected(graph: Graph, op: Op) -> WideConvParams:
     require(fits, f"an input of shape {shape_text(x.shape)} for weights of depth {depth}", "rows of that depth")
     rows = x.size // depth
     output_shape(y, (*x.shape[:-1], units) if keep else (rows, units))
-    bias, narrow = _bias(graph, op, units, ("int32", "int64"))
+    bias, narrow = bias_of(graph, op, units, ("int32", "int64"))
     narrow = narrow or len(op.inputs) < 3 or op.inputs[2] < 0
     return WideConvParams(
         input_shape=(rows, 1, depth),
@@ -220,7 +220,7 @@ def prepare_fully_connected(graph: Graph, op: Op) -> WideConvParams:
         activation=fused_limits(op, y),
         weights=w.data.reshape(units, 1, 1, depth),
         bias=bias,
-        requant=_fitting(requant_of_rows(graph, op, x, w, y, units), narrow),
+        requant=fitting(requant_of_rows(graph, op, x, w, y, units), narrow),
         narrow=narrow,
     )
 

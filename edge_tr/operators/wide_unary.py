@@ -1,7 +1,8 @@
-"""Operators of one int16 input, element by element: QUANTIZE, RELU, RELU6, LEAKY_RELU, LOGISTIC and TANH.
+"""Operators of one int16 input, element by element: ABS, QUANTIZE, RELU, RELU6, LEAKY_RELU, LOGISTIC and TANH.
 
-Sources: tensorflow/lite/kernels/quantize.cc, activations.cc, and in internal/reference requantize.h, leaky_relu.h,
-integer_ops/logistic.h, integer_ops/tanh.h. QUANTIZE leads from int16 or int8 to either, too, and from int16 to int32.
+Sources: tensorflow/lite/kernels/quantize.cc, activations.cc, elementwise.cc, and in internal/reference requantize.h,
+leaky_relu.h, integer_ops/logistic.h, integer_ops/tanh.h. QUANTIZE leads from int16 or int8 to either, too,
+from int16 to int32, and from int32 to int8 or int16.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from edge_tr.operators.checks import (
     INT8,
     activation_tensor,
     arity,
+    computed,
     output_shape,
     require,
     require_options,
@@ -37,13 +39,14 @@ SCALED = Struct(
     "Values less a zero point, scaled: by `below` those below zero.",
     (
         Field("uint32_t", "size"),
-        Field("uint8_t", "bytes", "of a value, from and to: int8, int16, and to int32", count=2),
+        Field("uint8_t", "bytes", "of a value, from and to: int8, int16, int32", count=2),
         Field("int16_t", "input_zero_point"),
         Field("int32_t", "output_zero_point"),
         Field(FACTOR, "factor"),
         Field(FACTOR, "below"),
         Field("int32_t", "minimum"),
         Field("int32_t", "maximum"),
+        Field("bool", "absolute", "of the absolute values"),
     ),
 )
 SIGMOID = Struct(
@@ -67,7 +70,7 @@ RAISED = (
 @dataclass(frozen=True)
 class WideScaledParams(Record):
     """clamp(requant(x - input_zero_point) + output_zero_point), by `below` where x is below its zero point. `types`:
-    from int8 or int16, to one of these or int32."""
+    from and to int8, int16 or int32."""
 
     size: int
     types: tuple[str, str]
@@ -76,11 +79,13 @@ class WideScaledParams(Record):
     requant: Requant  # n = 1
     below: Requant
     activation: Size
+    absolute: bool = False
 
     def golden(
         self, inputs: Sequence[np.ndarray], rounding: Rounding, data_table: np.ndarray | None = None
     ) -> tuple[np.ndarray, ...]:
         x = inputs[0].astype(np.int32) - np.int32(self.input_zero_point)
+        x = np.abs(x) if self.absolute else x
         scaled = np.where(x >= 0, requant(x, self.requant, rounding), requant(x, self.below, rounding))
         result = np.clip(scaled + np.int32(self.output_zero_point), *self.activation)
         return (result.astype(self.types[1]),)
@@ -92,7 +97,8 @@ class WideScaledParams(Record):
 
     def gradients(self, inputs: Sequence[np.ndarray], output: np.ndarray, gradient: np.ndarray) -> list[np.ndarray]:
         low, high = self.activation
-        slopes = np.where(inputs[0] >= self.input_zero_point, self.requant.real[0], self.below.real[0])
+        below = -self.requant.real[0] if self.absolute else self.below.real[0]
+        slopes = np.where(inputs[0] >= self.input_zero_point, self.requant.real[0], below)
         inside = ((output > low) & (output < high)).reshape(inputs[0].shape)
         return [gradient.reshape(inputs[0].shape) * inside * slopes.astype(np.float32)]
 
@@ -106,6 +112,7 @@ class WideScaledParams(Record):
             "below": self.below,
             "minimum": self.activation[0],
             "maximum": self.activation[1],
+            "absolute": self.absolute,
         }
         return Call("tr_wide_scaled", SCALED, values)
 
@@ -169,20 +176,28 @@ def _scaled(x: Tensor, y: Tensor, real: float, limits: Size, below: float | None
 
 
 def prepare_quantize(graph: Graph, op: Op) -> WideScaledParams:
-    """To int16 or to int8, one of them from int16; from int16 of any zero point to int32, of zero point 0."""
+    """To int8 or int16, from either or from int32; or from int16 of any zero point to int32. Zero points of int32 are
+    0."""
     arity(op, (1,))
-    y = graph.tensor(op.outputs[0])
-    if y.dtype == "int32":
-        x = wide(graph, op.inputs[0], "input", shifted=True)
-        q = y.quantization
-        require(q is not None and q.per_tensor and scale(y) > 0, "output without one scale", "a positive scale")
-        require(zero_point(y) == 0, f"output zero point {zero_point(y)} of int32", "0")
-        return _scaled(x, y, scale(x) / scale(y), INT32)
-    x, y = (
-        activation_tensor(graph, i, what) if graph.tensor(i).dtype == "int8" else wide(graph, i, what)
-        for i, what in ((op.inputs[0], "input"), (op.outputs[0], "output"))
-    )
-    return _scaled(x, y, scale(x) / scale(y), INT16 if y.dtype == "int16" else INT8)
+    to = graph.tensor(op.outputs[0]).dtype
+    x = _quantized(graph, op.inputs[0], "input", shifted=to == "int32")
+    y = _quantized(graph, op.outputs[0], "output")
+    require((x.dtype, to) != ("int32", "int32"), "int32 to int32", "int8 or int16 on one side")
+    return _scaled(x, y, scale(x) / scale(y), {"int8": INT8, "int16": INT16, "int32": INT32}[to])
+
+
+def _quantized(graph: Graph, index: int, what: str, shifted: bool = False) -> Tensor:
+    """Computed, of one positive scale; `shifted`: an int16 tensor may have any zero point."""
+    dtype = graph.tensor(index).dtype
+    if dtype == "int8":
+        return activation_tensor(graph, index, what)
+    if dtype != "int32":
+        return wide(graph, index, what, shifted=shifted)
+    tensor = computed(graph, index, what, ("int32",))
+    q = tensor.quantization
+    require(q is not None and q.per_tensor and scale(tensor) > 0, f"{what} without one scale", "a positive scale")
+    require(zero_point(tensor) == 0, f"{what} zero point {zero_point(tensor)} of int32", "0")
+    return tensor
 
 
 def prepare_relu(graph: Graph, op: Op) -> WideScaledParams:
@@ -190,6 +205,13 @@ def prepare_relu(graph: Graph, op: Op) -> WideScaledParams:
     arity(op, (1,))
     x, y = wide_ends(graph, op)
     return _scaled(x, y, float32_quotient(x, y), limits_of(op.kind, y))
+
+
+def prepare_abs(graph: Graph, op: Op) -> WideScaledParams:
+    """`AbsEvalQuantized`: what is below zero is turned over first."""
+    arity(op, (1,))
+    x, y = wide_ends(graph, op)
+    return replace(_scaled(x, y, float32_quotient(x, y), INT16), absolute=True)
 
 
 def prepare_leaky_relu(graph: Graph, op: Op) -> WideScaledParams:
@@ -227,7 +249,9 @@ def _general(real: float) -> tuple[int, int]:
 
 
 STRUCTS = (SCALED, SIGMOID)
+INT32_KINDS = {"QUANTIZE": prepare_quantize}
 INT16_KINDS = {
+    "ABS": prepare_abs,
     "QUANTIZE": prepare_quantize,
     "RELU": prepare_relu,
     "RELU6": prepare_relu,

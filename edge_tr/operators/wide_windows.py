@@ -1,5 +1,5 @@
 """AVERAGE_POOL_2D, MAX_POOL_2D and MEAN of int16: tensorflow/lite/kernels/pooling.cc, reduce.cc, and in
-internal/reference integer_ops/pooling.h, reduce.h. Symmetric; a mean over axes beside each other."""
+internal/reference integer_ops/pooling.h, reduce.h. Symmetric."""
 
 from __future__ import annotations
 
@@ -12,18 +12,10 @@ import numpy as np
 
 from edge_tr.graph import Graph, Op
 from edge_tr.operators.arithmetic import requant
-from edge_tr.operators.checks import (
-    arity,
-    axis_of,
-    integers,
-    output_shape,
-    require,
-    scale,
-    summed,
-)
+from edge_tr.operators.checks import arity, scale, summed
 from edge_tr.operators.mean import divided
 from edge_tr.operators.pool_2d import Pool, pool_of
-from edge_tr.operators.reduce import merged
+from edge_tr.operators.typed_reduce import TypedReduceParams, axes_of
 from edge_tr.operators.wide import INT16, clamped, fused_limits, wide_ends
 from edge_tr.record import Range, Record, Requant, full_range
 from edge_tr.structs import FACTOR, SHAPE, WINDOW, Call, Field, Struct
@@ -99,20 +91,18 @@ def prepare_pool(graph: Graph, op: Op) -> WidePoolParams:
     return pool_of(WidePoolParams, op, x, y, fused_limits(op, y), MAX_COUNT)
 
 
-def prepare_mean(graph: Graph, op: Op) -> WideMeanParams:
+def prepare_mean(graph: Graph, op: Op) -> Record:
     """1 / count is folded into the multiplier, as of int8."""
     arity(op, (2,))
     x, y = wide_ends(graph, op)
-    axes = sorted({axis_of(axis, len(x.shape)) for axis in integers(graph, op.inputs[1], "axes", ("int32",))})
-    keep = bool(op.options.get("keep_dims", False))
-    sizes = [1 if i in axes else d for i, d in enumerate(x.shape) if keep or i not in axes]
-    output_shape(y, tuple(sizes))
-    shape, gone = merged(x.shape, axes)
-    require(len(gone) <= 1, "a mean of int16 over axes apart", "axes beside each other")
+    shape, gone = axes_of(graph, op, x, y)
     count = math.prod(shape[axis] for axis in gone)
     summed(count, "a mean", MAX_COUNT)
+    factor = divided(scale(x) / scale(y), count)
+    if len(gone) > 1:
+        return TypedReduceParams("MEAN", "int16", shape, gone, factor)
     outer = math.prod(shape[: gone[0]]) if gone else x.size
-    return WideMeanParams(outer, count, x.size // outer // count, divided(scale(x) / scale(y), count))
+    return WideMeanParams(outer, count, x.size // outer // count, factor)
 
 
 STRUCTS = (POOL, MEAN)

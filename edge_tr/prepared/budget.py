@@ -102,6 +102,14 @@ def parse(text: str) -> Budget:
     return Budget(_setting({key: int(value) for key, (_, _, value) in zip(keys, pairs)}, TrSetting(), repr(text)))
 
 
+def parse_shown(text: str) -> Budget:
+    """What `str` made of a budget, but for tuned weights; UsageError for other texts."""
+    parts = [part for part in text.split("; ") if not part.startswith("tuned (")]
+    default, named = (parts[0], parts[1:]) if parts and ": " not in parts[0] else ("lossless", parts)
+    layers = (part.partition(": ") for part in named)
+    return Budget(parse(default).default, {name: parse(setting).default for name, _, setting in layers})
+
+
 def read(path: Path) -> Budget:
     """The budget in a TOML file."""
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import subprocess
@@ -15,7 +16,7 @@ import serial.tools.list_ports
 
 from edge_tr.boards import Board, Command
 from edge_tr.target import drives
-from edge_tr.target.tools import find_tool
+from edge_tr.target.tools import find_tool, module_folder, node_folder
 
 _ASKING_SECONDS = 10.0
 REFERENCES = ("tflite-runtime", "ai-edge-litert")
@@ -80,6 +81,19 @@ def _emulators(boards: Sequence[Board]) -> Iterator[Finding]:
     for program, package in dict.fromkeys((emulator.program, emulator.package) for _, emulator in wanted):
         users = [name for name, emulator in wanted if emulator.program == program]
         yield _program(program, users, f"apt-get install {package}", needed=True)
+    for module in dict.fromkeys(module for _, emulator in wanted for module in emulator.modules):
+        users = [name for name, emulator in wanted if module in emulator.modules]
+        remedy = f"npm install --prefix {node_folder()} {module}"
+        yield Finding(module, _module_version(module), _brief(users), remedy, needed=True)
+
+
+def _module_version(name: str) -> str | None:
+    """Of a package of npm."""
+    try:
+        described = json.loads((module_folder(name) / "package.json").read_text(encoding="utf-8"))
+        return str(described["version"])
+    except (OSError, ValueError, KeyError):
+        return None
 
 
 def _flashers(boards: Sequence[Board], one: bool) -> Iterator[Finding]:

@@ -21,10 +21,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from edge_tr import resources
 from edge_tr.boards import Board
 from edge_tr.errors import DeviceError, UsageError
 from edge_tr.formats.containers import intel_hex
-from edge_tr.target.tools import require_tool
+from edge_tr.target.tools import require_modules, require_tool
 
 START_SECONDS = 20.0  # until the emulator listens; a loaded machine needs a few
 ENDING_SECONDS = 5.0  # until it has ended, once its connection has
@@ -123,7 +124,8 @@ def _command(board: Board, state_dir: Path, loader_elf: Path | None, listener: i
         "image": str(image_file(state_dir).resolve()),
         "image_hex": str(_hex_file(board, state_dir)),
         "boot": str(boot_file(state_dir).resolve()),
-        "board": str(board.folder),
+        "common": str(resources.folder("boards") / "common"),
+        "modules": str(require_modules(emulator.modules)),
         "loader": str((loader_elf or Path()).resolve()),
         "flash_origin": str(board.memory.flash_origin),
     }

@@ -306,6 +306,7 @@ struct tr_select {
     const int8_t *condition;
     const int8_t *x;
     const int8_t *y;
+    uint8_t bytes; /* of an element of x and y */
 };
 
 /* CAST of `size` integers of `from_bytes`, signed or not, to `to_bytes`, or to bool. */
@@ -339,6 +340,37 @@ struct tr_gather_rows {
     uint32_t run;
     uint32_t index_bytes;
     const int8_t *constant;
+};
+
+/* `count` runs of `run` bytes, each where `depth` indices of `index_bytes` say: along axes of `sizes` [depth],
+ * whose neighbours lie `steps` [depth] bytes apart. The values are the first input, or `constant`. */
+struct tr_gather_places {
+    uint32_t count;
+    uint32_t depth;
+    uint32_t run;
+    uint32_t index_bytes;
+    const uint32_t *sizes;
+    const uint32_t *steps;
+    const int8_t *constant;
+};
+
+/* ONE_HOT of indices [outer][inner] to [outer][depth][inner]: `values` are the off and the on value, `bytes` each. */
+struct tr_one_hot {
+    uint32_t outer;
+    uint32_t depth;
+    uint32_t inner;
+    uint8_t index_bytes;
+    uint8_t bytes;
+    const int8_t *values;
+};
+
+/* TOPK_V2 of rows of `length` elements of `bytes`: their `count` largest, or the `places` of these. */
+struct tr_top_k {
+    uint32_t rows;
+    uint32_t length;
+    uint32_t count;
+    uint8_t bytes;
+    bool places;
 };
 
 /* An element-wise operator of two int32 operands, clamped; operand `constant_side` is `constant` where that is not
@@ -402,6 +434,35 @@ struct tr_svdf {
     uint32_t workspace; /* bytes of scratch before a kernel's own */
 };
 
+/* A reduction of integers of `bytes`: axes that stay and axes that go, outermost first, steps in bytes. Of int16,
+ * sums and products are scaled. */
+struct tr_typed_reduce {
+    struct tr_extent kept[4];
+    struct tr_extent reduced[4];
+    uint8_t bytes;
+    struct tr_factor factor;
+};
+
+/* One side of BATCH_MATMUL: elements between neighbours along the batches, along what stays and along what is
+ * summed. It is the next input, or `constant`. */
+struct tr_wide_matrices {
+    uint32_t batch[3];
+    uint32_t outer;
+    uint32_t inner;
+    const int16_t *constant;
+};
+
+/* BATCH_MATMUL of int16: `rows` of the left side by `columns` of the right one. */
+struct tr_wide_batch_matmul {
+    uint32_t batch[3];
+    uint32_t rows;
+    uint32_t columns;
+    uint32_t depth;
+    struct tr_wide_matrices left;
+    struct tr_wide_matrices right;
+    struct tr_factor factor;
+};
+
 /* Convolutions of int16, in groups of `outputs` channels that read `depth` of the input: weights
  * [output channel][height][width][depth]. Fully connected layers have a row a pixel. */
 struct tr_wide_conv {
@@ -441,16 +502,32 @@ struct tr_wide_softmax {
     const int16_t *reciprocal;
 };
 
+/* TRANSPOSE_CONV of int16: weights [output channel][height][width][input channel]. */
+struct tr_wide_transpose_conv {
+    uint32_t batches;
+    struct tr_shape input;
+    struct tr_shape output;
+    struct tr_window window;
+    const int8_t *weights;
+    const int64_t *bias;
+    const int32_t *multiplier;
+    const int8_t *shift;
+    bool narrow; /* sums of 32 bits */
+    int16_t minimum;
+    int16_t maximum;
+};
+
 /* Values less a zero point, scaled: by `below` those below zero. */
 struct tr_wide_scaled {
     uint32_t size;
-    uint8_t bytes[2]; /* of a value, from and to: int8, int16, and to int32 */
+    uint8_t bytes[2]; /* of a value, from and to: int8, int16, int32 */
     int16_t input_zero_point;
     int32_t output_zero_point;
     struct tr_factor factor;
     struct tr_factor below;
     int32_t minimum;
     int32_t maximum;
+    bool absolute; /* of the absolute values */
 };
 
 /* LOGISTIC and TANH by `table` [256], the logistic function of 0, 1/24, 2/24 .. in 1/65536. */

@@ -54,4 +54,10 @@ static inline void tr_store(int8_t *to, uint32_t bytes, int64_t value)
     }
 }
 
+/* An index, or the nearest one inside. */
+static inline uint32_t tr_inside(int64_t index, uint32_t size)
+{
+    return index < 0 ? 0u : index >= (int64_t)size ? size - 1u : (uint32_t)index;
+}
+
 #endif

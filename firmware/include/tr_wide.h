@@ -1,10 +1,28 @@
-/* Operators on int16 activations: symmetric, zero points are 0. */
+/* Operators on int16 activations, whose zero points are 0, and on integers without a scale. */
 #ifndef TR_WIDE_H
 #define TR_WIDE_H
 
 #include <stdint.h>
 
 #include "tr_layers.h"
+
+/* x * multiplier * 2^(shift - 31) of |x| < 2^47: by 15 bits of the multiplier, rounded once; shift up to 7. */
+int32_t tr_wide_multiply(int64_t x, int32_t multiplier, int shift);
+
+void tr_wide_transpose_conv(const struct tr_wide_transpose_conv *layer, const int16_t *input, int16_t *output);
+
+/* Of any type; int16 is scaled where the name says so. */
+void tr_typed_sum(const struct tr_typed_reduce *layer, const void *input, void *output);
+void tr_typed_max(const struct tr_typed_reduce *layer, const void *input, void *output);
+void tr_typed_min(const struct tr_typed_reduce *layer, const void *input, void *output);
+void tr_typed_prod(const struct tr_typed_reduce *layer, const void *input, void *output);
+void tr_typed_scaled_mean(const struct tr_typed_reduce *layer, const void *input, void *output);
+void tr_typed_scaled_prod(const struct tr_typed_reduce *layer, const void *input, void *output);
+
+/* Of two operands, or of one and a constant. */
+void tr_wide_batch_matmul(const struct tr_wide_batch_matmul *layer, const int8_t *const *inputs, int16_t *output);
+
+void tr_wide_resize_bilinear(const struct tr_resize_bilinear *layer, const int16_t *input, int16_t *output);
 
 void tr_wide_conv(const struct tr_wide_conv *layer, const int16_t *input, int16_t *output);
 

@@ -2,22 +2,13 @@
 #include "tr_kernels.h"
 #include "tr_typed.h"
 
-/* The nearest index inside. */
-static uint32_t inside(int64_t index, uint32_t length)
-{
-    if (index < 0) {
-        return 0u;
-    }
-    return index < (int64_t)length ? (uint32_t)index : length - 1u;
-}
-
 void tr_gather_rows(const struct tr_gather_rows *layer, const int8_t *const *inputs, int8_t *output)
 {
     const int8_t *values = layer->constant != 0 ? layer->constant : *inputs++;
     for (uint32_t block = 0u; block < layer->outer; block++) {
         const int8_t *index = *inputs;
         for (uint32_t left = layer->count; left > 0u; left--, index += layer->index_bytes) {
-            uint32_t at = inside(tr_load(index, layer->index_bytes), layer->length);
+            uint32_t at = tr_inside(tr_load(index, layer->index_bytes), layer->length);
             __builtin_memcpy(output, values + at * layer->run, layer->run);
             output += layer->run;
         }

@@ -2,16 +2,9 @@
  * Source: tensorflow/lite/kernels/internal/reference/reduce.h. */
 #include "tr_kernels.h"
 #include "tr_requant.h"
+#include "tr_wide.h"
 
 enum fold { SUM, MAX, MIN, PROD };
-
-/* x * factor as the reference multiplies 64 bits: by 15 bits of the multiplier, rounded once. */
-static int32_t wide(int64_t x, struct tr_factor factor)
-{
-    int64_t small = factor.multiplier < 0x7FFF0000 ? (factor.multiplier + (1 << 15)) >> 16 : 0x7FFF;
-    int total = 15 - factor.shift;
-    return (int32_t)(uint32_t)(uint64_t)((x * small + ((int64_t)1 << (total - 1))) >> total);
-}
 
 static inline int32_t next(const struct tr_reduce *layer, enum fold kind, bool first, int32_t so_far, int32_t x)
 {
@@ -24,7 +17,7 @@ static inline int32_t next(const struct tr_reduce *layer, enum fold kind, bool f
         return first || x < so_far ? x : so_far;
     default:
         x -= layer->input_zero_point;
-        return first ? x : wide((int64_t)so_far * x, layer->factor);
+        return first ? x : tr_wide_multiply((int64_t)so_far * x, layer->factor.multiplier, layer->factor.shift);
     }
 }
 
@@ -53,8 +46,9 @@ static inline int8_t finished(const struct tr_reduce *layer, enum fold kind, int
     if (kind == MAX || kind == MIN) {
         return (int8_t)value;
     }
-    int32_t scaled = kind == PROD ? wide(value, layer->factor)
-                                  : tr_multiply(value, layer->factor.multiplier, layer->factor.shift);
+    const struct tr_factor *by = &layer->factor;
+    int32_t scaled = kind == PROD ? tr_wide_multiply(value, by->multiplier, by->shift)
+                                  : tr_multiply(value, by->multiplier, by->shift);
     return tr_clamp(tr_wrapping_add(scaled, layer->output_zero_point), INT8_MIN, INT8_MAX);
 }
 

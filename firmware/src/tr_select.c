@@ -2,19 +2,40 @@
 #include "tr_kernels.h"
 #include "tr_walk.h"
 
+/* A row of values of one byte; each of the operands goes on by its step. */
+static int8_t *select_row(const struct tr_walk_three *walk, const int8_t *const *row, int8_t *output)
+{
+    const int8_t *condition = row[0], *x = row[1], *y = row[2];
+    for (const int8_t *end = output + walk->count; output != end; output++) {
+        *output = *condition ? *x : *y;
+        condition += walk->operands[0].step;
+        x += walk->operands[1].step;
+        y += walk->operands[2].step;
+    }
+    return output;
+}
+
+/* The same of values of `bytes`. */
+static int8_t *select_wide_row(const struct tr_walk_three *walk, uint32_t bytes, const int8_t *const *row, int8_t *output)
+{
+    const int8_t *condition = row[0], *x = row[1], *y = row[2];
+    for (const int8_t *end = output + walk->count * bytes; output != end; output += bytes) {
+        __builtin_memcpy(output, *condition ? x : y, bytes);
+        condition += walk->operands[0].step;
+        x += walk->operands[1].step * bytes;
+        y += walk->operands[2].step * bytes;
+    }
+    return output;
+}
+
 void tr_select(const struct tr_select *layer, const int8_t *condition, const int8_t *x, const int8_t *y, int8_t *output)
 {
     const struct tr_walk_three *walk = &layer->walk;
-    const int8_t *operands[3] = {condition, x, y};
+    uint32_t bytes = layer->bytes;
     uint32_t index[TR_AXES] = {0}, at[3] = {0u, 0u, 0u};
     do {
-        const int8_t *row[3] = {operands[0] + at[0], operands[1] + at[1], operands[2] + at[2]};
-        for (const int8_t *end = output + walk->count; output != end; output++) {
-            *output = *row[0] ? *row[1] : *row[2];
-            for (uint32_t side = 0u; side < 3u; side++) {
-                row[side] += walk->operands[side].step;
-            }
-        }
+        const int8_t *row[3] = {condition + at[0], x + at[1] * bytes, y + at[2] * bytes};
+        output = bytes == 1u ? select_row(walk, row, output) : select_wide_row(walk, bytes, row, output);
     } while (tr_next_row(walk->sizes, index, walk->operands, at, 3u));
 }
 

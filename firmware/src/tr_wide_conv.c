@@ -1,15 +1,7 @@
 /* CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED of int16 with int8 weights. Sources, in
- * tensorflow/lite/kernels/internal/reference/integer_ops: conv.h, depthwise_conv.h, fully_connected.h; common.cc. */
+ * tensorflow/lite/kernels/internal/reference/integer_ops: conv.h, depthwise_conv.h, fully_connected.h. */
 #include "tr_requant.h"
 #include "tr_wide.h"
-
-/* MultiplyByQuantizedMultiplier of 64 bits: by 15 bits of the multiplier, rounded once. */
-static int32_t multiply(int64_t x, int32_t multiplier, int shift)
-{
-    int64_t reduced = multiplier < 0x7fff0000 ? (multiplier + (1 << 15)) >> 16 : 0x7fff;
-    int right = 15 - shift;
-    return (int32_t)((x * reduced + ((int64_t)1 << (right - 1))) >> right);
-}
 
 /* The products of one tap. */
 static int64_t products(const int16_t *x, const int8_t *weights, uint32_t count)
@@ -52,7 +44,7 @@ void tr_wide_conv(const struct tr_wide_conv *layer, const int16_t *input, int16_
             for (uint32_t c = 0u; c < layer->output.channels; c++) {
                 int64_t sum = window_sum(layer, input, top, left, c);
                 int32_t scaled = layer->narrow ? tr_multiply((int32_t)(uint32_t)sum, layer->multiplier[c], layer->shift[c])
-                                               : multiply(sum, layer->multiplier[c], layer->shift[c]);
+                                               : tr_wide_multiply(sum, layer->multiplier[c], layer->shift[c]);
                 *output++ = tr_wide_clamp(scaled, layer->minimum, layer->maximum);
             }
         }

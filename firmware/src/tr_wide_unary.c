@@ -3,11 +3,20 @@
 #include "tr_requant.h"
 #include "tr_wide.h"
 
+static int32_t value_of(const void *input, uint32_t bytes, uint32_t i)
+{
+    if (bytes == 4u) {
+        return ((const int32_t *)input)[i];
+    }
+    return bytes == 2u ? ((const int16_t *)input)[i] : ((const int8_t *)input)[i];
+}
+
 void tr_wide_scaled(const struct tr_wide_scaled *layer, const void *input, void *output)
 {
     for (uint32_t i = 0u; i < layer->size; i++) {
-        int32_t x = layer->bytes[0] == 2u ? ((const int16_t *)input)[i] : ((const int8_t *)input)[i];
-        x -= layer->input_zero_point;
+        int32_t x = value_of(input, layer->bytes[0], i);
+        x = tr_wrapping_add(x, -layer->input_zero_point);
+        x = layer->absolute && x < 0 ? -x : x;
         const struct tr_factor *by = x < 0 ? &layer->below : &layer->factor;
         int32_t y = tr_wrapping_add(tr_multiply(x, by->multiplier, by->shift), layer->output_zero_point);
         y = y < layer->minimum ? layer->minimum : y > layer->maximum ? layer->maximum : y;

@@ -45,7 +45,11 @@ def run_c(program: Path, data: bytes = b"", status: int = 0, arguments: Sequence
 def compile_runtime(folder: Path) -> Path:
     """firmware/src as a static library."""
     sources = sorted((FIRMWARE / "src").glob("*.c"))
-    command("gcc", *WARNINGS, *SANITIZED, f"-I{FIRMWARE / 'include'}", "-c", *sources, cwd=folder)
+    same = (
+        f"-ffile-prefix-map={folder}=.",
+        f"-ffile-prefix-map={FIRMWARE}=firmware",
+    )  # objects, wherever they are made
+    command("gcc", *WARNINGS, *SANITIZED, *same, f"-I{FIRMWARE / 'include'}", "-c", *sources, cwd=folder)
     library = folder / "runtime.a"
     command("ar", "rcs", library, *sorted(folder.glob("*.o")))
     return library

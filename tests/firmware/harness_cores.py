@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,39 +65,45 @@ def compile_runtime_for(target: Target, folder: Path) -> Path:
 def link_model(target: Target, program: Program, runtime: Path, folder: Path) -> Path:
     """The program of a model, to be entered at its functions."""
     tree = write_tree(program, folder)
+    sources = [path for path in sorted((tree / "model").iterdir()) if path.suffix in (".c", ".S")]
+    includes = [tree / part for part in ("model", "include", "app")]
+    return link(target, sources, includes, runtime, folder, "tr_model_invoke")
+
+
+def link(
+    target: Target, sources: Iterable[Path], includes: Iterable[Path], runtime: Path, folder: Path, entry: str
+) -> Path:
+    """A program without start-up code."""
     script = folder / "link.ld"
     script.write_text(LINKER_SCRIPT, encoding="utf-8")
-    sources = [path for path in sorted((tree / "model").iterdir()) if path.suffix in (".c", ".S")]
-    options = (
-        "-O2",
-        "-ffreestanding",
-        *WARNINGS,
-        "-nostdlib",
-        "-nostartfiles",
-        "-Wl,-e,tr_model_invoke",
-        f"-T{script}",
-    )
-    includes = [f"-I{tree / part}" for part in ("model", "include", "app")]
+    options = ("-O2", "-ffreestanding", *WARNINGS, "-nostdlib", "-nostartfiles", f"-Wl,-e,{entry}", f"-T{script}")
     elf = folder / "program.elf"
-    command(f"{target.prefix}gcc", *target.flags, *options, *includes, *sources, runtime, "-lgcc", "-o", elf)
+    folders = [f"-I{include}" for include in includes]
+    command(f"{target.prefix}gcc", *target.flags, *options, *folders, *sources, runtime, "-lgcc", "-o", elf)
     return elf
 
 
-def run_model(elf: Path, program: Program, x: Given) -> bytes:
-    """Every layer's tensor and then the outputs of every sample, from the reset state, as harness_model.c has them."""
-    machine, answers = Machine(elf), []
+def run_model(program_file: Path | Machine, program: Program, x: Given, prefix: str = "") -> bytes:
+    """Every layer's tensor and then the outputs of every sample, from the reset state, as harness_model.c has them.
+    `prefix`: of the model's functions, where there are several in the program."""
+    machine = program_file if isinstance(program_file, Machine) else Machine(program_file)
+    answers = []
     given = {program.inputs[0].index: x} if isinstance(x, np.ndarray) else x
     start = program.offset(program.inputs[0].index)
+
+    def call(function: str, argument: int = 0) -> int:
+        return machine.call(f"{prefix}tr_model_{function}", argument)
+
     for number in range(len(given[program.inputs[0].index])):
         for level in range(len(program.levels)):
-            machine.call("tr_model_set_level", level)
-            machine.call("tr_model_reset")
-            arena = machine.call("tr_model_input") - start
+            call("set_level", level)
+            call("reset")
+            arena = call("input") - start
             for tensor in program.inputs:
                 machine.write(arena + program.offset(tensor.index), given[tensor.index][number].tobytes())
             for layer in range(len(program.layers)):
-                machine.call("tr_model_run_layer", layer)
-                size = machine.call("tr_model_layer_bytes", layer)
-                answers.append(machine.read(machine.call("tr_model_layer_output", layer), size))
+                call("run_layer", layer)
+                size = call("layer_bytes", layer)
+                answers.append(machine.read(call("layer_output", layer), size))
             answers += [machine.read(arena + program.offset(output.index), output.bytes) for output in program.outputs]
     return b"".join(answers)

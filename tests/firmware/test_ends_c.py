@@ -13,11 +13,12 @@ from tests.firmware.harness_build import HERE, compile_model, compile_runtime, r
 from tests.firmware.harness_frames import APP, HELLO, assert_as_the_twin, infer, load, read, replies, request
 from tests.firmware.harness_models import as_bytes, drawn, expected_bytes, lower_with
 from tests.firmware.harness_twin import twin_of
-from tests.models.with_ends import shared_ends, stream
+from tests.models.with_ends import assigned_again, shared_ends, stream
 
 MODELS = {
     "ends": shared_ends(),
     "stream": stream(),
+    "again": assigned_again(),
     "begun": stream(first=[7, -128, 127, 0, -3]),
     "long": stream(steps=120, width=9),
 }

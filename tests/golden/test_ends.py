@@ -12,7 +12,7 @@ from edge_tr.golden.oracle import Oracle, Runtime
 from edge_tr.golden.run import run
 from edge_tr.ir.tflite import parse
 from edge_tr.ir.writer import ModelWriter
-from tests.models.with_ends import shared_ends, stream
+from tests.models.with_ends import assigned_again, shared_ends, stream
 
 
 def drawn(*shape: int, seed: int = 15) -> np.ndarray:
@@ -68,6 +68,15 @@ def test_a_variable_is_carried_through_a_sequence_and_reset_between_sequences(fi
     np.testing.assert_array_equal(alone[0], means[2])
     once, _ = agrees(data, x[:, 0]).values()
     np.testing.assert_array_equal(once, means[:, 0])
+
+
+def test_of_several_assignments_the_last_one_is_the_state_and_reads_between_see_theirs():
+    data = assigned_again()
+    graph = parse(data)
+    assert [op.kind for op in graph.ops if op.updates] == ["ASSIGN_VARIABLE"]
+    first, second, last = agrees(data, drawn(3, 7, 5)).values()
+    np.testing.assert_array_equal(first[:, 1:], last[:, :-1])
+    assert (first != second).any() and (second != last).any()
 
 
 @pytest.mark.parametrize("options", [dict(call_once=False), dict(first=[7, -128, 127, 0, -3])])

@@ -126,6 +126,100 @@ def _pair(kind: str) -> Callable[[np.random.Generator], bytes]:
     return pair
 
 
+def transpose_conv(rng: np.random.Generator) -> bytes:
+    """Both paddings, strides above and below the window; with a bias of 64 bits, of 32, or none."""
+    h, w, c, c_out = (int(v) for v in rng.integers(1, (6, 6, 5, 5)))
+    kernel, stride = rng.integers(1, 5, 2).tolist(), rng.integers(1, 4, 2).tolist()
+    same = bool(rng.random() < 0.5)
+    out = [
+        int(rng.integers((size - 1) * s + 1, size * s + 1)) if same else (size - 1) * s + k + int(rng.integers(s))
+        for size, k, s in zip((h, w), kernel, stride)
+    ]
+    net = Wide(rng, (1, h, w, c))
+    w_scale = rng.uniform(0.002, 0.02, c_out if rng.random() < 0.6 else 1).astype(np.float32)
+    weights = rng.integers(-128, 128, (c_out, *kernel, c)).astype(np.int8)
+    size = (1, *out, c_out)
+    inputs = [net.model.constant(np.array(size, np.int32)), net.model.constant(weights, w_scale), net.x]
+    if rng.random() < 0.7:
+        bias = rng.integers(-(2**31), 2**31, c_out) // (1 if rng.random() < 0.1 else 500)
+        bias = bias.astype(np.int32) if rng.random() < 0.3 else bias
+        inputs.append(net.model.constant(bias, np.float32(net.scale) * w_scale))
+    scale = float(net.scale * w_scale.mean() * np.sqrt(c * kernel[0]) * 74 * 10 ** rng.uniform(-0.5, 0.5))
+    options = dict(padding="SAME" if same else "VALID", stride_h=stride[0], stride_w=stride[1])
+    return net.finish(net.add("TRANSPOSE_CONV", inputs, size, scale, version=3, **options), size, scale)
+
+
+def batch_matmul(rng: np.random.Generator) -> bytes:
+    """Of the input by a constant, on either side, or by itself turned."""
+    batch, rows, depth, columns = (int(v) for v in rng.integers(1, (4, 7, 40, 7)))
+    net, by_itself = Wide(rng, (batch, rows, depth)), rng.random() < 0.4
+    other, other_scale = net.x, net.scale
+    if not by_itself:
+        other_scale = float(10 ** rng.uniform(-4.5, -2))
+        shape = (batch if rng.random() < 0.5 else 1, columns, depth)
+        other = net.model.constant(rng.integers(-32768, 32768, shape).astype(np.int16), [other_scale])
+    size = (batch, rows, rows if by_itself else columns)
+    sides, options = [net.x, other], dict(adj_x=False, adj_y=True)
+    if rng.random() < 0.3:
+        sides, size = sides[::-1], (size[0], size[2], size[1])
+    scale = net.scale * other_scale * float(np.sqrt(depth) * 18000 * 10 ** rng.uniform(-0.5, 0.5))
+    return net.finish(net.add("BATCH_MATMUL", sides, size, scale, version=3, **options), size, scale)
+
+
+def _resize(kind: str) -> Callable[[np.random.Generator], bytes]:
+    def resize(rng: np.random.Generator) -> bytes:
+        h, w, c = _image(rng)
+        net, out = Wide(rng, (1, h, w, c)), rng.integers(1, 20, 2).astype(np.int32)
+        aligned, centred = ((False, False), (True, False), (False, True))[int(rng.integers(3))]
+        options, size = dict(align_corners=aligned, half_pixel_centers=centred), (1, int(out[0]), int(out[1]), c)
+        y = net.add(kind, [net.x, net.model.constant(out)], size, net.scale, version=4, **options)
+        return net.finish(y, size, net.scale)
+
+    return resize
+
+
+def mirror_pad(rng: np.random.Generator) -> bytes:
+    net = Wide(rng, (1, *shape(rng, int(rng.integers(1, 4)), 4)))
+    reflects = bool(rng.random() < 0.5)
+    most = np.array(net.shape)[:, None] - reflects
+    amounts = np.minimum(rng.integers(0, 4, (len(net.shape), 2)), most).astype(np.int32)
+    amounts[0] = 0
+    out = tuple(int(d + sum(amount)) for d, amount in zip(net.shape, amounts))
+    inputs, mode = [net.x, net.model.constant(amounts)], "REFLECT" if reflects else "SYMMETRIC"
+    return net.finish(net.add("MIRROR_PAD", inputs, out, net.scale, version=2, mode=mode), out, net.scale)
+
+
+def _reduction(kind: str) -> Callable[[np.random.Generator], bytes]:
+    def reduction(rng: np.random.Generator) -> bytes:
+        net = Wide(rng, (1, *shape(rng, 3, 5)))
+        axes = rng.choice(3, int(rng.integers(1, 4)), replace=False).astype(np.int32) + 1
+        keep = bool(rng.random() < 0.5)
+        size = tuple(1 if i in axes else d for i, d in enumerate(net.shape) if keep or i not in axes)
+        count, scale = int(np.prod([net.shape[axis] for axis in axes])), net.scale
+        if kind == "REDUCE_PROD":
+            scale = float(np.clip((scale * 10 ** rng.uniform(3.0, 4.3)) ** count, 1e-30, 1e30)) * FINE
+        inputs = [net.x, net.model.constant(axes)]
+        return net.finish(net.add(kind, inputs, size, scale, version=2, keep_dims=keep), size, scale)
+
+    return reduction
+
+
+def pack(rng: np.random.Generator) -> bytes:
+    """The input beside a constant."""
+    net = Wide(rng, (1, *shape(rng, int(rng.integers(1, 3)))))
+    axis = int(rng.integers(1, len(net.shape) + 1))
+    constant = net.model.constant(rng.integers(-32768, 32768, net.shape).astype(np.int16), [net.scale])
+    out = (*net.shape[:axis], 2, *net.shape[axis:])
+    y = net.add("PACK", [net.x, constant], out, net.scale, version=3, axis=axis, values_count=2)
+    return net.finish(y, out, net.scale)
+
+
+def absolute(rng: np.random.Generator) -> bytes:
+    net = Wide(rng, (1, *shape(rng, int(rng.integers(1, 4)))))
+    scale = net.scale * (1.0 if rng.random() < 0.5 else float(10 ** rng.uniform(-0.5, 0.5)))
+    return net.finish(net.add("ABS", [net.x], net.shape, scale, version=3), net.shape, scale)
+
+
 def _unary(kind: str, **options: object) -> Callable[[np.random.Generator], bytes]:
     def unary(rng: np.random.Generator) -> bytes:
         fine = kind in ("LOGISTIC", "TANH", "SOFTMAX")
@@ -161,7 +255,7 @@ def pad(rng: np.random.Generator) -> bytes:
 def mean(rng: np.random.Generator) -> bytes:
     net = Wide(rng, (1, *shape(rng, 3)))
     first, last = sorted(int(v) for v in rng.choice(4, 2, replace=False))
-    axes, keep = range(first, last), bool(rng.random() < 0.5)
+    axes, keep = ((1, 3) if rng.random() < 0.3 else range(first, last)), bool(rng.random() < 0.5)
     size = tuple(1 if i in axes else d for i, d in enumerate(net.shape) if keep or i not in axes)
     scale = net.scale * float(10 ** rng.uniform(-1, 1))
     constant = net.model.constant(np.array(axes, np.int32))
@@ -184,6 +278,13 @@ BUILDERS = {
     "MEAN": mean,
     "CONCATENATION": concatenation,
     "PAD": pad,
+    "PACK": pack,
+    "MIRROR_PAD": mirror_pad,
+    "TRANSPOSE_CONV": transpose_conv,
+    "BATCH_MATMUL": batch_matmul,
+    "ABS": absolute,
+    **{kind: _resize(kind) for kind in ("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR")},
+    **{kind: _reduction(kind) for kind in ("REDUCE_MAX", "REDUCE_MIN", "REDUCE_PROD")},
     **{kind: _pool(kind) for kind in ("AVERAGE_POOL_2D", "MAX_POOL_2D")},
     **{kind: _pair(kind) for kind in ("ADD", "SUB", "MUL", "MAXIMUM", "MINIMUM")},
     **{kind: _unary(kind) for kind in ("RELU", "RELU6", "LOGISTIC", "TANH")},

@@ -63,6 +63,28 @@ def stream(steps: int = 3, width: int = 5, first: Sequence[int] | None = None, c
     return model.finish([x], [mean, new], [start] if call_once else [])
 
 
+def assigned_again(width: int = 5) -> bytes:
+    """A variable that is assigned three times in each step, to its value and the input added once more each time, and
+    read before, between and behind. Outputs: what was read first, second and last."""
+    model, name, q = ModelWriter(), dict(container="", shared_name="memory"), (0.25, -3)
+    x, handle = model.activation((1, width), *q), model.activation((), dtype="resource")
+    model.op("CALL_ONCE", [], [], init_subgraph_index=1)
+    model.op("VAR_HANDLE", [], [handle], **name)
+    read = []
+    for turn in range(4):
+        read.append(model.activation((1, width), *q))
+        model.op("READ_VARIABLE", [handle], [read[-1]])
+        if turn < 3:
+            total = model.activation((1, width), *q)
+            model.op("ADD", [read[-1], x], [total], version=2, fused_activation_function="NONE")
+            model.op("ASSIGN_VARIABLE", [handle, total], [])
+    start = ModelWriter()
+    held = start.activation((), dtype="resource")
+    start.op("VAR_HANDLE", [], [held], **name)
+    start.op("ASSIGN_VARIABLE", [held, start.constant(np.array([range(width)], np.int8), [q[0]], [q[1]])], [])
+    return model.finish([x], [read[0], read[1], read[3]], [start])
+
+
 def several(seed: int = 0, also: Sequence[int] = ()) -> bytes:
     """Two inputs, an image and a vector, and three outputs: features, their sum with the vector, its softmax. `also`:
     tensors that are outputs too."""

@@ -1,4 +1,4 @@
-"""Random models of TILE and BROADCAST_TO: `tests.models.random_ops` puts all builders through what must agree."""
+"""Random models of TILE, BROADCAST_TO and FILL: `tests.models.random_ops` puts all builders through what must agree."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import numpy as np
 from edge_tr.ir.tflite import parse
 from edge_tr.operators.moves import LOOPS
 from tests.models.drawing import one_move, shape
+from tests.models.typed_ops import drawn_shape
+from tests.operators.typed import Typed
 
 
 def tile(rng: np.random.Generator) -> bytes:
@@ -23,7 +25,16 @@ def broadcast_to(rng: np.random.Generator) -> bytes:
     return one_move(rng, "BROADCAST_TO", before, out, wanted, version=2)
 
 
-BUILDERS = {"TILE": tile, "BROADCAST_TO": broadcast_to}
+def fill(rng: np.random.Generator) -> bytes:
+    """A shape with the input's one value."""
+    dtype, out = str(rng.choice(["int8", "int32", "int64"])), drawn_shape(rng)
+    made = Typed(())
+    x = made.x if dtype == "int8" else made.scaled(dtype)
+    inputs = [made.model.constant(np.array(out, np.int32)), x]
+    return made.finish(made.op("FILL", inputs, out, dtype, 3), dtype, out)
+
+
+BUILDERS = {"TILE": tile, "BROADCAST_TO": broadcast_to, "FILL": fill}
 
 
 def test_more_loops_than_the_runtime_has_become_tables():

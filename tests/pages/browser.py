@@ -17,7 +17,7 @@ from tests.conftest import PROJECT
 WIDTHS = (1280, 768, 390)
 LEAST_PIXELS = 11.0
 MOST_BYTES = 400_000
-AXE = PROJECT / "requirements" / "node" / "node_modules" / "axe-core" / "axe.min.js"
+AXE = PROJECT / ".venv" / "lib" / "node" / "node_modules" / "axe-core" / "axe.min.js"
 SIZES = """() => {
     const found = [];
     const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);

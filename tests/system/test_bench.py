@@ -18,9 +18,10 @@ from edge_tr.lower import cores
 from edge_tr.manifest import BuildFolder
 from edge_tr.report.bench import bench_text
 from edge_tr.target.count_trace import Machine
-from tests.system.helpers import ONE_OF_EACH_CORE, place
+from tests.system.helpers import ONE_OF_EACH_CORE, place, succeed
 
 COUNTING = [name for name in boards.names() if boards.load(name).instructions_per_tick]
+CYCLES = [name for name in boards.names() if boards.load(name).cycles_per_tick]
 FREESTANDING = [name for name in ONE_OF_EACH_CORE if boards.load(name).toolchain.freestanding]
 
 
@@ -49,6 +50,19 @@ def test_every_layer_takes_the_instructions_that_the_board_counts(board: str, bu
     tick = float(boards.load(board).instructions_per_tick or 0)
     assert overhead.max() - overhead.min() <= (0 if tick == 1 else 2 * tick), dict(zip(counted, measured))
     assert 0 < overhead.min() < 100
+
+
+@pytest.mark.parametrize("board", CYCLES)
+def test_an_emulator_that_counts_cycles_agrees_with_the_published_table(board: str, built) -> None:
+    """Another's reading of the core's manual, over another's execution; neither waits for flash. Layers are short:
+    their readings are to a tick at either end."""
+    folder, tick = built(board), float(boards.load(board).cycles_per_tick or 0)
+    succeed("flash", folder)
+    report, counted = compiler.check(folder, limit=1), bench.bench(folder)
+    assert report.cost.unit == "cycles" and "an emulator: not cycles of a board" in report.cost.source
+    assert report.cost.per_inference == pytest.approx(counted.cycles_estimated, rel=0.02)
+    for layer, measured in zip(counted.layers, report.layer_costs, strict=True):
+        assert measured.cost == pytest.approx(layer.cycles_estimated, rel=0.05, abs=2 * tick), layer.name
 
 
 @pytest.mark.parametrize("board", FREESTANDING)

@@ -19,7 +19,23 @@ import pytest
 
 from tests.conftest import PROJECT
 
-BASE = ("cat", "cut", "dirname", "env", "grep", "make", "mktemp", "rm", "sed", "sh", "tail", "tee", "touch")
+BASE = (
+    "cat",
+    "cp",
+    "cut",
+    "dirname",
+    "env",
+    "grep",
+    "make",
+    "mkdir",
+    "mktemp",
+    "rm",
+    "sed",
+    "sh",
+    "tail",
+    "tee",
+    "touch",
+)
 """Programs of every Debian, and make."""
 
 DEMO = {"gcc-arm-none-eabi": "arm-none-eabi-gcc", "qemu-system-arm": "qemu-system-arm"}
@@ -35,8 +51,6 @@ TEST = DEMO | {
     "iverilog": "iverilog",
     "yosys": "yosys",
     "tcl": "tclsh",
-    "nodejs": "node",
-    "npm": "npm",
     "chromium": "chromium",
 }
 """Packages and the program that is looked for in each: the same names in all four releases."""
@@ -68,10 +82,16 @@ case "$*" in
     *ensurepip*) test -f {machine}/ensurepip ;;
     *"ctypes.CDLL('libpython{version}.so.1.0')"*) test -f {machine}/libpython ;;
     "-m venv"*) echo "venv $*" >>{log}; for folder; do :; done; mkdir -p "$folder/bin"; cp "$0" "$folder/bin/python" ;;
-    "-m pip install"*) echo "pip $*" >>{log}; echo "Collecting numpy<2,>=1.23"; test ! -f {machine}/offline ;;
+    "-m pip install"*)
+        echo "pip $*" >>{log}
+        case "$*" in *requirements/test.txt*) cp {machine}/npm "$(dirname "$0")/npm" ;; esac
+        echo "Collecting numpy<2,>=1.23"
+        test ! -f {machine}/offline
+        ;;
     *) echo "unexpected: $*" >&2; exit 99 ;;
 esac
 """
+NPM = 'echo "npm $*" >>{log}; echo "npm says why"; test ! -f {machine}/no-registry'
 SLOW_DEBOOTSTRAP = """
 for folder; do case "$folder" in */root) break ;; esac; done
 mkdir -p "$folder"
@@ -155,11 +175,12 @@ def machine_of(folder: Path, version: str) -> Machine:
     for name in ("Makefile", "install.sh", "pyproject.toml"):
         shutil.copy(PROJECT / name, folder / "checkout" / name)
     shutil.copytree(PROJECT / "requirements", folder / "checkout" / "requirements")
-    for name in (*BASE, "chmod", "mkdir", "cp"):
+    for name in (*BASE, "chmod"):
         (made.programs / name).symlink_to(shutil.which(name) or pytest.fail(f"no {name} here"))
     script(made.programs / "id", "echo 0")
     log = folder / "log"
     script(made.programs / "apt-get", APT.format(log=log, packages=folder / "packages"))
+    script(folder / "npm", NPM.format(log=log, machine=folder))
     script(made.programs / "python3", PYTHON.format(log=log, machine=folder, version=version))
     for package, program in TEST.items():
         made.sells(package, str(made.programs / program))
@@ -202,7 +223,24 @@ def test_what_is_there_is_not_asked_for(machine: Machine) -> None:
 
 def test_tools_are_installed_before_python_packages(machine: Machine) -> None:
     assert machine.install("test").returncode == 0
-    assert machine.asked_of == ["apt-get", "pip"]
+    assert machine.asked_of == ["apt-get", "pip", "npm"]
+
+
+def test_packages_of_npm_are_the_locked_ones_and_run_no_script(machine: Machine) -> None:
+    assert machine.install("test").returncode == 0
+    assert machine.asked[-1] == "npm ci --prefix .venv/lib/node --ignore-scripts --no-audit --no-fund"
+    for name in ("package.json", "package-lock.json"):
+        installed = machine.folder / "checkout" / ".venv" / "lib" / "node" / name
+        assert installed.read_text() == (PROJECT / "requirements" / "node" / name).read_text()
+
+
+def test_where_npm_fails_its_words_are_shown_and_the_next_run_asks_it_alone(machine: Machine) -> None:
+    (machine.folder / "no-registry").touch()
+    done = machine.install("test")
+    assert done.returncode == 5 and "npm says why\ninstall.sh: could not install npm packages" in done.stderr
+    (machine.folder / "no-registry").unlink()
+    assert machine.install("test").returncode == 0
+    assert machine.asked_of == ["apt-get", "pip", "npm"] and machine.installed_itself == 1
 
 
 def test_python_packages_are_the_locked_ones(machine: Machine) -> None:

@@ -26,6 +26,7 @@ RAN = (
     "qemu-cortex-m0",
     "qemu-rv32ec",
     "qemu-rv32imc",
+    "rpi-pico",
     "stm32vldiscovery",
 )
 ONLY_BUILD = (
@@ -38,7 +39,6 @@ ONLY_BUILD = (
     "nucleo-h743zi",
     "nucleo-l4r5zi",
     "nucleo-u575zi-q",
-    "rpi-pico",
     "rpi-pico2",
     "stm32f4-discovery",
 )
@@ -78,6 +78,7 @@ def test_instructions_per_tick_is_exact() -> None:
     assert boards.load("qemu-rv32ec").instructions_per_tick == 1
     assert boards.load("host").instructions_per_tick is None
     assert boards.load("nucleo-l4r5zi").instructions_per_tick is None
+    assert (boards.load("rpi-pico").instructions_per_tick, boards.load("rpi-pico").cycles_per_tick) == (None, 125)
 
 
 @pytest.mark.parametrize(("typed", "meant"), [("mps2-an368", "mps2-an386"), ("nucleo-l4r5z", "nucleo-l4r5zi")])
@@ -141,6 +142,12 @@ def test_all_problems_are_reported_at_once(folder: Path) -> None:
         ("origin = 0x0\n", "origin = 0x2000_0000\n", "overlap"),
         ("stack_bytes = 0x4000", "stack_bytes = 0x4000_0000", "memory.stack_bytes: more than ram_bytes"),
         ('"5/8"', '"five"', "emulator.instructions_per_tick: 'five' is not like 1 or 5/8"),
+        (
+            'instructions_per_tick = "5/8"',
+            'cycles_per_tick = "one"',
+            "emulator.cycles_per_tick: 'one' is not like 1 or",
+        ),
+        ('"5/8"', '"5/8"\ncycles_per_tick = "1"', 'emulator.cycles_per_tick: needs instructions_per_tick = "0"'),
         ('linker_script = "../common/cortex-m.ld"', "", "sources.linker_script: needed"),
         ('verified = "emulator"', 'verified = "builds"', "verified: 'builds' does not go with an emulator"),
         ('program = "qemu-system-arm"', 'program = ["a"]', "emulator.program: ['a'] is not a string"),
@@ -162,8 +169,8 @@ def test_all_problems_are_reported_at_once(folder: Path) -> None:
         (
             '"-kernel", "{loader}"',
             '"-kernel", "{loaders}"',
-            "emulator.arguments: '{loaders}' has in braces what is none of board, boot, flash, flash_origin, image, "
-            "image_hex, listener, loader",
+            "emulator.arguments: '{loaders}' has in braces what is none of boot, common, flash, flash_origin, image, "
+            "image_hex, listener, loader, modules",
         ),
         ("[link]", "[reads]\nclock_hz = 0\n[link]", "reads.width: missing"),
         ("[link]", READS.format("0", "8", "") + "[link]", "reads.clock_hz: a core does not stand still"),

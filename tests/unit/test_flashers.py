@@ -90,7 +90,7 @@ def wanted_flash(folder: Path, board: str) -> dict[int, int]:
 
 
 def test_a_uf2_board_gets_boot_block_and_image_through_its_drive(built, loader: FakeUf2Loader) -> None:
-    out = succeed("flash", built[PICO]).out
+    out = succeed("flash", built[PICO], "--port", "usb").out
     assert f"firmware.uf2 copied to {loader.drive}" in out
     loader.look()
     assert loader.running
@@ -122,10 +122,12 @@ def test_a_refusal_of_the_debugger_is_told(built, tmp_path: Path) -> None:
 
 
 def test_without_a_drive_the_program_is_run_and_without_that_named(built, tmp_path: Path) -> None:
-    message = refused(run("flash", built[PICO]), 6, "no drive RPI-RP2 of rpi-pico", "hold BOOTSEL", "picotool")
+    message = refused(
+        run("flash", built[PICO], "--port", "usb"), 6, "no drive RPI-RP2 of rpi-pico", "hold BOOTSEL", "picotool"
+    )
     assert "install" in message
     log = fake_program(tmp_path / "bin", "picotool")
-    assert "by picotool load --verify --execute" in succeed("flash", built[PICO]).out
+    assert "by picotool load --verify --execute" in succeed("flash", built[PICO], "--port", "usb").out
     assert log.read_text().split("\n")[:-1] == ["load", "--verify", "--execute", str(built[PICO] / "firmware.uf2")]
     refused(run("flash", built[PICO], "--port", tmp_path / "nothing"), 6, "is no folder")
 
@@ -144,9 +146,9 @@ def test_a_file_that_was_changed_is_not_flashed(built, tmp_path: Path, loader: F
     folder = shutil.copytree(built[PICO], tmp_path / "copy")
     file = BuildFolder(folder).uf2
     file.write_bytes(file.read_bytes()[:-1] + b"x")
-    refused(run("flash", folder), 6, "firmware.uf2 is damaged: build again")
+    refused(run("flash", folder, "--port", "usb"), 6, "firmware.uf2 is damaged: build again")
     file.unlink()
-    refused(run("flash", folder), 6, "cannot be read", "build again")
+    refused(run("flash", folder, "--port", "usb"), 6, "cannot be read", "build again")
 
 
 def test_a_flasher_of_a_strangers_board_is_not_run(built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

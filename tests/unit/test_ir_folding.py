@@ -63,7 +63,13 @@ def grown(rng: np.random.Generator) -> tuple[Chain, int, list[Vector]]:
     tall = chain.made("RESHAPE", [middle[0], chain.integers([2, 1])], middle[1].reshape(2, 1))
     flat = chain.made("SQUEEZE", [tall[0]], middle[1], squeeze_dims=[1])
     more = chain.made("EXPAND_DIMS", [flat[0], chain.integers(0)], middle[1][None])
-    return chain, x, [*found, scaled, both, taken, product, wide, packed, middle, tall, flat, more]
+    rank = chain.made("RANK", [x], np.array(4, np.int32))
+    counted = chain.made("RANGE", [chain.integers(v) for v in (0, 12, 5)], np.arange(0, 12, 5, dtype=np.int32))
+    filled = chain.made("FILL", [chain.integers([2, 3]), rank[0]], np.full((2, 3), 4, np.int32))
+    zeros = chain.made("ZEROS_LIKE", [filled[0]], np.zeros((2, 3), np.int32))
+    repeated = chain.made("BROADCAST_ARGS", [size[0], chain.integers([7, 1, 1, 1, 1])], np.array([7, *shape], np.int32))
+    last = [middle, tall, flat, more, rank, counted, filled, zeros, repeated]
+    return chain, x, [*found, scaled, both, taken, product, wide, packed, *last]
 
 
 @pytest.mark.parametrize("seed", range(30))
