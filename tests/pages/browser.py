@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from tests.conftest import PROJECT
+from edge_tr.target.tools import module_folder
 
 WIDTHS = (1280, 768, 390)
 LEAST_PIXELS = 11.0
 MOST_BYTES = 400_000
-AXE = PROJECT / ".venv" / "lib" / "node" / "node_modules" / "axe-core" / "axe.min.js"
+AXE = module_folder("axe-core") / "axe.min.js"
 SIZES = """() => {
     const found = [];
     const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
