@@ -21,7 +21,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 FLOORS = (
     {"errors", "plots", "resources", "memory_plan"},
     {"files", "records"},
-    {"formats", "tr", "manifest", "sbom", "structs"},
+    {"formats", "tr", "manifest", "project", "sbom", "structs"},
     {"boards", "overlays"},  # their one step up from formats and tr: a board's id is a field of the image header
     {"record"},
     {"graph"},
@@ -36,6 +36,8 @@ FLOORS = (
     {"target"},
     {"report"},
     {"compiler", "demo", "bench", "arguments"},
+    {"completion"},
+    {"verbs"},
     {"cli", "cycles_table", "synth_table", "reproduction"},
     {"bench_table"},
 )

@@ -12,6 +12,7 @@ from edge_tr.boards import Board
 from edge_tr.codegen.naming import DEFAULT, named
 from edge_tr.compiler import mcu, overlay
 from edge_tr.compiler import trust as trust_in
+from edge_tr.compiler.cleaning import clean
 from edge_tr.compiler.common import Progress, no_progress, samples
 from edge_tr.compiler.export import ExportResult, export
 from edge_tr.compiler.folders import opened
@@ -35,8 +36,23 @@ from edge_tr.target.outcome import CheckReport, LevelsReport
 from edge_tr.target.port import DIRECT, Line
 
 __all__ = [
-    "BuildFolder", "ExportResult", "NotFitting", "Progress", "Protect", "build", "check", "check_levels", "emulated",
-    "export", "files", "flash", "is_own", "levels", "no_progress", "write_comparison",
+    "BuildFolder",
+    "ExportResult",
+    "NotFitting",
+    "Progress",
+    "Protect",
+    "build",
+    "check",
+    "check_levels",
+    "clean",
+    "emulated",
+    "export",
+    "files",
+    "flash",
+    "is_own",
+    "levels",
+    "no_progress",
+    "write_comparison",
     "write_report",
 ]  # fmt: skip
 
