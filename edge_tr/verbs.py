@@ -19,7 +19,7 @@ from edge_tr.files import registered
 from edge_tr.files.writing import replace
 from edge_tr.ir import tflite
 from edge_tr.kernels.machines import isa_of, planned_for
-from edge_tr.report import checked, summary, tuned
+from edge_tr.report import checked, summary, terminal, tuned
 from edge_tr.report.bench import bench_text
 from edge_tr.report.boards import board_text, boards_text
 from edge_tr.report.doctor import doctor_text
@@ -38,7 +38,7 @@ DEMO_BOARD = "mps2-an386"
 def _print(arguments: argparse.Namespace, data: object, text: str) -> None:
     """The result, on stdout. A reader that has gone (`| head`) changes nothing, not even the exit code."""
     try:
-        print(json.dumps(data, indent=2) if arguments.json else _encodable(text), flush=True)
+        print(json.dumps(data, indent=2) if arguments.json else _encodable(_laid_out(text)), flush=True)
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python fails again as it ends
         if not isinstance(error, BrokenPipeError):
@@ -60,6 +60,12 @@ def _ask(what: str, found: Sequence[str]) -> str:
     if not answer.isdecimal() or not 1 <= int(answer) <= len(found):
         return refuse_to_guess(what, found)
     return found[int(answer) - 1]
+
+
+def _laid_out(text: str) -> str:
+    """For a terminal, or a reader who expects the same lines."""
+    text = terminal.wrapped(text)
+    return terminal.coloured(text) if terminal.wants_colour(sys.stdout, os.environ) else text
 
 
 def _encodable(text: str) -> str:

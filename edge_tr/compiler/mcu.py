@@ -229,8 +229,8 @@ class NotFitting(DoesNotFitError):
             )
             if used > limit
         ]
-        remedy = f"use {' or '.join(manifest.would_fit)}" if manifest.would_fit else "no board here is large enough"
-        super().__init__(f"{manifest.model} does not fit {manifest.target}: {', '.join(over)}; {remedy}")
+        remedies = [f"  use {remedy}" for remedy in manifest.would_fit] or ["  no board here is large enough"]
+        super().__init__("\n".join([f"{manifest.model} does not fit {manifest.target}: {', '.join(over)}", *remedies]))
         self.manifest = manifest
 
 

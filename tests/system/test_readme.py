@@ -19,7 +19,7 @@ EXACT = re.compile("BIT-EXACT|accuracy|agreement|arena")
 
 def sizes_masked(line: str) -> str:
     """Another release of the compiler changes sizes and counts, another Python the interpreter's name."""
-    if "interpreter on the same weights" in line:
+    if line.startswith("interpreter: "):
         return "interpreter"
     return re.sub(r"[ ]+", " ", re.sub(r"[0-9.,]+", "N", line))
 
