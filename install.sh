@@ -51,12 +51,14 @@ missing() {
         command -v "${entry%%:*}" >/dev/null || test -f "${entry%%:*}" || printf ' %s' "${entry#*:}"
     done
     test "$python" = "$venv/bin/python" || "$python" -c 'import ensurepip, venv' 2>/dev/null || printf ' %s-venv' "$named"
-    test "$group" != test || has_library || printf ' lib%s' "$named"
+    test "$group" != test || has_library || printf ' lib%s-dev' "$named"
 }
 
-# Simulators load Python as a library, which Debian packs apart from the interpreter.
+# Simulators load Python as a library, and a package without wheels (crcmod) is compiled with its headers: Debian packs
+# both apart from the interpreter.
 has_library() {
-    "$python" -c "import ctypes; ctypes.CDLL('lib$named.so.1.0')" 2>/dev/null
+    "$python" -c "import ctypes; ctypes.CDLL('lib$named.so.1.0')
+import os, sysconfig; os.stat(sysconfig.get_path('include') + '/Python.h')" 2>/dev/null
 }
 
 # What apt-get says between its own words with APT::Status-Fd, as one line for each ten percent.

@@ -22,8 +22,8 @@ PLACEMENTS = 200_000
 
 @dataclass(frozen=True)
 class Buffer:
-    """`size` bytes needed from step `first` to step `last`, both included. `kind` says what for: "tensor", "scratch" of
-    one layer, or "state". `alignment` of its offset: bytes, a power of two, at least ALIGNMENT."""
+    """`size` bytes needed from step `first` to step `last`, both included. `kind` says what for: "tensor", "scratch" or
+    "staged weights" of one layer, or "state". `alignment` of its offset: bytes, a power of two, at least ALIGNMENT."""
 
     name: str
     size: int

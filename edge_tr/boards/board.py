@@ -15,6 +15,7 @@ from edge_tr.boards.tables import (
     Flash,
     Link,
     Loader,
+    Mcuboot,
     Memory,
     Part,
     Reads,
@@ -48,6 +49,7 @@ class Board:
     flash: Flash
     loader: Loader | None = None
     boot: Boot | None = None
+    mcuboot: Mcuboot | None = None
     emulator: Emulator | None = None
     reads: Reads | None = None  # None: nothing waits, as far as is known
     counts_on: str | None = None  # the emulated board that costs are counted on, where there is no emulator

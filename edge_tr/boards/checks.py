@@ -15,6 +15,7 @@ from edge_tr.files.reading import is_file
 def inconsistencies(board: Board) -> Iterator[str]:
     """What no single key shows."""
     yield from _flash_inconsistencies(board)
+    yield from _mcuboot_inconsistencies(board)
     yield from _reads_inconsistencies(board)
     if board.name != board.folder.name:
         yield f"name: {board.name!r} is not the folder's name {board.folder.name!r}"
@@ -43,6 +44,8 @@ def inconsistencies(board: Board) -> Iterator[str]:
 
 
 _EMULATOR_PLACES = {"listener", "flash", "loader", "image", "image_hex", "boot", "common", "modules", "flash_origin"}
+MCUBOOT_HEADER = 32
+"""Bytes of MCUboot's own header; the rest is padding."""
 MOST_SECTORS = 32
 """Accesses to flash that fill a line of a cache."""
 _PLACES = {"elf", "bin", "hex", "uf2", "address", "offset", "port"}
@@ -76,6 +79,22 @@ def _unknown(arguments: Iterable[str], places: Iterable[str]) -> Iterator[str]:
 
 def _listed(places: Iterable[str]) -> str:
     return ", ".join(sorted(places))
+
+
+def _mcuboot_inconsistencies(board: Board) -> Iterator[str]:
+    mcuboot = board.mcuboot
+    if (mcuboot is not None) != (board.flash.protocol == "mcumgr"):
+        yield 'mcuboot: needed for flash.protocol = "mcumgr", and for no other'
+    if mcuboot is None:
+        return
+    if mcuboot.align not in (1, 2, 4, 8, 16, 32):
+        yield f"mcuboot.align: {mcuboot.align} is none of 1, 2, 4, 8, 16, 32"
+    elif mcuboot.header_bytes < MCUBOOT_HEADER or mcuboot.header_bytes % mcuboot.align:
+        yield f"mcuboot.header_bytes: {mcuboot.header_bytes} is less than {MCUBOOT_HEADER} or not aligned"
+    if board.memory.flash_bytes + mcuboot.header_bytes > mcuboot.slot_bytes:
+        yield "mcuboot.slot_bytes: less than header_bytes and memory.flash_bytes"
+    if mcuboot.key is not None and not is_file(board.file(mcuboot.key)):
+        yield f"mcuboot.key: no file {mcuboot.key}"
 
 
 def _reads_inconsistencies(board: Board) -> Iterator[str]:

@@ -124,9 +124,10 @@ class Command:
 @dataclass(frozen=True)
 class Flash:
     """How the image gets into the board: through a loader that speaks AN3155, by a copy of the build's UF2 or HEX file
-    to the drive that the board shows (uf2, drive), or by programs, of which the first that is installed is run."""
+    to the drive that the board shows (uf2, drive), by programs, of which the first that is installed is run, or to
+    MCUboot (mcumgr)."""
 
-    protocol: Literal["an3155", "uf2", "drive", "command", "none"]
+    protocol: Literal["an3155", "uf2", "drive", "command", "mcumgr", "none"]
     product_id: int = 0  # what Get ID answers
     baud: int = 115200
     parity: Parity = "even"
@@ -150,6 +151,18 @@ class Boot:
     files: tuple[str, ...]
     linker_script: str
     checksum: Literal["none", "rp2040"] = "none"  # rp2040: CRC-32, most significant bit first, in the last four bytes
+
+
+@dataclass(frozen=True)
+class Mcuboot:
+    """What MCUboot wants of an image: its header lies before [memory] flash_origin, at the beginning of the slot."""
+
+    slot_bytes: int
+    header_bytes: int
+    align: int = 4  # of writes to flash: 1, 2, 4, 8, 16 or 32
+    key: str | None = (
+        None  # file of the private key, relative to the board's folder; without it images have a hash only
+    )
 
 
 @dataclass(frozen=True)

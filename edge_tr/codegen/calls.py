@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from edge_tr.codegen.text import integer
 from edge_tr.kernels.call import DotCall, Macro
 from edge_tr.kernels.output import wrapped
 from edge_tr.kernels.product import DotProduct
+from edge_tr.lower.arena import staged_name
 from edge_tr.lower.program import Layer, Program
 from edge_tr.structs import Call
 
@@ -24,6 +25,7 @@ class DotCode:
     product: DotProduct
     call: DotCall
     initialisers: dict[str, str]
+    staged: int | None = None  # arena offset of the table's copy
 
     @property
     def table(self) -> bytes | None:
@@ -95,7 +97,8 @@ def pointer(program: Program, tensor: int) -> str:
 
 def constants_of(program: Program, layer: Layer, naming: Naming = DEFAULT) -> LayerCode:
     """The C of one layer."""
-    dot = None if layer.dot is None else _dot_code(layer.name, layer.dot, naming)
+    staged = program.memory.offsets[staged_name(layer.name)] if layer.staged_bytes else None
+    dot = None if layer.dot is None else _dot_code(layer.name, layer.dot, naming, staged)
     call = layer.call if dot is None else dot.call
     return LayerCode(
         layer=layer,
@@ -113,6 +116,8 @@ def constants_of(program: Program, layer: Layer, naming: Naming = DEFAULT) -> La
     )
 
 
-def _dot_code(name: str, product: DotProduct, naming: Naming) -> DotCode:
+def _dot_code(name: str, product: DotProduct, naming: Naming, staged: int | None = None) -> DotCode:
     call = naming.call(product.kernel.call(name, product))
-    return DotCode(name, product, call, initialisers(call.struct, call.values, name))
+    if staged is not None:
+        call = replace(call, values={**call.values, "table": f"SCRATCH(const uint32_t, {staged})"})
+    return DotCode(name, product, call, initialisers(call.struct, call.values, name), staged)

@@ -109,6 +109,7 @@ def context_of(program: Program, layers: list[LayerCode], model_name: str, namin
         "sha256": bytes.fromhex(program.sha256),
         "headers": sorted({"tr_kernels.h", *(header for kernel in KERNELS for header in kernel.headers)}),
         "layers": layers,
+        "stages": any(layer.layer.staged_bytes for layer in layers),
         "weights_of": [dot for layer in layers for dot in layer.dots],
         "lookups": _lookups(layers),
         "ends": {end: [_end(program, tensor) for tensor in tensors] for end, tensors in ends.items()},

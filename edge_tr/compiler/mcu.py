@@ -37,6 +37,7 @@ from edge_tr.ir.float_ends import host_notes
 from edge_tr.ir.free import free_notes
 from edge_tr.kernels import parse_choice
 from edge_tr.kernels.machines import isa_of, planned_for
+from edge_tr.kernels.waiting import Behind
 from edge_tr.lower.arena import Layer, Product
 from edge_tr.lower.program import Candidates, Limits, Program, choose, explore, lower
 from edge_tr.manifest import (
@@ -108,6 +109,14 @@ def build(
         return _build(source, given, board, core, kernels, objective, sealing, naming, staged, progress)
 
 
+def _staging(given: Board, board: Board) -> int:
+    """Bytes of RAM that copies of a layer's weights may take: as many as there are under a limit, else a share."""
+    if board.reads is None:
+        return 0
+    limited = board.memory.ram_bytes < given.memory.ram_bytes
+    return board.memory.ram_bytes * (100 if limited else board.reads.staging_percent) // 100
+
+
 def _counted(budgets: int) -> str:
     return "several budgets" if budgets > 1 else "one budget"
 
@@ -126,7 +135,8 @@ def _build(
 ) -> Manifest:
     """`build` into an empty folder; `board` is the `given` one with the memory that may be used."""
     isa = isa_of(core)
-    found = explore(source.graph, source.budget, parse_choice(list(kernels)), isa, source.below)
+    behind = Behind(board.reads, _staging(given, board))
+    found = explore(source.graph, source.budget, parse_choice(list(kernels)), isa, source.below, behind)
 
     def smallest(other: str | None, prescribed: Sequence[str]) -> int:
         cut = source if other is None else source_of(source.name, source.given, (other,))

@@ -68,6 +68,10 @@ class Estimate:
     cycles: int
     flash: int
 
+    def slower(self, cycles: float) -> Estimate:
+        """By so many cycles."""
+        return Estimate(self.cycles + round(cycles), self.flash)
+
 
 @dataclass(frozen=True)
 class Work:

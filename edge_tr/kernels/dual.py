@@ -23,6 +23,7 @@ class DualKernel(OneBudgetKernel):
 
     name = "dual"
     doc = "int8 multiplication of depthwise windows, two channels' planes at a time"
+    tile = 0
 
     def takes(self, task: Task) -> bool:
         params = task.params

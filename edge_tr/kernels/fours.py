@@ -41,6 +41,7 @@ class FoursKernel(OneBudgetKernel):
     name = "fours"
     doc = "int8 multiplication, four rows at a time"
     sums = True
+    tile = 2
 
     @property
     def headers(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ call in C. `registry` lists them all, and nobody else knows one by name.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -18,7 +18,8 @@ from edge_tr.kernels.generated import Code
 from edge_tr.kernels.output import requantisation
 from edge_tr.kernels.pixels import TILES, tiles
 from edge_tr.kernels.product import DotProduct, Task
-from edge_tr.operators import ConvParams, DotParams
+from edge_tr.kernels.waiting import PLANES, WINDOWS, Traffic, copying, stalls, table_stalls
+from edge_tr.operators import ConvParams, DepthwiseParams, DotParams
 from edge_tr.structs import Struct
 
 
@@ -29,6 +30,7 @@ class Made:
     body: bytes | Code
     scratch_bytes: int
     estimate: Estimate
+    straight: tuple[float, float] = (0.0, 0.0)  # bytes of straight-line code that an inference runs, and their cycles
 
 
 class Kernel(ABC):
@@ -67,27 +69,58 @@ class Kernel(ABC):
     def product(self, task: Task) -> DotProduct:
         """A layer that it takes."""
 
+    def products(self, task: Task) -> tuple[DotProduct, ...]:
+        """The same in all ways that its weights can be read: where they are, or copied into RAM first."""
+        return (self.product(task),)
+
     def call(self, name: str, dot: DotProduct) -> DotCall:
         """How C computes the layer called `name`: most kernels read pixels and a table (tr_pixels.h)."""
         return tiles(name, dot, self.name)
 
 
 class OneBudgetKernel(Kernel):
-    """A kernel that holds one of a build's budgets."""
+    """A kernel that holds one of a build's budgets. What it reads: of its table `load_bytes` at once, all of it for
+    `tile` pixels (0: once); and it takes `jumps` branches for each cycle of its loops."""
+
+    tile: ClassVar[int] = 1
+    load_bytes: ClassVar[float] = 4
+    jumps: ClassVar[float] = 0.02
 
     def lacks(self, task: Task) -> np.ndarray:
         """int64 [rows]: what its sums lack."""
         return lacking(task.params, task.cut)
 
     def product(self, task: Task) -> DotProduct:
+        return self.products(task)[0]
+
+    def products(self, task: Task) -> tuple[DotProduct, ...]:
         bias = self.lacks(task)
         requant = None if task.gives_sums else requantisation(task.params, bias, task.isa)
         work = Work.of(task.params, int(task.revealed.counts.sum()), requant)
         made = self.made(task, work)
-        return DotProduct(
+        behind, traffic = task.behind, self.traffic(task, work, made)
+        waiting = made.estimate.slower(stalls(behind.reads, traffic))
+        product = DotProduct(
             task.params, task.setting, self, made.body, bias, requant, work.macs, work.terms, task.data_terms,
-            made.scratch_bytes, made.estimate,
+            made.scratch_bytes, waiting,
         )  # fmt: skip
+        change = copying(behind.reads, traffic.table, task.isa) - table_stalls(behind.reads, traffic)
+        if task.gives_sums or not 0 < traffic.table <= behind.staging or change >= 0:
+            return (product,)
+        return product, replace(product, estimate=waiting.slower(change), staged_bytes=traffic.table)
+
+    def traffic(self, task: Task, work: Work, made: Made) -> Traffic:
+        """What the layer reads in one inference."""
+        table = len(made.body) if isinstance(made.body, bytes) else 0
+        code, code_cycles = made.straight
+        jumps = self.jumps * max(0.0, made.estimate.cycles - code_cycles)
+        passes = -(-work.positions // self.tile) if self.tile else 1
+        outputs, tiles, beside = work.positions * work.rows, float(passes), WINDOWS
+        if isinstance(task.params, DepthwiseParams):
+            tiles, beside = task.params.output_shape[0] * work.rows, PLANES
+        return Traffic(
+            passes, table, self.load_bytes, work.channel_bytes, tiles, outputs, jumps, beside, code, code_cycles
+        )
 
     @abstractmethod
     def made(self, task: Task, work: Work) -> Made:

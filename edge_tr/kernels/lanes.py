@@ -37,6 +37,9 @@ class LanesKernel(OneBudgetKernel):
 
     name = "lanes"
     doc = "int8 multiplication, two rows by two pixels a word"
+    tile = 2
+    load_bytes = 2
+    jumps = 0.05
 
     def takes(self, task: Task) -> bool:
         return isinstance(task.params, ConvParams) and fits(task.revealed.values, largest_held(task.cut))

@@ -54,6 +54,8 @@ class ListsKernel(OneBudgetKernel):
     name = "lists"
     doc = "byte lists of terms, read once for eight pixels"
     sums = True
+    tile = PIXELS
+    load_bytes = 1
     nine_bits = True
 
     def takes(self, task: Task) -> bool:

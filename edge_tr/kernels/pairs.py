@@ -51,6 +51,8 @@ class PairsKernel(OneBudgetKernel):
     name = "pairs"
     doc = "generated straight-line code over two pixels a word"
     nine_bits = True
+    tile = 2
+    jumps = 0
     struct = PAIRS
 
     def takes(self, task: Task) -> bool:
@@ -70,7 +72,8 @@ class PairsKernel(OneBudgetKernel):
 
     def made(self, task: Task, work: Work) -> Made:
         code = generate(task.params, task.revealed, task.cut, task.isa)
-        return Made(code, code.scratch_bytes, _estimate(work, task.params, code))
+        estimate, straight = _estimate(work, task.params, code)
+        return Made(code, code.scratch_bytes, estimate, straight)
 
     def call(self, name: str, dot: DotProduct) -> DotCall:
         code, symbol = dot.code, f"tr_{name}_code"
@@ -85,7 +88,8 @@ class PairsKernel(OneBudgetKernel):
         return DotCall(function, self.struct, values, output_arrays(dot), output_rows(dot), lookup(dot), generated)
 
 
-def _estimate(work: Work, params: DotParams, code: Code) -> Estimate:
+def _estimate(work: Work, params: DotParams, code: Code) -> tuple[Estimate, tuple[float, float]]:
+    """The layer's, and of its straight-line code the bytes that an inference runs and their cycles."""
     isa, machine = code.isa, MACHINES[code.isa]
     programs = [function.program for function in code.functions if function is not None]
     counts = sum((tile.counts for program in programs for tile in program.tiles), Counts())
@@ -94,11 +98,12 @@ def _estimate(work: Work, params: DotParams, code: Code) -> Estimate:
         height, width, _ = params.output_shape
         windows = (height + 1) // 2 * width
         rows, pitch = plane_shape(params)
+        times = windows
         run = windows * (body + 6 * len(programs)) + CALL[isa] * len(programs)
         run += len(programs) * rows * (pitch * PACK[isa] + PLANE_ROW * RUN[isa])
     else:
-        pairs = (work.positions + 1) // 2
+        times = pairs = (work.positions + 1) // 2
         run = pairs * (body + CALL[isa] + packing(work, params, isa))
     size = counts.loads * LOAD_BYTES[isa] + (counts.first_flushes + counts.flushes) * FLUSH_BYTES[isa]
     size += (counts.shifts + counts.additions + counts.doubles) * ADD_BYTES[isa] + 16 * len(programs)
-    return work.estimate(run, round(size), isa)
+    return work.estimate(run, round(size), isa), (times * size, times * body)

@@ -44,6 +44,7 @@ class PatchKernel(OneBudgetKernel):
     symbol: ClassVar[str]
     struct = CONVOLUTION
     sums = True
+    load_bytes = 2
 
     @property
     def headers(self) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from edge_tr.kernels.cost import Estimate
 from edge_tr.kernels.direct import Direct
 from edge_tr.kernels.generated import Code
 from edge_tr.kernels.quick import Quick
+from edge_tr.kernels.waiting import INSTANT, Behind
 from edge_tr.operators import DotParams
 from edge_tr.operators.products import SumsParams
 from edge_tr.prepared.budget import TrSetting
@@ -27,13 +28,15 @@ Nested = Sequence[tuple[TrSetting, DotParams]]
 @dataclass(frozen=True)
 class Task:
     """One layer's dot products to be computed: its integers, which hold the revealed weights, and their terms.
-    `setting` says how they were revealed; `below`: of a build with several budgets, of which this has most terms."""
+    `setting` says how they were revealed; `below`: of a build with several budgets, of which this has most terms;
+    `behind`: what code and constants are read through."""
 
     params: DotParams
     revealed: Revealed
     setting: TrSetting
     isa: str
     below: Nested = ()
+    behind: Behind = INSTANT
 
     @property
     def gives_sums(self) -> bool:
@@ -79,6 +82,7 @@ class DotProduct:
     scratch_bytes: int
     estimate: Estimate
     levels: tuple[Level, ...] = ()  # of a build with several budgets, from the fewest terms to all of these
+    staged_bytes: int = 0  # of the table, which is copied into RAM first; 0: it is read where it is
 
     @property
     def table(self) -> bytes | None:

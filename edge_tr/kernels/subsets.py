@@ -48,6 +48,7 @@ class SubsetsKernel(OneBudgetKernel):
     name = "subsets"
     doc = "bit planes of weights that name sums of eight activations"
     sums = True
+    load_bytes = 1
 
     def takes(self, task: Task) -> bool:
         return isinstance(task.params, FullyConnectedParams) and not task.cut

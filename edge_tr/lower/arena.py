@@ -71,11 +71,21 @@ class Layer:
         return self.call.scratch_bytes + max((part.dot.scratch_bytes for part in self.parts), default=0)
 
     @property
+    def staged_bytes(self) -> int:
+        """Of the arena while it runs: a copy of its weights, which is faster to read there."""
+        return self.dot.staged_bytes if self.dot is not None else 0
+
+    @property
     def works_in_place(self) -> bool:
         """Whether the output may take the place of an input of its size."""
         if self.dot is not None:
             return self.dot.kernel.works_in_place(self.dot.params)
         return self.call.in_place
+
+
+def staged_name(layer: str) -> str:
+    """How the memory plan names the copy of a layer's weights."""
+    return f"{layer} weights"
 
 
 def buffer_name(index: int) -> str:
@@ -129,7 +139,7 @@ def placed(graph: Graph, layers: Sequence[Layer], views: Views) -> MemoryPlan:
 
 
 def buffers(lives: Lives, layers: Iterable[Layer]) -> tuple[list[Buffer], dict[str, str]]:
-    """All tensors and scratch areas; and outputs that take an input's place."""
+    """All tensors, scratch areas and copies of weights; and outputs that take an input's place."""
     found = [
         Buffer(buffer_name(t), size, lives.first[t], lives.last[t], alignment=_alignment(lives.items[t]))
         for t, size in lives.sizes.items()
@@ -138,6 +148,8 @@ def buffers(lives: Lives, layers: Iterable[Layer]) -> tuple[list[Buffer], dict[s
     for step, layer in enumerate(layers):
         if layer.scratch_bytes is not None:
             found.append(Buffer(layer.name, layer.scratch_bytes, step, step, "scratch"))
+        if layer.staged_bytes:
+            found.append(Buffer(staged_name(layer.name), layer.staged_bytes, step, step, "staged weights"))
         if (place := _place(lives, step, layer)) is not None:
             taken[buffer_name(layer.output)] = buffer_name(place)
     return found, taken
@@ -150,7 +162,7 @@ def _alignment(item_bytes: int) -> int:
 def needed(lives: Lives, step: int, layer: Layer) -> int:
     """Bytes of the arena while the layer runs: `MemoryPlan.lower_bound` is the most of all layers'."""
     taken = 0 if _place(lives, step, layer) is None else aligned(lives.sizes[layer.output])
-    return lives.alive[step] - taken + aligned(layer.scratch_bytes or 0)
+    return lives.alive[step] - taken + aligned(layer.scratch_bytes or 0) + aligned(layer.staged_bytes)
 
 
 def _place(lives: Lives, step: int, layer: Layer) -> int | None:

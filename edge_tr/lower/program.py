@@ -12,6 +12,7 @@ from edge_tr.graph import Graph, Op, Tensor, layer_name
 from edge_tr.kernels import KernelChoice
 from edge_tr.kernels.cost import Work
 from edge_tr.kernels.product import DotProduct
+from edge_tr.kernels.waiting import INSTANT, Behind
 from edge_tr.lower.arena import Layer, Product, buffer_name, lives_of, needed, placed
 from edge_tr.lower.dot import candidates
 from edge_tr.lower.select import Selection, pareto, select
@@ -141,14 +142,23 @@ def lower(
     objective: str = "speed",
     limits: Limits | None = None,
     below: Sequence[Budget] = (),
+    behind: Behind = INSTANT,
 ) -> Program:
     """Plan every layer for an instruction set of `kernels.machines`; see `explore` and `choose`."""
-    return choose(explore(graph, budget, choice, isa, below), objective, limits)
+    return choose(explore(graph, budget, choice, isa, below, behind), objective, limits)
 
 
-def explore(graph: Graph, budget: Budget, choice: KernelChoice, isa: str, below: Sequence[Budget] = ()) -> Candidates:
+def explore(
+    graph: Graph,
+    budget: Budget,
+    choice: KernelChoice,
+    isa: str,
+    below: Sequence[Budget] = (),
+    behind: Behind = INSTANT,
+) -> Candidates:
     """Every layer with each kernel that `choice` allows: terms are revealed in the whole model, then its dead channels
-    go. `below`: budgets nested in `budget`, from the fewest terms on, that the program can be dialled to.
+    go. `below`: budgets nested in `budget`, from the fewest terms on, that the program can be dialled to; `behind`:
+    what code and constants are read through.
 
     UsageError for names in a budget or `choice` that the model does not have, and for budgets that do not nest.
     """
@@ -169,7 +179,7 @@ def explore(graph: Graph, budget: Budget, choice: KernelChoice, isa: str, below:
     for dot in (dot for op in ops for dot in dots_of(op)):
         name = layer_name(dot)
         nested = [(level.budget.of(name), records[dot.index]) for level, records in zip(levels, below_it)]
-        options[dot.index] = candidates(name, dot.record, budget.of(name), choice, isa, nested)
+        options[dot.index] = candidates(name, dot.record, budget.of(name), choice, isa, nested, behind)
     return Candidates(budget, given, levels, views, ops, calls, options)
 
 

@@ -45,7 +45,7 @@ def _grouped(lines: Sequence[str], rows: dict[str, list[tuple[str, ...]]]) -> It
 def flashed_by(board: Board) -> str:
     """In a few words."""
     nothing = "the emulator" if board.toolchain.freestanding else "this computer"
-    own = {"an3155": "AN3155, built in", "none": nothing, "command": ""}
+    own = {"an3155": "AN3155, built in", "mcumgr": "MCUmgr, by smpclient", "none": nothing, "command": ""}
     first = own.get(board.flash.protocol, f"drive {board.flash.drive}")
     ways = [*([first] if first else []), *(command.program for command in board.flash.commands)]
     return " or ".join([", ".join(ways[:-1]), ways[-1]] if len(ways) > 1 else ways)

@@ -127,6 +127,7 @@ def _firmware_text(manifest: Manifest) -> str:
             memory_bar("RAM", manifest.ram_bytes, manifest.ram_limit),
             _ram(manifest.ram),
             arena,
+            *_staged(manifest),
             _protection(manifest.protection),
             *(_signature(signature) for signature in manifest.protection.signature),
             *_alternatives(manifest),
@@ -144,6 +145,19 @@ def _ram(ram: RamRecord) -> str:
 
 def _milliseconds(cycles: int, clock_mhz: float | None) -> str:
     return f" ({cycles / clock_mhz / 1e3:,.3g} ms at {clock_mhz:g} MHz)" if clock_mhz else ""
+
+
+def _staged(manifest: Manifest) -> list[str]:
+    """Weights that are faster to read in RAM; without a limit on RAM a share of it that board.toml names may hold
+    them."""
+    staged = [region for region in manifest.arena if region.kind == "staged weights"]
+    if not staged:
+        return []
+    most, total = max(region.bytes for region in staged), sum(region.bytes for region in staged)
+    return [
+        f"of that at most {most:,} bytes at a time hold weights that {len(staged)} layers copy out of flash before "
+        f"they read them often: {total:,} bytes in all, less with --ram-limit"
+    ]
 
 
 def _ends(manifest: BuildRecord) -> list[str]:

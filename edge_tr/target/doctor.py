@@ -46,7 +46,14 @@ class Finding:
 def examine(boards: Sequence[Board], one: bool) -> list[Finding]:
     """What these boards want; `one`: a single board was asked for, so that its flasher is needed too."""
     found = [Finding("python", sys.version.split()[0], "edge-tr", "")]
-    found += [_reference(), *_counting(boards), *_compilers(boards), *_emulators(boards), *_flashers(boards, one)]
+    found += [
+        _reference(),
+        *_counting(boards),
+        *_compilers(boards),
+        *_emulators(boards),
+        *_flashers(boards, one),
+        *_mcuboot(boards),
+    ]
     return [*found, *_ports(boards), *_drives(boards)]
 
 
@@ -107,6 +114,13 @@ def _flashers(boards: Sequence[Board], one: bool) -> Iterator[Finding]:
     for name, (command, users) in commands.items():
         needed = one and boards[0].flash.protocol == "command" and not some and name == first
         yield _program(name, users, command.install, needed)
+
+
+def _mcuboot(boards: Sequence[Board]) -> Iterator[Finding]:
+    """Packages of Python, of which one is run as a program."""
+    users = [board.name for board in boards if board.flash.protocol == "mcumgr"]
+    for name in ("imgtool", "smpclient") if users else ():
+        yield Finding(name, _package(name), _brief(users), "pip install edge-tr[mcuboot]", needed=True)
 
 
 def _program(name: str, users: Sequence[str], remedy: str, needed: bool) -> Finding:

@@ -14,7 +14,7 @@ from edge_tr.files.reading import read_bytes
 from edge_tr.formats import image as image_format
 from edge_tr.formats.schema import FormatError
 from edge_tr.manifest import BuildFolder
-from edge_tr.target import drives, programs
+from edge_tr.target import drives, mcumgr, programs
 from edge_tr.target.emulator import boot_file, emulate, image_file
 from edge_tr.target.flash_files import sound_files
 from edge_tr.target.port import DIRECT, Line, open_port
@@ -83,6 +83,8 @@ def _onto_hardware(
         url = port_of(board, board.flash.usb, port, line)
         _program(board, image, url, line, progress)
         return f"AN3155 through {url}", True
+    if protocol == "mcumgr":
+        return mcumgr.flash(board, image, port, line, progress)
     if folder is None:
         raise UsageError(f"{board.name} is flashed from the files of a build: use edge-tr flash")
     files = sound_files(board, image, folder)

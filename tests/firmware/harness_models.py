@@ -8,11 +8,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from edge_tr import kernels
+from edge_tr.boards import Reads
 from edge_tr.golden.ends import Given, sample_shape
 from edge_tr.golden.run import run
 from edge_tr.graph import Graph
 from edge_tr.ir.writer import ModelWriter
 from edge_tr.kernels import parse_choice
+from edge_tr.kernels.waiting import INSTANT, Behind
 from edge_tr.lower.program import Program, data_terms, lower
 from edge_tr.prepared.budget import parse as parse_budget
 
@@ -23,9 +25,13 @@ BUDGETS = ("lossless", "g=8,k=4", "g=3,k=2,s=1", "g=16,k=12,s=2")
 WAYS = tuple(itertools.product(KERNELS, BUDGETS))
 
 
-def lower_with(graph: Graph, kernel: str, budget: str, isa: str = "c") -> Program:
+SLOW_FLASH = Behind(Reads(clock_hz=1, wait_states=50, width=4, manual="none"), staging=1 << 20)
+"""So slow that every table that is read twice is copied into RAM first."""
+
+
+def lower_with(graph: Graph, kernel: str, budget: str, isa: str = "c", behind: Behind = INSTANT) -> Program:
     """`kernel` for every layer that it takes."""
-    return lower(graph, parse_budget(budget), parse_choice([kernel]), isa)
+    return lower(graph, parse_budget(budget), parse_choice([kernel]), isa, behind=behind)
 
 
 def lower_levels(graph: Graph, budgets: str, isa: str = "c") -> Program:

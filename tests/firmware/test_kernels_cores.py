@@ -11,7 +11,15 @@ from edge_tr.ir.tflite import parse
 from edge_tr.ir.writer import ModelWriter
 from edge_tr.kernels.direct import Direct
 from tests.firmware.harness_cores import NEWER_TARGETS, TARGETS, compile_runtime_for, link_model, run_model
-from tests.firmware.harness_models import KERNELS, Network, expected_bytes, lower_with, random_network, samples
+from tests.firmware.harness_models import (
+    KERNELS,
+    SLOW_FLASH,
+    Network,
+    expected_bytes,
+    lower_with,
+    random_network,
+    samples,
+)
 
 ALL_TARGETS = TARGETS | NEWER_TARGETS
 
@@ -100,6 +108,16 @@ def test_layers_at_the_ends_of_their_ranges(core, kernel, tmp_path, runtimes):
     rng = np.random.default_rng(KERNELS.index(kernel))
     graph = extreme_network(rng)
     assert_core_equals_golden(graph, core, (kernel, "lossless"), samples(graph, rng, 3), tmp_path, runtimes)
+
+
+@pytest.mark.parametrize("core", ["cortex-m0", "cortex-m4"])
+def test_weights_that_are_copied_into_ram(core, tmp_path, runtimes):
+    rng = np.random.default_rng(31)
+    graph = extreme_network(rng)
+    program, x = lower_with(graph, "fours", "lossless", TARGETS[core].isa, SLOW_FLASH), samples(graph, rng, 2)
+    assert sum(layer.staged_bytes > 0 for layer in program.layers) >= 2
+    elf = link_model(TARGETS[core], program, runtimes(core), tmp_path)
+    assert run_model(elf, program, x) == expected_bytes(graph, program, x)
 
 
 @pytest.mark.parametrize("kernel", KERNELS)

@@ -10,7 +10,15 @@ from edge_tr.ir.tflite import parse
 from edge_tr.ir.writer import ModelWriter
 from edge_tr.tr import requant
 from tests.firmware.harness_build import HERE, compile_c, compile_model, compile_runtime, run_c
-from tests.firmware.harness_models import WAYS, expected_bytes, lower_with, random_network, samples
+from tests.firmware.harness_models import (
+    KERNELS,
+    SLOW_FLASH,
+    WAYS,
+    expected_bytes,
+    lower_with,
+    random_network,
+    samples,
+)
 from tests.models.batched import batched
 from tests.models.random_ops import BUILDERS, STATEFUL, build
 from tests.operators.test_integers import every_operator
@@ -69,6 +77,17 @@ def test_networks_equal_golden_layer_by_layer(way, tmp_path, runtime):
     rng = np.random.default_rng(100 + WAYS.index(way))
     graph = parse(random_network(rng))
     assert_c_equals_golden(graph, way, samples(graph, rng), tmp_path, runtime)
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_weights_that_are_copied_into_ram_give_the_same(kernel, tmp_path, runtime):
+    rng = np.random.default_rng([KERNELS.index(kernel), 77])
+    graph = parse(random_network(rng))
+    program = lower_with(graph, kernel, "lossless", behind=SLOW_FLASH)
+    assert any(layer.staged_bytes for layer in program.layers) or kernel in ("pairs", "dual")  # no tables, or read once
+    x = samples(graph, rng)
+    executable = compile_model(program, tmp_path, runtime, [HERE / "harness_model.c"])
+    assert run_c(executable, x.tobytes()) == expected_bytes(graph, program, x)
 
 
 # --- extremes -------------------------------------------------------------------

@@ -186,7 +186,7 @@ def machine_of(folder: Path, version: str) -> Machine:
         made.sells(package, str(made.programs / program))
     made.sells("fonts-dejavu-core", str(folder / "font"))
     made.sells(f"python{version}-venv", str(folder / "ensurepip"))
-    made.sells(f"libpython{version}", str(folder / "libpython"))
+    made.sells(f"libpython{version}-dev", str(folder / "libpython"))
     return made
 
 
@@ -204,7 +204,7 @@ def test_where_every_tool_is_missing_apt_is_asked_for_names_that_the_release_has
     done = machine.install("test")
     assert done.returncode == 0, done.stdout + done.stderr
     files = {"libc6-dev", "fonts-dejavu-core"}  # asked for where the machine of the tests lacks what they bring
-    assert machine.packages - files == {*TEST, f"python{version}-venv", f"libpython{version}"}
+    assert machine.packages - files == {*TEST, f"python{version}-venv", f"libpython{version}-dev"}
 
 
 @pytest.mark.parametrize("version", RELEASES.values(), ids=RELEASES.keys())

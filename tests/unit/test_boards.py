@@ -44,6 +44,7 @@ ONLY_BUILD = (
 )
 READS = '[reads]\nclock_hz = {}\nwait_states = 5\nwidth = {}\nmanual = "none"\n{}\n'
 NAMES = tuple(sorted(RAN + ONLY_BUILD))
+MCUBOOT = "[mcuboot]\nslot_bytes = {}\nheader_bytes = {}\nalign = {}\n"
 
 
 def test_these_boards_ship() -> None:
@@ -154,6 +155,19 @@ def test_all_problems_are_reported_at_once(folder: Path) -> None:
         ('protocol = "an3155"', 'protocol = "uf2"', "flash.drive: needed for flash.protocol = 'uf2'"),
         ('protocol = "an3155"', 'protocol = "uf2"', 'flash.family: needed for flash.protocol = "uf2"'),
         ('protocol = "an3155"', 'protocol = "command"', 'flash.commands: needed for flash.protocol = "command"'),
+        (
+            'protocol = "an3155"',
+            'protocol = "mcumgr"',
+            'mcuboot: needed for flash.protocol = "mcumgr", and for no other',
+        ),
+        ("[link]", MCUBOOT.format(0x41_0000, 512, 3) + "[link]", "mcuboot.align: 3 is none of 1, 2, 4, 8, 16, 32"),
+        (
+            "[link]",
+            MCUBOOT.format(0x41_0000, 30, 2) + "[link]",
+            "mcuboot.header_bytes: 30 is less than 32 or not aligned",
+        ),
+        ("[link]", MCUBOOT.format(0x40_0000, 512, 4) + "[link]", "mcuboot.slot_bytes: less than header_bytes and"),
+        ("[link]", MCUBOOT.format(0x41_0000, 512, 4) + 'key = "k.pem"\n[link]', "mcuboot.key: no file k.pem"),
         ("product_id = 0xED86", "base = 0x2200_0000", "flash.base: behind memory.flash_origin"),
         ("product_id = 0xED86", 'usb = ["483:374B"]', "usb: '483:374B' is not like 0483:374b"),
         (

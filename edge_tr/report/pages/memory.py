@@ -14,13 +14,12 @@ from edge_tr.report.pages.shell import svg
 
 LEAST = 16
 """Bytes that are worth a kernel that takes longer, or a fiftieth of the peak where that is more."""
-KINDS = {"tensor": 1, "scratch": 2, "state": 3, "view": 0}
+KINDS = {"tensor": 1, "scratch": 2, "staged weights": 4, "state": 3, "view": 0}
+OF_THE_ARENA = ("tensor", "scratch", "staged weights")
 NAMES = {
-    "tensor": "tensor",
-    "scratch": "scratch of a layer's kernel",
-    "state": "state",
-    "view": "part of another tensor",
-}
+    "tensor": "tensor", "scratch": "scratch of a layer's kernel", "staged weights": "weights copied out of flash",
+    "state": "state", "view": "part of another tensor",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ def _at_peak(region: Region, name: str, most: int) -> AtPeak:
 
 def _counts(region: Region, step: int) -> bool:
     """Whether it takes bytes of its own in a step; a state lies behind the arena."""
-    return region.kind in ("tensor", "scratch") and region.first <= step <= region.last
+    return region.kind in OF_THE_ARENA and region.first <= step <= region.last
 
 
 def _taken(found: Sequence[Region], step: int) -> int:
@@ -103,9 +102,9 @@ def _name(region: Region, manifest: Manifest) -> str:
 def _block(region: Region, name: str, layers: Sequence[LayerRecord]) -> Block:
     ends = f"layer {region.first}" if region.first == region.last else f"layers {region.first} to {region.last}"
     note = f"{name}: {region.bytes:,} bytes from {region.offset:,} on, {ends} ({NAMES[region.kind]}"
-    note += ")" if region.kind == "scratch" or region.name == name else f" {region.name[:80]})"
-    shown = "scratch" if region.kind == "scratch" else name
-    layer = name.removeprefix("scratch of ")
+    note += ")" if region.kind != "tensor" or region.name == name else f" {region.name[:80]})"
+    shown = {"scratch": "scratch", "staged weights": "weights"}.get(region.kind, name)
+    layer = name.rpartition(" of ")[2]
     known = layer if any(of.name == layer for of in layers) else ""
     return Block(shown, note, region.offset, region.bytes, region.first, region.last, KINDS[region.kind], known)
 

@@ -1,0 +1,139 @@
+"""What a layer waits for behind flash, in closed form: to choose kernels by. `bench` simulates it (target/waits.c), and
+prints both.
+
+The largest parts are told apart. A weight table that no cache holds is read anew for every tile of pixels, and so are
+the constants of requantisation. Straight-line code takes what flash gives or what it executes, whichever is more. Loops
+wait at each branch where no cache holds them; where one does, code that a tile needs beyond it comes anew with each
+tile. Figures below were read off the simulated L4R5 and G0B1 (five and two wait states, 64 bits).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edge_tr.boards import Reads
+
+LOOPS_BYTES = 1700
+"""Of code that a tile of pixels runs through, and a cache has to hold."""
+SPILT_BYTES = 656
+"""Of that, what comes anew with each tile where a cache of 1 KB holds the inner loops."""
+INNER_BYTES = 512
+"""Of code of inner loops alone."""
+AHEAD = 1
+"""Cycles that a constant waits for code that is being read ahead, where one port reads both."""
+COPY = {"armv7e-m": 0.7, "armv7-m": 0.7, "armv6-m": 1.0, "armv6-m-mul32": 1.0}
+"""Cycles of copying a byte, besides waiting."""
+COPY_ELSEWHERE = 1.1
+
+
+@dataclass(frozen=True)
+class Behind:
+    """What code and constants are read through, None: nothing waits; bytes of RAM that copies of a layer's weights may
+    take."""
+
+    reads: Reads | None = None
+    staging: int = 0
+
+
+INSTANT = Behind()
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What is read and which branches are taken beside tables and their loops: words of structures, literals and
+    constants of requantisation that no cache holds, for a tile of pixels and for an activation."""
+
+    tile_words: float
+    tile_jumps: float
+    output_words: float
+    output_jumps: float
+
+
+WINDOWS = Beside(56, 30, 1.2, 2)
+PLANES = Beside(5, 12, 0, 2.5)
+"""Of windows whose pixels are tiles, and of planes of one channel, whose rows are."""
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """What a layer reads through flash in one inference.
+
+    passes      how often its table is read: once a tile of pixels
+    table       bytes of that; `load_bytes`: of them, what one load takes
+    channels    bytes of constants by channel
+    outputs     activations, in `tiles` that `beside` is for
+    jumps       branches taken in loops
+    code        bytes of straight-line code that are run, and their cycles without waiting
+    """
+
+    passes: float
+    table: int
+    load_bytes: float
+    channels: int
+    tiles: float
+    outputs: int
+    jumps: float
+    beside: Beside = WINDOWS
+    code: float = 0.0
+    code_cycles: float = 0.0
+
+
+def stalls(reads: Reads | None, traffic: Traffic) -> float:
+    """Cycles; `traffic.table` 0: it is not in flash."""
+    if reads is None or reads.wait_states == 0:
+        return 0.0
+    return _constants(reads, traffic) + _loops(reads, traffic) + _straight(reads, traffic)
+
+
+def table_stalls(reads: Reads | None, traffic: Traffic) -> float:
+    """The part of them that a copy of the table in RAM would save."""
+    return 0.0 if reads is None else _read(reads, traffic.table, traffic.load_bytes, traffic.passes)
+
+
+def copying(reads: Reads | None, table: int, isa: str) -> float:
+    """Cycles of copying a table into RAM, waiting included."""
+    waits = 0.0 if reads is None else _read(reads, table, reads.width, 1)
+    return table * COPY.get(isa, COPY_ELSEWHERE) + waits
+
+
+def _cache_bytes(reads: Reads, code: bool) -> int:
+    cache = reads.code_cache if code or reads.unified else reads.data_cache
+    return 0 if cache is None else cache.lines * cache.line_bytes
+
+
+def _read(reads: Reads, size: int, load_bytes: float, times: float) -> float:
+    """Cycles of reading constants so often in a row."""
+    held = _cache_bytes(reads, code=False)
+    if size <= held // 2:  # the rest is for others
+        times = min(times, 1)
+    if held > reads.width * 4:
+        return times * size / reads.width * reads.wait_states
+    return times * size / load_bytes * (reads.wait_states + AHEAD * reads.prefetch)
+
+
+def _constants(reads: Reads, traffic: Traffic) -> float:
+    table = table_stalls(reads, traffic)
+    if _cache_bytes(reads, code=False) > reads.width * 4:
+        return table + _read(
+            reads, traffic.channels + round(4 * traffic.beside.tile_words), reads.width, traffic.passes
+        )
+    words = traffic.tiles * traffic.beside.tile_words + traffic.outputs * traffic.beside.output_words
+    return table + words * (reads.wait_states + AHEAD * reads.prefetch)
+
+
+def _loops(reads: Reads, traffic: Traffic) -> float:
+    held = _cache_bytes(reads, code=True)
+    if held >= LOOPS_BYTES:
+        return 0.0
+    if held >= INNER_BYTES:
+        return traffic.passes * SPILT_BYTES / reads.width * reads.wait_states
+    beside = traffic.tiles * traffic.beside.tile_jumps + traffic.outputs * traffic.beside.output_jumps
+    return (traffic.jumps + beside) * reads.wait_states
+
+
+def _straight(reads: Reads, traffic: Traffic) -> float:
+    """Nothing of it is in a cache when it is run again."""
+    lines = traffic.code / reads.width
+    if not reads.prefetch:
+        return lines * reads.wait_states
+    return max(0.0, lines * (reads.wait_states + 1) - traffic.code_cycles)
