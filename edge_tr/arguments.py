@@ -170,6 +170,24 @@ def _add_init(command: argparse.ArgumentParser, defaults: Project) -> None:
     command.add_argument("--port", metavar="URL", help="the board's, for flash and check")
 
 
+def _add_data(command: argparse.ArgumentParser, defaults: Project) -> None:
+    command.add_argument("action", choices=("make",), help="make: write an .npz file of samples and labels")
+    command.add_argument("source", type=Path, metavar="SOURCE", help=_DATA)
+    command.add_argument("-o", dest="out", type=Path, metavar="X.npz", required=True)
+    command.add_argument("--size", type=_size, metavar="HEIGHTxWIDTH", help="resize images (bilinear)")
+    command.add_argument("--grey", action="store_true", help="images with one channel")
+    command.add_argument(
+        "--scale", type=float, metavar="A", help="x becomes float32 x * A + B, as 0.00392157 for 1/255"
+    )
+    command.add_argument("--offset", type=float, default=0.0, metavar="B", help="default: 0")
+
+
+_DATA = (
+    "a folder of images (PNG, JPEG) or of .wav files, a folder in it being a class; or .csv with a row a sample and a "
+    "column y; or .npy"
+)
+
+
 def _add_clean(command: argparse.ArgumentParser, defaults: Project) -> None:
     command.add_argument(
         "paths", type=Path, nargs="+", metavar="PATH",
@@ -275,9 +293,10 @@ def _add_check(command: argparse.ArgumentParser, defaults: Project) -> None:
         type=Path,
         default=defaults.data,
         metavar="X.npz",
-        help="x: samples as the model file or the model inside takes them (float32 is quantised), or an array for each "
-        "input by its name or x0, x1, ...; sequences of a model with states are [sequences, steps, ...]; y: integer "
-        "labels; default: seeded noise, 10 samples or 2 sequences of 5 steps",
+        help="also .npy, .csv, or a folder of images or .wav files. x: samples as the model file or the model inside "
+        "takes them (float32 is quantised), or an array for each input by its name or x0, x1, ...; sequences of a "
+        "model with states are [sequences, steps, ...]; y: integer labels; classes: their names; "
+        "default: seeded noise, 10 samples or 2 sequences of 5 steps",
     )
     command.add_argument("--limit", type=int, metavar="N", help="only the first N samples, or sequences")
     command.add_argument(
@@ -385,6 +404,14 @@ def _add_trust(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _size(text: str) -> tuple[int, int]:
+    """--size: height and width."""
+    parts = text.lower().split("x")
+    if len(parts) != 2 or not all(part.isdecimal() and 0 < int(part) < 1 << 14 for part in parts):
+        raise argparse.ArgumentTypeError(f"{text!r} is not like 96x96")
+    return int(parts[0]), int(parts[1])
+
+
 def _budget_level(text: str) -> int:
     """--budget-level: a number, or ALL_LEVELS."""
     if text == "all":
@@ -434,6 +461,7 @@ VERBS = (
     Verb("bench", "count instructions and estimate cycles of one inference, by layer", _add_bench),
     Verb("tune", "choose which terms to keep, on calibration data without labels", _add_tune),
     Verb("export", "make a folder of builds that a project of your own takes: C, runtime, example", _add_export),
+    Verb("data", "make a file of samples from images, sounds or tables", _add_data),
     Verb("keys", "make a pair of keys for signed images", _add_keys),
     Verb("boards", "list the boards, how far each is verified, and what it is flashed by", _add_boards),
     Verb("doctor", "say which tools, ports and permissions are there, and what to install", _add_doctor, DOCTOR_CODES),

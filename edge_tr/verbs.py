@@ -15,7 +15,7 @@ from importlib.resources import as_file
 from edge_tr import bench, boards, compiler, completion, demo, overlays, project
 from edge_tr.arguments import ALL_LEVELS, printable
 from edge_tr.errors import DeviceError, MismatchError, ToolMissingError, UsageError
-from edge_tr.files import registered
+from edge_tr.files import datasets, registered
 from edge_tr.files.writing import replace
 from edge_tr.ir import tflite
 from edge_tr.kernels.machines import isa_of, planned_for
@@ -289,6 +289,17 @@ def _doctor(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _data(arguments: argparse.Namespace) -> int:
+    made = datasets.make(
+        arguments.source, size=arguments.size, grey=arguments.grey, scale=arguments.scale, offset=arguments.offset
+    )
+    datasets.save(arguments.out, made)
+    found = {name: {"shape": list(array.shape), "dtype": str(array.dtype)} for name, array in made.items()}
+    text = [f"{name}: {of['dtype']} {of['shape']}" for name, of in found.items()]
+    _print(arguments, {"written": str(arguments.out), "arrays": found}, "\n".join([*text, f"written: {arguments.out}"]))
+    return 0
+
+
 def _init(arguments: argparse.Namespace) -> int:
     path = project.write(arguments.model, arguments.target, arguments.data, arguments.port)
     _print(arguments, {"written": str(path)}, f"written: {path}; edge-tr build, flash and check need no arguments now")
@@ -324,5 +335,5 @@ def _demo(arguments: argparse.Namespace) -> int:
 VERBS = {
     "inspect": _inspect, "build": _build, "flash": _flash, "check": _check, "report": _report, "bench": _bench,
     "tune": _tune, "keys": _keys, "export": _export, "emulate": _emulate, "boards": _boards, "doctor": _doctor,
-    "init": _init, "clean": _clean, "completion": _completion, "demo": _demo,
+    "init": _init, "data": _data, "clean": _clean, "completion": _completion, "demo": _demo,
 }  # fmt: skip

@@ -23,6 +23,7 @@ from edge_tr.compiler.trust import require, run_by, run_by_package, run_to_flash
 from edge_tr.errors import UsageError
 from edge_tr.files.changes import changing
 from edge_tr.files.writing import writing_to
+from edge_tr.golden.samples import class_names
 from edge_tr.ir import tflite
 from edge_tr.manifest import BuildFolder, Manifest, OverlayManifest
 from edge_tr.metrics import Metric, metric_of
@@ -257,6 +258,7 @@ def _run(
                 layers=asked.layers,
                 level=level,
                 metric=asked.metric,
+                classes=() if asked.data is None else class_names(asked.data),
                 progress=asked.progress,
             )
             for level in wanted
