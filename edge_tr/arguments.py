@@ -366,7 +366,7 @@ def _add_tune(command: argparse.ArgumentParser, defaults: Project) -> None:
     limits.add_argument("--max-cycles", type=int, metavar="N", help="estimated, of the layers with weights")
     limits.add_argument("--max-flash", type=int, metavar="BYTES", help="estimated, of the layers with weights")
     command.add_argument(
-        "--target", default=defaults.target, metavar="BOARD", help="whose core cycles and flash are estimated for"
+        "--target", default=defaults.target, metavar="BOARD", help="whose cycles, with its memory, and flash count"
     )
     command.add_argument("--core", metavar="NAME", help="another core's costs, as for build")
     command.add_argument("--group", type=int, metavar="G", help="a fixed k per G weights and layer, for accelerators")

@@ -19,6 +19,7 @@ from edge_tr.files import datasets, registered
 from edge_tr.files.writing import replace
 from edge_tr.ir import tflite
 from edge_tr.kernels.machines import isa_of, planned_for
+from edge_tr.kernels.waiting import Behind
 from edge_tr.report import checked, summary, terminal, tuned
 from edge_tr.report.bench import bench_text
 from edge_tr.report.boards import board_text, boards_text
@@ -187,6 +188,7 @@ def _tune(arguments: argparse.Namespace) -> int:
     if arguments.core is not None and arguments.target is None:
         raise UsageError("--core needs --target: it is another cost of that board's code")
     board = None if arguments.target is None else boards.load(arguments.target)
+    behind = Behind() if board is None else Behind.of(board)
     isa = "c" if board is None else isa_of(planned_for(board.name, board.core, arguments.core))
     with DaskCluster(arguments.cluster) if arguments.cluster else LocalProcesses(arguments.jobs) as workers:
         result = tuning.tune(
@@ -194,7 +196,9 @@ def _tune(arguments: argparse.Namespace) -> int:
             arguments.calibration,
             arguments.out,
             goal,
-            settings=Settings(group=arguments.group, seed=arguments.seed, isa=isa),
+            settings=Settings(
+                group=arguments.group, seed=arguments.seed, isa=isa, behind=behind, cycles=board is not None
+            ),
             data=arguments.data,
             workers=workers,
             progress=arguments.progress,

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from edge_tr.codegen import mcu
-from edge_tr.codegen.calls import LayerCode, constants_of
+from edge_tr.codegen.calls import LayerCode, layers_of
 from edge_tr.codegen.naming import Naming
 from edge_tr.errors import UsageError
 from edge_tr.lower.program import Program
@@ -78,7 +78,7 @@ def _guarded(source: str, header: str, condition: str) -> str:
 
 
 def _context(model: Exported, program: Program, naming: Naming) -> dict[str, object]:
-    layers = [constants_of(program, layer, naming) for layer in program.layers]
+    layers = layers_of(program, naming)
     _require_contexts(layers)
     plans = [program for program in (model.program, model.portable) if program is not None]
     return mcu.context_of(program, layers, model.model_name, naming) | {

@@ -19,7 +19,7 @@ import numpy as np
 from edge_tr import __version__
 from edge_tr.codegen import text
 from edge_tr.codegen.assembly import EMITTERS
-from edge_tr.codegen.calls import LayerCode, constants_of
+from edge_tr.codegen.calls import LayerCode, layers_of
 from edge_tr.codegen.naming import DEFAULT, Naming
 from edge_tr.formats.image import board_id
 from edge_tr.formats.term_table import TABLE_VERSION
@@ -37,7 +37,7 @@ def source_tree(
     program: Program, board: str, model_name: str, verifies: bool = False, naming: Naming = DEFAULT
 ) -> SourceTree:
     """Everything to compile for one model, board drivers excepted; `verifies`: before each inference."""
-    layers = [constants_of(program, layer, naming) for layer in program.layers]
+    layers = layers_of(program, naming)
     context = context_of(program, layers, model_name, naming) | _board(board) | {"verifies": verifies, "placed": ""}
     tree = {f"model/{naming.stem}{kind}": render(f"mcu/model{kind}.j2", context) for kind in (".h", ".c")}
     for layer, suffix, source in generated_code(layers, banner(model_name)):
@@ -71,7 +71,8 @@ def banner(model_name: str) -> str:
 
 def generated_code(layers: list[LayerCode], banner: str) -> Iterator[tuple[str, str, str]]:
     """Of each layer of generated code its name, the suffix of its file and the file."""
-    for layer in (layer for layer in layers if layer.dot is not None and layer.dot.call.generated is not None):
+    own = (layer for layer in layers if layer.has_own and layer.dot is not None)
+    for layer in (layer for layer in own if layer.dot.call.generated is not None):
         emitter = EMITTERS[layer.dot.product.code.isa]
         functions = [
             emitter.function(name, function.program)
@@ -110,7 +111,7 @@ def context_of(program: Program, layers: list[LayerCode], model_name: str, namin
         "headers": sorted({"tr_kernels.h", *(header for kernel in KERNELS for header in kernel.headers)}),
         "layers": layers,
         "stages": any(layer.layer.staged_bytes for layer in layers),
-        "weights_of": [dot for layer in layers for dot in layer.dots],
+        "weights_of": [dot for layer in layers if layer.has_own for dot in layer.dots],
         "lookups": _lookups(layers),
         "ends": {end: [_end(program, tensor) for tensor in tensors] for end, tensors in ends.items()},
         "states": [_state(program, state) for state in program.states],

@@ -109,14 +109,6 @@ def build(
         return _build(source, given, board, core, kernels, objective, sealing, naming, staged, progress)
 
 
-def _staging(given: Board, board: Board) -> int:
-    """Bytes of RAM that copies of a layer's weights may take: as many as there are under a limit, else a share."""
-    if board.reads is None:
-        return 0
-    limited = board.memory.ram_bytes < given.memory.ram_bytes
-    return board.memory.ram_bytes * (100 if limited else board.reads.staging_percent) // 100
-
-
 def _counted(budgets: int) -> str:
     return "several budgets" if budgets > 1 else "one budget"
 
@@ -135,8 +127,9 @@ def _build(
 ) -> Manifest:
     """`build` into an empty folder; `board` is the `given` one with the memory that may be used."""
     isa = isa_of(core)
-    behind = Behind(board.reads, _staging(given, board))
-    found = explore(source.graph, source.budget, parse_choice(list(kernels)), isa, source.below, behind)
+    limited = board.memory.ram_bytes < given.memory.ram_bytes
+    memory = Behind.of(board, 100 if limited else None)
+    found = explore(source.graph, source.budget, parse_choice(list(kernels)), isa, source.below, memory)
 
     def smallest(other: str | None, prescribed: Sequence[str]) -> int:
         cut = source if other is None else source_of(source.name, source.given, (other,))

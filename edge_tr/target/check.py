@@ -20,7 +20,7 @@ from edge_tr.graph import Graph
 from edge_tr.ir import tflite
 from edge_tr.manifest import BuildRecord
 from edge_tr.metrics import ACCURACY, LABELS, Labels, Metric, scores_of
-from edge_tr.target.costs import Device, Meter
+from edge_tr.target.costs import Device, Meter, clock_of
 from edge_tr.target.expected import Expected
 from edge_tr.target.inferences import Inferences, Place, Progress
 from edge_tr.target.link import identify
@@ -62,6 +62,7 @@ def check(
     hello = identify(
         device.link, device.board_id, model_sha256=manifest.model_sha256, build_id=int(manifest.build_id, 16)
     )
+    device.link.expect(manifest.levels[level].cycles_estimated, clock_of(hello))
     oracle = Oracle(models.given)
     info = reference_info(oracle.runtime)
     expected = Expected([tflite.parse(data) for data in models.revealed], level, manifest)

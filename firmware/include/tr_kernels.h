@@ -111,6 +111,7 @@ void tr_cast(const struct tr_cast *layer, const int8_t *input, int8_t *output);
 void tr_arg_extreme(const struct tr_arg_extreme *layer, const int8_t *input, int8_t *output);
 void tr_gather_rows(const struct tr_gather_rows *layer, const int8_t *const *inputs, int8_t *output);
 void tr_gather_places(const struct tr_gather_places *layer, const int8_t *const *inputs, int8_t *output);
+void tr_update_slice(const struct tr_update_slice *layer, const int8_t *const *inputs, void *output);
 void tr_one_hot(const struct tr_one_hot *layer, const void *input, void *output);
 void tr_top_k(const struct tr_top_k *layer, const void *input, void *output);
 

@@ -354,6 +354,21 @@ struct tr_gather_places {
     const int8_t *constant;
 };
 
+/* DYNAMIC_UPDATE_SLICE: `bytes` of operand, and in them runs of `run` bytes of an update with `sizes`, neighbours
+ * `steps` bytes apart, from a start of up to `limits` along each axis. What is not null is no input. */
+struct tr_update_slice {
+    uint32_t bytes;
+    uint32_t run;
+    uint32_t sizes[6]; /* of the update; the last one in one run */
+    uint32_t steps[6];
+    uint32_t limits[6];
+    uint8_t axes; /* that the start has: the last ones */
+    uint8_t start_bytes;
+    const int8_t *operand;
+    const int8_t *update;
+    const int8_t *start;
+};
+
 /* ONE_HOT of indices [outer][inner] to [outer][depth][inner]: `values` are the off and the on value, `bytes` each. */
 struct tr_one_hot {
     uint32_t outer;
@@ -478,6 +493,12 @@ struct tr_wide_conv {
     bool narrow; /* sums of 32 bits */
     int16_t minimum;
     int16_t maximum;
+};
+
+/* A function of one int16 value: `table` [513] of every 128th, between which lines lead. */
+struct tr_wide_lookup {
+    uint32_t size;
+    const int16_t *table;
 };
 
 /* An element-wise operator of two int16 operands, of which one may be `constant`, where `constant_side` is 0 or 1. */

@@ -45,6 +45,7 @@ TEST = DEMO | {
     "git": "git",
     "clang": "clang",
     "cmake": "cmake",
+    "espeak-ng": "espeak-ng",
     "gcc-riscv64-unknown-elf": "riscv64-unknown-elf-gcc",
     "qemu-system-misc": "qemu-system-riscv32",
     "verilator": "verilator",
