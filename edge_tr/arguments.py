@@ -201,6 +201,7 @@ def _add_completion(command: argparse.ArgumentParser, defaults: Project) -> None
 
 
 def _add_build(command: argparse.ArgumentParser, defaults: Project) -> None:
+    from edge_tr.codegen import protocols
     from edge_tr.kernels import KERNELS
     from edge_tr.kernels.machines import tables_of
     from edge_tr.lower.cores import CORES
@@ -269,6 +270,20 @@ def _add_build(command: argparse.ArgumentParser, defaults: Project) -> None:
         default=0,
         metavar="N",
         help="of a signed image: once it has started, none with a lower one starts (default %(default)s)",
+    )
+    command.add_argument(
+        "--protocol",
+        type=lambda text: text.split(","),
+        default=(),
+        metavar="NAME[,NAME]",
+        help="what the firmware speaks beside edge-tr's frames: mlperf, the text of MLPerf Tiny's runner; st, ST's "
+        "stm_ai_runner 3.1 (default: nothing)",
+    )
+    command.add_argument(
+        "--mlperf",
+        metavar="NAME",
+        help=f"as which benchmark its runner takes the model ({', '.join(protocols.BENCHMARKS)}), which is how inputs "
+        "come and results go; default: the one whose inputs and outputs it has",
     )
 
 

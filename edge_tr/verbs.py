@@ -96,6 +96,8 @@ def _build(arguments: argparse.Namespace) -> int:
             ram_limit=arguments.ram_limit,
             protect=compiler.Protect(arguments.verify_before_invoke, arguments.sign, arguments.image_version),
             name=arguments.name,
+            protocols=arguments.protocol,
+            mlperf=arguments.mlperf,
             progress=arguments.progress,
         )
     except compiler.NotFitting as error:

@@ -21,6 +21,7 @@ from edge_tr.boards.tables import (
     Reads,
     Slots,
     Sources,
+    Ticks,
     Toolchain,
     Trust,
     Verified,
@@ -53,6 +54,7 @@ class Board:
     emulator: Emulator | None = None
     reads: Reads | None = None  # None: nothing waits, as far as is known
     counts_on: str | None = None  # the emulated board that costs are counted on, where there is no emulator
+    ticks: Ticks = "time"  # what tr_board_ticks() counts
     unverified: tuple[str, ...] = ()  # registers and figures whose source could not be read, or that nobody tried
     folder: Path = dataclasses.field(default=Path(), metadata={"toml": False})
 

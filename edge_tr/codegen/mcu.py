@@ -17,10 +17,11 @@ import jinja2
 import numpy as np
 
 from edge_tr import __version__
-from edge_tr.codegen import text
+from edge_tr.codegen import protocols, text
 from edge_tr.codegen.assembly import EMITTERS
 from edge_tr.codegen.calls import LayerCode, layers_of
 from edge_tr.codegen.naming import DEFAULT, Naming
+from edge_tr.codegen.protocols import NONE, Protocols
 from edge_tr.formats.image import board_id
 from edge_tr.formats.term_table import TABLE_VERSION
 from edge_tr.graph import Tensor
@@ -29,14 +30,23 @@ from edge_tr.lower.program import Program, State
 from edge_tr.resources import folder
 from edge_tr.structs import Array
 
+NANOPB = "third_party/nanopb"
+"""Protocol buffers, below the firmware's folder and a build's sources."""
+
 SourceTree = Mapping[str, bytes]
 """Path below the output folder -> contents."""
 
 
 def source_tree(
-    program: Program, board: str, model_name: str, verifies: bool = False, naming: Naming = DEFAULT
+    program: Program,
+    board: str,
+    model_name: str,
+    verifies: bool = False,
+    naming: Naming = DEFAULT,
+    spoken: Protocols = NONE,
 ) -> SourceTree:
-    """Everything to compile for one model, board drivers excepted; `verifies`: before each inference."""
+    """Everything to compile for one model, board drivers excepted; `verifies`: before each inference; `spoken`: beside
+    frames."""
     layers = layers_of(program, naming)
     context = context_of(program, layers, model_name, naming) | _board(board) | {"verifies": verifies, "placed": ""}
     tree = {f"model/{naming.stem}{kind}": render(f"mcu/model{kind}.j2", context) for kind in (".h", ".c")}
@@ -45,6 +55,8 @@ def source_tree(
     for part in ("include", "src", "app"):
         files = sorted((folder("firmware") / part).glob("*.[chS]"))
         tree |= {f"{part}/{file.name}": file.read_bytes() for file in files}
+    if spoken:
+        tree |= _protocol_files(spoken, context | protocols.context(spoken, program, model_name))
     if not naming.is_default:
         tree |= _names_for_app(tree, naming)
     tree[identity_of(naming)] = render("mcu/identity.h.j2", context | {"build_id": build_id(tree, board, naming)})
@@ -62,6 +74,22 @@ def _names_for_app(tree: Mapping[str, bytes], naming: Naming) -> dict[str, bytes
     found = sorted(set(re.findall(rf"\b(?:{DEFAULT.prefix}|{DEFAULT.macros})_\w+", server)))
     names = [(name, naming.instead_of(name)) for name in found]
     return {f"app/{DEFAULT.stem}.h": render("mcu/names.h.j2", {"naming": naming, "names": names})}
+
+
+def _protocol_files(spoken: Protocols, context: Mapping[str, object]) -> dict[str, bytes]:
+    """The server's share of the protocols, and what they know of the model."""
+    firmware, tree = folder("firmware"), {}
+    left_out = () if spoken.mlperf else ("mlperf.c",)
+    for file in sorted((firmware / "app" / "protocols").glob("*.[ch]")):
+        is_st = file.name.startswith(("st.", "st_", "tr_"))
+        if (spoken.st or not is_st) and file.name not in left_out:
+            tree[f"app/{file.name}"] = file.read_bytes()
+    tree["app/protocols_built.h"] = render("mcu/protocols_built.h.j2", context)
+    if spoken.st:
+        nanopb = (firmware / NANOPB).iterdir()
+        tree |= {f"{NANOPB}/{file.name}": file.read_bytes() for file in nanopb}
+        tree["app/st_layers.c"] = render("mcu/st_layers.c.j2", context)
+    return tree
 
 
 def banner(model_name: str) -> str:

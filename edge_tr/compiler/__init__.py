@@ -10,6 +10,7 @@ from pathlib import Path
 from edge_tr import boards, overlays
 from edge_tr.boards import Board
 from edge_tr.codegen.naming import DEFAULT, named
+from edge_tr.codegen.protocols import wanted
 from edge_tr.compiler import mcu, overlay
 from edge_tr.compiler import trust as trust_in
 from edge_tr.compiler.cleaning import clean
@@ -71,23 +72,30 @@ def build(
     ram_limit: int | None = None,
     protect: Protect = UNPROTECTED,
     name: str = DEFAULT.prefix,
+    protocols: Sequence[str] = (),
+    mlperf: str | None = None,
     progress: Progress = no_progress,
 ) -> Manifest | OverlayManifest:
     """Build `model` for the board called `target` into the folder `out`, see `mcu.build` and `overlay.build`.
 
-    `budget`: one, or several nested ones from the fewest terms on; `name`: the prefix of the model's functions in C.
+    `budget`: one, or several nested ones from the fewest terms on; `name`: the prefix of the model's functions in C;
+    `protocols`: that the image speaks beside frames, and as which of MLPerf Tiny's benchmarks (`codegen.protocols`).
     UsageError for choices that the target does not have.
     """
     budgets, naming = (budget,) if isinstance(budget, str) else tuple(budget), named(name)
+    spoken = wanted(protocols, mlperf)
     if not overlays.is_overlay(target):
         return mcu.build(
             model, target, out, budgets=budgets, kernels=kernels, core=core, objective=objective,
-            flash_limit=flash_limit, ram_limit=ram_limit, protect=protect, naming=naming, progress=progress,
+            flash_limit=flash_limit, ram_limit=ram_limit, protect=protect, naming=naming, spoken=spoken,
+            progress=progress,
         )  # fmt: skip
     if kernels or core or flash_limit or ram_limit or objective != "speed":
         raise UsageError(f"{target} is an accelerator: kernels, cores and memory limits are for microcontrollers")
     if naming != DEFAULT:
         raise UsageError(f"{target} is an accelerator: names in C are for microcontrollers")
+    if spoken.names:
+        raise UsageError(f"{target} is an accelerator: its agent speaks edge-tr's frames, --protocol is for firmware")
     if protect != UNPROTECTED:
         raise UsageError(f"{target} is an accelerator: checks of memory and signatures are for microcontrollers")
     return overlay.build(model, target, out, budgets=budgets, progress=progress)

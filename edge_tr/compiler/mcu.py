@@ -14,6 +14,7 @@ from edge_tr.boards import Board
 from edge_tr.codegen import mcu
 from edge_tr.codegen.calls import in_c
 from edge_tr.codegen.naming import DEFAULT, Naming
+from edge_tr.codegen.protocols import NOTHING, Protocols, Wanted, protocols_of
 from edge_tr.compiler.alternatives import RUNTIME_FLASH, alternatives, would_fit
 from edge_tr.compiler.bill import firmware_bill
 from edge_tr.compiler.common import (
@@ -69,6 +70,8 @@ RUNTIME_RAM, LAYER_RAM = 1 << 10, 12
 FITTING_TRIES = 4
 LINK_BUFFER = "buffer"
 """The symbol of the serial link's frames, in firmware/app."""
+PROTOCOL_FLAGS = ("-DTR_PROTOCOLS=1", '-DPB_SYSTEM_HEADER="tr_nanopb.h"', "-DPB_NO_ERRMSG=1")
+"""What the compiler is told of protocols beside frames; nanopb is not to want a C library."""
 
 Compiled = tuple[int, Linked | OverflowingLink]
 """A build's id, and what was linked or by how much it overflows."""
@@ -89,14 +92,16 @@ def build(
     ram_limit: int | None = None,
     protect: Protect = UNPROTECTED,
     naming: Naming = DEFAULT,
+    spoken: Wanted = NOTHING,
     progress: Progress = no_progress,
 ) -> Manifest:
     """Build `model` for the board called `target` into the folder `out`, with one budget or several nested ones.
 
     Kernels are chosen by the costs of `core`, the board's own by default, for `objective` (see `lower.select`)
-    under the board's memory, or under `flash_limit` and `ram_limit` bytes where those are less. `naming`: names in C.
-    UsageError for a core with other code, or for a protection that the board has no use for. DoesNotFitError carries
-    the manifest (with `fits` false) as `manifest`. Whatever is raised, the folder is as it was.
+    under the board's memory, or under `flash_limit` and `ram_limit` bytes where those are less. `naming`: names in C;
+    `spoken`: protocols beside frames. UsageError for a core with other code, or for a protection or protocol that the
+    board or the model has no use for. DoesNotFitError carries the manifest (with `fits` false) as `manifest`. Whatever
+    is raised, the folder is as it was.
     """
     given, choice = boards.load(target), parse_choice(list(kernels))
     if choice.default is not None and choice.default.dialled != (len(budgets) > 1):
@@ -105,8 +110,9 @@ def build(
     sealing = Sealing(given, protect)
     board = _limited(given, min(flash_limit or sealing.room, sealing.room), ram_limit)
     source, folder = read_source(model, budgets), BuildFolder(out)
+    protocols = protocols_of(spoken, source.graph, given)
     with claimed(folder), replaced_build(folder) as staged:
-        return _build(source, given, board, core, kernels, objective, sealing, naming, staged, progress)
+        return _build(source, given, board, core, kernels, objective, sealing, naming, protocols, staged, progress)
 
 
 def _counted(budgets: int) -> str:
@@ -122,6 +128,7 @@ def _build(
     objective: str,
     sealing: Sealing,
     naming: Naming,
+    protocols: Protocols,
     folder: BuildFolder,
     progress: Progress,
 ) -> Manifest:
@@ -137,10 +144,10 @@ def _build(
         return lower(cut.graph, cut.budget, choice, isa, "size", below=cut.below).chosen_flash
 
     def compiled(program: Program) -> Compiled:
-        return _compiled(program, board, folder, source, sealing.verifies, naming, progress)
+        return _compiled(program, board, folder, source, sealing.verifies, naming, protocols, progress)
 
-    program, build_id, linked = _fitted(found, objective, board, compiled)
-    manifest = _manifest(program, board, core, source, folder, naming, build_id, linked)
+    program, build_id, linked = _fitted(found, objective, board, protocols.ram_bytes, compiled)
+    manifest = _manifest(program, board, core, source, folder, naming, protocols, build_id, linked)
     estimates = [sum(product.dot.estimate.flash for product in layer.products) for layer in program.layers]
     layers = sum(min(estimate, record.flash_bytes) for estimate, record in zip(estimates, manifest.layers))
     fastest = objective == "speed" and manifest.fits and manifest.flash_limit == given.memory.flash_bytes
@@ -160,12 +167,13 @@ def _build(
 
 
 def _fitted(
-    found: Candidates, objective: str, board: Board, compiled: Callable[[Program], Compiled]
+    found: Candidates, objective: str, board: Board, more_ram: int, compiled: Callable[[Program], Compiled]
 ) -> tuple[Program, int, Linked | OverflowingLink]:
-    """The program that fits, compiled: links tell what the layers have room for."""
+    """The program that fits, compiled: links tell what the layers have room for. `more_ram`: that the server takes
+    beside what it always does."""
     room = Limits(
         flash=board.memory.flash_bytes - RUNTIME_FLASH,
-        ram=board.memory.ram_bytes - board.memory.stack_bytes - RUNTIME_RAM - LAYER_RAM * len(found.ops),
+        ram=board.memory.ram_bytes - board.memory.stack_bytes - RUNTIME_RAM - more_ram - LAYER_RAM * len(found.ops),
     )
     for _ in range(FITTING_TRIES):
         program = choose(found, objective, room)
@@ -198,10 +206,11 @@ def _compiled(
     source: Source,
     verifies: bool,
     naming: Naming,
+    protocols: Protocols,
     progress: Progress,
 ) -> Compiled:
     """Write everything anew and compile it."""
-    tree = mcu.source_tree(program, board.name, source.name, verifies, naming)
+    tree = mcu.source_tree(program, board.name, source.name, verifies, naming, protocols)
     revealed = _revealed(program, source)
     with writing_to(folder.path):
         shutil.rmtree(folder.path)
@@ -211,7 +220,7 @@ def _compiled(
         write_tree(folder.path, revealed)
     build_id = mcu.build_id(tree, board.name, naming)
     try:
-        return build_id, _compile(board, folder, list(tree), progress)
+        return build_id, _compile(board, folder, list(tree), protocols, progress)
     except OverflowingLink as overflow:
         return build_id, overflow
 
@@ -237,13 +246,19 @@ class NotFitting(DoesNotFitError):
         self.manifest = manifest
 
 
-def _compile(board: Board, folder: BuildFolder, paths: Sequence[str], progress: Progress) -> Linked:
+def _compile(
+    board: Board, folder: BuildFolder, paths: Sequence[str], protocols: Protocols, progress: Progress
+) -> Linked:
     """The application."""
+    part = board.application
+    if protocols:
+        part = replace(part, cflags=part.cflags + PROTOCOL_FLAGS)
     sources = [folder.sources / path for path in paths if path.endswith((".c", ".S"))]
-    includes = [folder.sources / part for part in ("include", "model", "app")]
+    parts = (folder.sources / part for part in ("include", "model", "app", mcu.NANOPB))
+    includes = [part for part in parts if part.is_dir()]
     linked = compile_and_link(
         board,
-        board.application,
+        part,
         sources,
         includes,
         folder.objects,
@@ -260,6 +275,7 @@ def _manifest(
     source: Source,
     folder: BuildFolder,
     naming: Naming,
+    protocols: Protocols,
     build_id: int,
     linked: Linked | OverflowingLink,
 ) -> Manifest:
@@ -271,7 +287,10 @@ def _manifest(
         edge_tr_version=__version__,
         model=source.name,
         model_sha256=program.sha256,
-        notes=free_notes(source.graph) + host_notes(source.graph) + pad_notes(source.graph, program.alive.graph),
+        notes=free_notes(source.graph)
+        + host_notes(source.graph)
+        + pad_notes(source.graph, program.alive.graph)
+        + protocols.notes,
         target=str(board.name),
         board_folder="" if boards.ships(board) else str(board.folder),
         budget=str(program.budget),
