@@ -292,7 +292,10 @@ def main() -> int:
         f: [case for seed, case in cases.items() if seed < wanted(f, arguments.count)] for f, cases in results.items()
     }
     if not arguments.kinds:
-        DOCUMENT.write_text(operators_table.document(counted, CORES), encoding="utf-8")
+        ran, digest = [case for cases in counted.values() for case in cases], sources_digest()
+        missing = sum(wanted(family, arguments.count) for family in FAMILIES) - len(ran)
+        stale = sum(case.sources != digest for case in ran)
+        DOCUMENT.write_text(operators_table.document(counted, CORES, missing, stale), encoding="utf-8")
     return int(any(case.wrong for cases in counted.values() for case in cases))
 
 

@@ -21,6 +21,7 @@ from edge_tr.compiler.mcu import NotFitting
 from edge_tr.compiler.reports import write_comparison, write_report
 from edge_tr.compiler.sealing import UNPROTECTED, Protect
 from edge_tr.compiler.trust import require, run_by, run_by_package, run_to_flash
+from edge_tr.compiler.tuned import tune
 from edge_tr.errors import UsageError
 from edge_tr.files.changes import changing
 from edge_tr.files.writing import writing_to
@@ -54,6 +55,7 @@ __all__ = [
     "is_own",
     "levels",
     "no_progress",
+    "tune",
     "write_comparison",
     "write_report",
 ]  # fmt: skip
