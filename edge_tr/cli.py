@@ -17,10 +17,8 @@ from edge_tr import bench, boards, compiler, demo, overlays
 from edge_tr.arguments import ALL_LEVELS, parser
 from edge_tr.errors import DeviceError, EdgeTrError, MismatchError, ToolMissingError, UsageError
 from edge_tr.files import registered
-from edge_tr.files.writing import SURROUNDINGS, replace
+from edge_tr.files.writing import SURROUNDINGS
 from edge_tr.ir import tflite
-from edge_tr.kernels.machines import isa_of, planned_for
-from edge_tr.kernels.waiting import Behind
 from edge_tr.report import checked, summary
 from edge_tr.report.bench import bench_text
 from edge_tr.report.boards import board_text, boards_text
@@ -32,9 +30,6 @@ from edge_tr.target.port import Line, refuse_to_guess
 from edge_tr.target.signing import make_keys
 from edge_tr.target.token import read_token
 from edge_tr.tuning import report as tune_report
-from edge_tr.tuning import tuning
-from edge_tr.tuning.points import Settings
-from edge_tr.tuning.workers import DaskCluster, LocalProcesses
 
 DEMO_BOARD = "mps2-an386"
 
@@ -205,27 +200,21 @@ def _bench(arguments: argparse.Namespace) -> int:
 
 
 def _tune(arguments: argparse.Namespace) -> int:
-    names = ("max_loss", "max_terms", "max_cycles", "max_flash")
-    goal = tuning.goal_of(**{name: getattr(arguments, name) for name in names})
-    if arguments.core is not None and arguments.target is None:
-        raise UsageError("--core needs --target: it is another cost of that board's code")
-    board = None if arguments.target is None else boards.load(arguments.target)
-    isa = "c" if board is None else isa_of(planned_for(board.name, board.core, arguments.core))
-    behind = Behind() if board is None else Behind.of(board)
-    with DaskCluster(arguments.cluster) if arguments.cluster else LocalProcesses(arguments.jobs) as workers:
-        result = tuning.tune(
-            arguments.model,
-            arguments.calibration,
-            arguments.out,
-            goal,
-            settings=Settings(
-                group=arguments.group, seed=arguments.seed, isa=isa, behind=behind, cycles=board is not None
-            ),
-            data=arguments.data,
-            workers=workers,
-            progress=arguments.progress,
-        )
-    replace(arguments.out.with_suffix(".html"), tune_report.html(result))
+    limits = ("max_loss", "max_terms", "max_cycles", "max_flash")
+    result = compiler.tune(
+        arguments.model,
+        arguments.calibration,
+        arguments.out,
+        **{name: getattr(arguments, name) for name in limits},
+        target=arguments.target,
+        core=arguments.core,
+        group=arguments.group,
+        seed=arguments.seed,
+        data=arguments.data,
+        jobs=arguments.jobs,
+        cluster=arguments.cluster,
+        progress=arguments.progress,
+    )
     where = f"written: {arguments.out.with_suffix('.toml')}, .tflite, .html; build with --budget"
     _print(arguments, asdict(result), f"{tune_report.text(result)}\n{where}")
     return 0

@@ -15,18 +15,16 @@ from edge_tr.errors import UsageError
 from edge_tr.lower.program import Program
 
 PORTABLE = "c"
-_THUMB = "defined(__thumb__) && (%s)"
-_ARMV7M = "defined(__ARM_ARCH_7M__) || defined(__ARM_ARCH_7EM__) || defined(__ARM_ARCH_8M_MAIN__)"
 _GUARDS = {
-    "armv6-m": _THUMB % f"defined(__ARM_ARCH_6M__) || defined(__ARM_ARCH_8M_BASE__) || {_ARMV7M}",
-    "armv7-m": _THUMB % _ARMV7M,
-    "armv7e-m": "defined(__thumb2__) && defined(__ARM_FEATURE_DSP)",
-    "rv32": "defined(__riscv) && __riscv_xlen == 32",
+    "armv6-m": "defined(TR_CODE_ARM)",  # the others run its code too
+    "armv7-m": "defined(TR_CODE_ARMV7M)",
+    "armv7e-m": "defined(TR_CODE_ARMV7M) && defined(__ARM_FEATURE_DSP)",
+    "rv32": "defined(TR_CODE_RV32)",
 }
 
 
 def guard_of(isa: str) -> str:
-    """What a compiler defines whose core runs the code of an instruction set."""
+    """What a compiler defines whose core runs the code of an instruction set (tr_isa.h)."""
     return _GUARDS[{"armv6-m-mul32": "armv6-m", "rv32e": "rv32"}.get(isa, isa)]
 
 

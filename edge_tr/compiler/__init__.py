@@ -19,6 +19,7 @@ from edge_tr.compiler.folders import opened
 from edge_tr.compiler.mcu import NotFitting
 from edge_tr.compiler.sealing import UNPROTECTED, Protect
 from edge_tr.compiler.trust import require, run_by, run_by_package, run_to_flash
+from edge_tr.compiler.tuned import tune
 from edge_tr.errors import UsageError
 from edge_tr.files.changes import changing
 from edge_tr.files.writing import writing_to
@@ -36,7 +37,7 @@ from edge_tr.target.port import DIRECT, Line
 
 __all__ = [
     "BuildFolder", "ExportResult", "NotFitting", "Progress", "Protect", "build", "check", "check_levels", "emulated",
-    "export", "files", "flash", "is_own", "levels", "no_progress",
+    "export", "files", "flash", "is_own", "levels", "no_progress", "tune",
 ]  # fmt: skip
 
 

@@ -132,13 +132,14 @@ def test_a_build_that_another_edge_tr_lowered_is_refused(build: Path, tmp_path: 
     refused(run("export", other, "--as", "cmake", "-o", tmp_path / "out"), 2, "run edge-tr build again")
 
 
-def test_builds_with_budgets_of_files_and_tuned_weights_are_exported(tmp_path: Path) -> None:
+def test_builds_with_budgets_of_files_and_data_budgets_are_exported(tmp_path: Path) -> None:
     """The example of each runs: the budget that the folder was lowered with again is the build's."""
     (tmp_path / "budget.toml").write_text("[default]\ng = 8\nk = 8\n[layer.conv_2d_2]\nk = 4\n")
-    for name, budget in (("file", tmp_path / "budget.toml"), ("cut", "g=8,k=12,s=3")):
+    budgets = {"file": tmp_path / "budget.toml", "cut": "g=8,k=12,s=3"}
+    for name, budget in budgets.items():
         succeed("build", DIGITS, "--target", "host", "--budget", budget, "--name", name, "-o", tmp_path / name)
-    succeed("export", tmp_path / "file", tmp_path / "cut", "--as", "cmake", "-o", tmp_path / "export")
+    succeed("export", *(tmp_path / name for name in budgets), "--as", "cmake", "-o", tmp_path / "export")
     command("cmake", "-S", tmp_path / "export", "-B", tmp_path / "b")
     command("cmake", "--build", tmp_path / "b")
-    for name in ("file", "cut"):
+    for name in budgets:
         assert command(tmp_path / "b" / f"{name}_example").strip() == f"{name}: as the reference"
