@@ -70,6 +70,10 @@ void tr_add_tables(const struct tr_add_tables *layer, const int8_t *input0, cons
 /* Its loop where `nudge` is zero. In assembly where there is a file for the core. */
 void tr_add_looked_up(const struct tr_add_tables *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
 
+/* The same of `fours` times four elements where results are all of int8. Armv7-M only. */
+void tr_add_whole(const struct tr_add_tables *layer, const int8_t *input0, const int8_t *input1, int8_t *output,
+                  uint32_t fours);
+
 void tr_softmax(const struct tr_softmax *layer, const int8_t *input, int8_t *output);
 void tr_softmax16(const struct tr_softmax *layer, const int8_t *input, int16_t *output);
 
