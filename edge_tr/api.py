@@ -16,10 +16,9 @@ from edge_tr import compiler
 from edge_tr.graph import Graph
 from edge_tr.ir import tflite
 from edge_tr.manifest import BuildFolder, Manifest, OverlayManifest
-from edge_tr.report import checked, summary
+from edge_tr.report import checked, summary, tuned
 from edge_tr.target.flash import FlashResult
 from edge_tr.target.outcome import CheckReport
-from edge_tr.tuning import report as tuning_report
 from edge_tr.tuning.tuning import Tuning
 
 PathLike = str | os.PathLike[str]
@@ -97,7 +96,7 @@ class Tuned(Shown):
     result: Tuning
 
     def __str__(self) -> str:
-        return tuning_report.text(self.result)
+        return tuned.text(self.result)
 
     def __repr__(self) -> str:
         return f"Tuned({str(self.budget)!r})"

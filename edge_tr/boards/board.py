@@ -79,6 +79,11 @@ class Board:
         return 0 if self.flash.base is None else self.memory.flash_origin - self.flash.base
 
     @property
+    def clock_mhz(self) -> float | None:
+        """Of the core, as start-up code sets it; None where board.toml does not say."""
+        return self.reads.clock_hz / 1e6 if self.reads else None
+
+    @property
     def doubts(self) -> tuple[str, ...]:
         """All that is unverified."""
         return self.unverified + (self.reads.unverified if self.reads else ())

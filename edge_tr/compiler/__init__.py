@@ -13,20 +13,23 @@ from edge_tr.codegen.naming import DEFAULT, named
 from edge_tr.codegen.protocols import wanted
 from edge_tr.compiler import mcu, overlay
 from edge_tr.compiler import trust as trust_in
+from edge_tr.compiler.cleaning import clean
 from edge_tr.compiler.common import Progress, no_progress, samples
 from edge_tr.compiler.export import ExportResult, export
 from edge_tr.compiler.folders import opened
 from edge_tr.compiler.mcu import NotFitting
+from edge_tr.compiler.reports import write_comparison, write_report
 from edge_tr.compiler.sealing import UNPROTECTED, Protect
 from edge_tr.compiler.trust import require, run_by, run_by_package, run_to_flash
 from edge_tr.compiler.tuned import tune
 from edge_tr.errors import UsageError
 from edge_tr.files.changes import changing
 from edge_tr.files.writing import writing_to
+from edge_tr.golden.samples import class_names
 from edge_tr.ir import tflite
 from edge_tr.manifest import BuildFolder, Manifest, OverlayManifest
 from edge_tr.metrics import Metric, metric_of
-from edge_tr.report.html import html_report
+from edge_tr.report.pages import html_report
 from edge_tr.target import check as device_check
 from edge_tr.target.costs import Device
 from edge_tr.target.emulator import RunningBoard
@@ -36,8 +39,25 @@ from edge_tr.target.outcome import CheckReport, LevelsReport
 from edge_tr.target.port import DIRECT, Line
 
 __all__ = [
-    "BuildFolder", "ExportResult", "NotFitting", "Progress", "Protect", "build", "check", "check_levels", "emulated",
-    "export", "files", "flash", "is_own", "levels", "no_progress", "tune",
+    "BuildFolder",
+    "ExportResult",
+    "NotFitting",
+    "Progress",
+    "Protect",
+    "build",
+    "check",
+    "check_levels",
+    "clean",
+    "emulated",
+    "export",
+    "files",
+    "flash",
+    "is_own",
+    "levels",
+    "no_progress",
+    "tune",
+    "write_comparison",
+    "write_report",
 ]  # fmt: skip
 
 
@@ -248,6 +268,7 @@ def _run(
                 layers=asked.layers,
                 level=level,
                 metric=asked.metric,
+                classes=() if asked.data is None else class_names(asked.data),
                 progress=asked.progress,
             )
             for level in wanted

@@ -28,9 +28,10 @@ from edge_tr.compiler.common import (
     tensor_records,
     write_tree,
 )
+from edge_tr.compiler.figures import considered, histogram, names_of, reads_of
 from edge_tr.compiler.folders import changed_state, claimed, copy_state, replaced_build
 from edge_tr.compiler.sealing import UNPROTECTED, Protect, Sealing
-from edge_tr.errors import DeviceError, DoesNotFitError, UsageError
+from edge_tr.errors import DeviceError, DoesNotFitError, ToolMissingError, UsageError
 from edge_tr.files.reading import MAX_BINARY, read_bytes
 from edge_tr.files.writing import writing_to
 from edge_tr.ir.float_ends import host_notes
@@ -40,9 +41,22 @@ from edge_tr.kernels.machines import isa_of, planned_for
 from edge_tr.kernels.waiting import Behind
 from edge_tr.lower.arena import Layer, Product
 from edge_tr.lower.program import Candidates, Limits, Program, choose, explore, lower
-from edge_tr.manifest import MANIFEST_VERSION, BuildFolder, LayerRecord, LevelRecord, Manifest, PartRecord, Protection
+from edge_tr.manifest import (
+    MANIFEST_VERSION,
+    NO_TERMS,
+    BuildFolder,
+    LayerRecord,
+    LevelRecord,
+    Manifest,
+    PartRecord,
+    Protection,
+    RamRecord,
+    TermsRecord,
+)
+from edge_tr.operators import dots
 from edge_tr.prepared.padding import pad_notes
 from edge_tr.target.costs import Counts, Device
+from edge_tr.target.count_stack import Stack, worst_case
 from edge_tr.target.emulator import RunningBoard, emulate
 from edge_tr.target.flash import FlashResult
 from edge_tr.target.flash import flash as flash_image
@@ -54,6 +68,8 @@ from edge_tr.target.usb import port_of
 RUNTIME_RAM, LAYER_RAM = 1 << 10, 12
 """Bytes of frame buffers and state beside arena and stack, and of each layer's cost and digest."""
 FITTING_TRIES = 4
+LINK_BUFFER = "buffer"
+"""The symbol of the serial link's frames, in firmware/app."""
 PROTOCOL_FLAGS = ("-DTR_PROTOCOLS=1", '-DPB_SYSTEM_HEADER="tr_nanopb.h"', "-DPB_NO_ERRMSG=1")
 """What the compiler is told of protocols beside frames; nanopb is not to want a C library."""
 
@@ -131,7 +147,7 @@ def _build(
         return _compiled(program, board, folder, source, sealing.verifies, naming, protocols, progress)
 
     program, build_id, linked = _fitted(found, objective, board, protocols.ram_bytes, compiled)
-    manifest = _manifest(program, board, core, source, naming, protocols, build_id, linked)
+    manifest = _manifest(program, board, core, source, folder, naming, protocols, build_id, linked)
     estimates = [sum(product.dot.estimate.flash for product in layer.products) for layer in program.layers]
     layers = sum(min(estimate, record.flash_bytes) for estimate, record in zip(estimates, manifest.layers))
     fastest = objective == "speed" and manifest.fits and manifest.flash_limit == given.memory.flash_bytes
@@ -225,8 +241,8 @@ class NotFitting(DoesNotFitError):
             )
             if used > limit
         ]
-        remedy = f"use {' or '.join(manifest.would_fit)}" if manifest.would_fit else "no board here is large enough"
-        super().__init__(f"{manifest.model} does not fit {manifest.target}: {', '.join(over)}; {remedy}")
+        remedies = [f"  use {remedy}" for remedy in manifest.would_fit] or ["  no board here is large enough"]
+        super().__init__("\n".join([f"{manifest.model} does not fit {manifest.target}: {', '.join(over)}", *remedies]))
         self.manifest = manifest
 
 
@@ -257,6 +273,7 @@ def _manifest(
     board: Board,
     core: str,
     source: Source,
+    folder: BuildFolder,
     naming: Naming,
     protocols: Protocols,
     build_id: int,
@@ -280,10 +297,12 @@ def _manifest(
         build_id=f"{build_id:016x}",
         name=naming.prefix,
         core=core,
+        clock_mhz=board.clock_mhz,
         flash_bytes=sizes.flash,
         flash_limit=memory.flash_bytes,
         ram_bytes=sizes.ram,
         ram_limit=memory.ram_bytes,
+        ram=_ram(program, board, folder, linked),
         arena_bytes=program.memory.size,
         arena_lower_bound=program.memory.lower_bound,
         arena=program.regions,
@@ -293,9 +312,27 @@ def _manifest(
         would_fit=(),
         protection=Protection(0, None, False),
         **tensor_records(program.alive.graph),
-        layers=tuple(_layer_record(program, layer, symbols) for layer in program.layers),
+        layers=tuple(_layer_record(program, source, layer, symbols) for layer in program.layers),
         levels=_levels(program, source),
     )
+
+
+def _ram(program: Program, board: Board, folder: BuildFolder, linked: Linked | OverflowingLink) -> RamRecord:
+    """What of the program's RAM is what; the link's buffers are static variables of one name."""
+    arena, states, stack = program.memory.size, program.memory.beside, board.memory.stack_bytes
+    link = linked.symbols.get(LINK_BUFFER, 0)
+    data = linked.sizes.ram - stack - arena - states - link
+    bound = _stack(folder, linked)
+    return RamRecord(arena, states, link, data, stack, bound.bytes, bound.note)
+
+
+def _stack(folder: BuildFolder, linked: Linked | OverflowingLink) -> Stack:
+    if not isinstance(linked, Linked) or linked.image is None:
+        return Stack(None, "no program of a board was linked")
+    try:
+        return worst_case(linked.elf, folder.objects)
+    except ToolMissingError as error:
+        return Stack(None, str(error))
 
 
 def _levels(program: Program, source: Source) -> tuple[LevelRecord, ...]:
@@ -306,11 +343,15 @@ def _levels(program: Program, source: Source) -> tuple[LevelRecord, ...]:
     return level_records([level.budget for level in program.levels], _revealed(program, source), sizes, cycles)
 
 
-def _layer_record(program: Program, layer: Layer, symbols: Symbols) -> LayerRecord:
+def _layer_record(program: Program, source: Source, layer: Layer, symbols: Symbols) -> LayerRecord:
     """An operator that is made of dot products has the sums of their figures."""
-    parts = tuple(_part_record(product, symbols) for product in layer.products)
+    graph = program.alive.graph
+    parts = tuple(_part_record(program, source, product, symbols) for product in layer.products)
     channels = program.alive.channels.get(layer.output)
     weights, terms = (sum(getattr(part, name) for part in parts) for name in ("weights", "terms"))
+    computed = {
+        tensor: name for tensor, name in names_of(graph).items() if tensor in {of.output for of in program.layers}
+    }
     return LayerRecord(
         name=layer.name,
         op=layer.op.kind,
@@ -330,10 +371,24 @@ def _layer_record(program: Program, layer: Layer, symbols: Symbols) -> LayerReco
         flash_bytes=_size_of(layer.name, symbols),
         cycles_estimated=sum(part.cycles_estimated for part in parts) if parts else None,
         parts=parts if layer.parts else (),
+        shape=graph.tensor(layer.output).shape,
+        reads=reads_of(graph, computed, layer.op),
+        considered=parts[0].considered if layer.dot is not None else (),
+        histogram=_histogram(program, source, layer.products) if parts else NO_TERMS,
     )
 
 
-def _part_record(product: Product, symbols: Symbols) -> PartRecord:
+def _histogram(program: Program, source: Source, products: Sequence[Product]) -> TermsRecord:
+    """Of some dot products."""
+    as_given = {op.index: op.record.weights for op in dots(source.model)}
+    return histogram(
+        [as_given[product.index] for product in products],
+        [program.revealed[product.index] for product in products],
+        [product.dot.params.weights for product in products],
+    )
+
+
+def _part_record(program: Program, source: Source, product: Product, symbols: Symbols) -> PartRecord:
     dot = product.dot
     return PartRecord(
         name=product.name,
@@ -347,6 +402,8 @@ def _part_record(product: Product, symbols: Symbols) -> PartRecord:
         kernel=dot.kernel.name,
         flash_bytes=_size_of(in_c(product.name), symbols),
         cycles_estimated=dot.estimate.cycles,
+        considered=considered(program.found.options[product.index]),
+        histogram=_histogram(program, source, [product]),
     )
 
 

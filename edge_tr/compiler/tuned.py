@@ -10,7 +10,8 @@ from edge_tr.errors import UsageError
 from edge_tr.files.writing import replace
 from edge_tr.kernels.machines import isa_of, planned_for
 from edge_tr.kernels.waiting import Behind
-from edge_tr.tuning import report, tuning
+from edge_tr.report.pages import tuning_page
+from edge_tr.tuning import tuning
 from edge_tr.tuning.points import Settings
 from edge_tr.tuning.tuning import Tuning
 from edge_tr.tuning.workers import DaskCluster, LocalProcesses
@@ -53,5 +54,5 @@ def tune(
         result = tuning.tune(
             model, calibration, out, goal, settings=settings, data=data, workers=workers, progress=progress
         )
-    replace(out.with_suffix(".html"), report.html(result))
+    replace(out.with_suffix(".html"), tuning_page(result))
     return result

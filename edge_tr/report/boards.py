@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from edge_tr.boards import Board, Reads, ships
 from edge_tr.overlays import OverlayBoard
 from edge_tr.report.summary import table
+from edge_tr.report.terminal import WIDTH
 
-WIDTH = 100
 STATES = {
     "hardware": "runs on hardware here",
     "emulator": "verified in an emulator",
