@@ -14,9 +14,10 @@ venv=.venv
 # A program, or a file, and the Debian package that brings it. The names are the same on Debian 12 and 13 and on Ubuntu
 # 22.04 and 24.04; only Python's differ, see `missing`.
 demo="arm-none-eabi-gcc:gcc-arm-none-eabi qemu-system-arm:qemu-system-arm"
-test="$demo gcc:gcc g++:g++ /usr/include/stdio.h:libc6-dev make:make git:git clang:clang cmake:cmake
+test="$demo gcc:gcc g++:g++ /usr/include/stdio.h:libc6-dev make:make git:git clang:clang cmake:cmake espeak-ng:espeak-ng
     riscv64-unknown-elf-gcc:gcc-riscv64-unknown-elf qemu-system-riscv32:qemu-system-misc
-    verilator:verilator iverilog:iverilog yosys:yosys tclsh:tcl"
+    verilator:verilator iverilog:iverilog yosys:yosys tclsh:tcl
+    chromium:chromium /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf:fonts-dejavu-core"
 reproduce=
 case $group in
     demo) tools=$demo ;;
@@ -152,7 +153,7 @@ pip_installs() {
         pip_install --no-build-isolation -e ".$(test "$group" = demo || echo "[$group]")"
 }
 
-# Emulators that are packages of npm, in the versions and with the hashes of the lock file, and without their scripts.
+# Emulators that are packages of npm and what tests run in a browser, in the versions and with the hashes of the lock file, and without their scripts.
 install_node_packages() {
     test "$group" = test || return 0
     stamp=$venv/node.stamp folder=$venv/lib/node lock=requirements/node/package-lock.json

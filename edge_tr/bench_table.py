@@ -30,6 +30,7 @@ from edge_tr.report.benchmarks import (
     Outcome,
     benchmarks_text,
     flash_limit,
+    ram_limit,
 )
 from edge_tr.report.progress import Progress
 from edge_tr.reproduction import budgets
@@ -150,7 +151,7 @@ def run_one(key: Key, model: Path, tuned: Path | None, builds: Path) -> Outcome:
             kernels=variant.kernels,
             core=platform.core,
             flash_limit=flash_limit(*key),
-            ram_limit=platform.ram_limit,
+            ram_limit=ram_limit(platform, name),
         )
     except DoesNotFitError:
         return "does not fit"

@@ -33,8 +33,8 @@ TEXT = """# Licences
 
 Written by `make sbom` from what the locked packages say of themselves, on Python {python}. edge-tr itself is under
 {ours}; it ships no package of others. What a build puts on a device, and under which licences, is in the build folder's
-`sbom.cdx.json`: edge-tr's runtime ({ours}), the model's generated code (its owner's), the board's files, and what was
-linked of the compiler's libgcc ({gcc}).
+`sbom.cdx.json`: edge-tr's runtime ({ours}), the model's generated code (its owner's), the board's files, what was
+linked of the compiler's libgcc ({gcc}), and with `--protocol st` nanopb (Zlib).
 
 A licence that begins with LicenseRef is in the package's own words, which are not one of SPDX's names.
 

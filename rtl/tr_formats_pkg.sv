@@ -21,6 +21,7 @@ package tr_formats_pkg;
   localparam int TableLayoutTwins = 5;  // Bytes: the order of elements, then weights + 128 in blocks of four rows, four elements.
   localparam int TableLayoutLanes = 9;  // Bytes: rows two by two, runs of units of two elements, 0.0 1.0 0.1 1.1 (row.element).
   localparam int TableLayoutInt16 = 10;  // Plain int16 weights, which nine bits hold.
+  localparam int TableLayoutWinograd = 11;  // 3x3 windows of four rows as 4x4 points, int16: of each point two channels of all four.
   localparam int TableLayoutSubsets = 6;  // Bytes: by SUBSET_ROWS rows, then two SUBSET_ELEMENTS elements, then row: bit planes.
   localparam int TableHeaderBits = 256;  // Before every weight table.
   localparam int TableHeaderMagicLsb = 0;

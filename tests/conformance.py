@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import functools
 import hashlib
-import itertools
 import json
 import sys
 import tempfile
@@ -234,12 +233,17 @@ def wanted(family: str, count: int) -> int:
 
 
 def _jobs(results: Mapping[str, Mapping[int, Case]], count: int, digest: str) -> Iterator[tuple[str, list[int], dict]]:
-    """What is left: some seeds of one operator, with what is known of them."""
-    for family, cases in results.items():
-        left = (seed for seed in range(wanted(family, count)) if seed not in cases or cases[seed].sources != digest)
-        while seeds := list(itertools.islice(left, SHARING)):
-            known = {seed: cases[seed].content for seed in seeds if seed in cases and not cases[seed].wrong}
-            yield family, seeds, known
+    """What is left: some seeds of one operator, with what is known of them. The first ones of every operator come
+    first, so that what an interrupted run has done says something of all."""
+    left = {
+        family: [s for s in range(wanted(family, count)) if s not in cases or cases[s].sources != digest]
+        for family, cases in results.items()
+    }
+    for first in range(0, count, SHARING):
+        for family, seeds in ((family, seeds[first : first + SHARING]) for family, seeds in left.items()):
+            if seeds:
+                cases = results[family]
+                yield family, seeds, {s: cases[s].content for s in seeds if s in cases and not cases[s].wrong}
 
 
 def complete(results: dict[str, dict[int, Case]], count: int, workers: int, report: Callable[[Case], None]) -> None:
@@ -271,6 +275,7 @@ def main() -> int:
         help="cases an operator, and half as many of each type beside int8 (default %(default)s)",
     )
     parser.add_argument("--kinds", default="", help="some of them, commas between them; then no document is written")
+    parser.add_argument("--print", action="store_true", help="run nothing: the document from what earlier runs kept")
     parser.add_argument("--workers", type=int, default=2)
     arguments = parser.parse_args()
     results = {family: kept(family) for family in arguments.kinds.split(",") if family} or {
@@ -281,12 +286,16 @@ def main() -> int:
         if case.wrong:
             print(f"\n{case.family} seed {case.seed}: {case.wrong}", file=sys.stderr)
 
-    complete(results, arguments.count, arguments.workers, report)
+    if not arguments.print:
+        complete(results, arguments.count, arguments.workers, report)
     counted = {
         f: [case for seed, case in cases.items() if seed < wanted(f, arguments.count)] for f, cases in results.items()
     }
     if not arguments.kinds:
-        DOCUMENT.write_text(operators_table.document(counted, CORES), encoding="utf-8")
+        ran, digest = [case for cases in counted.values() for case in cases], sources_digest()
+        missing = sum(wanted(family, arguments.count) for family in FAMILIES) - len(ran)
+        stale = sum(case.sources != digest for case in ran)
+        DOCUMENT.write_text(operators_table.document(counted, CORES, missing, stale), encoding="utf-8")
     return int(any(case.wrong for cases in counted.values() for case in cases))
 
 

@@ -27,8 +27,9 @@ class Case(Protocol):
     wrong: str
 
 
-def document(results: Mapping[str, Sequence[Case]], cores: Sequence[str]) -> str:
-    """All of it; `results` by family: an operator, and a type where that is not int8."""
+def document(results: Mapping[str, Sequence[Case]], cores: Sequence[str], missing: int = 0, stale: int = 0) -> str:
+    """All of it; `results` by family: an operator, and a type where that is not int8. `missing` cases have not run,
+    `stale` ones ran before a source changed."""
     by_kind = defaultdict(list)
     for family, cases in results.items():
         by_kind[family.split()[0]] += cases
@@ -46,6 +47,7 @@ def document(results: Mapping[str, Sequence[Case]], cores: Sequence[str]) -> str
         "",
         textwrap.fill(head, WIDTH),
         "",
+        *([textwrap.fill(_unfinished(total, missing, stale), WIDTH), ""] if missing or stale else []),
         "| operator | versions | types | cases | exact | refused | differ |",
         "|---|---|---|---|---|---|---|",
         *(_row(kind, cases) for kind, cases in sorted(by_kind.items())),
@@ -63,6 +65,14 @@ def document(results: Mapping[str, Sequence[Case]], cores: Sequence[str]) -> str
         *_sections(),
     ]
     return "\n".join(parts)
+
+
+def _unfinished(total: int, missing: int, stale: int) -> str:
+    before = f", {stale:,} of them before a source of some file changed" if stale else ""
+    return (
+        f"**The run is not complete**: {total:,} of {total + missing:,} cases ran{before}. `make conformance` goes on "
+        "with the others."
+    )
 
 
 def _row(kind: str, cases: Sequence[Case]) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 
 import numpy as np
 
@@ -20,6 +22,7 @@ from edge_tr.accel.program import AccelLayer, HostLayer, Level, ProgramTurn, Seg
 from edge_tr.accel.room import Room, TooLarge
 from edge_tr.accel.stage import Planned, Stage, Turn
 from edge_tr.accel.stream import Streamed
+from edge_tr.accel.timeline import Span, after, computation, in_turns, transfer
 from edge_tr.accel.traffic import traffic_of
 from edge_tr.accel.windows import emit_windows, window_parameters
 from edge_tr.errors import DoesNotFitError
@@ -75,13 +78,16 @@ class Emitter:
     def level(self, final: Streamed) -> Level:
         """The schedule, once it is known what became of the image."""
         segments = [part.segment(final) for part in self.parts]
-        cycles = sum(part.cycles(segment) for part, segment in zip(self.parts, segments))
+        starts = [0, *accumulate(part.cycles(segment) for part, segment in zip(self.parts, segments))]
+        runs = zip(self.parts, segments, starts)
+        spans = [after(part.spans(self.image, segment, final), start) for part, segment, start in runs]
         waiting = iter(segments)
         turns = tuple(
             ProgramTurn(self._host(turn), next(waiting) if turn.stages else None) for turn in self.assignment.turns
         )
         traffic = traffic_of(self.image, self.commands)
-        return Level(self.job.budget, turns, cycles, traffic, self.job.revealed, self.job.alive)
+        timeline = tuple(itertools.chain(*spans))
+        return Level(self.job.budget, turns, starts[-1], traffic, self.job.revealed, self.job.alive, timeline)
 
     # --- turns ---
 
@@ -151,14 +157,15 @@ class Emitter:
         self.fetched.go_by(chain.bands.cycles)
         data = [(window_parameters(self.image, w), self.image.terms(w.terms.words)) for w in layers]
         bands: list[list[tuple[int, int, int]]] = [[] for _ in layers]
+        shares: list[list[int]] = [[] for _ in layers]
         for piece in pieces:
             tiles = piece.first, piece.end
             with _blaming(self.stages[piece.layer]):
                 command = emit_windows(self.image, layers[piece.layer], tiles, *data[piece.layer], piece.waits)
             bands[piece.layer].append((command, *tiles))
-        cycles = [sum(p.cycles for p in pieces if p.layer == i) for i in range(len(bands))]
-        cycles[0] += extra
-        return [Planned(own[-1][0], n, tuple(own)) for own, n in zip(bands, cycles)]
+            shares[piece.layer].append(piece.cycles)
+        shares[0][0] += extra
+        return [Planned(own[-1][0], sum(of), tuple(own), pieces=tuple(of)) for own, of in zip(bands, shares)]
 
     # --- layers ---
 
@@ -254,6 +261,35 @@ class _Part:
         """Predicted, start to done."""
         output = BEATS * segment.layers[segment.reads[0]].words
         return self.input_cycles + sum(layer.cycles for layer in segment.layers) + output + SEGMENT_END
+
+    def spans(self, image: Image, segment: Segment, final: Streamed) -> list[Span]:
+        """The run as it goes on: what is sent, layer after layer with the weights that it waits for, what is read. A
+        layer's waits are shown together, before it computes."""
+        first, result = self.layers[0][0], segment.layers[segment.reads[0]]
+        found, now = [], 0
+        for send in self.sends:
+            now += INPUT_COMMAND
+            found.append(transfer("input", layer_name(first.op), now, len(send.index) // COLUMNS))
+            now += found[-1].cycles
+        now, before = self.input_cycles, self.entry
+        alone = []
+        for (stage, *_), planned in zip(self.layers, self.done):
+            name = layer_name(stage.op)
+            waits = range(before, planned.command + 1)
+            wait = sum(final.cycles[before : planned.command + 1])
+            if wait:
+                moved = sum(final.packets[i].nbytes for i in waits if i in final.packets)
+                found.append(Span("weights", name, "", now, wait, bytes=moved))
+                now += wait
+            alone.append(computation(image, planned.command, name, stage.record, now, planned.cycles))
+            if not planned.pieces:
+                found.append(alone[-1])
+            now += planned.cycles
+            before = max(before, planned.command + 1)
+        turns = [(c, n, i) for i, p in enumerate(self.done) for (c, *_), n in zip(p.bands, p.pieces)]
+        found += in_turns(alone, [(layer, n) for _, n, layer in sorted(turns)], self.input_cycles)
+        found.append(transfer("output", result.name, now + SEGMENT_END // 2, result.words))
+        return sorted(found, key=lambda span: span.start)
 
 
 def _index(y: Placed, order: np.ndarray | None = None) -> np.ndarray:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge_tr.accel.layout import COLUMNS
+from edge_tr.accel.timeline import Span
 from edge_tr.accel.traffic import Traffic
 from edge_tr.operators import Record
 from edge_tr.prepared.budget import Budget
@@ -98,7 +99,8 @@ class ProgramTurn:
 @dataclass(frozen=True)
 class Level:
     """One budget's schedule: its turns, the predicted cycles of a whole inference, and what moves on the chip. Weights
-    `revealed` are the whole model's by operator index, int8 [rows, K]; `alive` is what is left of it."""
+    `revealed` are the whole model's by operator index, int8 [rows, K]; `alive` is what is left of it; `timeline` is all
+    that happens in those cycles."""
 
     budget: Budget
     turns: tuple[ProgramTurn, ...]
@@ -106,6 +108,7 @@ class Level:
     traffic: Traffic
     revealed: Mapping[int, np.ndarray]
     alive: Alive
+    timeline: tuple[Span, ...]
 
     @property
     def segments(self) -> tuple[Segment, ...]:

@@ -36,10 +36,11 @@ class Turn:
 @dataclass(frozen=True)
 class Planned:
     """A layer in the image: its last command's index and its predicted cycles. `bands`: of a layer that takes turns
-    with others each command and the tiles, [first, end), that it computes. `gaps`: when tables on their way may be read
-    from the weight memory; None: always."""
+    with others each command and the tiles, [first, end), that it computes, and `pieces` the cycles of each. `gaps`:
+    when tables on their way may be read from the weight memory; None: always."""
 
     command: int
     cycles: int
     bands: tuple[tuple[int, int, int], ...] = ()
     gaps: Gaps | None = None
+    pieces: tuple[int, ...] = ()

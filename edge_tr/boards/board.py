@@ -21,6 +21,7 @@ from edge_tr.boards.tables import (
     Reads,
     Slots,
     Sources,
+    Ticks,
     Toolchain,
     Trust,
     Verified,
@@ -53,6 +54,7 @@ class Board:
     emulator: Emulator | None = None
     reads: Reads | None = None  # None: nothing waits, as far as is known
     counts_on: str | None = None  # the emulated board that costs are counted on, where there is no emulator
+    ticks: Ticks = "time"  # what tr_board_ticks() counts
     unverified: tuple[str, ...] = ()  # registers and figures whose source could not be read, or that nobody tried
     folder: Path = dataclasses.field(default=Path(), metadata={"toml": False})
 
@@ -75,6 +77,11 @@ class Board:
     def flash_offset(self) -> int:
         """Bytes from the beginning of flash to the image."""
         return 0 if self.flash.base is None else self.memory.flash_origin - self.flash.base
+
+    @property
+    def clock_mhz(self) -> float | None:
+        """Of the core, as start-up code sets it; None where board.toml does not say."""
+        return self.reads.clock_hz / 1e6 if self.reads else None
 
     @property
     def doubts(self) -> tuple[str, ...]:

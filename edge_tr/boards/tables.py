@@ -8,6 +8,7 @@ from typing import Literal
 
 Verified = Literal["hardware", "emulator", "builds"]
 Parity = Literal["none", "even"]
+Ticks = Literal["time", "instructions", "nothing"]
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from edge_tr.kernels.generated import Sweep
-from edge_tr.kernels.straightline import Add, Double, Flush, Instruction, Load, Program, Shift, Tile
+from edge_tr.kernels.instructions import Add, Double, Flush, Instruction, Load, Product, Shift
+from edge_tr.kernels.straightline import Program, Tile
 
 
 @dataclass
@@ -66,11 +67,11 @@ class CEmitter:
         lines += [f"    for (uint32_t row = 0u; row < {sweep.rows}u; row++, words += {back}) {{"]
         lines += [f"        for (uint32_t column = 0u; column < {sweep.columns}u; column++, words += {sweep.step}) {{"]
         lines += ["            int32_t sums[2];", *(f"            {line}" for line in self._tile(tile))]
-        lines += ["            words[0] = sums[0];", f"            words[{sweep.pitch}] = sums[1];"]
+        lines += ["            words[0] = sums[0];", f"            words[{sweep.apart}] = sums[1];"]
         return "\n".join([*lines, "        }", "    }", "}", ""])
 
     def _tile(self, tile: Tile) -> Iterator[str]:
-        used = sorted({op.accumulator for op in tile.code if isinstance(op, Add)})
+        used = sorted({op.accumulator for op in tile.code if isinstance(op, (Add, Product))})
         yield "{"
         if used:
             yield f"    uint32_t t, {', '.join(f'a{n} = 0u' for n in used)};"
@@ -90,6 +91,9 @@ class CEmitter:
         elif isinstance(op, Add):
             start = "0u" if op.first else f"a{op.accumulator}"
             yield f"a{op.accumulator} = {start} {'-' if op.sign < 0 else '+'} (t << {op.shift});"
+        elif isinstance(op, Product):
+            start = "0u" if op.first else f"a{op.accumulator}"
+            yield f"a{op.accumulator} = {start} {'-' if op.weight < 0 else '+'} {abs(op.weight)}u * t;"
         elif isinstance(op, Double):
             yield f"a{op.accumulator} <<= 1;"
         else:
@@ -121,25 +125,27 @@ class _ArmEmitter:
         return self._framed(name, [*self._enter(), *body, *self._leave()])
 
     def sweep(self, name: str, program: Program, sweep: Sweep) -> str:
-        """One function definition with a sweep: r1 columns left, r5 rows left, r2 accumulator, r3 and r4 sums."""
+        """One function definition with a sweep: r1 columns left, r5 rows left, r2 accumulator, r3 and r4 sums, r8 how
+        far these go apart."""
         words, _ = self._pointers()
         (tile,) = program.tiles
         window = [line for op in tile.code for line in self._window(op, words)]
-        window += [line for n, r in ((0, "r3"), (sweep.pitch, "r4")) for line in self._store(r, 4 * n, words)]
+        window += [*words.move(0), "str r3, [r0]", *self._store_apart()]
         window += words.move(4 * sweep.step)
         words.at = 4 * sweep.columns * sweep.step
         body = [*self._constant("r5", sweep.rows), f".Lrow_{name}:", *self._constant("r1", sweep.columns)]
         body += [f".Lcolumn_{name}:", *window, *self._again("r1", f".Lcolumn_{name}", "1")]
         body += [*words.move(4 * sweep.row_step), *self._again("r5", f".Lrow_{name}", "2")]
-        return self._framed(name, ["push {r4-r7, lr}", *body, "pop {r4-r7, pc}"])
+        apart = [*self._constant("r4", 4 * sweep.apart), "mov r8, r4"]
+        return self._framed(name, [*self._enter(), *apart, *body, *self._leave()])
 
     def _window(self, op: Instruction, words: _Pointer) -> Iterator[str]:
         """An instruction of a sweep's program: its sums stay in r3 and r4."""
         return self._lanes(op) if isinstance(op, Flush) else self._work(op, words)
 
-    def _store(self, register: str, offset: int, words: _Pointer) -> Iterator[str]:
-        moves, literal = words.reach(offset)
-        yield from (*moves, f"str {register}, [r0, #{literal}]")
+    def _store_apart(self) -> list[str]:
+        """r4 to the word that lies r8 behind r0."""
+        raise NotImplementedError
 
     def _framed(self, name: str, body: list[str]) -> str:
         head = [f'    .section .text.{name}, "ax", %progbits', "    .align 2", f"    .global {name}"]
@@ -156,7 +162,7 @@ class _ArmEmitter:
                 flushed.clear()
                 yield from self._work(op, words)
 
-    def _register(self, op: Add | Double | Flush) -> str:
+    def _register(self, op: Add | Product | Double | Flush) -> str:
         return self.accumulators[op.accumulator]
 
     def _pointers(self) -> tuple[_Pointer, _Pointer]:
@@ -201,6 +207,9 @@ class Thumb1Emitter(_ArmEmitter):
     def _leave(self) -> list[str]:
         return ["pop {r7}", "mov r8, r7", "pop {r4-r7, pc}"]
 
+    def _store_apart(self) -> list[str]:
+        return ["mov r7, r8", "str r4, [r0, r7]"]
+
     def _again(self, counter: str, label: str, exit_label: str) -> list[str]:
         # a conditional branch reaches 256 bytes
         return [f"subs {counter}, {counter}, #1", f"beq {exit_label}f", f"b {label}", f"{exit_label}:"]
@@ -225,6 +234,13 @@ class Thumb1Emitter(_ArmEmitter):
             yield f"ldr r7, [r0, #{offset}]"
         elif isinstance(op, Shift):
             yield f"lsls r7, r7, #{op.by}"
+        elif isinstance(op, Product):
+            factor = self._register(op) if op.first else "r6"  # of a sweep, which has one accumulator
+            yield from (f"movs {factor}, #{abs(op.weight)}", f"muls {factor}, r7, {factor}")
+            if not op.first:
+                yield f"{'adds' if op.weight > 0 else 'subs'} {self._register(op)}, {self._register(op)}, r6"
+            elif op.weight < 0:
+                yield f"rsbs {factor}, {factor}, #0"
         elif isinstance(op, Double):
             yield f"lsls {self._register(op)}, {self._register(op)}, #1"
         elif op.first:
@@ -272,6 +288,9 @@ class Thumb2Emitter(_ArmEmitter):
     def _leave(self) -> list[str]:
         return ["pop {r4-r11, pc}"]
 
+    def _store_apart(self) -> list[str]:
+        return ["str r4, [r0, r8]"]
+
     def _again(self, counter: str, label: str, exit_label: str) -> list[str]:
         return [f"subs {counter}, {counter}, #1", f"bne {label}"]
 
@@ -292,6 +311,11 @@ class Thumb2Emitter(_ArmEmitter):
             yield f"ldr r12, [r0, #{offset}]"
             return
         register = self._register(op)
+        if isinstance(op, Product):
+            factor = register if op.first else "lr"
+            yield f"mov {factor}, #{op.weight}"
+            yield f"mul {register}, r12, {register}" if op.first else f"mla {register}, r12, lr, {register}"
+            return
         shifted = f"r12, lsl #{op.shift}" if op.shift else "r12"
         if not op.first:
             yield f"{'add' if op.sign > 0 else 'sub'} {register}, {register}, {shifted}"
@@ -341,18 +365,33 @@ class RiscvEmitter:
         return self._framed(name, [*enter, *body, *leave])
 
     def sweep(self, name: str, program: Program, sweep: Sweep) -> str:
-        """One function definition with a sweep: a1 columns left, t1 rows left, a2 accumulator, a3 and a4 sums."""
+        """One function definition with a sweep: a1 columns left, t1 rows left, a2 accumulator, a3 and a4 sums, t2 where
+        the second one goes."""
         words, _ = self._pointers()
         (tile,) = program.tiles
         window = [line for op in tile.code for line in self._window(op, words)]
-        for register, offset in (("a3", 0), ("a4", 4 * sweep.pitch)):
-            moves, literal = words.reach(offset)
-            window += [*moves, f"sw {register}, {literal}(a0)"]
+        window += [*words.move(0), "sw a3, 0(a0)", "sw a4, 0(t2)", *self._moved("t2", 4 * sweep.step)]
         window += words.move(4 * sweep.step)
         words.at = 4 * sweep.columns * sweep.step
-        body = [f"li t1, {sweep.rows}", f".Lrow_{name}:", f"li a1, {sweep.columns}", f".Lcolumn_{name}:", *window]
+        skip = 4 * (sweep.row_step - sweep.columns * sweep.step)
+        body = [
+            f"li t2, {4 * sweep.apart}",
+            "add t2, t2, a0",
+            f"li t1, {sweep.rows}",
+            f".Lrow_{name}:",
+            f"li a1, {sweep.columns}",
+            f".Lcolumn_{name}:",
+            *window,
+        ]
         body += ["addi a1, a1, -1", f"bnez a1, .Lcolumn_{name}", *words.move(4 * sweep.row_step)]
+        body += self._moved("t2", skip)
         return self._framed(name, [*body, "addi t1, t1, -1", f"bnez t1, .Lrow_{name}", "ret"])
+
+    def _moved(self, register: str, by: int) -> list[str]:
+        """`by` bytes further; t0 spare."""
+        if -2048 <= by <= 2047:
+            return [f"addi {register}, {register}, {by}"] if by else []
+        return [f"li t0, {by}", f"add {register}, {register}, t0"]
 
     def _window(self, op: Instruction, words: _Pointer) -> Iterator[str]:
         """An instruction of a sweep's program: its sums stay in a3 and a4."""
@@ -388,7 +427,12 @@ class RiscvEmitter:
             yield f"slli a5, a5, {op.by}"
         else:
             register = self.accumulators[op.accumulator]
-            if isinstance(op, Double):
+            if isinstance(op, Product):
+                factor = register if op.first else "t0"
+                yield from (f"li {factor}, {op.weight}", f"mul {factor}, a5, {factor}")
+                if not op.first:
+                    yield f"add {register}, {register}, t0"
+            elif isinstance(op, Double):
                 yield f"slli {register}, {register}, 1"
             elif op.first:
                 yield f"mv {register}, a5" if op.sign > 0 else f"neg {register}, a5"

@@ -44,7 +44,8 @@ class DotCode:
 
 @dataclass(frozen=True)
 class LayerCode:
-    """One layer, ready to print. `initialisers` by member of the struct; `dot`: of a layer with weights."""
+    """One layer, ready to print. `initialisers` by member of the struct; `dot`: of a layer with weights. `constants`:
+    the layer whose struct and arrays it uses, its own or those of one before it that are the same."""
 
     layer: Layer
     call: Call | DotCall
@@ -58,10 +59,16 @@ class LayerCode:
     scratch: int | None
     dot: DotCode | None
     parts: tuple[DotCode, ...]
+    constants: str
 
     @property
     def name(self) -> str:
         return self.layer.name
+
+    @property
+    def has_own(self) -> bool:
+        """Whether its constants are printed."""
+        return self.constants == self.name
 
     @property
     def dots(self) -> tuple[DotCode, ...]:
@@ -113,7 +120,28 @@ def constants_of(program: Program, layer: Layer, naming: Naming = DEFAULT) -> La
         scratch=None if layer.scratch_bytes is None else program.memory.offsets[layer.name],
         dot=dot,
         parts=tuple(_dot_code(in_c(part.name), part.dot, naming) for part in layer.parts),
+        constants=layer.name,
     )
+
+
+def layers_of(program: Program, naming: Naming = DEFAULT) -> list[LayerCode]:
+    """The C of all layers. Those with weights use the constants of the first one that has the same: the images of a
+    batch share theirs."""
+    first: dict[object, str] = {}
+    layers = [constants_of(program, layer, naming) for layer in program.layers]
+    return [
+        layer if layer.dot is None else replace(layer, constants=first.setdefault(_constants(layer.dot), layer.name))
+        for layer in layers
+    ]
+
+
+def _constants(dot: DotCode) -> tuple[object, ...]:
+    """All that is printed of a layer's constants, without its name; instead of generated code, what it is made of."""
+    call, members = dot.call, (f"{field} = {value}" for field, value in dot.initialisers.items())
+    rows = () if call.rows is None else tuple(dot.rows())
+    arrays = tuple((array.name, array.type, array.values.tobytes()) for array in call.arrays)
+    code = () if call.generated is None else (dot.product.params.weights.tobytes(), dot.product.setting)
+    return call.function, "; ".join(members).replace(dot.name, ""), dot.table, arrays, rows, code
 
 
 def _dot_code(name: str, product: DotProduct, naming: Naming, staged: int | None = None) -> DotCode:

@@ -9,24 +9,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from edge_tr.codegen import mcu
-from edge_tr.codegen.calls import LayerCode, constants_of
+from edge_tr.codegen.calls import LayerCode, layers_of
 from edge_tr.codegen.naming import Naming
 from edge_tr.errors import UsageError
 from edge_tr.lower.program import Program
 
 PORTABLE = "c"
-_THUMB = "defined(__thumb__) && (%s)"
-_ARMV7M = "defined(__ARM_ARCH_7M__) || defined(__ARM_ARCH_7EM__) || defined(__ARM_ARCH_8M_MAIN__)"
 _GUARDS = {
-    "armv6-m": _THUMB % f"defined(__ARM_ARCH_6M__) || defined(__ARM_ARCH_8M_BASE__) || {_ARMV7M}",
-    "armv7-m": _THUMB % _ARMV7M,
-    "armv7e-m": "defined(__thumb2__) && defined(__ARM_FEATURE_DSP)",
-    "rv32": "defined(__riscv) && __riscv_xlen == 32",
+    "armv6-m": "defined(TR_CODE_ARM)",  # the others run its code too
+    "armv7-m": "defined(TR_CODE_ARMV7M)",
+    "armv7e-m": "defined(TR_CODE_ARMV7M) && defined(__ARM_FEATURE_DSP)",
+    "rv32": "defined(TR_CODE_RV32)",
 }
 
 
 def guard_of(isa: str) -> str:
-    """What a compiler defines whose core runs the code of an instruction set."""
+    """What a compiler defines whose core runs the code of an instruction set (tr_isa.h)."""
     return _GUARDS[{"armv6-m-mul32": "armv6-m", "rv32e": "rv32"}.get(isa, isa)]
 
 
@@ -78,7 +76,7 @@ def _guarded(source: str, header: str, condition: str) -> str:
 
 
 def _context(model: Exported, program: Program, naming: Naming) -> dict[str, object]:
-    layers = [constants_of(program, layer, naming) for layer in program.layers]
+    layers = layers_of(program, naming)
     _require_contexts(layers)
     plans = [program for program in (model.program, model.portable) if program is not None]
     return mcu.context_of(program, layers, model.model_name, naming) | {

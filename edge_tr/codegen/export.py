@@ -19,7 +19,7 @@ from edge_tr.resources import folder
 
 _OF_FIRMWARE_ONLY = {"tr_board.h", "tr_verify.h", "tr_verify.c", "tr_seal.c", "tr_string.c"}
 """Drivers, what needs edge-tr's linker scripts, and the memory functions of a program without a C library."""
-_PUBLIC = ("tr_tensor.h", "tr_crc32.h")
+_PUBLIC = ("tr_crc32.h", "tr_isa.h", "tr_tensor.h")
 _SEVERAL = "edge_tr_models"
 
 

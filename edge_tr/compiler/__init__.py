@@ -10,21 +10,26 @@ from pathlib import Path
 from edge_tr import boards, overlays
 from edge_tr.boards import Board
 from edge_tr.codegen.naming import DEFAULT, named
+from edge_tr.codegen.protocols import wanted
 from edge_tr.compiler import mcu, overlay
 from edge_tr.compiler import trust as trust_in
+from edge_tr.compiler.cleaning import clean
 from edge_tr.compiler.common import Progress, no_progress, samples
 from edge_tr.compiler.export import ExportResult, export
 from edge_tr.compiler.folders import opened
 from edge_tr.compiler.mcu import NotFitting
+from edge_tr.compiler.reports import write_comparison, write_report
 from edge_tr.compiler.sealing import UNPROTECTED, Protect
 from edge_tr.compiler.trust import require, run_by, run_by_package, run_to_flash
+from edge_tr.compiler.tuned import tune
 from edge_tr.errors import UsageError
 from edge_tr.files.changes import changing
 from edge_tr.files.writing import writing_to
+from edge_tr.golden.samples import class_names
 from edge_tr.ir import tflite
 from edge_tr.manifest import BuildFolder, Manifest, OverlayManifest
 from edge_tr.metrics import Metric, metric_of
-from edge_tr.report.html import html_report
+from edge_tr.report.pages import html_report
 from edge_tr.target import check as device_check
 from edge_tr.target.costs import Device
 from edge_tr.target.emulator import RunningBoard
@@ -34,8 +39,25 @@ from edge_tr.target.outcome import CheckReport, LevelsReport
 from edge_tr.target.port import DIRECT, Line
 
 __all__ = [
-    "BuildFolder", "ExportResult", "NotFitting", "Progress", "Protect", "build", "check", "check_levels", "emulated",
-    "export", "files", "flash", "is_own", "levels", "no_progress",
+    "BuildFolder",
+    "ExportResult",
+    "NotFitting",
+    "Progress",
+    "Protect",
+    "build",
+    "check",
+    "check_levels",
+    "clean",
+    "emulated",
+    "export",
+    "files",
+    "flash",
+    "is_own",
+    "levels",
+    "no_progress",
+    "tune",
+    "write_comparison",
+    "write_report",
 ]  # fmt: skip
 
 
@@ -52,23 +74,30 @@ def build(
     ram_limit: int | None = None,
     protect: Protect = UNPROTECTED,
     name: str = DEFAULT.prefix,
+    protocols: Sequence[str] = (),
+    mlperf: str | None = None,
     progress: Progress = no_progress,
 ) -> Manifest | OverlayManifest:
     """Build `model` for the board called `target` into the folder `out`, see `mcu.build` and `overlay.build`.
 
-    `budget`: one, or several nested ones from the fewest terms on; `name`: the prefix of the model's functions in C.
+    `budget`: one, or several nested ones from the fewest terms on; `name`: the prefix of the model's functions in C;
+    `protocols`: that the image speaks beside frames, and as which of MLPerf Tiny's benchmarks (`codegen.protocols`).
     UsageError for choices that the target does not have.
     """
     budgets, naming = (budget,) if isinstance(budget, str) else tuple(budget), named(name)
+    spoken = wanted(protocols, mlperf)
     if not overlays.is_overlay(target):
         return mcu.build(
             model, target, out, budgets=budgets, kernels=kernels, core=core, objective=objective,
-            flash_limit=flash_limit, ram_limit=ram_limit, protect=protect, naming=naming, progress=progress,
+            flash_limit=flash_limit, ram_limit=ram_limit, protect=protect, naming=naming, spoken=spoken,
+            progress=progress,
         )  # fmt: skip
     if kernels or core or flash_limit or ram_limit or objective != "speed":
         raise UsageError(f"{target} is an accelerator: kernels, cores and memory limits are for microcontrollers")
     if naming != DEFAULT:
         raise UsageError(f"{target} is an accelerator: names in C are for microcontrollers")
+    if spoken.names:
+        raise UsageError(f"{target} is an accelerator: its agent speaks edge-tr's frames, --protocol is for firmware")
     if protect != UNPROTECTED:
         raise UsageError(f"{target} is an accelerator: checks of memory and signatures are for microcontrollers")
     return overlay.build(model, target, out, budgets=budgets, progress=progress)
@@ -239,6 +268,7 @@ def _run(
                 layers=asked.layers,
                 level=level,
                 metric=asked.metric,
+                classes=() if asked.data is None else class_names(asked.data),
                 progress=asked.progress,
             )
             for level in wanted

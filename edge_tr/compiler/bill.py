@@ -17,6 +17,8 @@ from edge_tr.target.toolchain import Piece, compiler_version
 _GCC_RUNTIME = ("libgcc", "crtbegin", "crtend")
 _TAG = re.compile(rb"SPDX-License-Identifier:\s*([^\r\n*]+)")
 _GENERATED = ("model/", "edge_tr_pynq/program.")
+_LIBRARIES = {"firmware/third_party/nanopb/": "Zlib"}
+"""Licences of files that do not name theirs, by the folder that holds the text."""
 
 
 def firmware_bill(board: Board, folder: BuildFolder, manifest: BuildRecord, pieces: Sequence[Piece]) -> str:
@@ -52,7 +54,8 @@ def _model(manifest: BuildRecord) -> Component:
 def _file(name: str, data: bytes, ours: bool, facts: Mapping[str, str] | None = None) -> Component:
     """A file that names its licence has that one."""
     tag = _TAG.search(data)
-    licence = tag[1].decode().strip() if tag else OURS if ours else ""
+    of_library = next((licence for folder, licence in _LIBRARIES.items() if name.startswith(folder)), "")
+    licence = tag[1].decode().strip() if tag else of_library or (OURS if ours else "")
     return Component("file", name, licence=licence, sha256=hashlib.sha256(data).hexdigest(), facts=facts or {})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -38,6 +39,11 @@ class Source:
     graph: Graph
     budget: Budget
     below: tuple[Budget, ...]
+
+    @functools.cached_property
+    def model(self) -> Graph:
+        """The model as given; `graph` where no tuned weights took the place of its own."""
+        return self.graph if self.given == self.lowered else tflite.parse(self.given)
 
 
 def read_source(model: Path, budgets: Sequence[str]) -> Source:

@@ -115,9 +115,12 @@ def _lowered(graph: Graph, budgets: Sequence[str], choice: KernelChoice, isa: st
 
 
 def _is_as_built(program: Program, manifest: Manifest) -> bool:
-    """Whether it has the build's layers, kernels and arena."""
+    """Whether it has the build's layers, kernels and arena. An export copies no weights into RAM: what memory its user
+    has is not known."""
+    copies = any(region.kind == "staged weights" for region in manifest.arena)
     layers = [(layer.name, layer.kernel_name) for layer in program.layers]
-    return program.memory.size == manifest.arena_bytes and layers == [(of.name, of.kernel) for of in manifest.layers]
+    is_arena = copies or program.memory.size == manifest.arena_bytes
+    return is_arena and layers == [(of.name, of.kernel) for of in manifest.layers]
 
 
 def _sample(folder: BuildFolder, manifest: Manifest, graph: Graph) -> Sample:

@@ -15,10 +15,10 @@ from edge_tr.files.writing import writing_to
 from edge_tr.manifest import BuildFolder, Manifest, OverlayManifest
 
 _PIECE = 1 << 16
-_OF_A_BUILD = (
+OF_A_BUILD = (
     "build.json", "model.tflite", "revealed*.tflite", "firmware.*", "loader.elf", "sbom.cdx.json", "check.json",
-    "report.html", "src/**/*", "obj/**/*", "emulator/**/*", "edge_tr_pynq/**/*.py", "edge_tr_pynq/**/*.npz",
-    "edge_tr_pynq/**/*.json",
+    "report.html", "comparison.html", "src/**/*", "obj/**/*", "emulator/**/*", "edge_tr_pynq/**/*.py",
+    "edge_tr_pynq/**/*.npz", "edge_tr_pynq/**/*.json",
 )  # fmt: skip
 """What a build replaces, its board's state and reports included; bitstreams and other people's files stay."""
 
@@ -53,7 +53,7 @@ def _require_ours(folder: BuildFolder) -> None:
 def replaced_build(folder: BuildFolder) -> Iterator[BuildFolder]:
     """A place for a build's files. When the context ends well they take those of the earlier build in `folder`, and
     this user's edge-tr knows them from then on, where its state folder can be written."""
-    with changing(folder.path, _OF_A_BUILD) as staged:
+    with changing(folder.path, OF_A_BUILD) as staged:
         build = BuildFolder(staged)
         yield build
         remembered(build)

@@ -14,6 +14,7 @@ from edge_tr.boards import Board
 from edge_tr.codegen import mcu
 from edge_tr.codegen.calls import in_c
 from edge_tr.codegen.naming import DEFAULT, Naming
+from edge_tr.codegen.protocols import NOTHING, Protocols, Wanted, protocols_of
 from edge_tr.compiler.alternatives import RUNTIME_FLASH, alternatives, would_fit
 from edge_tr.compiler.bill import firmware_bill
 from edge_tr.compiler.common import (
@@ -27,9 +28,10 @@ from edge_tr.compiler.common import (
     tensor_records,
     write_tree,
 )
+from edge_tr.compiler.figures import considered, histogram, names_of, reads_of
 from edge_tr.compiler.folders import changed_state, claimed, copy_state, replaced_build
 from edge_tr.compiler.sealing import UNPROTECTED, Protect, Sealing
-from edge_tr.errors import DeviceError, DoesNotFitError, UsageError
+from edge_tr.errors import DeviceError, DoesNotFitError, ToolMissingError, UsageError
 from edge_tr.files.reading import MAX_BINARY, read_bytes
 from edge_tr.files.writing import writing_to
 from edge_tr.ir.float_ends import host_notes
@@ -39,9 +41,22 @@ from edge_tr.kernels.machines import isa_of, planned_for
 from edge_tr.kernels.waiting import Behind
 from edge_tr.lower.arena import Layer, Product
 from edge_tr.lower.program import Candidates, Limits, Program, choose, explore, lower
-from edge_tr.manifest import MANIFEST_VERSION, BuildFolder, LayerRecord, LevelRecord, Manifest, PartRecord, Protection
+from edge_tr.manifest import (
+    MANIFEST_VERSION,
+    NO_TERMS,
+    BuildFolder,
+    LayerRecord,
+    LevelRecord,
+    Manifest,
+    PartRecord,
+    Protection,
+    RamRecord,
+    TermsRecord,
+)
+from edge_tr.operators import dots
 from edge_tr.prepared.padding import pad_notes
 from edge_tr.target.costs import Counts, Device
+from edge_tr.target.count_stack import Stack, worst_case
 from edge_tr.target.emulator import RunningBoard, emulate
 from edge_tr.target.flash import FlashResult
 from edge_tr.target.flash import flash as flash_image
@@ -53,6 +68,10 @@ from edge_tr.target.usb import port_of
 RUNTIME_RAM, LAYER_RAM = 1 << 10, 12
 """Bytes of frame buffers and state beside arena and stack, and of each layer's cost and digest."""
 FITTING_TRIES = 4
+LINK_BUFFER = "buffer"
+"""The symbol of the serial link's frames, in firmware/app."""
+PROTOCOL_FLAGS = ("-DTR_PROTOCOLS=1", '-DPB_SYSTEM_HEADER="tr_nanopb.h"', "-DPB_NO_ERRMSG=1")
+"""What the compiler is told of protocols beside frames; nanopb is not to want a C library."""
 
 Compiled = tuple[int, Linked | OverflowingLink]
 """A build's id, and what was linked or by how much it overflows."""
@@ -73,14 +92,16 @@ def build(
     ram_limit: int | None = None,
     protect: Protect = UNPROTECTED,
     naming: Naming = DEFAULT,
+    spoken: Wanted = NOTHING,
     progress: Progress = no_progress,
 ) -> Manifest:
     """Build `model` for the board called `target` into the folder `out`, with one budget or several nested ones.
 
     Kernels are chosen by the costs of `core`, the board's own by default, for `objective` (see `lower.select`)
-    under the board's memory, or under `flash_limit` and `ram_limit` bytes where those are less. `naming`: names in C.
-    UsageError for a core with other code, or for a protection that the board has no use for. DoesNotFitError carries
-    the manifest (with `fits` false) as `manifest`. Whatever is raised, the folder is as it was.
+    under the board's memory, or under `flash_limit` and `ram_limit` bytes where those are less. `naming`: names in C;
+    `spoken`: protocols beside frames. UsageError for a core with other code, or for a protection or protocol that the
+    board or the model has no use for. DoesNotFitError carries the manifest (with `fits` false) as `manifest`. Whatever
+    is raised, the folder is as it was.
     """
     given, choice = boards.load(target), parse_choice(list(kernels))
     if choice.default is not None and choice.default.dialled != (len(budgets) > 1):
@@ -89,16 +110,9 @@ def build(
     sealing = Sealing(given, protect)
     board = _limited(given, min(flash_limit or sealing.room, sealing.room), ram_limit)
     source, folder = read_source(model, budgets), BuildFolder(out)
+    protocols = protocols_of(spoken, source.graph, given)
     with claimed(folder), replaced_build(folder) as staged:
-        return _build(source, given, board, core, kernels, objective, sealing, naming, staged, progress)
-
-
-def _staging(given: Board, board: Board) -> int:
-    """Bytes of RAM that copies of a layer's weights may take: as many as there are under a limit, else a share."""
-    if board.reads is None:
-        return 0
-    limited = board.memory.ram_bytes < given.memory.ram_bytes
-    return board.memory.ram_bytes * (100 if limited else board.reads.staging_percent) // 100
+        return _build(source, given, board, core, kernels, objective, sealing, naming, protocols, staged, progress)
 
 
 def _counted(budgets: int) -> str:
@@ -114,13 +128,15 @@ def _build(
     objective: str,
     sealing: Sealing,
     naming: Naming,
+    protocols: Protocols,
     folder: BuildFolder,
     progress: Progress,
 ) -> Manifest:
     """`build` into an empty folder; `board` is the `given` one with the memory that may be used."""
     isa = isa_of(core)
-    behind = Behind(board.reads, _staging(given, board))
-    found = explore(source.graph, source.budget, parse_choice(list(kernels)), isa, source.below, behind)
+    limited = board.memory.ram_bytes < given.memory.ram_bytes
+    memory = Behind.of(board, 100 if limited else None)
+    found = explore(source.graph, source.budget, parse_choice(list(kernels)), isa, source.below, memory)
 
     def smallest(other: str | None, prescribed: Sequence[str]) -> int:
         cut = source if other is None else source_of(source.name, source.given, (other,))
@@ -128,10 +144,10 @@ def _build(
         return lower(cut.graph, cut.budget, choice, isa, "size", below=cut.below).chosen_flash
 
     def compiled(program: Program) -> Compiled:
-        return _compiled(program, board, folder, source, sealing.verifies, naming, progress)
+        return _compiled(program, board, folder, source, sealing.verifies, naming, protocols, progress)
 
-    program, build_id, linked = _fitted(found, objective, board, compiled)
-    manifest = _manifest(program, board, core, source, naming, build_id, linked)
+    program, build_id, linked = _fitted(found, objective, board, protocols.ram_bytes, compiled)
+    manifest = _manifest(program, board, core, source, folder, naming, protocols, build_id, linked)
     estimates = [sum(product.dot.estimate.flash for product in layer.products) for layer in program.layers]
     layers = sum(min(estimate, record.flash_bytes) for estimate, record in zip(estimates, manifest.layers))
     fastest = objective == "speed" and manifest.fits and manifest.flash_limit == given.memory.flash_bytes
@@ -151,12 +167,13 @@ def _build(
 
 
 def _fitted(
-    found: Candidates, objective: str, board: Board, compiled: Callable[[Program], Compiled]
+    found: Candidates, objective: str, board: Board, more_ram: int, compiled: Callable[[Program], Compiled]
 ) -> tuple[Program, int, Linked | OverflowingLink]:
-    """The program that fits, compiled: links tell what the layers have room for."""
+    """The program that fits, compiled: links tell what the layers have room for. `more_ram`: that the server takes
+    beside what it always does."""
     room = Limits(
         flash=board.memory.flash_bytes - RUNTIME_FLASH,
-        ram=board.memory.ram_bytes - board.memory.stack_bytes - RUNTIME_RAM - LAYER_RAM * len(found.ops),
+        ram=board.memory.ram_bytes - board.memory.stack_bytes - RUNTIME_RAM - more_ram - LAYER_RAM * len(found.ops),
     )
     for _ in range(FITTING_TRIES):
         program = choose(found, objective, room)
@@ -189,10 +206,11 @@ def _compiled(
     source: Source,
     verifies: bool,
     naming: Naming,
+    protocols: Protocols,
     progress: Progress,
 ) -> Compiled:
     """Write everything anew and compile it."""
-    tree = mcu.source_tree(program, board.name, source.name, verifies, naming)
+    tree = mcu.source_tree(program, board.name, source.name, verifies, naming, protocols)
     revealed = _revealed(program, source)
     with writing_to(folder.path):
         shutil.rmtree(folder.path)
@@ -202,7 +220,7 @@ def _compiled(
         write_tree(folder.path, revealed)
     build_id = mcu.build_id(tree, board.name, naming)
     try:
-        return build_id, _compile(board, folder, list(tree), progress)
+        return build_id, _compile(board, folder, list(tree), protocols, progress)
     except OverflowingLink as overflow:
         return build_id, overflow
 
@@ -223,18 +241,24 @@ class NotFitting(DoesNotFitError):
             )
             if used > limit
         ]
-        remedy = f"use {' or '.join(manifest.would_fit)}" if manifest.would_fit else "no board here is large enough"
-        super().__init__(f"{manifest.model} does not fit {manifest.target}: {', '.join(over)}; {remedy}")
+        remedies = [f"  use {remedy}" for remedy in manifest.would_fit] or ["  no board here is large enough"]
+        super().__init__("\n".join([f"{manifest.model} does not fit {manifest.target}: {', '.join(over)}", *remedies]))
         self.manifest = manifest
 
 
-def _compile(board: Board, folder: BuildFolder, paths: Sequence[str], progress: Progress) -> Linked:
+def _compile(
+    board: Board, folder: BuildFolder, paths: Sequence[str], protocols: Protocols, progress: Progress
+) -> Linked:
     """The application."""
+    part = board.application
+    if protocols:
+        part = replace(part, cflags=part.cflags + PROTOCOL_FLAGS)
     sources = [folder.sources / path for path in paths if path.endswith((".c", ".S"))]
-    includes = [folder.sources / part for part in ("include", "model", "app")]
+    parts = (folder.sources / part for part in ("include", "model", "app", mcu.NANOPB))
+    includes = [part for part in parts if part.is_dir()]
     linked = compile_and_link(
         board,
-        board.application,
+        part,
         sources,
         includes,
         folder.objects,
@@ -249,7 +273,9 @@ def _manifest(
     board: Board,
     core: str,
     source: Source,
+    folder: BuildFolder,
     naming: Naming,
+    protocols: Protocols,
     build_id: int,
     linked: Linked | OverflowingLink,
 ) -> Manifest:
@@ -261,17 +287,22 @@ def _manifest(
         edge_tr_version=__version__,
         model=source.name,
         model_sha256=program.sha256,
-        notes=free_notes(source.graph) + host_notes(source.graph) + pad_notes(source.graph, program.alive.graph),
+        notes=free_notes(source.graph)
+        + host_notes(source.graph)
+        + pad_notes(source.graph, program.alive.graph)
+        + protocols.notes,
         target=str(board.name),
         board_folder="" if boards.ships(board) else str(board.folder),
         budget=str(program.budget),
         build_id=f"{build_id:016x}",
         name=naming.prefix,
         core=core,
+        clock_mhz=board.clock_mhz,
         flash_bytes=sizes.flash,
         flash_limit=memory.flash_bytes,
         ram_bytes=sizes.ram,
         ram_limit=memory.ram_bytes,
+        ram=_ram(program, board, folder, linked),
         arena_bytes=program.memory.size,
         arena_lower_bound=program.memory.lower_bound,
         arena=program.regions,
@@ -281,9 +312,27 @@ def _manifest(
         would_fit=(),
         protection=Protection(0, None, False),
         **tensor_records(program.alive.graph),
-        layers=tuple(_layer_record(program, layer, symbols) for layer in program.layers),
+        layers=tuple(_layer_record(program, source, layer, symbols) for layer in program.layers),
         levels=_levels(program, source),
     )
+
+
+def _ram(program: Program, board: Board, folder: BuildFolder, linked: Linked | OverflowingLink) -> RamRecord:
+    """What of the program's RAM is what; the link's buffers are static variables of one name."""
+    arena, states, stack = program.memory.size, program.memory.beside, board.memory.stack_bytes
+    link = linked.symbols.get(LINK_BUFFER, 0)
+    data = linked.sizes.ram - stack - arena - states - link
+    bound = _stack(folder, linked)
+    return RamRecord(arena, states, link, data, stack, bound.bytes, bound.note)
+
+
+def _stack(folder: BuildFolder, linked: Linked | OverflowingLink) -> Stack:
+    if not isinstance(linked, Linked) or linked.image is None:
+        return Stack(None, "no program of a board was linked")
+    try:
+        return worst_case(linked.elf, folder.objects)
+    except ToolMissingError as error:
+        return Stack(None, str(error))
 
 
 def _levels(program: Program, source: Source) -> tuple[LevelRecord, ...]:
@@ -294,11 +343,15 @@ def _levels(program: Program, source: Source) -> tuple[LevelRecord, ...]:
     return level_records([level.budget for level in program.levels], _revealed(program, source), sizes, cycles)
 
 
-def _layer_record(program: Program, layer: Layer, symbols: Symbols) -> LayerRecord:
+def _layer_record(program: Program, source: Source, layer: Layer, symbols: Symbols) -> LayerRecord:
     """An operator that is made of dot products has the sums of their figures."""
-    parts = tuple(_part_record(product, symbols) for product in layer.products)
+    graph = program.alive.graph
+    parts = tuple(_part_record(program, source, product, symbols) for product in layer.products)
     channels = program.alive.channels.get(layer.output)
     weights, terms = (sum(getattr(part, name) for part in parts) for name in ("weights", "terms"))
+    computed = {
+        tensor: name for tensor, name in names_of(graph).items() if tensor in {of.output for of in program.layers}
+    }
     return LayerRecord(
         name=layer.name,
         op=layer.op.kind,
@@ -318,10 +371,24 @@ def _layer_record(program: Program, layer: Layer, symbols: Symbols) -> LayerReco
         flash_bytes=_size_of(layer.name, symbols),
         cycles_estimated=sum(part.cycles_estimated for part in parts) if parts else None,
         parts=parts if layer.parts else (),
+        shape=graph.tensor(layer.output).shape,
+        reads=reads_of(graph, computed, layer.op),
+        considered=parts[0].considered if layer.dot is not None else (),
+        histogram=_histogram(program, source, layer.products) if parts else NO_TERMS,
     )
 
 
-def _part_record(product: Product, symbols: Symbols) -> PartRecord:
+def _histogram(program: Program, source: Source, products: Sequence[Product]) -> TermsRecord:
+    """Of some dot products."""
+    as_given = {op.index: op.record.weights for op in dots(source.model)}
+    return histogram(
+        [as_given[product.index] for product in products],
+        [program.revealed[product.index] for product in products],
+        [product.dot.params.weights for product in products],
+    )
+
+
+def _part_record(program: Program, source: Source, product: Product, symbols: Symbols) -> PartRecord:
     dot = product.dot
     return PartRecord(
         name=product.name,
@@ -335,6 +402,8 @@ def _part_record(product: Product, symbols: Symbols) -> PartRecord:
         kernel=dot.kernel.name,
         flash_bytes=_size_of(in_c(product.name), symbols),
         cycles_estimated=dot.estimate.cycles,
+        considered=considered(program.found.options[product.index]),
+        histogram=_histogram(program, source, [product]),
     )
 
 

@@ -24,6 +24,7 @@ from edge_tr.compiler.common import (
     tensor_records,
     write_tree,
 )
+from edge_tr.compiler.figures import histogram, names_of, reads_of
 from edge_tr.compiler.folders import claimed, remembered, replaced_build
 from edge_tr.errors import DeviceError
 from edge_tr.files.writing import replace as replace_file
@@ -42,6 +43,8 @@ from edge_tr.manifest import (
     OnChip,
     OverlayManifest,
     PartRecord,
+    SpanRecord,
+    TermsRecord,
 )
 from edge_tr.operators import DotParams, dots, dots_of
 from edge_tr.overlays import BITFILE, OverlayBoard
@@ -157,7 +160,26 @@ def _manifest(
         memories=tuple(MemoryUse(name, used, limit, "words") for name, (used, limit) in program.used.items()),
         resources=tuple(MemoryUse(name, n, board.chip[name], "on the chip") for name, n in taken.items()),
         bitstream=(folder.package / BITFILE).is_file(),
+        timeline=_timeline(most),
     )
+
+
+def _timeline(level: Level) -> tuple[SpanRecord, ...]:
+    """The accelerator's spans, and the processor's layers where the run before them ends."""
+    runs, found = iter(level.segments), []
+    ends = {
+        layer.name: span.start + span.cycles
+        for span in level.timeline
+        for layer in level.layers
+        if layer.name == span.layer
+    }
+    now = 0
+    for turn in level.turns:
+        found += [SpanRecord("processor", layer.name, "", now, 0, 0, 0, 0) for layer in turn.host]
+        if turn.segment:
+            now = max(ends[layer.name] for layer in next(runs).layers)
+    found += [SpanRecord(**asdict(span)) for span in level.timeline]
+    return tuple(sorted(found, key=lambda span: span.start))
 
 
 def _levels(program: AccelProgram, files: Iterable[str]) -> tuple[LevelRecord, ...]:
@@ -177,7 +199,7 @@ def _record(level: Level, source: Source, layer: AccelLayer | HostLayer) -> Laye
     hosted = isinstance(layer, HostLayer)
     tensor = level.alive.graph.tensor(layer.tensor)
     channels = level.alive.channels.get(tensor.index)
-    parts = tuple(_part(part, source, hosted) for part in dots_of(op))
+    parts = tuple(_part(level, part, source, hosted) for part in dots_of(op))
     macs, weights, terms = (sum(getattr(part, name) for part in parts) for name in ("macs", "weights", "terms"))
     is_dot = isinstance(op.record, DotParams)
     return LayerRecord(
@@ -200,10 +222,26 @@ def _record(level: Level, source: Source, layer: AccelLayer | HostLayer) -> Laye
         cycles_estimated=None if hosted else layer.cycles,
         reason=layer.reason if hosted else "",
         parts=() if is_dot else parts,
+        shape=tensor.shape,
+        reads=_reads(level, op),
+        histogram=_histogram(level, source, dots_of(op)),
     )
 
 
-def _part(op: Op, source: Source, hosted: bool) -> PartRecord:
+def _reads(level: Level, op: Op) -> tuple[str, ...]:
+    layers = {layer.tensor for turn in level.turns for layer in turn.layers}
+    names = {tensor: name for tensor, name in names_of(level.alive.graph).items() if tensor in layers}
+    return reads_of(level.alive.graph, names, op)
+
+
+def _histogram(level: Level, source: Source, parts: Sequence[Op]) -> TermsRecord:
+    """Of some dot products, without their dead channels."""
+    as_given = {op.index: op.record.weights for op in dots(source.model)}
+    given, revealed = ([weights[part.index] for part in parts] for weights in (as_given, level.revealed))
+    return histogram(given, revealed, [part.record.weights for part in parts])
+
+
+def _part(level: Level, op: Op, source: Source, hosted: bool) -> PartRecord:
     """Of one dot product."""
     setting, weights = source.budget.of(layer_name(op)), op.record.weights
     terms = int(term_count(weights).sum())
@@ -219,6 +257,7 @@ def _part(op: Op, source: Source, hosted: bool) -> PartRecord:
         kernel=_engine(hosted),
         flash_bytes=0,
         cycles_estimated=None,
+        histogram=_histogram(level, source, [op]),
     )
 
 

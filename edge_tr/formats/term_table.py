@@ -43,6 +43,12 @@ _LAYOUTS = (  # with the type of a word
     ),
     ("<i2", Constant("INT16", 10, "Plain int16 weights, which nine bits hold.")),
     (
+        "<i2",
+        Constant(
+            "WINOGRAD", 11, "3x3 windows of four rows as 4x4 points, int16: of each point two channels of all four."
+        ),
+    ),
+    (
         "<u1",
         Constant("SUBSETS", 6, "Bytes: by SUBSET_ROWS rows, then two SUBSET_ELEMENTS elements, then row: bit planes."),
     ),

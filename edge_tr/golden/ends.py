@@ -7,8 +7,9 @@ that a reset gives; [n, ...] are n sequences of one step.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,10 +23,12 @@ Given = np.ndarray | Mapping[int, np.ndarray]
 @dataclass(frozen=True)
 class Samples:
     """`values` by the tensor index of each of the graph's inputs, in their order: arrays of its type and of one shape
-    before the tensor's own: [n], or [n, steps] where `steps` is not None."""
+    before the tensor's own: [n], or [n, steps] where `steps` is not None. `saturated`: floats that were given and lie
+    beyond an input's range."""
 
     values: Mapping[int, np.ndarray]
     steps: int | None = None
+    saturated: int = 0
 
     def __len__(self) -> int:
         """Samples, or sequences."""
@@ -64,10 +67,12 @@ def samples_of(graph: Graph, x: Given | Samples) -> Samples:
     if isinstance(x, Samples):
         return x
     values = {i: np.asarray(array) for i, array in by_input(graph, x).items()}
+    saturated = 0
     for position, (index, array) in enumerate(values.items()):
         check_input(graph, position, array.shape, array.dtype)
+        saturated += beyond(graph.tensor(index), array) if array.dtype == np.float32 else 0
         values[index] = inner(graph.tensor(index), graph.file_inputs[position], array)
-    return together(graph, values)
+    return replace(together(graph, values), saturated=saturated)
 
 
 def by_input(graph: Graph, x: Given) -> dict[int, np.ndarray]:
@@ -118,12 +123,40 @@ def check_input(graph: Graph, position: int, shape: tuple[int, ...], dtype: np.d
     if leading_axes(graph, index, shape) is None:
         wanted = ", ".join(str(d) for d in sample_shape(tensor))
         sequences = f" or [sequences, steps, {wanted}]" if graph.states else ""
-        raise UsageError(f"the model's {name} is [samples, {wanted}]{sequences}, got {list(shape)}")
+        remedy = reshaping(shape, sample_shape(tensor))
+        raise UsageError(f"the model's {name} is [samples, {wanted}]{sequences}, got {list(shape)}; {remedy}")
     accepted = _accepted(tensor, given)
     if dtype.name not in accepted:
         floats = ", or float32 to be quantised" if "float32" in accepted[1:] else ""
         types = " or ".join(name for name in accepted if not floats or name != "float32")
         raise UsageError(f"the model's {name} is {types}{floats}, got {dtype}")
+
+
+def reshaping(shape: tuple[int, ...], wanted: tuple[int, ...]) -> str:
+    """One line of numpy that makes an array `x` of some shape one of samples of the `wanted` shape, or what to do."""
+    inner, text = shape[1:], ", ".join(map(str, wanted))
+    if shape == wanted:
+        return "in numpy: x = x[None]"
+    if len(wanted) == 3 and inner == (wanted[2], *wanted[:2]):
+        return "in numpy: x = x.transpose(0, 2, 3, 1)"
+    if len(wanted) == 3 and inner[:2] == wanted[:2] and len(inner) == 3 and wanted[2] == 1:
+        return "in numpy: x = x.mean(axis=-1, keepdims=True).astype(x.dtype)"
+    if len(wanted) == 3 and inner in ((*wanted[:2], 1), wanted[:2]):
+        return f"in numpy: x = x.reshape(-1, {wanted[0]}, {wanted[1]}, 1).repeat({wanted[2]}, axis=-1)"
+    if shape and math.prod(shape) and math.prod(shape) % math.prod(wanted) == 0:
+        return f"in numpy: x = x.reshape(-1, {text})"
+    if len(inner) == len(wanted) and all(a >= b for a, b in zip(inner, wanted)):
+        cut = ", ".join(f":{n}" for n in wanted)
+        return f"in numpy, if the rest is not wanted: x = x[:, {cut}]"
+    return f"images are resized by edge-tr data make --size; in numpy a sample is x = np.zeros((1, {text}), np.float32)"
+
+
+def beyond(tensor: Tensor, x: np.ndarray) -> int:
+    """How many of float32 x a quantised input saturates."""
+    q, limits = tensor.quantization, np.iinfo(tensor.dtype)
+    scale, zero = float(q.scale[0]), int(q.zero_point[0])
+    low, high = ((limit + side - zero) * scale for limit, side in ((limits.min, -0.5), (limits.max, 0.5)))
+    return int(((x < low) | (x > high)).sum())
 
 
 def _accepted(tensor: Tensor, given: Tensor) -> list[str]:

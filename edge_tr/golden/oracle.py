@@ -44,7 +44,8 @@ LACKING = {
     "ai-edge-litert": frozenset({NARROW, "ADD_N", "CUMSUM", "ELU", "SUM", *FLOATS}),
     "tflite-micro": frozenset(
         {"EXP", "FLOOR_DIV", "FLOOR_MOD", "GELU", "LOG", "NEG", "RELU_0_TO_1", "RELU_N1_TO_1", "SQRT"}
-        | {"REDUCE_PROD", "TILE", "UNIDIRECTIONAL_SEQUENCE_LSTM", "float RELU_N1_TO_1", "float RELU_0_TO_1"}
+        | {"REDUCE_PROD", "TILE", "UNIDIRECTIONAL_SEQUENCE_LSTM"}
+        | {"float GELU", "float RELU_N1_TO_1", "float RELU_0_TO_1"}
     ),
 }
 """What an interpreter's reference kernels do not compute in int8 and float32, of the operators that edge-tr does."""

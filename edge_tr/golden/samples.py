@@ -1,4 +1,5 @@
-"""Samples from .npz files: the model's inputs, `x` or one array for each by its name, and optionally labels `y`.
+"""Samples from files (`files.datasets` says of which kinds): the model's inputs, `x` or one array for each by its name,
+and optionally labels `y`.
 
 With one input its array is `x`; of several the arrays have the inputs' names, with or without TensorFlow's
 `serving_default_` and `:0`, or are `x0`, `x1`, ... in the file's order. Every array is [samples, ...], or
@@ -15,7 +16,8 @@ from typing import TypeVar
 import numpy as np
 
 from edge_tr.errors import UsageError
-from edge_tr.files.npz import Stored, TooLarge, open_npz
+from edge_tr.files.datasets import CLASSES, Array, open_data
+from edge_tr.files.npz import TooLarge
 from edge_tr.golden.ends import Samples, check_input, leading_axes, sample_shape, samples_of
 from edge_tr.graph import Graph, Tensor
 
@@ -45,6 +47,11 @@ def read_labelled(path: Path, graph: Graph, limit: int | None = None) -> tuple[S
     return samples_of(graph, values), labels
 
 
+def class_names(path: Path) -> tuple[str, ...]:
+    """What the file calls the classes, in the order of their numbers; nothing where it does not."""
+    return _reading(path, lambda arrays: tuple(map(str, arrays[CLASSES].rows())) if CLASSES in arrays else ())
+
+
 def seeded_samples(graph: Graph, count: int | None = None) -> Samples:
     """Seeded noise for every input: all values of a quantised one, 0 and 1 of others; `count` samples, or sequences of
     `SEEDED_STEPS`."""
@@ -58,21 +65,21 @@ def seeded_samples(graph: Graph, count: int | None = None) -> Samples:
     return samples_of(graph, values)
 
 
-def _reading(path: Path, read: Callable[[Mapping[str, Stored]], T]) -> T:
+def _reading(path: Path, read: Callable[[Mapping[str, Array]], T]) -> T:
     """What `read` makes of the arrays in a file; UsageError for files that are none."""
     try:
-        with open_npz(path) as arrays:
+        with open_data(path) as arrays:
             return read(arrays)
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror or error}") from error
     except TooLarge as error:
         raise UsageError(f"{path}: {error}: use fewer samples (check has --limit)") from error
     except (ValueError, KeyError) as error:
-        raise UsageError(f"{path} is no .npz file with an array x (and labels y): {error}") from error
+        raise UsageError(f"{path} is no file with samples x (and labels y): {error}") from error
 
 
 def _read(
-    path: Path, arrays: Mapping[str, Stored], graph: Graph, limit: int | None
+    path: Path, arrays: Mapping[str, Array], graph: Graph, limit: int | None
 ) -> tuple[dict[int, np.ndarray], np.ndarray | None]:
     """All arrays as they are, but for float64; UsageError where their headers are of no samples of this model."""
     inputs = _Inputs(path, arrays, graph)
@@ -85,10 +92,10 @@ def _read(
 
 
 def _read_labelled(
-    path: Path, arrays: Mapping[str, Stored], graph: Graph, limit: int | None
+    path: Path, arrays: Mapping[str, Array], graph: Graph, limit: int | None
 ) -> tuple[dict[int, np.ndarray], dict[str, np.ndarray]]:
     inputs = _Inputs(path, arrays, graph)
-    others = {name: arrays[name] for name in arrays if name not in inputs.names.values()}
+    others = {name: arrays[name] for name in arrays if name not in inputs.names.values() and name != CLASSES}
     alone = [name for name, stored in others.items() if not stored.shape]
     if alone:
         raise UsageError(f"{path}: {', '.join(alone)} must be an array, got a single number")
@@ -99,7 +106,7 @@ def _read_labelled(
 class _Inputs:
     """The arrays of the model's inputs: `names` by tensor index, checked by what their headers say."""
 
-    def __init__(self, path: Path, arrays: Mapping[str, Stored], graph: Graph) -> None:
+    def __init__(self, path: Path, arrays: Mapping[str, Array], graph: Graph) -> None:
         self.names = _names(path, arrays, graph)
         self._found = {i: _wanted(path, self.names[i], arrays[self.names[i]], graph, i) for i in graph.inputs}
         counts = {self.names[i]: stored.shape[0] for i, (stored, _) in self._found.items()}
@@ -114,7 +121,7 @@ class _Inputs:
         return {i: _rows(stored, shape, limit) for i, (stored, shape) in self._found.items()}
 
 
-def _names(path: Path, arrays: Mapping[str, Stored], graph: Graph) -> dict[int, str]:
+def _names(path: Path, arrays: Mapping[str, Array], graph: Graph) -> dict[int, str]:
     """The array of each input, by its tensor index."""
     found, missing = {}, []
     for position, (index, tensor) in enumerate(zip(graph.inputs, graph.file_inputs)):
@@ -134,7 +141,7 @@ def plain_name(tensor: Tensor) -> str:
     return tensor.name.removeprefix("serving_default_").removesuffix(":0")
 
 
-def _wanted(path: Path, name: str, stored: Stored, graph: Graph, index: int) -> tuple[Stored, tuple[int, ...]]:
+def _wanted(path: Path, name: str, stored: Array, graph: Graph, index: int) -> tuple[Array, tuple[int, ...]]:
     """An input's array, and its shape as the model has it."""
     if not stored.shape:
         raise UsageError(f"{path}: {name} must be [samples, ...], got a single number")
@@ -157,7 +164,7 @@ def _as_the_model(shape: tuple[int, ...], graph: Graph, index: int) -> tuple[int
     return shape
 
 
-def _rows(stored: Stored, shape: tuple[int, ...], limit: int | None) -> np.ndarray:
+def _rows(stored: Array, shape: tuple[int, ...], limit: int | None) -> np.ndarray:
     values = stored.rows(limit)
     values = values.astype(np.float32) if values.dtype == np.float64 else values
     return values.reshape(len(values), *shape[1:])

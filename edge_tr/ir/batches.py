@@ -15,7 +15,7 @@ from edge_tr.graph import Graph, Op, Tensor
 
 WINDOWS = ("CONV_2D", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D", "MAX_POOL_2D")
 MOST = 64
-"""Images of a batch: each with weights of its own in flash."""
+"""Images of a batch: each is a layer, though all of them share one copy of the weights."""
 
 
 class _Unbatched:

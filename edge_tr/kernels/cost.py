@@ -39,8 +39,8 @@ CALL = column(10, 150, 150, 110, 110, 140, 140)  # one call of generated code
 
 CHANNEL_BYTES = 20 + 4 + 4 + 1  # four more without multiplication
 """struct tr_channel, bias, multiplier, shift."""
-DIRECT_OUTPUT = 11
-"""Cycles of requantising and storing one activation by `kernels.direct`."""
+DIRECT_OUTPUT, CLAMPED_OUTPUT = 11, 16
+"""Cycles of requantising and storing one activation by `kernels.direct`; and clamped to less than int8."""
 BORDER_TAP = 1.6
 """Of the cycles of a run: a tap of two windows at the border."""
 
@@ -77,7 +77,8 @@ class Estimate:
 class Work:
     """Sizes that costs are made of: output positions, rows of weights, weights a row, terms in all,
     patches gathered (one a position, in a depthwise layer one a position and input channel), whether
-    `kernels.direct` requantises, whether one set of constants does, and whether an operator does that itself."""
+    `kernels.direct` requantises, whether one set of constants does, whether an operator does that itself, and whether
+    activations are clamped to less than int8."""
 
     positions: int
     rows: int
@@ -87,6 +88,7 @@ class Work:
     direct: bool = False
     common: bool = False
     sums: bool = False
+    clamped: bool = False
 
     @property
     def macs(self) -> int:
@@ -103,7 +105,8 @@ class Work:
 
     def requantising(self, isa: str) -> float:
         """Cycles of requantising all activations."""
-        return self.positions * self.rows * (DIRECT_OUTPUT if self.direct else OUTPUT[isa])
+        one_product = CLAMPED_OUTPUT if self.clamped else DIRECT_OUTPUT
+        return self.positions * self.rows * (one_product if self.direct else OUTPUT[isa])
 
     def estimate(self, cycles: float, body_bytes: int, isa: str) -> Estimate:
         """The layer's, given the cycles of its dot products and the bytes of its table or code."""
@@ -113,16 +116,16 @@ class Work:
     def of(cls, params: DotParams, terms: int, requant: Quick | Direct | None = None) -> Work:
         """`requant`: how activations are made of the sums; None where that does not matter."""
         rows, depth = params.weights.shape
-        one_product = isinstance(requant, Direct)
+        one_product, clamped = isinstance(requant, Direct), tuple(params.activation) != direct.WHOLE
         if isinstance(params, SumsParams):
             return cls(params.uses, rows, depth, terms, params.uses, sums=True)
         if isinstance(params, FullyConnectedParams):
             common = requant is not None and requant.common
-            return cls(params.rows, rows, depth, terms, params.rows, one_product, common)
+            return cls(params.rows, rows, depth, terms, params.rows, one_product, common, clamped=clamped)
         height, width, _ = params.output_shape
         positions = height * width
         patches = positions * params.input_shape[2] if isinstance(params, DepthwiseParams) else positions
-        return cls(positions, rows, depth, terms, patches, one_product)
+        return cls(positions, rows, depth, terms, patches, one_product, clamped=clamped)
 
 
 def packing(work: Work, params: DotParams, isa: str) -> float:

@@ -1,59 +1,129 @@
-"""int8 weights of depthwise 3x3 windows, multiplied with planes of two channels.
+"""int8 weights of depthwise windows, multiplied with planes of two channels.
 
-On cores with dual multiply-accumulates two outputs beside each other are computed at a time.
+On cores with dual multiply-accumulates two outputs beside each other are computed at a time: windows of 3x3 with their
+weights in registers, any other line by line.
 """
 
 from __future__ import annotations
 
+import numpy as np
+
 from edge_tr.formats import term_table
-from edge_tr.kernels import direct
+from edge_tr.formats.term_table import LAYOUT
+from edge_tr.kernels import direct, halves
+from edge_tr.kernels.call import DotCall
 from edge_tr.kernels.cost import PACK, Estimate, Work
-from edge_tr.kernels.int8 import MAC, int8_table
+from edge_tr.kernels.direct import Direct
+from edge_tr.kernels.halves import PLANES, Planes
+from edge_tr.kernels.int8 import MAC
 from edge_tr.kernels.kernel import Made, OneBudgetKernel, keeps_shape
-from edge_tr.kernels.product import Task
+from edge_tr.kernels.machines import DUAL
+from edge_tr.kernels.output import finishing
+from edge_tr.kernels.pixels import lookup, lookup_name
+from edge_tr.kernels.product import DotProduct, Task
+from edge_tr.kernels.tables import table_of
 from edge_tr.operators import DepthwiseParams, DotParams
 
-PAIR, ROW_CYCLES, PLANE = 48, 45, 100
-"""Cycles of two outputs by dual multiply-accumulates, requantised by `kernels.direct` above a zero point of -128; of a
-row of them and its gathering; and of a plane."""
+PAIR, ROW_CYCLES, PLANE = 48, 45, 130
+"""Cycles of two outputs of 3x3 windows, requantised by `kernels.direct`; of a row of them; and of a plane."""
+SIGNED, CLAMPED = 4, 13
+"""Of two outputs besides: with a zero point above -128; and clamped to less than int8."""
+LINE, LINE_WORD, LINES_PAIR = 11, 6, 36
+"""Of two outputs of any other window: of a line, of a word of it, and besides."""
+TAKEN_LINE, TAKEN_TAP = 45, 14
+"""Of making the lines of a channel, of a row of taps and a tap."""
+GATHERED, GATHERED_ROW, FILLED = 4.2, 22, 1.5
+"""Of an activation in a plane, of a row of two channels', and of an activation of empty planes."""
+WINDOW_CYCLES = 2
+"""Times those of `int8`: a multiplication without dual ones."""
 
 
 class DualKernel(OneBudgetKernel):
-    """Depthwise layers of 3x3 windows, two channels at least."""
+    """Depthwise layers."""
 
     name = "dual"
     doc = "int8 multiplication of depthwise windows, two channels' planes at a time"
+    struct = PLANES
     tile = 0
 
     def takes(self, task: Task) -> bool:
-        params = task.params
-        if not isinstance(params, DepthwiseParams):
-            return False
-        windows = params.kernel == (3, 3) and params.dilation == (1, 1) and params.stride in ((1, 1), (2, 2))
-        return windows and 2 <= params.input_shape[2] == params.output_shape[2]
+        return isinstance(task.params, DepthwiseParams)
 
     def works_in_place(self, params: DotParams) -> bool:
-        """It copies two channels before it writes those; an odd last channel makes it read one again."""
-        return keeps_shape(params) and params.output_shape[2] % 2 == 0
+        """It copies two channels before it writes those."""
+        return keeps_shape(params) and params.depth_multiplier == 1
 
     def made(self, task: Task, work: Work) -> Made:
-        body = term_table.encode(int8_table(task.revealed, task.setting))
-        return Made(body, _scratch_bytes(task.params), _estimate(work, task, len(body)))
+        planes = _planes(task.params)
+        body = term_table.encode(_table(task, planes))
+        cycles = round(_cycles(task, work, planes))
+        return Made(body, _scratch_bytes(planes), Estimate(cycles, len(body) + work.channel_bytes))
+
+    def call(self, name: str, dot: DotProduct) -> DotCall:
+        to, arrays, rows = finishing(name, dot)
+        planes = _planes(dot.params)
+        values = halves.members(planes) | {
+            "outside": dot.params.input_zero_point,
+            "data_terms": lookup_name(dot),
+            "table": f"{name}_table",
+            "plane": f"tr_dual_{_window(planes)}_{_finish(dot.params)}" if isinstance(dot.requant, Direct) else 0,
+            **to,
+        }
+        return DotCall("tr_depthwise_conv_2d_dual", PLANES, values, arrays, rows, lookup(dot))
 
 
-def _scratch_bytes(params: DepthwiseParams) -> int:
-    """Two planes of words of two activations, an even number of windows a row (tr_dual.c)."""
-    height, width, _ = params.output_shape
-    pitch = ((width + width % 2 - 1) * params.stride[1] + 4) // 2
-    return 8 * ((height - 1) * params.stride[0] + 3) * pitch
+def _planes(params: DepthwiseParams) -> Planes:
+    """The way round that takes less time."""
+    return min(halves.orientations(params), key=_plane_cycles)
 
 
-def _estimate(work: Work, task: Task, table_bytes: int) -> Estimate:
-    height, width, channels = task.params.input_shape
-    rows, columns, _ = task.params.output_shape
-    if work.direct and direct.is_unsigned(task.params):
-        run = channels * (rows * ((columns + 1) // 2 * PAIR + ROW_CYCLES) + PLANE)
-    else:
-        run = work.macs * 2 * MAC[task.isa] + work.requantising(task.isa)
-    cycles = run + height * width * channels * PACK[task.isa] / 2
-    return Estimate(round(cycles), table_bytes + work.channel_bytes)
+def _window(planes: Planes) -> str:
+    """Which code."""
+    return f"3x3_{planes.across.stride}" if planes.small else "lines"
+
+
+def _finish(params: DotParams) -> str:
+    """How it requantises."""
+    if tuple(params.activation) != direct.WHOLE:
+        return "clamped"
+    return "plain" if direct.is_unsigned(params) else "signed"
+
+
+def _table(task: Task, planes: Planes) -> term_table.Table:
+    """Layout INT8, taps in the order of the planes."""
+    values = task.revealed.values
+    rows, depth = values.shape
+    if planes.turned:
+        values = values.reshape(rows, *task.params.kernel).transpose(0, 2, 1)
+    return table_of(LAYOUT.INT8, task.setting, depth, depth * np.arange(rows + 1), values.ravel())
+
+
+def _scratch_bytes(planes: Planes) -> int:
+    """Two planes; the lines of a channel's weights, each with the way to the next one; and a row of taps between
+    zeros."""
+    lines = (
+        0 if planes.small else 4 * planes.lines * (2 * planes.words + 1) + 4 * (planes.row_words + planes.across.stride)
+    )
+    return 4 * planes.size + lines
+
+
+def _cycles(task: Task, work: Work, planes: Planes) -> float:
+    """Of the layer, requantisation included."""
+    run = work.rows * _plane_cycles(planes)
+    if task.isa not in DUAL or not work.direct:
+        run = work.macs * WINDOW_CYCLES * MAC[task.isa] + work.requantising(task.isa)
+    elif (finish := _finish(task.params)) != "plain":
+        pairs = planes.pairs * planes.down.outputs * work.rows
+        run += pairs * (SIGNED if finish == "signed" else CLAMPED)
+    rows, columns = (planes.down.size, planes.across.size)
+    gathered = planes.channels * rows * (columns * GATHERED + GATHERED_ROW / 2)
+    return run + (gathered + 2 * planes.size * FILLED) * PACK[task.isa] / PACK["armv7e-m"]
+
+
+def _plane_cycles(planes: Planes) -> float:
+    """Of one channel's outputs by dual multiply-accumulates."""
+    pair, plane = PAIR, PLANE
+    if not planes.small:
+        pair = LINES_PAIR + planes.lines * (LINE + LINE_WORD * planes.words)
+        plane += planes.down.kernel * (TAKEN_LINE + TAKEN_TAP * planes.across.kernel) + planes.lines * planes.words * 8
+    return planes.down.outputs * (planes.pairs * pair + ROW_CYCLES) + plane

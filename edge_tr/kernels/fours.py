@@ -21,11 +21,11 @@ from edge_tr.operators import ConvParams, DepthwiseParams, DotParams, FullyConne
 from edge_tr.prepared.budget import TrSetting
 from edge_tr.tr.reveal import Revealed
 
-MACS = column(4, 20, 144, 15.3, 6.2, 24, 560)
+MACS = column(4, 20, 144, 15.3, 6.2, 50, 560)
 """Cycles of four rows by one element of one pixel."""
-PAIRS = column(8, 40, 288, 32.4, 9.8, 48, 1120)
+PAIRS = column(8, 40, 288, 32.4, 9.8, 100, 1120)
 """Cycles of four rows by one element of two pixels."""
-JOINT_PAIR, APART_PAIR, DUAL_BLOCK = 16.6, 19.6, 46
+JOINT_PAIR, APART_PAIR, DUAL_BLOCK = 15.9, 18.9, 50
 """Cycles of two elements of two pixels by four rows, layouts FOURS_JOINT and FOURS_APART; of four rows besides."""
 SPREAD_PAIR, SPREAD_ROW, DUAL_TILE = 10, 30, 120
 """Cycles of making words of two elements of two pixels; of a row of two windows, and of two pixels besides."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge_tr.kernels.machines import MACHINES
+from edge_tr.kernels.machines import MACHINES, SWEEPING
 from edge_tr.kernels.straightline import Program, plan
 from edge_tr.operators import DepthwiseParams, DotParams
 from edge_tr.tr.reveal import Revealed, TermArrays
@@ -20,13 +20,13 @@ CUT_LARGEST = 256
 @dataclass(frozen=True)
 class Sweep:
     """How windows move over a plane of words: `columns` windows `step` words apart, then `rows` such rows,
-    `row_step` words apart; the two sums of a window go to its corner and `pitch` words behind it."""
+    `row_step` words apart; the two sums of a window go to its corner and `apart` words behind it."""
 
     columns: int
     step: int
     rows: int
     row_step: int
-    pitch: int
+    apart: int
 
 
 @dataclass(frozen=True)
@@ -63,11 +63,10 @@ def generate(params: DotParams, revealed: Revealed, cut: bool, isa: str) -> Code
 
 
 def plane_shape(params: DepthwiseParams) -> tuple[int, int]:
-    """Rows and columns of words of one channel: a word holds two rows, `stride` apart (tr_pairs.c)."""
+    """Rows and columns of words of one channel: a word holds what is read for an output and for the one half an image
+    below (tr_pairs.c)."""
     height, width, _ = params.output_shape
-    pairs = (height + 1) // 2
-    window = max((params.kernel[0] - 1) * params.dilation[0] + 1, 2)  # the sums take the place of two rows
-    rows = (pairs - 1) * 2 * params.stride[0] + window
+    rows = ((height + 1) // 2 - 1) * params.stride[0] + (params.kernel[0] - 1) * params.dilation[0] + 1
     return rows, (width - 1) * params.stride[1] + (params.kernel[1] - 1) * params.dilation[1] + 1
 
 
@@ -78,7 +77,9 @@ def _depthwise(params: DepthwiseParams, revealed: Revealed, largest: int, isa: s
     terms = revealed.term_arrays()
     depth = int(word_of_tap[-1]) + 1
     height, width, _ = params.output_shape
-    sweep = Sweep(width, params.stride[1], (height + 1) // 2, 2 * params.stride[0] * pitch, pitch)
+    half = (height + 1) // 2
+    sweep = Sweep(width, params.stride[1], half, params.stride[0] * pitch, rows * pitch)
+    sums = (half - 1) * params.stride[0] * pitch + pitch
     functions: list[Function | None] = []
     for channel in range(len(revealed.values)):
         mine = TermArrays(*(column[terms.row == channel] for column in terms))
@@ -86,5 +87,5 @@ def _depthwise(params: DepthwiseParams, revealed: Revealed, largest: int, isa: s
             functions.append(None)
             continue
         shifted = mine._replace(row=np.zeros_like(mine.row), element=word_of_tap[mine.element])
-        functions.append(Function(plan(shifted, 1, depth, largest, MACHINES[isa]), sweep))
-    return Code(isa, tuple(functions), 4 * rows * pitch, sweeps=True)
+        functions.append(Function(plan(shifted, 1, depth, largest, SWEEPING[isa]), sweep))
+    return Code(isa, tuple(functions), 4 * (rows * pitch + sums), sweeps=True)

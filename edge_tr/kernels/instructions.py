@@ -31,6 +31,15 @@ class Add:
 
 
 @dataclass(frozen=True)
+class Product:
+    """a[accumulator] += weight * t; `first`: = instead of +=."""
+
+    accumulator: int
+    weight: int
+    first: bool
+
+
+@dataclass(frozen=True)
 class Double:
     """a[accumulator] <<= 1"""
 
@@ -48,17 +57,19 @@ class Flush:
     first: bool
 
 
-Instruction = Load | Shift | Add | Double | Flush
+Instruction = Load | Shift | Add | Product | Double | Flush
 
 
 @dataclass(frozen=True)
 class Machine:
     """What the plan must know of a core: `accumulators` a tile may use, whether a shift of t is free
-    in an addition, and `cost(instruction)` in cycles."""
+    in an addition, `cost(instruction)` in cycles, and what a product with a constant costs besides its addition: 0,
+    there is none."""
 
     accumulators: int
     free_shift: bool
     cost: Callable[[Instruction], int]
+    product: int = 0
 
 
 @dataclass(frozen=True)
@@ -71,6 +82,7 @@ class Counts:
     doubles: int = 0
     first_flushes: int = 0
     flushes: int = 0
+    products: int = 0
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(*(a + b for a, b in zip(astuple(self), astuple(other))))
@@ -78,4 +90,5 @@ class Counts:
     def cycles(self, machine: Machine) -> int:
         """Of all of them."""
         kinds = (Load(0), Shift(1), Add(0, 1, 0, False), Double(0), Flush(0, 0, 0, True), Flush(0, 0, 0, False))
-        return sum(count * machine.cost(kind) for count, kind in zip(astuple(self), kinds))
+        products = self.products * (machine.product + machine.cost(Add(0, 1, 0, False)))
+        return products + sum(count * machine.cost(kind) for count, kind in zip(astuple(self), kinds))

@@ -26,6 +26,7 @@ from edge_tr.kernels.pixels import PIXELS as PIXELS_STRUCT
 from edge_tr.kernels.pixels import convolution, lookup, pixels
 from edge_tr.kernels.product import DotProduct, Level, Task
 from edge_tr.kernels.tables import table_of
+from edge_tr.kernels.waiting import Traffic, stalls
 from edge_tr.operators import ConvParams, DepthwiseParams, DotParams, FullyConnectedParams
 from edge_tr.structs import Array, Field, Struct
 from edge_tr.tr.hese import term_count
@@ -33,6 +34,8 @@ from edge_tr.tr.reveal import MAX_GROUP, TermArrays, reveal
 
 MAX_STEP = 255
 """What one level may add to a weight."""
+JUMPS = 0.02
+"""Branches taken for each cycle of loops over lists."""
 LEVEL_ROW = 60
 """Cycles of adding one level's sums of eight pixels to those below."""
 
@@ -81,7 +84,9 @@ class LevelsKernel(Kernel):
         levels = []
         for number, (layer, setting, lack) in enumerate(zip(layers, settings, biases), 1):
             work = Work.of(layer, int(term_count(layer.weights).sum()), requant)
-            estimate = work.estimate(_cycles(work, task, lists.by_level[:number], scratch), len(body), task.isa)
+            read = lists.by_level[:number]
+            estimate = work.estimate(_cycles(work, task, read, scratch), len(body), task.isa)
+            estimate = estimate.slower(stalls(task.behind.reads, _traffic(work, read, scratch, estimate.cycles)))
             levels.append(Level(layer, setting, lack - biases[-1], work.terms, estimate.cycles))
         estimate = replace(estimate, flash=estimate.flash + 4 * len(levels) * work.rows)
         return DotProduct(
@@ -115,6 +120,13 @@ def _scratch_bytes(task: Task) -> int:
         strips = Strips.of(task.params)
         return 2 * PIXELS * strips.height * strips.width
     return 2 * PIXELS * task.params.weights.shape[1] if isinstance(task.params, ConvParams) or task.cut else 0
+
+
+def _traffic(work: Work, lists: Sequence[Lists], scratch: int, cycles: int) -> Traffic:
+    """What is read where it is: lists byte by byte."""
+    passes = -(-work.positions // PIXELS) if scratch else work.positions
+    size, outputs = sum(len(part.words) for part in lists), work.positions * work.rows
+    return Traffic(passes, size, 1, work.channel_bytes, passes, outputs, JUMPS * cycles)
 
 
 def _cycles(work: Work, task: Task, lists: Sequence[Lists], scratch: int) -> float:

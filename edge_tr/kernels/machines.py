@@ -7,6 +7,7 @@ wait states (Cortex-M0 DDI 0432, Cortex-M3 DDI 0337, Ibex): loads and stores 2, 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from edge_tr.errors import UsageError
 from edge_tr.kernels.instructions import Flush, Instruction, Load, Machine
@@ -32,6 +33,9 @@ MACHINES = {
 MACHINES["armv6-m-mul32"] = MACHINES["armv6-m"]  # the same code on a core that multiplies in 32 cycles
 MACHINES["armv7e-m"] = MACHINES["armv7-m"]  # the same code; costs differ, since it multiplies in pairs
 MACHINES["rv32e"] = MACHINES["rv32"]  # the same code; costs differ, since it cannot multiply
+
+SWEEPING = MACHINES | {isa: replace(MACHINES[isa], product=2) for isa in ("armv6-m", "armv7-m", "armv7e-m", "rv32")}
+"""The same where a program is of one row, which leaves a register for products: a constant and a multiplication."""
 
 DIRECT = {"armv7e-m"}
 """Instruction sets with SMMLAR: requantisation by `kernels.direct` where a layer allows it."""

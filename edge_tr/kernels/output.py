@@ -15,8 +15,8 @@ from edge_tr.structs import Array, Field, Struct, Value
 CHANNEL = Struct("tr_channel", "One channel of `quick`, by TR_CHANNEL (tr_output.h).", ())
 DIRECT_STRUCT = Struct(
     "tr_direct",
-    "Armv7E-M, an activation of all int8: with h the rounded high word of (2 * sum + bias) * multiplier, one less\n"
-    "where 2 * sum + bias < 0, the result is (h + ((2 * zero_point + 1) << shift)) >> shift >> 1, clamped to int8.\n"
+    "Armv7E-M: with h the rounded high word of (2 * sum + bias) * multiplier, one less\n"
+    "where 2 * sum + bias < 0, the result is (h + ((2 * zero_point + 1) << shift)) >> shift >> 1, clamped.\n"
     "Above a zero point of -128 the one less makes no difference.",
     tuple(Field("int32_t", name) for name in ("bias", "multiplier", "shift")),
 )

@@ -21,6 +21,7 @@ MOST_TERMS = 1 << 13
 PLANE_ROW = 1.5
 """Of the cycles of a run: a row of a depthwise layer's plane."""
 LOAD_BYTES = column(4, 2.1, 2.1, 4, 4, 4, 4)
+PRODUCT_BYTES = column(8, 6, 6, 8, 8, 10, 10)
 ADD_BYTES = column(4, 2, 2, 4, 4, 2.5, 2.5)
 FLUSH_BYTES = column(30, 22, 22, 26, 26, 30, 30)
 
@@ -106,4 +107,5 @@ def _estimate(work: Work, params: DotParams, code: Code) -> tuple[Estimate, tupl
         run = pairs * (body + CALL[isa] + packing(work, params, isa))
     size = counts.loads * LOAD_BYTES[isa] + (counts.first_flushes + counts.flushes) * FLUSH_BYTES[isa]
     size += (counts.shifts + counts.additions + counts.doubles) * ADD_BYTES[isa] + 16 * len(programs)
+    size += counts.products * PRODUCT_BYTES[isa]
     return work.estimate(run, round(size), isa), (times * size, times * body)

@@ -18,6 +18,7 @@ from edge_tr.kernels.kernel import Made, OneBudgetKernel
 from edge_tr.kernels.output import OUTPUT_STRUCT, finishing
 from edge_tr.kernels.pixels import convolution, lookup, lookup_name, shapes
 from edge_tr.kernels.product import DotProduct, Task
+from edge_tr.operators import ConvParams, DepthwiseParams, DotParams
 from edge_tr.prepared.budget import TrSetting
 from edge_tr.structs import SHAPE, WINDOW, Field, Struct
 from edge_tr.tr.reveal import Revealed
@@ -36,6 +37,15 @@ CONVOLUTION = Struct(
         Field(OUTPUT_STRUCT, "to"),
     ),
 )
+
+
+TAP = 4.5
+"""Of the cycles of an element: a tap of the window."""
+
+
+def taps(params: DotParams) -> int:
+    """Of a patch: runs of activations that lie beside each other."""
+    return params.kernel[0] * params.kernel[1] if isinstance(params, (ConvParams, DepthwiseParams)) else 1
 
 
 class PatchKernel(OneBudgetKernel):
@@ -71,7 +81,8 @@ class PatchKernel(OneBudgetKernel):
     def made(self, task: Task, work: Work) -> Made:
         table = self.table(task.revealed, task.setting)
         body = term_table.encode(table)
-        cycles = self.inner_cycles(work, table.planes, task.isa) + work.patches * work.depth * GATHER[task.isa]
+        gathered = work.depth + TAP * taps(task.params)
+        cycles = self.inner_cycles(work, table.planes, task.isa) + work.patches * gathered * GATHER[task.isa]
         cycles += work.positions * work.rows * ROW[task.isa]
         return Made(body, self.scratch_bytes(table.depth, table.planes), work.estimate(cycles, len(body), task.isa))
 

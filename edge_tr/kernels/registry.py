@@ -16,6 +16,7 @@ from edge_tr.kernels.planes import PlanesKernel
 from edge_tr.kernels.subsets import SubsetsKernel
 from edge_tr.kernels.term_pairs import TermPairsKernel
 from edge_tr.kernels.twins import TwinsKernel
+from edge_tr.kernels.winograd import WinogradKernel
 from edge_tr.structs import Struct
 
 KERNELS: tuple[Kernel, ...] = (
@@ -28,6 +29,7 @@ KERNELS: tuple[Kernel, ...] = (
     LanesKernel(),
     SubsetsKernel(),
     DualKernel(),
+    WinogradKernel(),
     LevelsKernel(),
     Int8Kernel(),
     Int16Kernel(),

@@ -18,7 +18,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from edge_tr.kernels.instructions import Add, Counts, Double, Flush, Instruction, Load, Machine, Shift
+from edge_tr.kernels.instructions import Add, Counts, Double, Flush, Instruction, Load, Machine, Product, Shift
 from edge_tr.tr.reveal import TermArrays
 
 LANE_MAX = (1 << 15) - 1
@@ -33,7 +33,7 @@ class Tile:
 
     first: int
     digits: np.ndarray  # int8 [depth, EXPONENTS, rows], the sign of each term or 0
-    order: type[_ByElement] | type[_ByExponent]
+    order: Order
     segments: tuple[_Segment, ...]
     machine: Machine
 
@@ -101,6 +101,8 @@ def interpret(program: Program, words: np.ndarray) -> np.ndarray:
             elif isinstance(op, Add):
                 start = 0 if op.first else a[op.accumulator]
                 a[op.accumulator] = (start + op.sign * (t << op.shift)) & 0xFFFFFFFF
+            elif isinstance(op, Product):
+                a[op.accumulator] = ((0 if op.first else a[op.accumulator]) + op.weight * t) & 0xFFFFFFFF
             elif isinstance(op, Double):
                 a[op.accumulator] = (2 * a[op.accumulator]) & 0xFFFFFFFF
             else:
@@ -122,6 +124,8 @@ def _lanes(word: int) -> tuple[int, int]:
 def _tile(digits: np.ndarray, first: int, largest: int, machine: Machine) -> Tile:
     """The cheapest of all ways to cut and to order this tile: costs are counted, then one way is written."""
     ways = [(order, segments) for segments in _segmentations(digits, largest) for order in _orders(machine)]
+    if machine.product and (segments := _in_a_row(digits, largest)):
+        ways.append((_ByProduct, segments))
     order, segments = min(ways, key=lambda way: _cost(digits, *way, machine))
     return Tile(first, digits, order, tuple(segments), machine)
 
@@ -157,14 +161,33 @@ def _band(digits: np.ndarray, low: int, high: int, largest: int) -> list[_Segmen
     return halve(0, len(digits))
 
 
-def _orders(machine: Machine) -> tuple[type[_ByElement] | type[_ByExponent], ...]:
+def _in_a_row(digits: np.ndarray, largest: int) -> list[_Segment] | None:
+    """All exponents in as few segments as do; None if one weight alone overflows a lane."""
+    sizes, high = np.abs(_weights(digits)).max(axis=1), digits.shape[1] - 1
+    if sizes.max(initial=0) * largest > LANE_MAX:
+        return None
+    edges, held = [0], 0
+    for element, size in enumerate(sizes.tolist()):
+        if (held + size) * largest > LANE_MAX:
+            edges.append(element)
+            held = 0
+        held += size
+    return [_Segment(0, high, start, stop) for start, stop in pairwise([*edges, len(digits)])]
+
+
+def _weights(part: np.ndarray) -> np.ndarray:
+    """int64 [elements, rows]: what terms [elements, exponents, rows] add up to, in units of the lowest."""
+    return np.einsum("der,e->dr", part.astype(np.int64), np.left_shift(1, np.arange(part.shape[1])))
+
+
+def _orders(machine: Machine) -> tuple[Order, ...]:
     return (_ByElement,) if machine.free_shift else (_ByElement, _ByExponent)
 
 
 def _code(
     digits: np.ndarray,
     first: int,
-    order: type[_ByElement] | type[_ByExponent],
+    order: Order,
     segments: Sequence[_Segment],
     machine: Machine,
 ) -> tuple[Instruction, ...]:
@@ -238,9 +261,52 @@ class _ByExponent:
         return code, started
 
 
+class _ByProduct:
+    """One load an element; a weight whose terms cost more is a factor."""
+
+    @staticmethod
+    def counts(part: np.ndarray, machine: Machine) -> Counts:
+        """Of a segment's terms, flushes left out."""
+        products = _is_product(part, machine)
+        shifts = 0 if machine.free_shift else int((part[:, 1:].any(axis=1) & ~products).any(axis=1).sum())
+        terms = np.count_nonzero(part, axis=1)
+        loads = int(part.any(axis=(1, 2)).sum())
+        return Counts(loads, shifts, int(terms[~products].sum()), products=int(products.sum()))
+
+    @staticmethod
+    def code(
+        digits: np.ndarray, segment: _Segment, machine: Machine, backwards: bool
+    ) -> tuple[list[Instruction], set[int]]:
+        code: list[Instruction] = []
+        started: set[int] = set()
+        part = _part(digits, segment)
+        weights, products = _weights(part), _is_product(part, machine)
+        elements = np.flatnonzero(weights.any(axis=1))
+        for element in reversed(elements) if backwards else elements:
+            code.append(Load(segment.start + int(element)))
+            if products[element, 0]:
+                code.append(Product(0, int(weights[element, 0]), 0 not in started))
+                started.add(0)
+                continue
+            for shift in np.flatnonzero(part[element, :, 0]).tolist():
+                if shift and not machine.free_shift:
+                    code.append(Shift(shift))
+                code.append(_add(0, int(part[element, shift, 0]), shift if machine.free_shift else 0, started))
+        return code, started
+
+
+def _is_product(part: np.ndarray, machine: Machine) -> np.ndarray:
+    """bool [elements, rows]: a shift is one cycle, if it is not free, and a product replaces all terms but one."""
+    terms = np.count_nonzero(part, axis=1)
+    return terms > (1 + machine.product if machine.free_shift else 1)
+
+
+Order = type[_ByElement] | type[_ByExponent] | type[_ByProduct]
+
+
 def _cost(
     digits: np.ndarray,
-    order: type[_ByElement] | type[_ByExponent],
+    order: Order,
     segments: Sequence[_Segment],
     machine: Machine,
 ) -> int:

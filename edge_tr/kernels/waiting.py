@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edge_tr.boards import Reads
+from edge_tr.boards import Board, Reads
 
 LOOPS_BYTES = 1700
 """Of code that a tile of pixels runs through, and a cache has to hold."""
@@ -33,6 +33,13 @@ class Behind:
 
     reads: Reads | None = None
     staging: int = 0
+
+    @classmethod
+    def of(cls, board: Board, percent: int | None = None) -> Behind:
+        """A board's; `percent` of its RAM that copies may take, by default what board.toml says."""
+        if board.reads is None:
+            return cls()
+        return cls(board.reads, board.memory.ram_bytes * (percent or board.reads.staging_percent) // 100)
 
 
 INSTANT = Behind()

@@ -7,6 +7,7 @@ the C library computes is asked of this computer's (`tr.libm`), as the interpret
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -60,6 +61,31 @@ def _elu(x: np.ndarray) -> np.ndarray:
     return np.where(x < 0, function("expm1")(x), x)
 
 
+def _gelu(x: np.ndarray, options: Mapping[str, object]) -> np.ndarray:
+    """0.5 x erfc(-x / sqrt(2)), or by tanh: gelu.h, where x^3 is (x x) x and tanh is Eigen's."""
+    if not options.get("approximate", False):
+        return F(0.5) * x * function("erfc")(x * F(-math.sqrt(0.5)))
+    factor = F(2 / math.sqrt(math.pi)) * F(math.sqrt(0.5))
+    return F(0.5) * x * (F(1) + _fast_tanh(factor * (x + F(0.044715) * (x * x * x))))
+
+
+TANH_ODD = (-2.76076847742355e-16, 2.00018790482477e-13, -8.60467152213735e-11, 5.12229709037114e-08,
+            1.48572235717979e-05, 6.37261928875436e-04, 4.89352455891786e-03)  # fmt: skip
+TANH_EVEN = (1.19825839466702e-06, 1.18534705686654e-04, 2.26843463243900e-03, 4.89352518554385e-03)
+TANH_MOST, TANH_LEAST = 7.90531110763549805, 0.0004
+
+
+def _fast_tanh(x: np.ndarray) -> np.ndarray:
+    """`generic_fast_tanh_float` in Eigen's MathFunctionsImpl.h: a quotient of two polynomials, without fused steps."""
+    inside = np.clip(x, F(-TANH_MOST), F(TANH_MOST))
+    square, above, below = inside * inside, F(TANH_ODD[0]), F(TANH_EVEN[0])
+    for term in TANH_ODD[1:]:
+        above = above * square + F(term)
+    for term in TANH_EVEN[1:]:
+        below = below * square + F(term)
+    return np.where(np.abs(x) < F(TANH_LEAST), x, inside * above / below)
+
+
 def _prelu(x: np.ndarray, alpha: np.ndarray, options: Mapping[str, object]) -> np.ndarray:
     return np.where(x >= 0, x, x * alpha)
 
@@ -86,6 +112,7 @@ KERNELS: dict[str, tuple[int, Kernel]] = {
     "HARD_SWISH": (1, _unary(_hard_swish)),
     "LEAKY_RELU": (1, _leaky_relu),
     "ELU": (1, _unary(_elu)),
+    "GELU": (1, _gelu),
     "EXP": (1, _unary(function("exp"))),
     "LOG": (1, _unary(function("log"))),
     "SIN": (1, _unary(function("sin"))),
@@ -98,8 +125,7 @@ KERNELS: dict[str, tuple[int, Kernel]] = {
     "FLOOR": (1, _unary(np.floor)),
     "CEIL": (1, _unary(np.ceil)),
 }
-"""By TFLite's name: how many operands, and what it makes of them. GELU is not here: the reference computes it of floats
-in another library's approximation."""
+"""By TFLite's name: how many operands, and what it makes of them."""
 
 
 def computed(op: Op, operands: Sequence[np.ndarray]) -> np.ndarray | None:

@@ -63,9 +63,10 @@ def border(graph: Graph, op: Op) -> Border | None:
         return None
     x, y = graph.tensor(op.inputs[0]), graph.tensor(op.outputs[0])
     amounts = amounts_of(graph, op, x)
-    if len(amounts) != 4 or amounts[0] != (0, 0) or amounts[3] != (0, 0):
+    if y.quantization is None or len(amounts) != 4 or amounts[0] != (0, 0) or amounts[3] != (0, 0):
         return None
-    return Border(amounts[1], amounts[2], zero_point(y) if op.kind == "PAD" else _value(graph, op, y))
+    value = zero_point(y) if op.kind == "PAD" else int(graph.tensor(op.inputs[2]).data.reshape(-1)[0])
+    return Border(amounts[1], amounts[2], value)
 
 
 def _value(graph: Graph, op: Op, y: Tensor) -> int:

@@ -9,7 +9,7 @@ OFFSET = 128
 """By which a uint8 value is higher than the graph's int8."""
 WITHOUT_KERNEL = frozenset(
     {"ABS", "ADD_N", "BATCH_MATMUL", "CUMSUM", "ELU", "EXP", "FLOOR_DIV", "FLOOR_MOD", "LOG", "NEG", "REDUCE_PROD"}
-    | {"RSQRT", "SQRT", "SQUARED_DIFFERENCE", "SVDF", "UNIDIRECTIONAL_SEQUENCE_LSTM"}
+    | {"DYNAMIC_UPDATE_SLICE", "FILL", "RSQRT", "SQRT", "SQUARED_DIFFERENCE", "SVDF", "UNIDIRECTIONAL_SEQUENCE_LSTM"}
 )
 """Operators whose reference kernel takes int8 but not uint8."""
 

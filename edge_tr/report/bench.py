@@ -108,6 +108,7 @@ def bench_text(report: BenchReport) -> str:
             f"{report.instructions:,} instructions: {report.loads:,} loads, {report.stores:,} stores, "
             f"{report.branches:,} branches, {report.multiplies:,} multiplications",
             *_cost_text(report),
+            "planned: what the kernels were chosen by, before anything ran",
             *([_waiting_text(report)] if waits else []),
             memory_bar("Flash", report.flash_bytes, report.flash_limit),
             memory_bar("RAM", report.ram_bytes, report.ram_limit),

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from edge_tr.boards import Board, Reads, ships
 from edge_tr.overlays import OverlayBoard
 from edge_tr.report.summary import table
+from edge_tr.report.terminal import WIDTH
 
-WIDTH = 100
 STATES = {
     "hardware": "runs on hardware here",
     "emulator": "verified in an emulator",
@@ -58,7 +58,8 @@ def _compilers(boards: Iterable[Board]) -> Iterator[str]:
     for board in boards:
         cores.setdefault(f"{board.toolchain.prefix}gcc", set()).add(board.core)
         if board.emulator and board.emulator.package:
-            emulators.setdefault(board.emulator.program, []).append(board.name)
+            program = " with ".join((board.emulator.program, *board.emulator.modules))
+            emulators.setdefault(program, []).append(board.name)
     for tool, of in [*((tool, sorted(of)) for tool, of in cores.items()), *emulators.items()]:
         yield from _wrapped(f"{tool}: {', '.join(of)}")
 

@@ -27,8 +27,8 @@ def check_text(report: CheckReport) -> str:
     reference = report.reference
     lines += [
         f"agreement with the model as given {report.agreement:.2%}",
-        f"identical to the interpreter on the same weights: {report.reference_identical} of {report.samples} "
-        f"({reference.runtime} {reference.version}, {reference.resolver}, rounding {reference.rounding})",
+        f"identical to the interpreter on the same weights: {report.reference_identical} of {report.samples}",
+        f"interpreter: {reference.runtime} {reference.version}, {reference.resolver}, rounding {reference.rounding}",
         cost_text(report),
     ]
     return "\n".join([*lines, *(f"note: {note}" for note in report.notes)])

@@ -18,6 +18,21 @@ BEAT_SECONDS = 0.25
 """Between two calls of `beat`."""
 
 
+ENOUGH, ENOUGH_OF_ALL = 5, 0.2
+"""Pieces of work, or the share of all, from which on the time that is left is guessed: one of them says little."""
+
+
+_WITHOUT_GUESS = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}]"
+
+
+def _is_enough(done: int, total: int) -> bool:
+    return done >= ENOUGH or done > total * ENOUGH_OF_ALL
+
+
+def _several(unit: str) -> str:
+    return unit if unit == "B" else f"{unit}s"
+
+
 class Progress:
     """Call it with (what, done, total, unit); a new `what` begins a new bar."""
 
@@ -75,6 +90,7 @@ class Progress:
                 leave=False,
             )
         self._bar.total = total
+        self._bar.bar_format = None if _is_enough(done, total) else _WITHOUT_GUESS
         self._bar.update(done - self._bar.n)
 
     def _line(self, done: int, total: int, unit: str) -> None:
@@ -82,9 +98,11 @@ class Progress:
         if now - self._printed < LINE_SECONDS:
             return
         self._printed = now
-        if done:
-            left = (now - self._started) * (total - done) / done
-            text = f"{done} of {total} {unit}, about {left:.0f} s left"
+        so_far = now - self._started
+        if done and _is_enough(done, total):
+            text = f"{done} of {total} {_several(unit)}, about {so_far * (total - done) / done:.0f} s left"
+        elif total > 1:
+            text = f"{done} of {total} {_several(unit)}, {so_far:.0f} s so far"
         else:
-            text = f"{now - self._started:.0f} s so far"
+            text = f"{so_far:.0f} s so far"
         print(f"{self._what}: {text}", file=self._stream, flush=True)

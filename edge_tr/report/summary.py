@@ -9,11 +9,23 @@ import numpy as np
 from edge_tr.graph import Graph, Op, Tensor, layer_name
 from edge_tr.ir.float_ends import host_notes
 from edge_tr.ir.free import free_notes
-from edge_tr.manifest import BuildRecord, LayerRecord, Manifest, OverlayManifest, PartRecord, Protection, Signature
+from edge_tr.manifest import (
+    BuildRecord,
+    LayerRecord,
+    Manifest,
+    OverlayManifest,
+    PartRecord,
+    Protection,
+    RamRecord,
+    Signature,
+)
 from edge_tr.operators import parts_of
+from edge_tr.report.terminal import WIDTH
 from edge_tr.tr.hese import term_count
 
 _BAR_WIDTH = 20
+LEAST_TEXT = 12
+"""Letters that a column of text keeps however wide a table is."""
 
 
 def memory_bar(label: str, used: int, limit: int) -> str:
@@ -113,6 +125,7 @@ def _firmware_text(manifest: Manifest) -> str:
             *_levels(manifest),
             memory_bar("Flash", manifest.flash_bytes, manifest.flash_limit),
             memory_bar("RAM", manifest.ram_bytes, manifest.ram_limit),
+            _ram(manifest.ram),
             arena,
             *_staged(manifest),
             _protection(manifest.protection),
@@ -120,6 +133,18 @@ def _firmware_text(manifest: Manifest) -> str:
             *_alternatives(manifest),
         ]
     )
+
+
+def _ram(ram: RamRecord) -> str:
+    """What it is made of."""
+    named = {"arena": ram.arena, "states": ram.states, "serial link": ram.link, "other data": ram.data}
+    parts = [f"{name} {size:,}" for name, size in named.items() if size]
+    bound = "no bound known" if ram.stack_bound is None else f"at most {ram.stack_bound:,} used"
+    return f"RAM is {', '.join(parts)}, stack {ram.stack:,} reserved ({bound})"
+
+
+def _milliseconds(cycles: int, clock_mhz: float | None) -> str:
+    return f" ({cycles / clock_mhz / 1e3:,.3g} ms at {clock_mhz:g} MHz)" if clock_mhz else ""
 
 
 def _staged(manifest: Manifest) -> list[str]:
@@ -183,7 +208,9 @@ def _alternatives(manifest: Manifest) -> list[str]:
     """Other choices of kernels beside the build's own."""
     found = manifest.alternatives
     others = "other choices of kernels:" if len(found) > 1 else _no_others(manifest)
-    head = f"{manifest.cycles_estimated:,} cycles estimated for the layers with weights, on {manifest.core}; {others}"
+    time = _milliseconds(manifest.cycles_estimated, manifest.clock_mhz)
+    where = f"for the layers with weights, on {manifest.core}{time}"
+    head = f"{manifest.cycles_estimated:,} cycles estimated {where}; {others}"
     if len(found) < 2:
         return [head]
     ram = len({other.ram_bytes for other in found}) > 1
@@ -286,12 +313,31 @@ def _end_text(side: str, end: dict) -> str:
 
 
 def table(rows: Sequence[Sequence[str]], left: Iterable[int]) -> str:
-    """Columns of text; the first row is the head, columns in `left` are flush left."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    """Columns of text, at most `terminal.WIDTH` wide; the first row is the head, columns in `left` are flush left, and
+    it is their text that is cut where there is no room."""
     flush = set(left)
+    rows = _cut(rows, flush)
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = []
     for row in rows:
         cells = (c.ljust(w) if i in flush else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths)))
         lines.append("  ".join(cells).rstrip())
     lines.insert(1, "  ".join("-" * width for width in widths))
     return "\n".join(lines)
+
+
+def _cut(rows: Sequence[Sequence[str]], flush: set[int]) -> list[list[str]]:
+    """The widest columns of text shortened until a row fits, to LEAST_TEXT letters at most."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    limits = dict.fromkeys(flush, WIDTH)
+    while sum(widths) + 2 * (len(widths) - 1) > WIDTH:
+        widest = max(flush, key=lambda column: widths[column], default=None)
+        if widest is None or widths[widest] <= LEAST_TEXT:
+            break
+        widths[widest] -= 1
+        limits[widest] = widths[widest]
+    return [[_short(cell, limits.get(i, len(cell))) for i, cell in enumerate(row)] for row in rows]
+
+
+def _short(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 3]}..."

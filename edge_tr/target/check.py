@@ -20,7 +20,7 @@ from edge_tr.graph import Graph
 from edge_tr.ir import tflite
 from edge_tr.manifest import BuildRecord
 from edge_tr.metrics import ACCURACY, LABELS, Labels, Metric, scores_of
-from edge_tr.target.costs import Device, Meter
+from edge_tr.target.costs import Device, Meter, clock_of
 from edge_tr.target.expected import Expected
 from edge_tr.target.inferences import Inferences, Place, Progress
 from edge_tr.target.link import identify
@@ -51,16 +51,18 @@ def check(
     layers: bool = False,
     level: int = 0,
     metric: Metric | None = None,
+    classes: tuple[str, ...] = (),
     progress: Progress,
 ) -> CheckReport:
     """Run samples x with their labels everywhere; DeviceError if the board runs anything else.
 
-    `layers` compares the tensor of every layer, not only the outputs; `level` is the budget to run with. Without a
-    `metric`, labels `y` are classes.
+    `classes`: names of the labels, where they are known. `layers` compares the tensor of every layer, not only the
+    outputs; `level` is the budget to run with. Without a `metric`, labels `y` are classes.
     """
     hello = identify(
         device.link, device.board_id, model_sha256=manifest.model_sha256, build_id=int(manifest.build_id, 16)
     )
+    device.link.expect(manifest.levels[level].cycles_estimated, clock_of(hello))
     oracle = Oracle(models.given)
     info = reference_info(oracle.runtime)
     expected = Expected([tflite.parse(data) for data in models.revealed], level, manifest)
@@ -97,11 +99,12 @@ def check(
         cost=meter.cost(),
         reference=Reference(info.runtime, info.version, info.resolver, info.rounding_text),
         layer_costs=meter.layer_costs(manifest),
-        notes=tuple(_notes(expected, info, x, same_weights, identical)),
+        notes=(*_saturated(x), *_notes(expected, info, x, same_weights, identical)),
         confusion=figures.confusion(answers),
         steps=x.steps,
         outputs=_outputs(graph, x, answers, golden, same_weights),
         metric=None if metric is None else figures.reported(answers, golden, reference),
+        classes=classes,
     )
 
 
@@ -115,6 +118,14 @@ def _batched(function: Callable[[Samples], Outputs], x: Samples, what: str, prog
         parts.append(function(x.part(slice(start, start + _BATCH))))
         progress(what, min(start + _BATCH, len(x)), len(x), "sample")
     return {i: np.concatenate([part[i] for part in parts]) for i in parts[0]}
+
+
+def _saturated(x: Samples) -> list[str]:
+    """Said, since a range that was mistaken (0 to 255 for 0 to 1) shows nowhere else."""
+    if not x.saturated:
+        return []
+    total = sum(values.size for values in x.values.values())
+    return [f"{x.saturated:,} of {total:,} input values are beyond the input's range, and became its ends"]
 
 
 def _notes(expected: Expected, info: ReferenceInfo, x: Samples, reference: Outputs, identical: np.ndarray) -> list[str]:

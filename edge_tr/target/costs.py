@@ -73,6 +73,11 @@ class Meter:
         return tuple(LayerCost(layer.name, layer.op, round(n * self._counts.factor, 1)) for layer, n in pairs)
 
 
+def clock_of(hello: Hello) -> float:
+    """Hz of the core, where its counter counts its cycles; else 0."""
+    return float(hello.ticks_hz) if hello.counter == COUNTER.CYCLES else 0.0
+
+
 def _moves(link: Link) -> bool:
     """Whether the counter advances, and in proportion to the work (within an eighth)."""
     once, twice = link.calibrate(_CALIBRATION_ROUNDS), link.calibrate(2 * _CALIBRATION_ROUNDS)

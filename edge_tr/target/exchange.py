@@ -32,6 +32,12 @@ LONGEST_WIRE = 2 * MAX_PAYLOAD.value
 """More than any frame has between two delimiters; what is longer is noise."""
 
 
+SLACK = 20
+"""An inference may take so many times the estimate, which is of the layers with weights only and of a core alone."""
+SLOWEST = 1e6
+"""Hz of cores whose clock is not known: an emulator's on a computer with much else to do."""
+
+
 @dataclass(frozen=True)
 class Patience:
     """How long a reply is waited for.
@@ -39,13 +45,17 @@ class Patience:
     reply_seconds  until a request is repeated
     tries          of a request, without a reply, to a board that is silent or was never heard
     heard_tries    the same if each time something came from a board that has sent a whole frame before
-    infer_seconds  what an inference may take, repetitions included
+    infer_seconds  what an inference may take, repetitions included, unless its build's estimate says more
     """
 
     reply_seconds: float = 1.0
     tries: int = 8
     infer_seconds: float = 900.0
     heard_tries: int = 64
+
+    def of_inference(self, cycles: int, hz: float) -> float:
+        """Seconds that an inference may take which is estimated at `cycles`, on a core of `hz`."""
+        return max(self.infer_seconds, SLACK * cycles / max(hz, SLOWEST))
 
 
 class StateLost(DeviceError):

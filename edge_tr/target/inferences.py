@@ -20,6 +20,7 @@ from edge_tr.target.exchange import StateLost
 from edge_tr.target.expected import Expected
 from edge_tr.target.link import Link
 from edge_tr.target.outcome import Mismatch
+from edge_tr.target.tensor_view import view_of
 
 Progress = Callable[[str, int, int, str], None]
 T = TypeVar("T")
@@ -146,9 +147,11 @@ class Inferences:
             raise DeviceError(f"{where}: the digest of {layer.name} was wrong, its tensor is right: {_SUSPECT}")
         index = int(differing[0])
         step = None if self.x.steps is None else place[1]
+        shape = tensor.shape[len(self.x.leading) :]
         return Mismatch(
-            place[0], layer.name, layer.tensor, index, int(theirs[index]), int(ours[index]), step=step, output=output
-        )
+            place[0], layer.name, layer.tensor, index, int(theirs[index]), int(ours[index]), step=step, output=output,
+            view=view_of(theirs.reshape(shape), ours.reshape(shape), index),
+        )  # fmt: skip
 
     def _digests(self, place: Place) -> list[int]:
         self._load(place)

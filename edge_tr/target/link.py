@@ -44,8 +44,12 @@ class Link:
     has not, or no longer, the sample that they are about."""
 
     def __init__(self, port: serial.SerialBase, patience: Patience = USUAL) -> None:
-        self._exchange = Exchange(port, patience)
-        self._infer_tries = max(1, round(patience.infer_seconds / patience.reply_seconds))
+        self._exchange, self._patience = Exchange(port, patience), patience
+        self.expect(0)
+
+    def expect(self, cycles: int, hz: float = 0.0) -> None:
+        """How long an inference is waited for: as its estimated cycles say; `hz` of the core, 0 if not known."""
+        self._infer_tries = max(1, round(self._patience.of_inference(cycles, hz) / self._patience.reply_seconds))
 
     def hello(self) -> Hello:
         """Ask who is there."""

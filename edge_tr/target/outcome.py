@@ -6,6 +6,34 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 
+from edge_tr.files.typed import typed
+
+_SIGNED = ("got", "expected")
+
+
+@dataclass(frozen=True)
+class TensorView:
+    """A part of a tensor in which device and golden differ, to be looked at.
+
+    shape       of the whole tensor, without the batch
+    differing   elements that differ, of `elements`
+    channel     which one is shown, of a tensor of rows, columns and channels; None: the tensor is shown in one row
+    top, left   row and column of the part's first element, and of one row the index
+    got         the part, row by row, as the device has it
+    expected    the same of golden's
+    by_channel  how many elements of each channel differ; empty of one row
+    """
+
+    shape: tuple[int, ...]
+    differing: int
+    elements: int
+    channel: int | None
+    top: int
+    left: int
+    got: tuple[tuple[int, ...], ...]
+    expected: tuple[tuple[int, ...], ...]
+    by_channel: tuple[int, ...]
+
 
 @dataclass(frozen=True)
 class Mismatch:
@@ -20,6 +48,7 @@ class Mismatch:
     expected: int
     step: int | None = None
     output: str = ""
+    view: TensorView | None = None
 
 
 @dataclass(frozen=True)
@@ -88,6 +117,8 @@ class CheckReport:
     accuracy   fractions of the first output, None without labels (of classes)
     agreement  the fraction of samples on which the first output of device and of the model as given choose the same
                class (or, of one element, the same value)
+    confusion  counts [label][the device's choice]; empty without labels or with very many classes
+    classes    their names, where the data says them
     """
 
     target: str
@@ -106,7 +137,7 @@ class CheckReport:
     agreement: float
     reference_identical: int
     layers_compared: int
-    cost: Cost
+    cost: PlannedCost | Cost
     reference: Reference
     layer_costs: tuple[LayerCost, ...]
     notes: tuple[str, ...] = ()
@@ -115,6 +146,7 @@ class CheckReport:
     steps: int | None = None
     outputs: tuple[OutputReport, ...] = ()
     metric: MetricReport | None = None
+    classes: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=2) + "\n"
@@ -145,3 +177,9 @@ class LevelsReport:
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=2) + "\n"
+
+
+def read_report(values: object) -> CheckReport | LevelsReport:
+    """What `to_json` wrote; ValueError, TypeError or KeyError if it did not."""
+    kind = LevelsReport if isinstance(values, dict) and "levels" in values else CheckReport
+    return typed(kind, values, _SIGNED)

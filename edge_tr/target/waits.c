@@ -168,6 +168,17 @@ static void fetch_code(struct waits *waits, uint64_t address, uint32_t bytes)
     }
 }
 
+void tr_waits_free(struct waits *waits)
+{
+    struct cache *caches[] = {&waits->code, &waits->data};
+    for (size_t n = 0; n < 2u; n++) {
+        free(caches[n]->tags);
+        free(caches[n]->used);
+        free(caches[n]->valid);
+    }
+    free(waits);
+}
+
 /* `facts`: origin, bytes, width, wait states, prefetch, unified, then lines, ways and bytes a line of code's cache and
  * of that of data; NULL without memory. */
 struct waits *tr_waits_new(const uint64_t *facts)
@@ -186,20 +197,10 @@ struct waits *tr_waits_new(const uint64_t *facts)
     uint32_t sector = (uint32_t)waits->width;
     if (!make_cache(&waits->code, (uint32_t)facts[6], (uint32_t)facts[7], (uint32_t)facts[8], sector) ||
         !make_cache(&waits->data, (uint32_t)facts[9], (uint32_t)facts[10], (uint32_t)facts[11], sector)) {
+        tr_waits_free(waits);
         return NULL;
     }
     return waits;
-}
-
-void tr_waits_free(struct waits *waits)
-{
-    struct cache *caches[] = {&waits->code, &waits->data};
-    for (size_t n = 0; n < 2u; n++) {
-        free(caches[n]->tags);
-        free(caches[n]->used);
-        free(caches[n]->valid);
-    }
-    free(waits);
 }
 
 /* Plays `count` events. Block number n lies at addresses[n] and has the steps from starts[n] to starts[n + 1]: each

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from edge_tr.boards import Cache, Reads
-from edge_tr.errors import ToolMissingError
+from edge_tr.errors import EdgeTrError, ToolMissingError
 from edge_tr.target.tools import require_tool
 
 IS_BLOCK = 1 << 63
@@ -80,7 +80,8 @@ class Recorder:
     def __init__(self, play: Callable[[np.ndarray, np.ndarray], None]) -> None:
         self._play = play
         self._events = np.empty(_ROOM, np.uint64)
-        self._full = ctypes.CFUNCTYPE(None)(self._condense)
+        self._failure: Exception | None = None
+        self._full = ctypes.CFUNCTYPE(None)(self._make_room)
         full = ctypes.cast(self._full, ctypes.c_void_p)
         self.state = _Recorder(self._events.ctypes.data, 0, _ENOUGH, _ROOM, 0, full)
 
@@ -89,12 +90,25 @@ class Recorder:
         self.state.count = 0
 
     def finish(self, stop: int) -> None:
-        """Play the rest; what came last returned to `stop`."""
+        """Play the rest; what came last returned to `stop`. Raises what `play` raised on the way."""
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
+        if self.state.lost:
+            raise EdgeTrError(f"a block of code reads more than {_ROOM - _ENOUGH:,} addresses: please report it")
         if not self.state.count or int(self._events[self._last()]) != (IS_BLOCK | stop << 16):
             self._events[self.state.count] = IS_BLOCK | stop << 16
             self.state.count += 1
         self._condense()
         self.clear()
+
+    def _make_room(self) -> None:
+        """Called from C, which no exception gets through."""
+        try:
+            self._condense()
+        except Exception as failure:
+            self._failure = failure
+            self.clear()
 
     def _last(self) -> int:
         """Where the last block is."""

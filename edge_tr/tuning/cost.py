@@ -9,6 +9,7 @@ import numpy as np
 
 from edge_tr.graph import Graph, layer_name
 from edge_tr.kernels import parse_choice
+from edge_tr.kernels.waiting import INSTANT, Behind
 from edge_tr.lower.program import lower
 from edge_tr.operators import DotParams, FullyConnectedParams, dots
 from edge_tr.prepared.budget import Budget
@@ -48,8 +49,9 @@ class Cost:
 
 
 def dot_layers(graph: Graph) -> list[Layer]:
-    """The layers with weights, in execution order."""
-    return [Layer(op.index, layer_name(op), op.record, _positions(op.record)) for op in dots(graph)]
+    """The layers with weights, in execution order, but for parts of operators, which stay as they are."""
+    whole = (op for op in dots(graph) if not op.part)
+    return [Layer(op.index, layer_name(op), op.record, _positions(op.record)) for op in whole]
 
 
 def _positions(record: DotParams) -> int:
@@ -78,7 +80,8 @@ def slots(layer: Layer, group: int, most: int) -> int:
     return rows * (whole * min(most, MAX_TERMS * group) + min(most, MAX_TERMS * rest))
 
 
-def estimate(graph: Graph, isa: str) -> tuple[int, int]:
-    """(cycles, flash bytes) of all layers with weights, with the fastest kernels on an instruction set."""
-    program = lower(graph, Budget(), parse_choice([]), isa)
+def estimate(graph: Graph, isa: str, behind: Behind = INSTANT) -> tuple[int, int]:
+    """(cycles, flash bytes) of all layers with weights, with the fastest kernels on an instruction set and what it is
+    read through."""
+    program = lower(graph, Budget(), parse_choice([]), isa, behind=behind)
     return program.cycles_estimated, program.chosen_flash

@@ -15,6 +15,7 @@ from edge_tr.files.npz import open_npz
 from edge_tr.files.writing import replacing, writing_to
 from edge_tr.golden.ends import Samples
 from edge_tr.ir.tflite import parse
+from edge_tr.kernels.waiting import INSTANT, Behind
 from edge_tr.tr.reveal import MAX_GROUP
 from edge_tr.tuning.cost import Layer, cost, estimate, slots
 from edge_tr.tuning.descent import MAX_TERMS, PASSES, anneal, group_sums, limited, terms_of
@@ -35,6 +36,9 @@ class Settings:
     emphasis  the last layer's errors count this much more than the first's: what early layers lose, later
               ones partly make up for
     isa       of `kernels.machines`, for the estimates of cycles and flash
+    behind    what the board reads through, likewise
+    cycles    whether these are what counts: not terms, but cycles of layers are traded for errors
+    worth     by layer, what a term less saves (`tuning.worth`); None: all the same
     """
 
     group: int | None = None
@@ -42,6 +46,9 @@ class Settings:
     passes: int = PASSES
     seed: int = 0
     isa: str = "c"
+    behind: Behind = INSTANT
+    cycles: bool = False
+    worth: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -177,7 +184,7 @@ def compute(source: Source, request: Request) -> tuple[Point, Selection]:
     most = {} if settings.group is None else _most(layers, selection, settings.group)
     sums = cost(layers, selection.weights, settings.group, most)
     close = quality(calibration.output, selection.output, ends_in_softmax(calibration.graph))
-    cycles, flash = estimate(parse(rewritten(calibration, selection)), settings.isa)
+    cycles, flash = estimate(parse(rewritten(calibration, selection)), settings.isa, settings.behind)
     point = Point(
         key=request.key,
         price=request.price,
@@ -215,7 +222,10 @@ def _chooser(settings: Settings, price: float) -> Choose:
     """How a layer's terms are chosen under the cost model of `settings`."""
 
     def by_terms(problem: Problem) -> np.ndarray:
-        prices = price * problem.layer.positions / problem.sensitivity
+        worth = 1.0 if settings.worth is None else settings.worth[problem.layer.name]
+        if worth == 0:
+            return problem.layer.record.weights
+        prices = price * worth * problem.layer.positions / problem.sensitivity
         return anneal(problem.target, problem.covariance, prices, settings.passes).q.astype(np.int8)
 
     def by_group(problem: Problem) -> np.ndarray:

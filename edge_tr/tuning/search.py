@@ -6,7 +6,7 @@ how many workers there are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,10 +63,14 @@ def steps_at_most() -> int:
     return MIDDLE_TRIES + len(EMPHASES) + 2 + BELOW + ABOVE + REFINEMENTS * (PARTS - 1)
 
 
-def search(at: At, layers: Sequence[Layer], first_price: float, goal: Goal) -> Found:
-    """Try prices until the goal is bracketed closely. UsageError when no price reaches it."""
+def search(
+    at: At, layers: Sequence[Layer], first_price: float, goal: Goal, worth: Mapping[str, float] | None = None
+) -> Found:
+    """Try prices until the goal is bracketed closely. UsageError when no price reaches it. `worth`: of a term of each
+    layer; those whose terms are worth nothing keep them, and the point with the fewest cycles is chosen."""
     lossless = _lossless_per_mac(layers)
-    middle = _middle(lambda price: at([(price, EMPHASES[0])])[0], first_price, MIDDLE * lossless)
+    left = 0.0 if worth is None else _lossless_per_mac(layers, [layer for layer in layers if worth[layer.name] == 0])
+    middle = _middle(lambda price: at([(price, EMPHASES[0])])[0], first_price, MIDDLE * (lossless - left), left)
     emphasis = _emphasis(lambda emphases: at([(middle, e) for e in emphases]))
 
     def points_at(*prices: float) -> Sequence[Point]:
@@ -84,7 +88,7 @@ def search(at: At, layers: Sequence[Layer], first_price: float, goal: Goal) -> F
         low, high = points[edge].price, points[edge + 1].price
         points[edge + 1 : edge + 1] = points_at(*(low * (high / low) ** (i / PARTS) for i in range(1, PARTS)))
     distinct = {(p.terms_per_mac, p.divergence): p for p in points}
-    return Found(tuple(distinct.values()), _choose(list(distinct.values()), goal), lossless)
+    return Found(tuple(distinct.values()), _choose(list(distinct.values()), goal, worth is not None), lossless)
 
 
 def first_price(calibration: Calibration) -> float:
@@ -101,15 +105,18 @@ def first_price(calibration: Calibration) -> float:
     return float(f"{guess:.2g}")  # sums in another order give the same price, so the same points
 
 
-def _lossless_per_mac(layers: Sequence[Layer]) -> float:
-    terms = sum(float(term_count(layer.record.weights).sum(dtype=np.int64)) * layer.positions for layer in layers)
+def _lossless_per_mac(layers: Sequence[Layer], some: Sequence[Layer] | None = None) -> float:
+    """Terms a MAC of all layers, of `some` of them alone."""
+    of = layers if some is None else some
+    terms = sum(float(term_count(layer.record.weights).sum(dtype=np.int64)) * layer.positions for layer in of)
     return terms / sum(layer.macs for layer in layers)
 
 
-def _middle(at: Callable[[float], Point], price: float, target: float) -> float:
-    """A price whose terms per MAC are within 15 % of the target, by steps on the curve's usual slope."""
+def _middle(at: Callable[[float], Point], price: float, target: float, left: float) -> float:
+    """A price whose terms per MAC beyond those `left` are within 15 % of the target, by steps on the curve's usual
+    slope."""
     for _ in range(MIDDLE_TRIES):
-        terms = max(at(price).terms_per_mac, target / 20)
+        terms = max(at(price).terms_per_mac - left, target / 20)
         if abs(terms / target - 1) < 0.15:
             break
         price *= (terms / target) ** 3
@@ -134,9 +141,11 @@ def _edge(points: Sequence[Point], goal: Goal) -> int | None:
     return flips[0] if flips else None
 
 
-def _choose(points: Sequence[Point], goal: Goal) -> Point:
+def _choose(points: Sequence[Point], goal: Goal, fewest_cycles: bool) -> Point:
     met = [p for p in points if goal.met(p)]
     if not met:
         best = min(goal.measure(p) for p in points)
         raise UsageError(f"no choice of terms reaches {goal.name} {goal.limit:g}; the nearest has {best:g}")
+    if fewest_cycles and goal.rises:
+        return min(met, key=lambda p: (p.cycles_estimated, -p.price))
     return max(met, key=lambda p: p.price) if goal.rises else min(met, key=lambda p: p.price)

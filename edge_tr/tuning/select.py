@@ -94,6 +94,12 @@ def calibrate(data: bytes, x: Given | Samples, seed: int = 0) -> Calibration:
     x = samples_of(graph, x)
     tensors = computed(graph, x)
     layers = tuple(dot_layers(graph))
+    if not layers:
+        kinds = ", ".join(dict.fromkeys(op.kind for op in graph.ops))
+        raise UsageError(
+            "tune has nothing to choose: it changes convolutions and fully connected layers, the model has "
+            f"{kinds}; build it with --budget g=8,k=12 or others of your own"
+        )
     source = {op.index: op.inputs[0] for op in graph.ops}
     return Calibration(
         data=data,

@@ -7,6 +7,7 @@ same command computes only what is missing.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ from edge_tr.tuning.quality import accuracy, ends_in_softmax, quality
 from edge_tr.tuning.search import At, Goal, first_price, search, steps_at_most
 from edge_tr.tuning.select import Calibration, rewritten
 from edge_tr.tuning.workers import InProcess, Workers
+from edge_tr.tuning.worth import worth
 
 Progress = Callable[[str, int, int, str], None]
 """Called as progress(what, done, total, unit)."""
@@ -104,8 +106,9 @@ def tune(
         for left in work.glob(".edge-tr-*.npz"):  # by a killed process
             left.unlink()
         shared = calibrated(source)
+        settings = _priced(settings, goal, shared)
         points = Points(source, settings, work, workers)
-        found = search(_counted(points, progress), shared.layers, first_price(shared), goal)
+        found = search(_counted(points, progress), shared.layers, first_price(shared), goal, settings.worth)
         rows = _rows(shared, points, found.points, test, workers, progress)
         chosen = next(row for row in rows if row.point is found.chosen)
         _write(out, shared, points, chosen.point, settings)
@@ -121,6 +124,14 @@ def tune(
         rows=rows,
         computed=points.computed,
     )
+
+
+def _priced(settings: Settings, goal: Goal, shared: Calibration) -> Settings:
+    """Where cycles count, terms of each layer are worth what they take there; under a goal on terms or flash they are
+    all alike."""
+    if not settings.cycles or settings.group is not None or goal.name not in ("--max-loss", "--max-cycles"):
+        return settings
+    return dataclasses.replace(settings, worth=worth(shared.layers, settings.isa, settings.behind))
 
 
 def _test(graph: Graph, path: Path, calibration: Samples) -> Test:

@@ -3,20 +3,21 @@
 #include "tr_board.h"
 #include "tr_crc32.h"
 
-#define CRC_SIZE 4u
-#define BODY_SIZE (TR_FRAME_HEADER_SIZE + TR_MAX_PAYLOAD + CRC_SIZE)
-#define COBS_BLOCK 254u
-#define WIRE_SIZE (BODY_SIZE + BODY_SIZE / COBS_BLOCK + 1u)
+#if defined(TR_PROTOCOLS)
+#include "protocols.h"
+#else
+#define tr_protocols_receive(length) tr_board_receive() /* every byte is a frame's */
+#endif
 
 /* The only buffer: the bytes on the wire, decoded in place, then the reply's body. */
-static uint8_t buffer[WIRE_SIZE];
+static uint8_t buffer[TR_WIRE_SIZE];
 
 /* Bytes up to the next delimiter, empty frames skipped; 0 if they were more than any frame has. */
 static uint32_t receive_wire(void)
 {
     uint32_t length = 0u;
     for (;;) {
-        int byte = tr_board_receive();
+        int byte = tr_protocols_receive(&length);
         if (byte < 0) {
             if (length == 0u) {
                 tr_link_idle();
@@ -24,13 +25,13 @@ static uint32_t receive_wire(void)
             continue;
         }
         if (byte == 0 && length > 0u) {
-            return length <= WIRE_SIZE ? length : 0u;
+            return length <= TR_WIRE_SIZE ? length : 0u;
         }
         if (byte != 0) {
-            if (length < WIRE_SIZE) {
+            if (length < TR_WIRE_SIZE) {
                 buffer[length] = (uint8_t)byte;
             }
-            length += length <= WIRE_SIZE ? 1u : 0u;
+            length += length <= TR_WIRE_SIZE ? 1u : 0u;
         }
     }
 }
@@ -48,7 +49,7 @@ static uint32_t decode(uint32_t length)
         for (uint32_t i = 1u; i < code; i++) {
             buffer[to++] = buffer[from++];
         }
-        if (code <= COBS_BLOCK && from < length) {
+        if (code <= TR_COBS_BLOCK && from < length) {
             buffer[to++] = 0u;
         }
     }
@@ -58,10 +59,10 @@ static uint32_t decode(uint32_t length)
 enum tr_link_result tr_link_receive(struct tr_frame *frame)
 {
     uint32_t length = decode(receive_wire());
-    if (length < TR_FRAME_HEADER_SIZE + CRC_SIZE) {
+    if (length < TR_FRAME_HEADER_SIZE + TR_CRC_SIZE) {
         return TR_LINK_DAMAGED;
     }
-    length -= CRC_SIZE;
+    length -= TR_CRC_SIZE;
     if (tr_crc32(0u, buffer, length) != tr_load_u32(buffer + length)) {
         return TR_LINK_DAMAGED;
     }
@@ -81,14 +82,14 @@ static void transmit(uint32_t length)
     tr_board_transmit(0u);
     for (uint32_t start = 0u; start <= length;) {
         uint32_t end = start;
-        while (end < length && buffer[end] != 0u && end - start < COBS_BLOCK) {
+        while (end < length && buffer[end] != 0u && end - start < TR_COBS_BLOCK) {
             end++;
         }
         tr_board_transmit((uint8_t)(end - start + 1u));
         for (uint32_t i = start; i < end; i++) {
             tr_board_transmit(buffer[i]);
         }
-        bool full = end - start == COBS_BLOCK;
+        bool full = end - start == TR_COBS_BLOCK;
         if (full && end == length) {
             break;
         }
@@ -109,5 +110,5 @@ void tr_link_reply(const struct tr_frame *frame)
     tr_frame_header_set_length(buffer, frame->length);
     uint32_t length = TR_FRAME_HEADER_SIZE + frame->length;
     tr_store_u32(payload + frame->length, tr_crc32(0u, buffer, length));
-    transmit(length + CRC_SIZE);
+    transmit(length + TR_CRC_SIZE);
 }

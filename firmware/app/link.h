@@ -6,6 +6,12 @@
 
 #include "tr_formats.h"
 
+/* The longest frame as bytes on the wire, without its zeros. */
+#define TR_CRC_SIZE 4u
+#define TR_COBS_BLOCK 254u
+#define TR_BODY_SIZE (TR_FRAME_HEADER_SIZE + TR_MAX_PAYLOAD + TR_CRC_SIZE)
+#define TR_WIRE_SIZE (TR_BODY_SIZE + TR_BODY_SIZE / TR_COBS_BLOCK + 1u)
+
 /* One frame. `length` is the payload's; the request's buffer is reused by the reply. */
 struct tr_frame {
     uint32_t version, command, status, sequence, sample, length;

@@ -3,6 +3,9 @@
 #include "model.h"
 #include "tr_board.h"
 #include "tr_crc32.h"
+#if defined(TR_PROTOCOLS)
+#include "protocols.h"
+#endif
 
 /* What has been done with the sample that was loaded last. */
 static struct {
@@ -278,6 +281,22 @@ static uint32_t execute(struct tr_frame *frame)
     }
 }
 
+#if defined(TR_PROTOCOLS)
+
+bool tr_app_take_model(void)
+{
+    state.loaded = 0u;
+    state.ran = false;
+    sequence.torn = true;
+    if (TR_MODEL_VERIFIES) {
+        model_is_good = tr_model_verify();
+    }
+    tr_model_set_level(TR_MODEL_LEVELS - 1u);
+    return model_is_good;
+}
+
+#endif
+
 int main(void)
 {
     tr_board_init();
@@ -285,6 +304,9 @@ int main(void)
     if (TR_MODEL_STATES > 0u) {
         tr_model_reset();
     }
+#if defined(TR_PROTOCOLS)
+    tr_protocols_start();
+#endif
     for (;;) {
         struct tr_frame frame = {0};
         if (tr_link_receive(&frame) == TR_LINK_DAMAGED) {

@@ -66,6 +66,7 @@ enum tr_table_layout {
     TR_TABLE_LAYOUT_TWINS = 5, /* Bytes: the order of elements, then weights + 128 in blocks of four rows, four elements. */
     TR_TABLE_LAYOUT_LANES = 9, /* Bytes: rows two by two, runs of units of two elements, 0.0 1.0 0.1 1.1 (row.element). */
     TR_TABLE_LAYOUT_INT16 = 10, /* Plain int16 weights, which nine bits hold. */
+    TR_TABLE_LAYOUT_WINOGRAD = 11, /* 3x3 windows of four rows as 4x4 points, int16: of each point two channels of all four. */
     TR_TABLE_LAYOUT_SUBSETS = 6, /* Bytes: by SUBSET_ROWS rows, then two SUBSET_ELEMENTS elements, then row: bit planes. */
 };
 

@@ -70,6 +70,10 @@ void tr_add_tables(const struct tr_add_tables *layer, const int8_t *input0, cons
 /* Its loop where `nudge` is zero. In assembly where there is a file for the core. */
 void tr_add_looked_up(const struct tr_add_tables *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
 
+/* The same of `fours` times four elements where results are all of int8. Armv7-M only. */
+void tr_add_whole(const struct tr_add_tables *layer, const int8_t *input0, const int8_t *input1, int8_t *output,
+                  uint32_t fours);
+
 void tr_softmax(const struct tr_softmax *layer, const int8_t *input, int8_t *output);
 void tr_softmax16(const struct tr_softmax *layer, const int8_t *input, int16_t *output);
 
@@ -111,6 +115,7 @@ void tr_cast(const struct tr_cast *layer, const int8_t *input, int8_t *output);
 void tr_arg_extreme(const struct tr_arg_extreme *layer, const int8_t *input, int8_t *output);
 void tr_gather_rows(const struct tr_gather_rows *layer, const int8_t *const *inputs, int8_t *output);
 void tr_gather_places(const struct tr_gather_places *layer, const int8_t *const *inputs, int8_t *output);
+void tr_update_slice(const struct tr_update_slice *layer, const int8_t *const *inputs, void *output);
 void tr_one_hot(const struct tr_one_hot *layer, const void *input, void *output);
 void tr_top_k(const struct tr_top_k *layer, const void *input, void *output);
 

@@ -354,6 +354,21 @@ struct tr_gather_places {
     const int8_t *constant;
 };
 
+/* DYNAMIC_UPDATE_SLICE: `bytes` of operand, and in them runs of `run` bytes of an update with `sizes`, neighbours
+ * `steps` bytes apart, from a start of up to `limits` along each axis. What is not null is no input. */
+struct tr_update_slice {
+    uint32_t bytes;
+    uint32_t run;
+    uint32_t sizes[6]; /* of the update; the last one in one run */
+    uint32_t steps[6];
+    uint32_t limits[6];
+    uint8_t axes; /* that the start has: the last ones */
+    uint8_t start_bytes;
+    const int8_t *operand;
+    const int8_t *update;
+    const int8_t *start;
+};
+
 /* ONE_HOT of indices [outer][inner] to [outer][depth][inner]: `values` are the off and the on value, `bytes` each. */
 struct tr_one_hot {
     uint32_t outer;
@@ -480,6 +495,12 @@ struct tr_wide_conv {
     int16_t maximum;
 };
 
+/* A function of one int16 value: `table` [513] of every 128th, between which lines lead. */
+struct tr_wide_lookup {
+    uint32_t size;
+    const int16_t *table;
+};
+
 /* An element-wise operator of two int16 operands, of which one may be `constant`, where `constant_side` is 0 or 1. */
 struct tr_wide_pairs {
     struct tr_walk walk;
@@ -555,8 +576,8 @@ struct tr_wide_mean {
     struct tr_factor factor;
 };
 
-/* Armv7E-M, an activation of all int8: with h the rounded high word of (2 * sum + bias) * multiplier, one less
- * where 2 * sum + bias < 0, the result is (h + ((2 * zero_point + 1) << shift)) >> shift >> 1, clamped to int8.
+/* Armv7E-M: with h the rounded high word of (2 * sum + bias) * multiplier, one less
+ * where 2 * sum + bias < 0, the result is (h + ((2 * zero_point + 1) << shift)) >> shift >> 1, clamped.
  * Above a zero point of -128 the one less makes no difference. */
 struct tr_direct {
     int32_t bias;
@@ -635,6 +656,43 @@ struct tr_convolution {
     const int16_t *data_terms; /* [256]: x + 128 -> x - zero_point cut to s terms; null keeps all */
     const struct tr_dot *dot;
     const uint32_t *table;
+    struct tr_output to;
+};
+
+struct tr_dual;
+
+/* All outputs of one channel: tr_dual.h. */
+typedef void tr_dual_plane(const struct tr_dual *how, const void *weights, const int16_t *plane, int8_t *output);
+
+/* A depthwise layer over int16 planes of a channel each. `rows` and `columns` are those of a plane, which need not
+ * be the image's. A window is `lines` of `words` words of two activations, or 0 lines where it is not
+ * taken by line. */
+struct tr_planes {
+    uint32_t channels; /* of the input */
+    uint32_t multiplier; /* outputs of a channel */
+    uint32_t image_rows;
+    uint32_t image_columns; /* what planes hold of the image */
+    uint32_t pixel; /* bytes from one input to the next one of the row */
+    uint32_t line; /* and from one row to the next */
+    uint32_t first; /* activations in front of the image's first one */
+    uint32_t pitch; /* activations of a row of the plane, even */
+    uint32_t size; /* activations of a plane, even */
+    uint32_t rows; /* of outputs */
+    uint32_t columns;
+    uint32_t output_pixel; /* bytes from one output to the next one of the row */
+    uint32_t output_line; /* bytes from the end of a row of outputs to the next row */
+    uint32_t height; /* of the window */
+    uint32_t width;
+    uint32_t stride_y;
+    uint32_t stride_x;
+    uint32_t dilation_y;
+    uint32_t dilation_x;
+    uint32_t lines;
+    uint32_t words;
+    int8_t outside; /* the activation that lies outside the image */
+    const int16_t *data_terms; /* [256]: x + 128 -> what planes hold; null: x itself */
+    const uint32_t *table;
+    tr_dual_plane *plane; /* all outputs of a channel; null: portably, window by window */
     struct tr_output to;
 };
 

@@ -73,6 +73,13 @@ static inline uint32_t tr_output_scaled(const struct tr_channel *quick, uint32_t
 #endif
 }
 
+/* A result clamped. */
+static inline int8_t tr_within(const struct tr_output *to, int8_t result)
+{
+    result = result < to->minimum ? to->minimum : result;
+    return result > to->maximum ? to->maximum : result;
+}
+
 #if defined(__ARM_FEATURE_DSP)
 static inline int8_t tr_output_direct(const struct tr_direct *by, int32_t zero_point, int32_t sum)
 {
@@ -109,7 +116,7 @@ static inline int8_t tr_output(const struct tr_output *to, uint32_t channel, int
     if (to->direct != 0) {
         struct tr_direct by = to->direct[to->common ? 0u : channel];
         by.bias = to->common ? to->bias[channel] : by.bias;
-        return tr_output_direct(&by, to->zero_point, sum);
+        return tr_within(to, tr_output_direct(&by, to->zero_point, sum));
     }
 #endif
     if (to->common) {
@@ -124,6 +131,9 @@ static inline int8_t tr_output(const struct tr_output *to, uint32_t channel, int
 
 /* `count` channels (> 0) from `channel` on of one pixel: `sums` [count][2], of which the first are read. */
 void tr_finish_units(const struct tr_output *to, uint32_t channel, uint32_t count, const int32_t *sums, int8_t *output);
+
+/* `count` results, clamped. */
+void tr_clamp_units(const struct tr_output *to, int8_t *output, uint32_t count);
 
 /* All channels of two pixels: `sums` [channels][2]. */
 void tr_finish_pixels(const struct tr_output *to, uint32_t channels, const int32_t *sums, int8_t *first,

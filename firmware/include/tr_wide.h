@@ -45,6 +45,15 @@ void tr_wide_product(const struct tr_wide_pairs *layer, const int8_t *const *inp
 void tr_wide_maximum(const struct tr_wide_pairs *layer, const int8_t *const *inputs, int16_t *output);
 void tr_wide_minimum(const struct tr_wide_pairs *layer, const int8_t *const *inputs, int16_t *output);
 
+void tr_wide_lookup(const struct tr_wide_lookup *layer, const int16_t *input, int16_t *output);
+
+/* A table [513] between its entries, which are 128 apart. */
+static inline int32_t tr_wide_looked_up(const int16_t *table, int32_t x)
+{
+    const int16_t *at = table + 256 + (x >> 7);
+    return at[0] + (((at[1] - at[0]) * (x & 0x7f) + 64) >> 7);
+}
+
 static inline int16_t tr_wide_clamp(int32_t x, int32_t minimum, int32_t maximum)
 {
     x = x < minimum ? minimum : x;

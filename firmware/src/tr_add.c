@@ -38,9 +38,19 @@ static inline void add(const struct tr_add_tables *layer, const int8_t *input0, 
 
 #if !defined(TR_CODE_ARMV6M)
 
-/* What tr_add_*.S does, portably. */
+/* What tr_add_armv6m.S does, portably; on Armv7-M by another file where results are clamped to all of int8. */
 void tr_add_looked_up(const struct tr_add_tables *layer, const int8_t *input0, const int8_t *input1, int8_t *output)
 {
+#if defined(TR_CODE_ARMV7M)
+    if (layer->range == 255u) {
+        uint32_t whole = layer->size / 4u * 4u;
+        struct tr_add_tables rest = *layer;
+        rest.size -= whole;
+        tr_add_whole(layer, input0, input1, output, whole / 4u);
+        add(&rest, input0 + whole, input1 + whole, output + whole, false);
+        return;
+    }
+#endif
     add(layer, input0, input1, output, false);
 }
 

@@ -14,6 +14,8 @@
 #define RUN_ROWS 20
 #define RUN_SUM_SKIP 24
 #define RUN_SKIP 28
+#define PLAIN_LOW 0xFF80 /* a zero point of -128 */
+#define WHOLE 0x7F80     /* all of int8 as minimum and maximum */
 
     .syntax unified
     .thumb
@@ -31,7 +33,7 @@ tr_finish_pixels:
     ldr r12, [sp, #40]
 #if defined(__ARM_FEATURE_DSP)
     ldr lr, [r0, #DIRECT]
-    ldrsh r4, [r0, #ZERO_POINT]
+    ldr r4, [r0, #ZERO_POINT]
     cmp lr, #0
     bne .Ldirect_pixels
 #endif
@@ -121,9 +123,33 @@ tr_finish_pixels:
     strb r9, [r12], #1
 .endm
 
-/* lr constants, r1 channels left, r2 sums, r3 and r12 outputs; r4 zero point, then 2 * it + 1; r8, r9 sums */
+/* To two halves of \minimum and of \maximum what they are clamped to, of a word of zero point, minimum and maximum. */
+.macro both_ends from, minimum, maximum
+    sbfx \minimum, \from, #16, #8
+    asr \maximum, \from, #24
+    pkhbt \minimum, \minimum, \minimum, lsl #16
+    pkhbt \maximum, \maximum, \maximum, lsl #16
+.endm
+
+/* Two results clamped to halves: \a and \b to the same, of which \a has both. */
+.macro at_least minimum, a, b
+    pkhbt \a, \a, \b, lsl #16
+    ssub16 \b, \a, \minimum
+    sel \a, \a, \minimum
+.endm
+
+.macro at_most maximum, a, b
+    ssub16 \b, \a, \maximum
+    sel \a, \maximum, \a
+    asr \b, \a, #16
+.endm
+
+/* lr constants, r1 channels left, r2 sums, r3 and r12 outputs; r4 zero point, minimum and maximum, then twice the zero
+ * point + 1; r8, r9 sums */
 .Ldirect_pixels:
-    cmn r4, #128
+    movw r5, #PLAIN_LOW
+    movt r5, #WHOLE
+    cmp r4, r5
     bne 5f
     mvn r4, #254
     ands r0, r1, #3
@@ -144,12 +170,36 @@ tr_finish_pixels:
 4:
     pop {r1, r4-r11, pc}
 5:
+    lsr r0, r4, #16
+    cmp r0, r5, lsr #16
+    bne 7f
+    sxth r4, r4
     add r4, r4, r4
     add r4, r4, #1
 6:
     channel 1
     subs r1, r1, #1
     bne 6b
+    pop {r1, r4-r11, pc}
+7:
+    both_ends r4, r0, r5
+    sxth r4, r4
+    push {r5}
+    add r4, r4, r4
+    add r4, r4, #1
+8:
+    ldmia lr!, {r5-r7}
+    ldrd r8, r9, [r2], #8
+    lsl r11, r4, r7
+    direct r8, r9, r11, 1
+    at_least r0, r8, r9
+    ldr r10, [sp]
+    at_most r10, r8, r9
+    strb r8, [r3], #1
+    strb r9, [r12], #1
+    subs r1, r1, #1
+    bne 8b
+    add sp, sp, #4
     pop {r1, r4-r11, pc}
 
 #endif
@@ -181,7 +231,7 @@ tr_finish_run:
     push {r1-r11, lr}
 #if defined(__ARM_FEATURE_DSP)
     ldr lr, [r0, #DIRECT]
-    ldrsh r4, [r0, #ZERO_POINT]
+    ldr r4, [r0, #ZERO_POINT]
     cmp lr, #0
     bne .Ldirect_run
 #endif
@@ -252,23 +302,52 @@ tr_finish_run:
 
 #if defined(__ARM_FEATURE_DSP)
 
-/* lr run, r0 rows left, r1 sums left, r2 sums, r3 their step, r4 what is added, r11 output, r12 its step; r8, r9 sums */
-.Ldirect_run: /* r4 zero point */
-    cmn r4, #128
-    add r4, r4, r4
-    add r4, r4, #1
+/* The sums in r8 and r9; r10 spare. */
+.macro run_direct kind
+    .ifc \kind, plain
+    direct r8, r9, r4, 0
+    .else
+    direct r8, r9, r4, 1
+    .endif
+    .ifc \kind, clamped
+    ldr r10, [sp]
+    at_least r10, r8, r9
+    ldr r10, [sp, #4]
+    at_most r10, r8, r9
+    .endif
+.endm
+
+/* lr run, r0 rows left, r1 sums left, r2 sums, r3 their step, r4 what is added, r11 output, r12 its step; r8, r9 sums;
+ * both ends on the stack, if there are any */
+.Ldirect_run: /* r4 zero point, minimum and maximum */
+    both_ends r4, r8, r9
+    movw r5, #PLAIN_LOW
+    movt r5, #WHOLE
+    lsr r10, r4, #16
     add r1, r1, r1, lsl #1
     add r0, lr, r1, lsl #2
     mov lr, r2
+    cmp r10, r5, lsr #16
+    bne 5f
+    cmp r4, r5
+5:
+    sxth r4, r4
+    add r4, r4, r4
+    add r4, r4, #1
+    it eq
+    moveq r10, #-1 /* plain */
     ldmia r0, {r5-r7}
     ldr r0, [lr, #RUN_ROWS]
     ldmia lr, {r2, r3, r11, r12}
     lsl r4, r4, r7
-    bne .Lsigned_run
-    .irp signed, 0, 1
-    .if \signed
-.Lsigned_run:
-    .endif
+    cmn r10, #1
+    beq .Lrun_plain
+    movw r1, #WHOLE
+    cmp r10, r1
+    beq .Lrun_signed
+    push {r8, r9}
+    .irp kind, clamped, signed, plain
+.Lrun_\kind:
 1:
     ldr r1, [lr, #RUN_COUNT]
     lsrs r1, r1, #1
@@ -277,7 +356,7 @@ tr_finish_run:
     ldr r8, [r2]
     ldr r9, [r2, r3]
     add r2, r2, r3, lsl #1
-    direct r8, r9, r4, \signed
+    run_direct \kind
     strb r8, [r11]
     strb r9, [r11, r12]
     add r11, r11, r12, lsl #1
@@ -290,11 +369,15 @@ tr_finish_run:
     ldr r8, [r2]
     add r2, r2, r3
     mov r9, r8
-    direct r8, r9, r4, \signed
+    run_direct \kind
     strb r8, [r11]
     add r11, r11, r12
 4:
     subs r0, r0, #1
+    .ifc \kind, clamped
+    it eq
+    addeq sp, sp, #8
+    .endif
     beq .Lend
     ldrd r8, r9, [lr, #RUN_SUM_SKIP]
     add r2, r2, r8
@@ -485,7 +568,7 @@ tr_finish_units:
     adds r1, r1, #4
     cmp r1, r2
     bne .Ldirect_round
-    pop {r0-r2, r4-r9, pc}
+    b 2f
 .Ldirect_units_each:
     add r1, r1, r1, lsl #1
     add r0, r7, r1, lsl #2
@@ -501,7 +584,13 @@ tr_finish_units:
     cmp r1, r2
     bne 1b
 2:
-    pop {r0-r2, r4-r9, pc}
+    pop {r0-r2, r4-r9, lr}
+    ldrh r12, [r0, #MINIMUM]
+    movw r3, #WHOLE
+    cmp r12, r3
+    ldr r1, [sp]
+    bne tr_clamp_units
+    bx lr
 
 #endif
     .size tr_finish_units, . - tr_finish_units

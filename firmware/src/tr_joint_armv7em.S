@@ -6,16 +6,22 @@
 #define SUMS 8
 #define BLOCKS 12
 #define ENTRY 16
-#define SIZE 20
+#define SKIPPED 20
+#define SIZE 24
 #define TOGETHER 8
 
     .syntax unified
     .thumb
 
-/* A pair of activations of both pixels by four rows; r2 and r12 the pixels, r3 and lr weights of two rows each. */
-.macro pair_joint
-    ldrd r2, r12, [r1], #8
-    ldrd r3, lr, [r0], #8
+    .altmacro
+
+/* Pair number k of activations of both pixels by four rows; r2 and r12 the pixels, r3 and lr weights of two rows each.
+ * Four loads in a row take five cycles, two double ones six. */
+.macro pair_joint k
+    ldr.n r2, [r1, #8 * \k]
+    ldr.w r12, [r1, #8 * \k + 4]
+    ldr.n r3, [r0, #8 * \k]
+    ldr.w lr, [r0, #8 * \k + 4]
     smlad r6, r3, r2, r6
     smlad r7, r3, r12, r7
     smlad r10, lr, r2, r10
@@ -29,7 +35,6 @@
 .endm
 
 .macro rows_apart a0, a1, b0, b1
-    ldr r3, [r0], #4
     sxtb16 lr, r3
     smlad \a0, lr, r2, \a0
     smlad \a1, lr, r12, \a1
@@ -38,9 +43,12 @@
     smlad \b1, r3, r12, \b1
 .endm
 
-.macro pair_apart
-    ldrd r2, r12, [r1], #8
+.macro pair_apart k
+    ldr.n r2, [r1, #8 * \k]
+    ldr.w r12, [r1, #8 * \k + 4]
+    ldr.n r3, [r0, #8 * \k]
     rows_apart r4, r5, r6, r7
+    ldr.n r3, [r0, #8 * \k + 4]
     rows_apart r8, r9, r10, r11
 .endm
 
@@ -55,7 +63,7 @@
 
 /* void tr_rows_KIND(weights, words, end, sums, blocks)
  * r0 weights, r1 words, r4-r11 sums, the rest on the stack. The loop takes TOGETHER pairs of BYTES of code and is
- * entered so that the last round ends with them. */
+ * entered so that the last round ends with them; both pointers begin as many pairs before theirs as are skipped. */
 .macro multiply kind, bytes
     .section .text.tr_rows_\kind, "ax", %progbits
     .align 2
@@ -67,25 +75,33 @@ tr_rows_\kind:
     ldr r4, [sp, #36]
     subs r5, r1, r2
     ubfx r5, r5, #3, #3
+    lsls r7, r5, #3
+    subs r1, r1, r7
     movs r6, #\bytes
     muls r5, r6, r5
-    push {r1, r2, r3, r4, r5}
+    push {r1, r2, r3, r4, r5, r7}
     .align 2
 1:
     .irp sum, r4, r5, r6, r7, r8, r9, r10, r11
     mov \sum, #0
     .endr
-    ldr.w r2, [sp, #ENTRY]
+    ldr r2, [sp, #SKIPPED]
+    subs r0, r0, r2
+    ldr r2, [sp, #ENTRY]
     add pc, r2
     nop
 2:
+    .set pair, 0
     .rept TOGETHER
-    pair_\kind
+    pair_\kind %pair
+    .set pair, pair + 1
     .endr
 3:
     .if 3b - 2b - TOGETHER * \bytes
     .error "a pair of activations takes other bytes of code"
     .endif
+    adds r0, r0, #8 * TOGETHER
+    adds r1, r1, #8 * TOGETHER
     ldr r2, [sp, #END]
     cmp r1, r2
     bne 2b
@@ -106,7 +122,7 @@ tr_rows_\kind:
     .size tr_rows_\kind, . - tr_rows_\kind
 .endm
 
-    multiply joint, 48
-    multiply apart, 60
+    multiply joint, 52
+    multiply apart, 58
 
 #endif

@@ -14,6 +14,13 @@ int8_t tr_output_exact(const struct tr_output *to, uint32_t channel, int32_t sum
     return tr_clamp(tr_wrapping_add(scaled, to->zero_point), to->minimum, to->maximum);
 }
 
+void tr_clamp_units(const struct tr_output *to, int8_t *output, uint32_t count)
+{
+    for (int8_t *end = output + count; output != end; output++) {
+        *output = tr_within(to, *output);
+    }
+}
+
 #if defined(TR_CODE_C)
 
 /* What tr_finish_*.S do, portably. */

@@ -19,9 +19,9 @@ void tr_conv_2d_pairs(const struct tr_pairs *layer, const int8_t *input, int8_t 
 }
 
 /* The padded planes of a depthwise layer: their rows of words are `left` outside the image, `inside` and `right` outside.
- * Row r holds padded rows r and r + stride_y, first those at `low` and `high`. The sums of output rows (2r, 2r + 1) at
- * column x lie where the generated code left them, in plane rows 2r * stride_y and the next, column x * stride_x: `run`
- * says where. */
+ * Words hold the rows of the first half of outputs and those of the second half, first those at `low` and `high`. The sums
+ * of output row y at column x lie where the generated code left them, at row y * stride_y and column x * stride_x of the
+ * plane, those of the second half behind it: `run` says where. */
 struct plane {
     uint32_t width, height, left, inside, right;
     struct tr_corner low, high;
@@ -35,25 +35,25 @@ static struct plane plane_of(const struct tr_pixels *pixels)
     uint32_t columns = pixels->output.width;
     uint32_t step = pixels->output.channels;
     uint32_t width = (columns - 1u) * window->stride_x + (window->width - 1u) * (uint32_t)window->dilation_x + 1u;
-    uint32_t pairs = (pixels->output.height + 1u) / 2u;
+    uint32_t half = (pixels->output.height + 1u) / 2u;
     uint32_t rows = (window->height - 1u) * (uint32_t)window->dilation_y + 1u;
+    uint32_t below = half * window->stride_y;
     uint32_t left = window->pad_left < width ? window->pad_left : width;
     uint32_t inside = pixels->input.width < width - left ? pixels->input.width : width - left;
     struct tr_corner low = {0u - window->pad_top, 0u, 0u - window->pad_top * line};
     struct plane plane = {
         .width = width,
-        .height = (pairs - 1u) * 2u * window->stride_y + (rows < 2u ? 2u : rows), /* the sums take two */
+        .height = (half - 1u) * window->stride_y + rows,
         .left = left,
         .inside = inside,
         .right = width - left - inside,
         .low = low,
-        .high = {low.y + window->stride_y, 0u, low.at + window->stride_y * line},
+        .high = {low.y + below, 0u, low.at + below * line},
         .run = {
             .sum_step = 4u * window->stride_x,
             .step = step,
             .count = columns,
-            .sum_skip = 4u * (2u * window->stride_y * width - columns * window->stride_x),
-            .skip = columns * step,
+            .sum_skip = 4u * (window->stride_y * width - columns * window->stride_x),
         },
     };
     return plane;
@@ -92,15 +92,16 @@ static void finish_plane(const struct tr_pairs *layer, const struct plane *plane
                          const int32_t *sums, int8_t *output)
 {
     uint32_t height = layer->pixels.output.height;
+    uint32_t half = (height + 1u) / 2u;
     struct tr_run run = plane->run;
     run.sums = sums;
     run.output = output + channel;
-    run.rows = (height + 1u) / 2u;
+    run.rows = half;
     tr_finish_run(&layer->to, channel, &run);
     if (height > 1u) {
-        run.sums += plane->width;
-        run.output += run.skip;
-        run.rows = height / 2u;
+        run.sums += plane->height * plane->width;
+        run.output += half * layer->pixels.output.width * run.step;
+        run.rows = height - half;
         tr_finish_run(&layer->to, channel, &run);
     }
 }

@@ -4,7 +4,7 @@
 #define UNIT 4u
 #define UNITS 16u /* outputs that are requantised together; a multiple of four */
 
-#if !defined(TR_CODE_ARM)
+#if !defined(TR_CODE_ARM) && (!defined(__riscv_mul) || defined(__riscv_32e))
 
 #define TWO_BYTES 0xFF00FFu
 

@@ -3,17 +3,10 @@
 #include "tr_requant.h"
 #include "tr_wide.h"
 
-/* The table between its entries, 128 apart. */
-static int32_t looked_up(const int16_t *table, int32_t x)
-{
-    const int16_t *at = table + 256 + (x >> 7);
-    return at[0] + (((at[1] - at[0]) * (x & 0x7f) + 64) >> 7);
-}
-
 static int32_t power(const struct tr_wide_softmax *layer, int32_t difference)
 {
     int32_t scaled = tr_multiply(difference, layer->factor.multiplier, layer->factor.shift) + 32767;
-    return looked_up(layer->exponential, tr_wide_clamp(scaled, INT16_MIN, INT16_MAX));
+    return tr_wide_looked_up(layer->exponential, tr_wide_clamp(scaled, INT16_MIN, INT16_MAX));
 }
 
 void tr_wide_softmax(const struct tr_wide_softmax *layer, const int16_t *input, int16_t *output)
@@ -30,7 +23,7 @@ void tr_wide_softmax(const struct tr_wide_softmax *layer, const int16_t *input, 
         uint32_t headroom = tr_leading_zeros((uint32_t)sum);
         int32_t shifted = (int32_t)((((int64_t)sum << (headroom - 1u)) + (1 << 13)) >> 14);
         int32_t centred = tr_wide_clamp(shifted - (1 << 15) - (1 << 16), INT16_MIN, INT16_MAX);
-        int32_t reciprocal = looked_up(layer->reciprocal, centred);
+        int32_t reciprocal = tr_wide_looked_up(layer->reciprocal, centred);
         uint32_t right = 31u - headroom;
         for (uint32_t i = 0u; i < layer->depth; i++) {
             int64_t share = (int64_t)power(layer, input[i] - maximum) * reciprocal;

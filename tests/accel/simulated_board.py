@@ -82,7 +82,9 @@ def compare(board: SimulatedBoard, graph: Graph, program: AccelProgram, x: Given
         assert not predicted or abs(ran - planned) <= max(40, 0.01 * planned), (ran, planned)
         layers = [layer for turn in level.turns for layer in turn.layers]
         accelerator.reset_state()
-        steps = list(accelerator.run_layers({name: of[first] for name, of in named.items()}, len(layers) - 1))
+        steps = list(
+            accelerator.run_layers({name: of[first][np.newaxis] for name, of in named.items()}, len(layers) - 1)
+        )
         assert len(steps) == len(layers)
         for layer, (tensor, _) in zip(layers, steps):
             np.testing.assert_array_equal(tensor, expected[layer.tensor][first].ravel(), err_msg=layer.name)

@@ -12,10 +12,12 @@ from edge_tr.golden.ends import Samples, sample_shape
 from edge_tr.golden.run import run
 from edge_tr.ir import tflite
 from edge_tr.manifest import BuildFolder
+from tests.conftest import PROJECT
 from tests.firmware.harness_build import FIRMWARE, command
 from tests.system.helpers import DIGITS, succeed
 
 PROGRAMS = Path(__file__).parent / "programs"
+COMMON = PROJECT / "applications" / "common"
 STEPS = 3
 CONTEXTS = 2
 TIMEOUT = 120
@@ -83,7 +85,7 @@ def test_on_the_host_both_models_give_their_goldens(exported: Path, tmp_path: Pa
 def test_on_an_emulated_cortex_m4_both_models_give_their_goldens(exported: Path, tmp_path: Path) -> None:
     """By the plan for it, with assembly; static memory lies where the program says."""
     memory = f"-DMEMORY_FUNCTIONS={FIRMWARE / 'src' / 'tr_string.c'}"
-    toolchain = f"-DCMAKE_TOOLCHAIN_FILE={PROGRAMS / 'cortex-m4.cmake'}"
+    toolchain = f"-DCMAKE_TOOLCHAIN_FILE={COMMON / 'cortex-m4.cmake'}"
     elf = built(exported, tmp_path, toolchain, memory)
     machine = ("qemu-system-arm", "-M", "mps2-an386", "-display", "none", "-monitor", "none")
     semihosting = ("-semihosting-config", "enable=on,target=native")

@@ -124,4 +124,4 @@ def test_clang_compiles_runtime_model_and_server_without_a_warning(isa: str, fla
     assert any(path.parent.name == "model" for path in code[".S"]) == (isa != "c")
     folders = [f"-I{tree / part}" for part in ("include", "model", "app")]
     command("clang", *flags, "-ffreestanding", *SHADOW, *folders, "-fsyntax-only", *code[".c"])
-    command("clang", *flags, "-c", *code[".S"], cwd=tmp_path)
+    command("clang", *flags, *folders, "-c", *code[".S"], cwd=tmp_path)

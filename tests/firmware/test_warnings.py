@@ -16,6 +16,7 @@ from tests.firmware.harness_models import lower_with, random_network
 CORES = {
     "host": ("", ()),
     "cortex-m0": ("arm-none-eabi-", ("-mcpu=cortex-m0", "-mthumb")),
+    "cortex-m23": ("arm-none-eabi-", ("-mcpu=cortex-m23", "-mthumb")),
     "cortex-m3": ("arm-none-eabi-", ("-mcpu=cortex-m3", "-mthumb")),
     "cortex-m4": ("arm-none-eabi-", ("-mcpu=cortex-m4", "-mthumb")),
     "rv32ec": ("riscv64-unknown-elf-", ("-march=rv32ec", "-mabi=ilp32e")),

@@ -1,4 +1,5 @@
-"""Networks as large as people's, with random weights: MobileNetV2 1.0 at 224 x 224, and a detector of YOLOv5n's size.
+"""Networks as large as people's, with random weights: MobileNetV2 1.0 at 224 x 224, two mobile networks of the size
+that runs on microcontrollers, and a detector of YOLOv5n's size.
 
 `python -m tests.models.large_networks NAME FILE` writes one. They are for whoever measures what a build takes.
 """
@@ -71,6 +72,57 @@ def mobilenet_v2(size: int = 224) -> bytes:
     net.mean()
     net.dense(1000)
     net.softmax()
+    return net.finish()
+
+
+def divisible(channels: float) -> int:
+    """Channels of a narrower network: a multiple of eight, and no less than 90 % of `channels`."""
+    rounded = max(8, int(channels + 4) // 8 * 8)
+    return rounded if rounded >= 0.9 * channels else rounded + 8
+
+
+class MobileNet(MobileNetV2):
+    """With zero points and ranges that nobody tuned a kernel to: a RELU6 cuts inside of int8 where the scale is not
+    6 / 255, and linear layers lie around any zero point."""
+
+    def _move(
+        self, kind: str, inputs: list[int], shape: tuple[int, ...], scale: float, zero: int, **options: object
+    ) -> None:
+        if options.get("fused_activation_function") == "RELU6":
+            scale, zero = (6 / 255, -128) if self.rng.random() < 0.5 else (0.03, int(self.rng.integers(-128, -90)))
+        super()._move(kind, inputs, shape, scale, zero, **options)
+
+    def separable(self, channels: int, stride: int, activation: str) -> None:
+        """3 x 3 depthwise, 1 x 1."""
+        self.depthwise(1, (3, 3), (1, 1), (stride, stride), activation)
+        self.conv(channels, (1, 1), (1, 1), "RELU6")
+
+
+def narrow_mobilenet_v2(size: int = 128, width: float = 0.35) -> bytes:
+    """MobileNetV2 as people run it on microcontrollers."""
+    net = MobileNet(np.random.default_rng(SEED), (size, size, 3))
+    net.conv(divisible(32 * width), (3, 3), (2, 2), "RELU6")
+    for expansion, channels, repeats, stride in BOTTLENECKS:
+        for number in range(repeats):
+            net.bottleneck(expansion, divisible(channels * width), stride if number == 0 else 1)
+    net.conv(1280, (1, 1), (1, 1), "RELU6")
+    net.mean()
+    net.dense(2)
+    return net.finish()
+
+
+FAST_DOWNSAMPLING = ((64, 2), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *[(512, 1)] * 4, (1024, 1))
+"""(channels, stride), table 1 of the FD-MobileNet paper (arXiv:1802.03750)."""
+
+
+def fd_mobilenet(size: int = 128, width: float = 0.25) -> bytes:
+    """FD-MobileNet; depthwise layers are linear now and then."""
+    net = MobileNet(np.random.default_rng(SEED), (size, size, 3))
+    net.conv(int(32 * width), (3, 3), (2, 2), "RELU6")
+    for number, (channels, stride) in enumerate(FAST_DOWNSAMPLING):
+        net.separable(int(channels * width), stride, "NONE" if number % 3 == 1 else "RELU6")
+    net.mean()
+    net.dense(10)
     return net.finish()
 
 
@@ -174,7 +226,12 @@ def yolo_v5n(size: int = 320, apart: bool = False) -> bytes:
     return net.finish()
 
 
-MODELS: dict[str, Callable[[], bytes]] = {"mobilenet_v2": mobilenet_v2, "yolo_v5n": yolo_v5n}
+MODELS: dict[str, Callable[[], bytes]] = {
+    "mobilenet_v2": mobilenet_v2,
+    "narrow_mobilenet_v2": narrow_mobilenet_v2,
+    "fd_mobilenet": fd_mobilenet,
+    "yolo_v5n": yolo_v5n,
+}
 
 
 def main() -> None:

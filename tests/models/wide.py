@@ -220,6 +220,12 @@ def absolute(rng: np.random.Generator) -> bytes:
     return net.finish(net.add("ABS", [net.x], net.shape, scale, version=3), net.shape, scale)
 
 
+def exponential(rng: np.random.Generator) -> bytes:
+    net = Wide(rng, (1, *shape(rng, int(rng.integers(1, 4)))), float(10 ** rng.uniform(-5, -3.5)))
+    scale = float(np.exp(net.scale * 32768) / 32768 * 10 ** rng.uniform(-0.5, 0.5))
+    return net.finish(net.add("EXP", [net.x], net.shape, scale, version=2), net.shape, scale)
+
+
 def _unary(kind: str, **options: object) -> Callable[[np.random.Generator], bytes]:
     def unary(rng: np.random.Generator) -> bytes:
         fine = kind in ("LOGISTIC", "TANH", "SOFTMAX")
@@ -288,6 +294,7 @@ BUILDERS = {
     **{kind: _pool(kind) for kind in ("AVERAGE_POOL_2D", "MAX_POOL_2D")},
     **{kind: _pair(kind) for kind in ("ADD", "SUB", "MUL", "MAXIMUM", "MINIMUM")},
     **{kind: _unary(kind) for kind in ("RELU", "RELU6", "LOGISTIC", "TANH")},
+    "EXP": exponential,
     "LEAKY_RELU": _unary("LEAKY_RELU", alpha=0.1),
     "SOFTMAX": _unary("SOFTMAX", beta=1.0),
     "QUANTIZE": _unary("QUANTIZE", version=2),

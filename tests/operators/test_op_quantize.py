@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge_tr.golden.oracle import Oracle
+from edge_tr.golden.oracle import Oracle, _interpreter, find_runtime
 from edge_tr.golden.run import run
 from edge_tr.ir.tflite import parse
 from edge_tr.ir.writer import ModelWriter
+from edge_tr.operators.float_kernels import KERNELS
 from tests.models.drawing import ACTIVATIONS, scale, zero_point
 
 
@@ -108,6 +109,28 @@ def test_what_no_int32_holds_is_what_the_reference_makes_of_it(kind, zero, refer
     model.op("QUANTIZE", [g], [y], version=1)
     data, values = model.finish([x], [y]), np.arange(-128, 128).astype(np.int8)[None]
     np.testing.assert_array_equal(run(parse(data), values).output, Oracle(data).run(values))
+
+
+@pytest.mark.parametrize("approximate", [False, True])
+def test_gelu_of_floats_is_the_references_bit_for_bit(approximate, reference):
+    """Alone on 20,000 floats, and as an island on all of int8."""
+    rng = np.random.default_rng(3)
+    values = np.concatenate([rng.normal(0, 2, 9000), np.linspace(-30, 30, 10000), rng.normal(0, 1e-3, 1000)])
+    x = values.astype(np.float32)[None]
+    model = ModelWriter()
+    given, result = (model.activation(x.shape, dtype="float32") for _ in range(2))
+    model.op("GELU", [given], [result], approximate=approximate)
+    interpreter = _interpreter(find_runtime(), model.finish([given], [result]))
+    interpreter.set_tensor(given, x)
+    interpreter.invoke()
+    found = KERNELS["GELU"][1](x, {"approximate": approximate})
+    np.testing.assert_array_equal(found.view(np.uint32), interpreter.get_tensor(result).view(np.uint32))
+    for _ in range(20):
+        made = Island(rng, (1, 256))
+        made.at = made._op("GELU", [made.at], approximate=approximate)
+        data, x = made.finish(), np.arange(-128, 128).astype(np.int8)[None]
+        np.testing.assert_array_equal(run(parse(data), x).output, Oracle(data).run(x))
+        assert [op.kind for op in parse(data).ops] == ["QUANTIZE"]
 
 
 def test_islands_of_other_operators_than_the_random_ones():

@@ -37,6 +37,8 @@ def test_one_wrong_weight_is_named_by_layer_tensor_and_element(board: str, op: s
     results = [run_golden(graph, x, keep="all"), run_golden(graph, x, keep="all", weights={record["index"]: damaged})]
     right, wrong = (result.tensors[record["tensor_index"]] for result in results)
     sample, index = (int(i[0]) for i in np.nonzero((right != wrong).reshape(3, -1)))
+    view = report["first_mismatch"].pop("view")
+    assert view["differing"] == (right[sample] != wrong[sample]).sum() and view["elements"] == right[sample].size
     assert report["first_mismatch"] == {
         "sample": sample,
         "layer": record["name"],

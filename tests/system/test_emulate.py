@@ -31,7 +31,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextlib.contextmanager
-def emulate(*arguments: object) -> Iterator[str]:
+def emulate(*arguments: object, board: str = BOARD) -> Iterator[str]:
     """The port of the command as a process, which Ctrl-C must end with 0."""
     heed = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     command = [sys.executable, "-m", "edge_tr.cli", "emulate", *map(str, arguments), "--json"]
@@ -45,7 +45,7 @@ def emulate(*arguments: object) -> Iterator[str]:
         text += line
     try:
         said = json.loads(text)
-        assert (said["board"], said["baud"]) == (BOARD, 115200)
+        assert (said["board"], said["baud"]) == (board, 115200)
         yield said["port"]
         process.send_signal(signal.SIGINT)
         assert process.communicate(timeout=30) == ("", "") and process.returncode == 0

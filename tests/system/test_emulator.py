@@ -15,8 +15,9 @@ from echo import build
 
 from edge_tr import boards
 from edge_tr.errors import DeviceError, ToolMissingError, UsageError
-from edge_tr.target.emulator import emulate
-from edge_tr.target.tools import require_tool
+from edge_tr.target import doctor
+from edge_tr.target.emulator import emulate, image_file
+from edge_tr.target.tools import find_tool, require_tool
 
 BOARD = boards.load("mps2-an386")
 
@@ -44,6 +45,27 @@ def test_a_variable_that_points_nowhere(monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.setenv("EDGE_TR_QEMU_SYSTEM_ARM", "/no/qemu")
     with pytest.raises(ToolMissingError, match="EDGE_TR_QEMU_SYSTEM_ARM=/no/qemu is not a program"):
         start(BOARD, tmp_path, loader)
+
+
+def test_a_program_beside_edge_trs_python_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    program = tmp_path / "some-flasher"
+    program.write_text("")
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    assert require_tool("some-flasher", "nothing") == find_tool("some-flasher") == str(program)
+
+
+def test_a_package_of_npm_that_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    pico = boards.load("rpi-pico")
+    image_file(tmp_path).write_bytes(b"any")
+    monkeypatch.setenv("EDGE_TR_NODE_MODULES", str(tmp_path / "none"))
+    with pytest.raises(ToolMissingError, match="rp2040js is not installed: run `npm install --prefix"):
+        start(pico, tmp_path)
+    [finding] = [finding for finding in doctor.examine([pico], True) if finding.what == "rp2040js"]
+    assert finding.found is None and finding.needed and "npm install" in finding.remedy
+    monkeypatch.delenv("EDGE_TR_NODE_MODULES")
+    [finding] = [finding for finding in doctor.examine([pico], True) if finding.what == "rp2040js"]
+    assert finding.found == "1.4.1"
 
 
 def test_a_loader_that_was_not_built(tmp_path: Path) -> None:

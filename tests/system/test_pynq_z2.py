@@ -60,7 +60,8 @@ def test_check_is_a_cosimulation_of_every_layer_and_says_so(digits: Path) -> Non
     assert cost["unit"] == "cycles" and cost["clock_mhz"] == 100.0
     assert abs(cost["per_inference"] - cost["predicted"]) <= 40  # settling of the first layer, see docs/accelerator.md
     text = (digits / "report.html").read_text()
-    assert "Cycles per layer" in text and "weight words" in text and "Flash bytes" not in text
+    assert "cycles were counted in the first sample" in text and "weight words" in text
+    assert "Time line of one inference" in text and ">flash<" not in text
 
 
 def test_every_long_step_is_announced_before_it_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,13 +164,24 @@ def test_what_does_not_fit_is_the_processors_and_build_says_why(
     assert report["bit_exact"] and report["layers_compared"] == 7  # RESHAPE too, which is the processor's then
 
 
-def test_a_model_of_which_nothing_fits_is_refused_with_every_reason(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_model_of_which_nothing_fits_is_the_processors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for memory, (bits, _, name) in list(image._BEATS.items()):
         monkeypatch.setitem(image._BEATS, memory, (bits, 2, name))
-    ran = run("build", DIGITS, "--target", BOARD.name, "-o", tmp_path / "x")
-    assert ran.code == 4 and "of 2 commands the whole model needs" in ran.err and "no engine for SOFTMAX" in ran.err
+    ran = succeed("build", DIGITS, "--target", BOARD.name, "-o", tmp_path / "x")
+    assert "of 2 commands the whole model needs" in ran.out and "no engine for SOFTMAX" in ran.out
+    assert "nothing for the accelerator: the board's processor computes every layer" in ran.out
+    report = succeed("check", tmp_path / "x", "--layers", "--limit", "2", "--json").json
+    assert report["bit_exact"] and report["cost"]["per_inference"] is None
+
+
+def test_a_model_without_anything_for_the_accelerator_is_the_processors(shared: Path, tmp_path: Path) -> None:
+    """uint8, two inputs, two outputs, parts and joins."""
+    ran = succeed(
+        "build", shared / "models" / "split_concat_uint8.tflite", "--target", BOARD.name, "-o", tmp_path / "x"
+    )
+    assert "nothing for the accelerator: the board's processor computes every layer" in ran.out
+    report = succeed("check", tmp_path / "x", "--layers", "--limit", "3", "--json").json
+    assert report["bit_exact"] and report["reference_identical"] == report["samples"] == 3
 
 
 def test_weights_that_do_not_fit_are_streamed(shared: Path, tmp_path: Path) -> None:

@@ -9,20 +9,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_tr import cli, compiler, demo
+from edge_tr import boards, cli, compiler, demo
 from edge_tr.errors import UsageError
 from edge_tr.golden.oracle import Oracle
 from edge_tr.golden.probe import reference_info
 from edge_tr.golden.run import run
 from edge_tr.ir.tflite import parse
+from edge_tr.kernels.waiting import Behind
 from edge_tr.operators import dots
 from edge_tr.prepared import budget
 from edge_tr.tr.hese import term_count
+from edge_tr.tuning.cost import dot_layers
 from edge_tr.tuning.descent import group_sums, terms_of
 from edge_tr.tuning.moments import mean_patch
 from edge_tr.tuning.points import Settings
 from edge_tr.tuning.select import calibrate, corrected_bias
 from edge_tr.tuning.tuning import Tuning, goal_of, tune
+from edge_tr.tuning.worth import worth
 
 CALIBRATION = 200
 
@@ -225,3 +228,22 @@ def test_a_data_budget_by_layer_beside_tuned_weights_builds_and_is_bit_exact(dig
     report = compiler.check(out, data=digits / "test.npz", limit=20, layers=True)
     assert report.bit_exact and report.layers_compared == 6
     assert report.reference_identical < 20 and "only golden is an oracle" in report.notes[0]
+
+
+def test_for_a_board_layers_that_gain_nothing_keep_all_their_terms(digits):
+    """A layer whose kernel multiplies whatever its terms is left as it was, others lose theirs."""
+    behind = Behind.of(boards.load("mps2-an385"))
+    settings = Settings(passes=8, isa="armv7-m", behind=behind, cycles=True)
+    found = tuned(digits, digits / "board.toml", settings=settings, max_loss=2.0)
+    before, after = (
+        {op.index: op.record.weights for op in dots(parse((digits / name).read_bytes()))}
+        for name in ("model.tflite", "board.tflite")
+    )
+    layers = dot_layers(parse((digits / "model.tflite").read_bytes()))
+    of = worth(layers, "armv7-m", behind)
+    whole = {layer.index for layer in layers if of[layer.name] == 0}
+    assert 0 < len(whole) < len(before)
+    for index, weights in before.items():
+        assert np.array_equal(weights, after[index]) == (index in whole)
+    points = [row.point for row in found.rows if row.point.loss <= 2.0]
+    assert found.chosen.point.cycles_estimated == min(point.cycles_estimated for point in points)

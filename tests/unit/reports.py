@@ -7,16 +7,19 @@ from dataclasses import replace
 from edge_tr import __version__
 from edge_tr.manifest import (
     MANIFEST_VERSION,
+    NO_TERMS,
     REVEALED,
     Alternative,
     LayerRecord,
     LevelRecord,
     Manifest,
     Protection,
+    RamRecord,
     TensorRecord,
+    TermsRecord,
 )
 from edge_tr.memory_plan import Region
-from edge_tr.target.outcome import CheckReport, Cost, LayerCost, Mismatch, Reference
+from edge_tr.target.outcome import CheckReport, Cost, LayerCost, Mismatch, Reference, TensorView
 
 NASTY = "<script>alert('x')</script> & \"co\""
 
@@ -40,6 +43,9 @@ def layer(name: str, **changes: object) -> LayerRecord:
         kernel="planes",
         flash_bytes=560,
         cycles_estimated=1234,
+        shape=(1, 5, 5, 4),
+        reads=("image",),
+        histogram=TermsRecord((100, 60, 50), (91, 60, 50), (91, 60, 50), (2, 10, 40, 20)),
     )
     return LayerRecord(**(values | changes))
 
@@ -55,6 +61,8 @@ SOFTMAX = layer(
     kernel="reference",
     flash_bytes=0,
     cycles_estimated=None,
+    reads=("conv_2d_0",),
+    histogram=NO_TERMS,
 )
 MANIFEST = Manifest(
     manifest_version=MANIFEST_VERSION,
@@ -68,10 +76,12 @@ MANIFEST = Manifest(
     build_id="0123456789abcdef",
     name="tr_model",
     core="cortex-m4",
+    clock_mhz=25.0,
     flash_bytes=24_625,
     flash_limit=100_000,
     ram_bytes=40_900,
     ram_limit=131_072,
+    ram=RamRecord(1536, 0, 531, 22_449, 16_384, 392, "tr_start > main"),
     arena_bytes=1536,
     arena_lower_bound=1500,
     arena=(Region("input", "tensor", 0, 1000, 0, 0), Region("conv_2d_0", "scratch", 1000, 536, 0, 0)),
@@ -112,10 +122,12 @@ REPORT = CheckReport(
     layer_costs=(LayerCost("conv_2d_0", "CONV_2D", 1200.0), LayerCost("softmax_1", "SOFTMAX", 34.5)),
     connection="emulator",
     confusion=((2, 1), (0, 1)),
+    classes=("cat", "dog"),
 )
+VIEW = TensorView((5, 5, 4), 2, 100, 1, 0, 3, ((-3, 7), (8, 9)), ((5, 7), (8, 1)), (0, 2, 0, 0))
 WRONG = replace(
     REPORT,
     bit_exact=False,
     mismatched_samples=3,
-    first_mismatch=Mismatch(1, "conv_2d_0", "tensor of conv_2d_0", 17, -3, 5),
+    first_mismatch=Mismatch(1, "conv_2d_0", "tensor of conv_2d_0", 17, -3, 5, view=VIEW),
 )

@@ -12,7 +12,7 @@ from unicorn import arm_const, riscv_const
 
 from edge_tr.codegen.assembly import EMITTERS
 from edge_tr.kernels.generated import Sweep
-from edge_tr.kernels.machines import MACHINES
+from edge_tr.kernels.machines import MACHINES, SWEEPING
 from edge_tr.kernels.straightline import interpret, plan
 from edge_tr.target.tools import require_tool
 from edge_tr.tr.reveal import reveal
@@ -22,7 +22,7 @@ DATA_BYTES = 1 << 20
 COMPILERS = {
     "armv6-m": ("arm-none-eabi-", ("-mcpu=cortex-m0", "-mthumb")),
     "armv7-m": ("arm-none-eabi-", ("-mcpu=cortex-m3", "-mthumb")),
-    "rv32": ("riscv64-unknown-elf-", ("-march=rv32ec", "-mabi=ilp32e")),
+    "rv32": ("riscv64-unknown-elf-", ("-march=rv32emc", "-mabi=ilp32e")),
 }
 
 
@@ -89,22 +89,29 @@ def test_functions_compute_all_rows(isa, rows, depth, tmp_path):
         assert np.array_equal(words.view(np.uint32), packed(pairs))
 
 
-SWEEPS = [Sweep(5, 1, 13, 14, 7), Sweep(1, 1, 1, 6, 3), Sweep(4, 2, 3, 4 * 60, 60), Sweep(300, 1, 2, 2 * 302, 302)]
+SWEEPS = [
+    (7, Sweep(5, 1, 13, 7, 15 * 7)),
+    (3, Sweep(1, 1, 1, 3, 9)),
+    (60, Sweep(4, 2, 3, 2 * 60, 420)),
+    (302, Sweep(300, 1, 2, 302, 4 * 302)),
+]
+"""With the words of a row."""
 
 
 @pytest.mark.parametrize("isa", COMPILERS)
-@pytest.mark.parametrize("sweep", SWEEPS, ids=str)
-def test_sweeps_leave_each_windows_sums_at_its_corner(isa, sweep, tmp_path):
+@pytest.mark.parametrize("machines", [MACHINES, SWEEPING], ids=["terms", "products"])
+@pytest.mark.parametrize(("pitch", "sweep"), SWEEPS, ids=str)
+def test_sweeps_leave_each_windows_sums_at_its_corner(isa, machines, pitch, sweep, tmp_path):
     rng = np.random.default_rng(sweep.columns)
-    taps = np.array([ky * sweep.pitch + kx for ky in range(3) for kx in range(3)])
+    taps = np.array([ky * pitch + kx for ky in range(3) for kx in range(3)])
     weights = rng.integers(-128, 128, (1, 9)).astype(np.int8)
     terms = reveal(weights, 8, None).term_arrays()
-    program = plan(terms._replace(element=taps[terms.element]), 1, int(taps[-1]) + 1, 128, MACHINES[isa])
+    program = plan(terms._replace(element=taps[terms.element]), 1, int(taps[-1]) + 1, 128, machines[isa])
     core = Core(isa, assembled(isa, EMITTERS[isa].sweep("code", program, sweep), tmp_path))
-    pairs = rng.integers(-128, 128, (2, (sweep.rows - 1) * sweep.row_step + 4 * sweep.pitch))
+    pairs = rng.integers(-128, 128, (2, 2 * sweep.apart))
     words, _ = core.call(packed(pairs), 1)
     for row in range(sweep.rows):
         for column in range(sweep.columns):
             corner = row * sweep.row_step + column * sweep.step
             expected = weights[0].astype(np.int64) @ pairs[:, corner + taps].T
-            assert [words[corner], words[corner + sweep.pitch]] == expected.tolist()
+            assert [words[corner], words[corner + sweep.apart]] == expected.tolist()

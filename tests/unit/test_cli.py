@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_tr import __version__, cli, compiler, errors, overlays
+from edge_tr import __version__, cli, compiler, errors, overlays, verbs
 from edge_tr.arguments import EXIT_CODES
 from edge_tr.errors import MismatchError
 from tests.system.helpers import ALL_BOARDS, DIGITS, PROCESS_ENVIRONMENT, refused, run, run_process, succeed
@@ -114,14 +114,14 @@ def test_a_bug_shows_its_traceback_asks_for_a_report_and_exits_with_1(monkeypatc
 
 def test_a_mismatch_keeps_its_exit_code_when_the_reader_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     def mismatch(arguments) -> int:
-        cli._print(arguments, [], "text")
+        verbs._print(arguments, [], "text")
         raise MismatchError("differs")
 
     reader, writer = os.pipe()
     os.close(reader)
     with os.fdopen(writer, "w") as pipe:
         monkeypatch.setattr(sys, "stdout", pipe)
-        monkeypatch.setitem(cli.VERBS, "boards", mismatch)
+        monkeypatch.setitem(verbs.VERBS, "boards", mismatch)
         assert cli.main(["boards"]) == MismatchError.exit_code
 
 

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from edge_tr import boards, cli, resources
+from edge_tr import boards, resources, verbs
 from edge_tr.errors import DeviceError, ToolMissingError, UsageError
 from edge_tr.formats.containers import intel_hex, rp2040_boot_block, uf2
 from edge_tr.manifest import BuildFolder
@@ -191,7 +191,7 @@ def test_a_port_is_found_by_its_ids_and_of_several_one_is_chosen(alone: list) ->
 @pytest.mark.parametrize(("typed", "chosen"), [("2\n", "b"), ("1\n", "a")])
 def test_the_keyboard_is_asked(typed: str, chosen: str, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(typed))
-    assert cli._ask("2 boards", ["a", "b"]) == chosen
+    assert verbs._ask("2 boards", ["a", "b"]) == chosen
     assert "  2: b\nwhich one? [1-2] " in capsys.readouterr().err
 
 
@@ -199,7 +199,7 @@ def test_the_keyboard_is_asked(typed: str, chosen: str, monkeypatch: pytest.Monk
 def test_no_answer_is_no_choice(typed: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(typed))
     with pytest.raises(UsageError, match="give --port a or b"):
-        cli._ask("2 boards", ["a", "b"])
+        verbs._ask("2 boards", ["a", "b"])
 
 
 def test_mount_points_are_read_as_fstab_writes_them() -> None:

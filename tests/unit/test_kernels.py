@@ -12,10 +12,12 @@ from edge_tr.errors import UsageError
 from edge_tr.ir.tflite import parse
 from edge_tr.ir.writer import ModelWriter
 from edge_tr.kernels import KERNELS, KernelChoice, allowed, parse_choice
+from edge_tr.kernels.pairs import MOST_TERMS
 from edge_tr.kernels.product import Task
 from edge_tr.operators import DotParams
 from edge_tr.prepared.budget import TrSetting
 from edge_tr.tr.reveal import reveal
+from tests.firmware.harness_models import Network
 
 
 def conv_of(width: int) -> DotParams:
@@ -52,6 +54,18 @@ def test_which_kernels_take_a_convolution():
     neither = {"twins", "subsets", "dual", "levels"}
     assert set(CONVOLUTIONS) >= {"pairs", *both} and not neither & set(CONVOLUTIONS)
     assert set(OF_ONE_PIXEL) >= both and not {"pairs", *neither} & set(OF_ONE_PIXEL)
+
+
+@pytest.mark.parametrize("isa", ["c", "armv6-m"])
+@pytest.mark.parametrize("channels", [24, 40])
+def test_a_compiler_is_not_given_very_long_straight_line_code(isa, channels):
+    """8,192 terms of a layer in C; assembly is as long as it is."""
+    net = Network(np.random.default_rng(0), (4, 4, 12))
+    net.conv(channels, (3, 3), (1, 1))
+    task = replace(task_of(parse(net.finish()).ops[0].record), isa=isa)
+    short = int(task.revealed.counts.sum()) <= MOST_TERMS
+    assert short == (channels == 24)
+    assert (parse_choice(["pairs"]).default in allowed(KernelChoice(), "a", task)) == (short or isa != "c")
 
 
 def test_names_are_different():

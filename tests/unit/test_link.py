@@ -198,6 +198,19 @@ def test_an_inference_is_waited_for_longer_than_an_answer() -> None:
     assert len(port.requests) == 8 > SHORT.tries
 
 
+def test_an_inference_that_is_estimated_to_take_long_is_waited_for_longer() -> None:
+    def late(request, number):
+        return b"" if number < 100 else reply(request, bytes(8))
+
+    with pytest.raises(DeviceError, match="no answer"):
+        Link(FakePort(late), SHORT).infer(0)  # half a second, of 0.05 s each
+    link = Link(port := FakePort(late), SHORT)
+    link.expect(2_000_000, 8_000_000)  # twenty times a quarter of a second
+    assert link.infer(0) == 0 and len(port.requests) == 100
+    assert Patience().of_inference(10**9, 0.0) == 20_000.0  # an emulator's clock is not known
+    assert Patience().of_inference(10**9, 168e6) == 900.0
+
+
 def test_a_port_that_breaks_is_a_lost_connection() -> None:
     def broken(*_: object) -> bytes:
         raise OSError(5, "Input/output error")

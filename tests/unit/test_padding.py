@@ -8,6 +8,7 @@ import pytest
 from edge_tr.golden.run import run
 from edge_tr.graph import Graph
 from edge_tr.ir.tflite import parse
+from edge_tr.ir.writer import ModelWriter
 from edge_tr.prepared.padding import folded_pads, without_pads
 from tests.firmware.harness_models import samples
 from tests.models.padded import Padded, padded
@@ -103,3 +104,33 @@ def test_not_channels() -> None:
     net._move("PAD", [net.x, amounts], (8, 8, 3), net.scale, net.zero)
     net.window("CONV_2D", (3, 3), 1, 1, "VALID")
     assert_folds(net, 0)
+
+
+@pytest.mark.parametrize("kind", ["PAD", "PADV2"])
+@pytest.mark.parametrize("dtype", ["int32", "bool"])
+def test_values_without_quantisation_stay_padded(dtype: str, kind: str) -> None:
+    model = ModelWriter()
+    x, y = model.activation((1, 3, 3, 2), dtype=dtype), model.activation((1, 4, 5, 2), dtype=dtype)
+    inputs = [x, model.constant(np.array([[0, 0], [1, 0], [1, 1], [0, 0]], np.int32))]
+    model.op(kind, inputs + ([model.constant(np.zeros(1, dtype))] if kind == "PADV2" else []), [y], version=2)
+    assert pads(without_pads(parse(model.finish([x], [y])))) == 1
+
+
+@pytest.mark.parametrize("value", [None, 0, 257])
+def test_windows_of_int16_count_zero_outside(value: int | None) -> None:
+    model = ModelWriter()
+    x, padded_x = (model.activation((1, *shape, 2), 0.01, dtype="int16") for shape in ((4, 5), (6, 7)))
+    inputs = [x, model.constant(np.array([[0, 0], [1, 1], [1, 1], [0, 0]], np.int32))]
+    if value is not None:
+        inputs.append(model.constant(np.array([value], np.int16), [0.01], [0]))
+    model.op("PAD" if value is None else "PADV2", inputs, [padded_x], version=2)
+    weights = np.arange(-27, 27, dtype=np.int8).reshape(3, 3, 3, 2)
+    w, b = model.constant(weights, [0.02]), model.constant(np.array([5, -7, 9], np.int64), [0.0002])
+    y = model.activation((1, 4, 5, 3), 0.03, dtype="int16")
+    options = dict(padding="VALID", stride_h=1, stride_w=1, dilation_h_factor=1, dilation_w_factor=1)
+    model.op("CONV_2D", [padded_x, w, b], [y], version=4, fused_activation_function="NONE", **options)
+    graph = parse(model.finish([x], [y]))
+    left = without_pads(graph)
+    assert pads(left) == int(value == 257)
+    given = np.random.default_rng(0).integers(-32768, 32768, (3, 4, 5, 2)).astype(np.int16)
+    np.testing.assert_array_equal(run(left, given).output, run(graph, given).output)

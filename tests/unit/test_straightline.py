@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge_tr.kernels.machines import MACHINES
-from edge_tr.kernels.straightline import Add, Double, Flush, Load, Shift, interpret, plan
+from edge_tr.kernels.instructions import Add, Double, Flush, Load, Product, Shift
+from edge_tr.kernels.machines import MACHINES, SWEEPING
+from edge_tr.kernels.straightline import interpret, plan
 from edge_tr.tr.reveal import reveal
 
 LIMITS = {8: (-128, 127), 9: (-255, 255)}
@@ -53,6 +54,28 @@ def test_no_lane_overflows_when_every_product_has_one_sign(isa, largest):
         for row in weights.astype(np.int64):
             pairs = np.stack([np.sign(row) * largest, -np.sign(row) * largest])
             assert np.array_equal(interpret(program, words(pairs)), weights.astype(np.int64) @ pairs.T)
+
+
+@pytest.mark.parametrize("bits", [8, 9])
+@pytest.mark.parametrize("largest", [128, 256])
+@pytest.mark.parametrize("isa", [isa for isa, machine in SWEEPING.items() if machine.product])
+def test_programs_of_one_row_by_products(isa, largest, bits):
+    """At the ends of every lane, whichever way it is written."""
+    rng, multiplied = np.random.default_rng([largest, bits]), 0
+    least, most = LIMITS[bits]
+    for _ in range(40):
+        weights = random_weights(rng, bits)[:1]
+        if rng.random() < 0.3:
+            weights = rng.choice([least, most], weights.shape).astype(weights.dtype)
+        program = plan(reveal(weights, 8, None).term_arrays(), *weights.shape, largest, SWEEPING[isa])
+        multiplied += sum(isinstance(op, Product) for tile in program.tiles for op in tile.code)
+        sign = np.sign(weights[0].astype(np.int64))
+        for pairs in (rng.integers(-largest, largest + 1, (2, weights.shape[1])), np.stack([sign, -sign]) * largest):
+            assert np.array_equal(interpret(program, words(pairs)), weights.astype(np.int64) @ pairs.T)
+        assert [tile.counts.products for tile in program.tiles] == [
+            sum(isinstance(op, Product) for op in tile.code) for tile in program.tiles
+        ]
+    assert multiplied or SWEEPING[isa].free_shift  # no int8 has so many terms that a factor is faster there
 
 
 def test_a_layer_of_zeros_is_only_flushes():

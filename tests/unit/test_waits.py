@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from edge_tr.boards import Cache, Reads
+from edge_tr.errors import EdgeTrError
 from edge_tr.target.waits import IS_BLOCK, Recorder, Stalls, Waits
 
 PLAIN = Reads(clock_hz=1, wait_states=5, width=8, manual="this file")
@@ -136,3 +137,22 @@ def test_a_recorder_tells_branches_and_keeps_the_last_block_for_the_next_piece()
     recorder.finish(0x900)
     assert heard == [([first, 7], [False]), ([second, 8, 9, 10, away], [True, True])]
     assert recorder.state.count == 0
+
+
+def test_what_goes_wrong_while_events_are_played_is_raised_at_the_end() -> None:
+    def fails(events: np.ndarray, taken: np.ndarray) -> None:
+        raise ValueError("not an instruction")
+
+    recorder = Recorder(fails)
+    recorder._events[0], recorder._events[1] = IS_BLOCK | 0x100 << 16 | 4, IS_BLOCK | 0x104 << 16 | 4
+    recorder.state.count = 2
+    recorder._full()
+    with pytest.raises(ValueError, match="not an instruction"):
+        recorder.finish(0x900)
+
+
+def test_events_that_were_lost_are_an_error() -> None:
+    recorder = Recorder(lambda events, taken: None)
+    recorder.state.lost = 1
+    with pytest.raises(EdgeTrError, match="reads more than"):
+        recorder.finish(0x900)

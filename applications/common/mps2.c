@@ -1,4 +1,4 @@
-/* two_models.cpp on QEMU's mps2-an386 without any of edge-tr's boards: start-up, UART 0 (CMSDK, Arm DDI 0479), and the end
+/* run() on QEMU's mps2-an386 without any of edge-tr's boards: start-up, UART 0 (CMSDK, Arm DDI 0479), and the end
  * of the emulator by semihosting. */
 #include <stdint.h>
 

@@ -1,0 +1,58 @@
+"""The verb `tune`: a goal and a board become settings, and the result gets its page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edge_tr import boards
+from edge_tr.compiler.common import Progress, no_progress
+from edge_tr.errors import UsageError
+from edge_tr.files.writing import replace
+from edge_tr.kernels.machines import isa_of, planned_for
+from edge_tr.kernels.waiting import Behind
+from edge_tr.report.pages import tuning_page
+from edge_tr.tuning import tuning
+from edge_tr.tuning.points import Settings
+from edge_tr.tuning.tuning import Tuning
+from edge_tr.tuning.workers import DaskCluster, LocalProcesses
+
+
+def tune(
+    model: Path,
+    calibration: Path,
+    out: Path,
+    *,
+    max_loss: float | None = None,
+    max_terms: float | None = None,
+    max_cycles: int | None = None,
+    max_flash: int | None = None,
+    target: str | None = None,
+    core: str | None = None,
+    group: int | None = None,
+    seed: int = 0,
+    data: Path | None = None,
+    jobs: int | None = None,
+    cluster: str | None = None,
+    progress: Progress = no_progress,
+) -> Tuning:
+    """Choose which terms of `model` to keep, on the inputs in `calibration`, see `tuning.tune`; writes `out`, and
+    beside it the tuned .tflite and a page.
+
+    One of the four limits is the goal: points of accuracy, terms per MAC, cycles or bytes of the layers with weights.
+    `target`: the board whose core costs are estimated for, or its `core`; `group`: a fixed k in each `group` weights;
+    `jobs` processes (default: one for each core), or a Dask scheduler at `cluster`, compute. UsageError for a goal that
+    nothing reaches, or a choice that there is not.
+    """
+    goal = tuning.goal_of(max_loss=max_loss, max_terms=max_terms, max_cycles=max_cycles, max_flash=max_flash)
+    if core is not None and target is None:
+        raise UsageError("--core needs --target: it is another cost of that board's code")
+    board = None if target is None else boards.load(target)
+    isa = "c" if board is None else isa_of(planned_for(board.name, board.core, core))
+    behind = Behind() if board is None else Behind.of(board)
+    settings = Settings(group=group, seed=seed, isa=isa, behind=behind, cycles=board is not None)
+    with DaskCluster(cluster) if cluster else LocalProcesses(jobs) as workers:
+        result = tuning.tune(
+            model, calibration, out, goal, settings=settings, data=data, workers=workers, progress=progress
+        )
+    replace(out.with_suffix(".html"), tuning_page(result))
+    return result

@@ -1,0 +1,48 @@
+/* 3x3 convolutions with a stride of one by Winograd's F(2x2, 3x3) in exact integers: edge_tr/kernels/winograd.py. */
+#ifndef TR_WINOGRAD_H
+#define TR_WINOGRAD_H
+
+#include "tr_pixels.h"
+
+#define TR_WINOGRAD_TILES 8u    /* at most at once */
+#define TR_WINOGRAD_BYTES 8192u /* of activations' points, above which fewer tiles are taken */
+#define TR_WINOGRAD_ROWS 4u
+
+/* Layout WINOGRAD; a multiple of four channels, no truncated activations. Scratch: points of the activations; sums of
+ * four rows' points, [16][TR_WINOGRAD_TILES][TR_WINOGRAD_ROWS]; and activations of a tile, [4][4][channels]. */
+void tr_conv_2d_winograd(const struct tr_tiles *layer, const int8_t *input, int8_t *output, int32_t *scratch);
+
+/* Activations of a tile, and how far it is from one row of them to the next and from one pixel; bytes. */
+struct tr_winograd_tile {
+    const int8_t *at;
+    uint32_t row, pixel;
+};
+
+/* Points of all channels of a tile: for every two channels the four of a row, two words apart; `step` bytes from one row
+ * of points to the next. In assembly on Armv7E-M. */
+void tr_winograd_points(const struct tr_winograd_tile *tile, uint32_t channels, int32_t *points, uint32_t step);
+
+/* Sums of four rows of weights with the points of 2 * pairs tiles. `points` by row of points, two tiles, `depth` times two
+ * channels, point of the row, and tile. In assembly on Armv7E-M. */
+void tr_winograd_block(const int16_t *weights, const int32_t *points, int32_t *sums, uint32_t depth, uint32_t pairs);
+
+/* Where a tile's outputs go. `without`: 1, there is none below; 2, none beside; 3, neither. */
+struct tr_winograd_place {
+    int8_t *output;
+    uint32_t without;
+};
+
+/* How one channel is requantised, and where the outputs beside and below lie. */
+struct tr_winograd_output {
+    int32_t bias, multiplier, centre, shift; /* struct tr_direct; `centre` is (2 * zero point + 1) << shift */
+    uint32_t next, line;                     /* bytes */
+    uint32_t minimum, maximum;               /* in both halves */
+};
+
+/* One channel of all tiles from `places` to `end`; clamped to all of int8, or less. Armv7E-M only. */
+void tr_winograd_finish_whole(const struct tr_winograd_output *how, const int32_t *sums,
+                              const struct tr_winograd_place *places, const struct tr_winograd_place *end);
+void tr_winograd_finish_clamped(const struct tr_winograd_output *how, const int32_t *sums,
+                                const struct tr_winograd_place *places, const struct tr_winograd_place *end);
+
+#endif

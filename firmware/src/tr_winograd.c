@@ -1,0 +1,252 @@
+#include "tr_winograd.h"
+
+#define BELOW 1u /* struct tr_winograd_place */
+#define BESIDE 2u
+#define POINT (TR_WINOGRAD_TILES * TR_WINOGRAD_ROWS) /* sums of a point */
+
+static inline uint32_t four_bytes(const int8_t *from)
+{
+    uint32_t word;
+    __builtin_memcpy(&word, from, sizeof word);
+    return word;
+}
+
+/* The activations of a tile that is partly outside, row by row. */
+__attribute__((noinline)) static struct tr_winograd_tile copy_tile(const struct tr_pixels *pixels, const int8_t *input, uint32_t y,
+                                                       uint32_t x, int8_t *copy)
+{
+    uint32_t channels = pixels->input.channels;
+    uint32_t outside = (uint8_t)pixels->outside * 0x01010101u;
+    struct tr_winograd_tile tile = {copy, 4u * channels, channels};
+    for (uint32_t row = 0u; row < 4u; row++) {
+        for (uint32_t column = 0u; column < 4u; column++) {
+            uint32_t at = (y + row) * pixels->strides.line + (x + column) * channels;
+            const int8_t *from = tr_channels_at(pixels, input, y + row, x + column, at);
+            for (uint32_t left = channels; left > 0u; left -= 4u, copy += 4) {
+                uint32_t word = outside;
+                if (from != 0) {
+                    word = four_bytes(from);
+                    from += 4;
+                }
+                __builtin_memcpy(copy, &word, sizeof word);
+            }
+        }
+    }
+    return tile;
+}
+
+#if !defined(__ARM_FEATURE_DSP)
+
+/* What tr_winograd_armv7em.S does, portably. */
+
+static int32_t in_halves(int32_t low, int32_t high)
+{
+    return (int32_t)(((uint32_t)low & 0xFFFFu) | (uint32_t)high << 16);
+}
+
+/* A row of points of one channel: columns of two rows of activations are added or subtracted, then these. */
+static void points_of(const int8_t *first, const int8_t *second, int32_t sign, uint32_t pixel, int32_t *points)
+{
+    int32_t of_rows[4];
+    for (uint32_t column = 0u; column < 4u; column++) {
+        of_rows[column] = first[column * pixel] + sign * second[column * pixel];
+    }
+    points[0] = of_rows[0] - of_rows[2];
+    points[1] = of_rows[1] + of_rows[2];
+    points[2] = of_rows[2] - of_rows[1];
+    points[3] = of_rows[1] - of_rows[3];
+}
+
+void tr_winograd_points(const struct tr_winograd_tile *tile, uint32_t channels, int32_t *points, uint32_t step)
+{
+    static const struct {
+        uint8_t first, second;
+        int8_t sign;
+    } rows[4] = {{0u, 2u, -1}, {1u, 2u, 1}, {2u, 1u, -1}, {1u, 3u, -1}};
+    for (uint32_t pair = 0u; pair < channels / 2u; pair++, points += 8) {
+        uint32_t channel = pair / 2u * 4u + pair % 2u;
+        for (uint32_t row = 0u; row < 4u; row++) {
+            const int8_t *first = tile->at + rows[row].first * tile->row + channel;
+            const int8_t *second = tile->at + rows[row].second * tile->row + channel;
+            int32_t low[4], high[4];
+            points_of(first, second, rows[row].sign, tile->pixel, low);
+            points_of(first + 2, second + 2, rows[row].sign, tile->pixel, high);
+            for (uint32_t point = 0u; point < 4u; point++) {
+                points[row * step / 4u + 2u * point] = in_halves(low[point], high[point]);
+            }
+        }
+    }
+}
+
+static inline uint32_t product(int32_t a, int32_t b)
+{
+    uint32_t low = (uint32_t)((int16_t)(uint16_t)(uint32_t)a * (int16_t)(uint16_t)(uint32_t)b);
+    return low + (uint32_t)((a >> 16) * (b >> 16));
+}
+
+void tr_winograd_block(const int16_t *weights, const int32_t *points, int32_t *sums, uint32_t depth, uint32_t pairs)
+{
+    for (uint32_t point = 0u; point < 16u; point++, weights += 8u * depth, sums += POINT) {
+        const int32_t *row = points + point / 4u * 8u * depth * pairs + 2u * (point % 4u);
+        for (uint32_t tile = 0u; tile < 2u * pairs; tile++) {
+            const int32_t *x = row + tile / 2u * 8u * depth + tile % 2u;
+            for (uint32_t n = 0u; n < TR_WINOGRAD_ROWS; n++) {
+                uint32_t sum = 0u;
+                for (uint32_t i = 0u; i < depth; i++) {
+                    int32_t word;
+                    __builtin_memcpy(&word, weights + 8u * i + 2u * n, sizeof word);
+                    sum += product(word, x[8u * i]);
+                }
+                sums[TR_WINOGRAD_ROWS * tile + n] = (int32_t)sum;
+            }
+        }
+    }
+}
+
+#endif
+
+/* Four times the sums of a tile, by column. */
+#define COLUMN(n)                                                                                                      \
+    uint32_t m##n = (uint32_t)sums[((n) + 4u) * POINT] + (uint32_t)sums[((n) + 8u) * POINT];                           \
+    uint32_t top##n = (uint32_t)sums[(n) * POINT] + m##n;                                                              \
+    uint32_t low##n = (uint32_t)sums[((n) + 4u) * POINT] - (uint32_t)sums[((n) + 8u) * POINT] -                        \
+                      (uint32_t)sums[((n) + 12u) * POINT]
+
+static inline int32_t quarter(uint32_t four_times)
+{
+    return (int32_t)four_times >> 2;
+}
+
+/* One channel of all tiles. */
+static void finish(const struct tr_tiles *layer, uint32_t channel, const int32_t *sums,
+                   const struct tr_winograd_place *places, const struct tr_winograd_place *end)
+{
+    uint32_t next = layer->pixels.output.channels;
+    uint32_t line = layer->pixels.output.width * next;
+    for (; places != end; places++, sums += TR_WINOGRAD_ROWS) {
+        COLUMN(0u);
+        COLUMN(1u);
+        COLUMN(2u);
+        COLUMN(3u);
+        int8_t *to = places->output + channel;
+        bool below = (places->without & BELOW) == 0u, beside = (places->without & BESIDE) == 0u;
+        to[0] = tr_output(&layer->to, channel, quarter(top0u + top1u + top2u));
+        if (beside) {
+            to[next] = tr_output(&layer->to, channel, quarter(top1u - top2u - top3u));
+        }
+        if (below) {
+            to[line] = tr_output(&layer->to, channel, quarter(low0u + low1u + low2u));
+        }
+        if (beside && below) {
+            to[line + next] = tr_output(&layer->to, channel, quarter(low1u - low2u - low3u));
+        }
+    }
+}
+
+#if defined(__ARM_FEATURE_DSP)
+
+static uint32_t in_both(int8_t value)
+{
+    uint32_t half = (uint32_t)value & 0xFFFFu;
+    return half | half << 16;
+}
+
+/* The same of `count` channels by one long multiplication. */
+static void finish_direct(const struct tr_tiles *layer, uint32_t channel, uint32_t count, const int32_t *sums,
+                          struct tr_winograd_place *places, const struct tr_winograd_place *end)
+{
+    const struct tr_output *to = &layer->to;
+    uint32_t next = layer->pixels.output.channels;
+    struct tr_winograd_output how = {.next = next, .line = layer->pixels.output.width * next};
+    how.minimum = in_both(to->minimum);
+    how.maximum = in_both(to->maximum);
+    bool whole = to->minimum == INT8_MIN && to->maximum == INT8_MAX;
+    for (; count > 0u; count--, channel++, sums++) {
+        const struct tr_direct *by = to->direct + channel;
+        how.bias = by->bias;
+        how.multiplier = by->multiplier;
+        how.centre = (2 * to->zero_point + 1) * (1 << by->shift);
+        how.shift = by->shift;
+        (whole ? tr_winograd_finish_whole : tr_winograd_finish_clamped)(&how, sums, places, end);
+        for (struct tr_winograd_place *place = places; place != end; place++) {
+            place->output++;
+        }
+    }
+}
+
+#endif
+
+/* Channels from `channel` on, at most a block of rows. */
+static void finish_block(const struct tr_tiles *layer, uint32_t channel, const int32_t *sums,
+                         struct tr_winograd_place *places, const struct tr_winograd_place *end)
+{
+    uint32_t left = layer->pixels.output.channels - channel;
+    uint32_t count = left < TR_WINOGRAD_ROWS ? left : TR_WINOGRAD_ROWS;
+#if defined(__ARM_FEATURE_DSP)
+    if (layer->to.direct != 0) {
+        finish_direct(layer, channel, count, sums, places, end);
+        return;
+    }
+#endif
+    for (uint32_t n = 0u; n < count; n++) {
+        finish(layer, channel + n, sums + n, places, end);
+    }
+}
+
+static uint32_t tiles_at_once(uint32_t channels)
+{
+    uint32_t tiles = TR_WINOGRAD_TILES;
+    while (tiles > 2u && 32u * tiles * channels > TR_WINOGRAD_BYTES) {
+        tiles /= 2u;
+    }
+    return tiles;
+}
+
+/* The points of the tile at (y, x) of the output. */
+static void read_tile(const struct tr_pixels *pixels, const int8_t *input, uint32_t y, uint32_t x, int32_t *points,
+                      uint32_t step, int8_t *copy)
+{
+    uint32_t channels = pixels->input.channels;
+    uint32_t top = y - pixels->window.pad_top, left = x - pixels->window.pad_left;
+    bool inside = top < pixels->input.height && top + 4u <= pixels->input.height && left < pixels->input.width &&
+                  left + 4u <= pixels->input.width;
+    struct tr_winograd_tile tile = {input + top * pixels->strides.line + left * channels, pixels->strides.line,
+                                    channels};
+    if (!inside) {
+        tile = copy_tile(pixels, input, top, left, copy);
+    }
+    tr_winograd_points(&tile, channels, points, step);
+}
+
+void tr_conv_2d_winograd(const struct tr_tiles *layer, const int8_t *input, int8_t *output, int32_t *scratch)
+{
+    const struct tr_pixels *pixels = &layer->pixels;
+    struct tr_table table = tr_table_open(layer->table);
+    uint32_t depth = pixels->input.channels / 2u, channels = pixels->output.channels;
+    uint32_t at_once = tiles_at_once(pixels->input.channels);
+    int32_t *sums = scratch + 16u * at_once * depth;
+    uint32_t y = 0u, x = 0u;
+    while (y < pixels->output.height) {
+        struct tr_winograd_place places[TR_WINOGRAD_TILES];
+        uint32_t count = 0u, columns = (pixels->output.width + 1u) / 2u;
+        uint32_t left = (pixels->output.height - y + 1u) / 2u * columns - x / 2u;
+        uint32_t pairs = ((left < at_once ? left : at_once) + 1u) / 2u;
+        for (; count < at_once && y < pixels->output.height; count++) {
+            int32_t *points = scratch + count / 2u * 8u * depth + count % 2u;
+            read_tile(pixels, input, y, x, points, 32u * depth * pairs, (int8_t *)(sums + 16u * POINT));
+            places[count].output = output + (y * pixels->output.width + x) * channels;
+            places[count].without = (x + 1u < pixels->output.width ? 0u : BESIDE) |
+                                    (y + 1u < pixels->output.height ? 0u : BELOW);
+            x += 2u;
+            if (x >= pixels->output.width) {
+                x = 0u;
+                y += 2u;
+            }
+        }
+        const int16_t *weights = table.words;
+        for (uint32_t row = 0u; row < channels; row += TR_WINOGRAD_ROWS, weights += 128u * depth) {
+            tr_winograd_block(weights, scratch, sums, depth, pairs);
+            finish_block(layer, row, sums, places, places + count);
+        }
+    }
+}
