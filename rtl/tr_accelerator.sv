@@ -35,23 +35,30 @@ module tr_accelerator
     output logic        irq
 );
   // ---- registers ------------------------------------------------------------------------------------------------
-  logic write, start_run, start_load, start_dump, soft_reset, busy, done, done_seen, interrupt_on;
+  logic write, got_address, got_data, start_run, start_load, start_dump, soft_reset, busy, done, done_seen, interrupt_on;
   logic waits_input, waits_output;
   logic [15:0] entry, stop, command_index, dump_address, dump_count;
   logic [31:0] timeout, cycles, stamp, program_crc, read_value;
   logic [AccelCommandAddressBits-1:0] select;
   logic [2:0] error;
 
-  // A write waits for address and data, then for the response to be taken.
-  assign write = s_axi_awvalid && s_axi_wvalid && !s_axi_bvalid;
-  assign s_axi_awready = write;
-  assign s_axi_wready = write;
+  // Addresses and data are taken into registers, in either order; a write is done when both are there and its response
+  // was taken. All READY are registers.
+  logic [7:0] write_at, read_at;
+  logic [31:0] write_value;
+  logic [3:0] strobe;
+  logic reads;
+  assign write = got_address && got_data && !s_axi_bvalid;
   assign s_axi_bresp = 2'b00;
   assign s_axi_rresp = 2'b00;
-  assign s_axi_arready = !s_axi_rvalid;
+
+  // A register's new value: the bytes that WSTRB names.
+  function automatic logic [31:0] merged(input logic [31:0] old, input logic [31:0] value, input logic [3:0] bytes);
+    for (int i = 0; i < 4; i++) merged[8*i+:8] = bytes[i] ? value[8*i+:8] : old[8*i+:8];
+  endfunction
 
   always_comb begin
-    case (s_axi_araddr)
+    case (read_at)
       8'(AccelRegisterId): read_value = AccelId;
       8'(AccelRegisterVersion): read_value = AccelVersion;
       8'(AccelRegisterStatus): read_value = 32'({waits_output, waits_input, done_seen, busy});
@@ -73,33 +80,50 @@ module tr_accelerator
 
   always_ff @(posedge clk) begin
     {start_run, start_load, start_dump, soft_reset} <= '0;
+    if (s_axi_awvalid && s_axi_awready) begin
+      write_at <= {s_axi_awaddr[7:2], 2'b00};
+      {got_address, s_axi_awready} <= 2'b10;
+    end
+    if (s_axi_wvalid && s_axi_wready) begin
+      {write_value, strobe} <= {s_axi_wdata, s_axi_wstrb};
+      {got_data, s_axi_wready} <= 2'b10;
+    end
+    if (s_axi_bready) s_axi_bvalid <= 1'b0;
     if (write) begin
       s_axi_bvalid <= 1'b1;
-      case (s_axi_awaddr)
+      {got_address, got_data, s_axi_awready, s_axi_wready} <= 4'b0011;
+      case (write_at)
         8'(AccelRegisterControl):
-        if (s_axi_wstrb[0]) begin
-          start_run <= s_axi_wdata[0] && !busy;
-          start_load <= s_axi_wdata[1] && !busy;
-          start_dump <= s_axi_wdata[2] && !busy;
-          soft_reset <= s_axi_wdata[3];
+        if (strobe[0]) begin
+          start_run <= write_value[0] && !busy;
+          start_load <= write_value[1] && !busy;
+          start_dump <= write_value[2] && !busy;
+          soft_reset <= write_value[3];
         end
-        8'(AccelRegisterEntry): entry <= s_axi_wdata[15:0];
-        8'(AccelRegisterStop): stop <= s_axi_wdata[15:0];
-        8'(AccelRegisterTimeout): timeout <= s_axi_wdata;
-        8'(AccelRegisterSelect): select <= s_axi_wdata[AccelCommandAddressBits-1:0];
-        8'(AccelRegisterInterrupt): interrupt_on <= s_axi_wdata[0];
-        8'(AccelRegisterDumpAddress): dump_address <= s_axi_wdata[15:0];
-        8'(AccelRegisterDumpCount): dump_count <= s_axi_wdata[15:0];
+        8'(AccelRegisterEntry): entry <= 16'(merged(32'(entry), write_value, strobe));
+        8'(AccelRegisterStop): stop <= 16'(merged(32'(stop), write_value, strobe));
+        8'(AccelRegisterTimeout): timeout <= merged(timeout, write_value, strobe);
+        8'(AccelRegisterSelect): select <= AccelCommandAddressBits'(merged(32'(select), write_value, strobe));
+        8'(AccelRegisterInterrupt): interrupt_on <= 1'(merged(32'(interrupt_on), write_value, strobe));
+        8'(AccelRegisterDumpAddress): dump_address <= 16'(merged(32'(dump_address), write_value, strobe));
+        8'(AccelRegisterDumpCount): dump_count <= 16'(merged(32'(dump_count), write_value, strobe));
         default: ;
       endcase
-    end else if (s_axi_bready) s_axi_bvalid <= 1'b0;
+    end
     if (s_axi_arvalid && s_axi_arready) begin
-      s_axi_rvalid <= 1'b1;
+      read_at <= {s_axi_araddr[7:2], 2'b00};
+      {reads, s_axi_arready} <= 2'b10;
+    end
+    if (reads) begin
+      {reads, s_axi_rvalid} <= 2'b01;
       s_axi_rdata <= read_value;
-    end else if (s_axi_rready) s_axi_rvalid <= 1'b0;
+    end
+    if (s_axi_rvalid && s_axi_rready) {s_axi_rvalid, s_axi_arready} <= 2'b01;
     done_seen <= done && !(start_run || start_load || start_dump);
     irq <= done_seen && interrupt_on;
     if (!resetn) begin
+      {got_address, got_data, reads} <= '0;
+      {s_axi_awready, s_axi_wready, s_axi_arready} <= '1;
       {s_axi_bvalid, s_axi_rvalid, start_run, start_load, start_dump, interrupt_on, done_seen, irq} <= '0;
       soft_reset <= 1'b1;
       {entry, timeout, select, dump_address, dump_count} <= '0;
@@ -116,5 +140,5 @@ module tr_accelerator
       .out_ready(m_axis_tready), .out_last(m_axis_tlast));
 
   logic unused;
-  assign unused = &{s_axi_awprot, s_axi_arprot, s_axi_wstrb[3:1]};
+  assign unused = &{s_axi_awprot, s_axi_arprot, s_axi_awaddr[1:0], s_axi_araddr[1:0]};
 endmodule

@@ -91,7 +91,26 @@ module tr_pair_add #(
 `endif
 endmodule
 
-// a + b + c, or a + b + ~c, modulo 2^BITS: a compressor in the LUT's second output, one bit further in the chain.
+`ifdef SYNTHESIS
+// A bit of tr_add3: the majority of three bits, and their sum and `below`, the majority of the bit before. One LUT6 holds
+// both, which is what HLUTNM asks for; as a LUT6_2 the way from `below` to the majority, which does not depend on it,
+// would look like a ripple through all bits to a timing engine that does not read INIT.
+module tr_add3_bit (
+    input  wire a,
+    input  wire b,
+    input  wire c,
+    input  wire invert,
+    input  wire below,
+    output wire majority,
+    output wire sum
+);
+  (* HLUTNM = "bit" *) LUT4 #(.INIT(16'h8ee8)) lut_majority (.I0(a), .I1(b), .I2(c), .I3(invert), .O(majority));
+  (* HLUTNM = "bit" *) LUT5 #(.INIT(32'h96696996)) lut_sum (
+      .I0(a), .I1(b), .I2(c), .I3(invert), .I4(below), .O(sum));
+endmodule
+`endif
+
+// a + b + c, or a + b + ~c, modulo 2^BITS: a compressor of three bits to two, whose second one the chain adds.
 module tr_add3 #(
     parameter int BITS = 12
 ) (
@@ -102,24 +121,12 @@ module tr_add3 #(
     output logic signed [BITS-1:0] sum
 );
 `ifdef SYNTHESIS
-  function automatic logic [63:0] table_of();
-    logic [63:0] bits;
-    logic c;
-    bits = '0;
-    for (int i = 0; i < 32; i++) begin
-      c = i[2] ^ i[4];
-      bits[i] = (i[0] & i[1]) | (i[0] & c) | (i[1] & c);
-      bits[32+i] = i[0] ^ i[1] ^ c ^ i[3];
-    end
-    return bits;
-  endfunction
   wire [BITS-1:0] propagate;
   wire [BITS:0] majority;
   assign majority[0] = 1'b0;
   for (genvar i = 0; i < BITS; i++) begin : g_bit
-    LUT6_2 #(.INIT(table_of())) lut (
-        .I0(a[i]), .I1(b[i]), .I2(c[i]), .I3(majority[i]), .I4(invert), .I5(1'b1),
-        .O6(propagate[i]), .O5(majority[i+1]));
+    tr_add3_bit add_bit (
+        .a(a[i]), .b(b[i]), .c(c[i]), .invert, .below(majority[i]), .majority(majority[i+1]), .sum(propagate[i]));
   end
   tr_carry #(.BITS(BITS)) chain (
       .first(1'b0), .propagate, .generated(majority[BITS-1:0]), .total(sum), .carry());
@@ -279,6 +286,64 @@ module tr_select8 #(
 `else
   assign y = choice[2] ? high : low;
 `endif
+endmodule
+
+// tr_select, tr_select4 and tr_select8 of many bits: the choice comes a cycle earlier and has a register for each 64 loads.
+module tr_wide_select #(
+    parameter int BITS = 128
+) (
+    input  logic            clk,
+    input  logic [BITS-1:0] a,
+    input  logic [BITS-1:0] b,
+    input  logic            second,
+    output logic [BITS-1:0] y
+);
+  for (genvar i = 0; i < BITS; i = i + 128) begin : g_slice
+    localparam int N = BITS - i < 128 ? BITS - i : 128;
+    (* keep *) logic second_q;
+    always_ff @(posedge clk) second_q <= second;
+    tr_select #(.BITS(N)) choose (.a(a[i+:N]), .b(b[i+:N]), .second(second_q), .y(y[i+:N]));
+  end
+endmodule
+
+module tr_wide_select4 #(
+    parameter int BITS = 64
+) (
+    input  logic            clk,
+    input  logic [BITS-1:0] a,
+    input  logic [BITS-1:0] b,
+    input  logic [BITS-1:0] c,
+    input  logic [BITS-1:0] d,
+    input  logic [     1:0] choice,
+    output logic [BITS-1:0] y
+);
+  for (genvar i = 0; i < BITS; i = i + 64) begin : g_slice
+    localparam int N = BITS - i < 64 ? BITS - i : 64;
+    (* keep *) logic [1:0] choice_q;
+    always_ff @(posedge clk) choice_q <= choice;
+    tr_select4 #(.BITS(N)) choose (
+        .a(a[i+:N]), .b(b[i+:N]), .c(c[i+:N]), .d(d[i+:N]), .choice(choice_q), .y(y[i+:N]));
+  end
+endmodule
+
+module tr_wide_select8 #(
+    parameter int BITS = 32
+) (
+    input  logic              clk,
+    input  logic [8*BITS-1:0] values,
+    input  logic [       2:0] choice,
+    output logic [  BITS-1:0] y
+);
+  for (genvar i = 0; i < BITS; i = i + 32) begin : g_slice
+    localparam int N = BITS - i < 32 ? BITS - i : 32;
+    (* keep *) logic [2:0] choice_q;
+    wire [8*N-1:0] part;
+    for (genvar k = 0; k < 8; k++) begin : g_value
+      assign part[k*N+:N] = values[k*BITS+i+:N];
+    end
+    always_ff @(posedge clk) choice_q <= choice;
+    tr_select8 #(.BITS(N)) choose (.values(part), .choice(choice_q), .y(y[i+:N]));
+  end
 endmodule
 
 // Two multiplier-accumulators of a requantisation lane in two cascaded DSP48E1 (UG479), whose pre-adders choose between

@@ -18,35 +18,38 @@ module tr_array
   localparam int W = AccelValueBits;
   localparam int Segment = 16;
   localparam int Segments = AccelColumns / Segment;
+  localparam int Copies = Segment / 4;
 
   for (genvar s = 0; s < Segments; s++) begin : g_segment
     // Data to write, registered once more for the fan-out over the rows.
-    (* keep *) logic [Segment-1:0] column_q;
-    (* keep *) logic [AccelBanks-1:0] bank_q;
-    (* keep *) logic [4:0] entry_q;
     logic [AccelBanks*Segment*W-1:0] data_q;
     always_ff @(posedge clk) begin
-      column_q <= write_column[s*Segment+:Segment];
-      bank_q <= write_bank;
-      entry_q <= write_entry;
       for (int b = 0; b < AccelBanks; b++)
         for (int c = 0; c < Segment; c++)
           data_q[(b*Segment+c)*W+:W] <= write_data[(b*AccelColumns+s*Segment+c)*W+:W];
     end
     for (genvar r = 0; r < AccelRows; r++) begin : g_row
+      // Copies, so that no net has more than 64 loads: entries to write by bank, controls of the adders by four columns.
+      (* keep *) logic [Segment-1:0] column_q;
+      (* keep *) logic [AccelBanks-1:0] bank_q;
+      (* keep *) logic [AccelBanks*5-1:0] entry_q;
       (* keep *) logic [44:0] read_q;
-      (* keep *) logic [11:0] pairs_q, pairs_q2;
-      (* keep *) logic none_q;
-      (* keep *) logic [3:0] minus_q;
+      (* keep *) logic [11:0] pairs_q;
+      (* keep *) logic [Copies-1:0][11:0] pairs_q2;
+      (* keep *) logic [Copies-1:0] none_q;
+      (* keep *) logic [2:0] minus_q;
       logic [4:0] valid_q, clear_q;
       logic [4:0][1:0] shift_q;
       always_ff @(posedge clk) begin
         for (int i = 0; i < AccelLanes; i++)
           read_q[5*i+:5] <= word[r*RowTermsBits+5*i+:5] ^ {parity, 4'b0};
         pairs_q <= word[r*RowTermsBits+RowTermsPair0Lsb+:12];
-        pairs_q2 <= pairs_q;
-        none_q <= word[r*RowTermsBits+RowTermsSingleLsb+:2] == '0;
-        minus_q <= {minus_q[2:0], word[r*RowTermsBits+RowTermsSingleLsb+1]};
+        column_q <= write_column[s*Segment+:Segment];
+        bank_q <= write_bank;
+        entry_q <= {AccelBanks{write_entry}};
+        pairs_q2 <= {Copies{pairs_q}};
+        none_q <= {Copies{word[r*RowTermsBits+RowTermsSingleLsb+:2] == '0}};
+        minus_q <= {minus_q[1:0], word[r*RowTermsBits+RowTermsSingleLsb+1]};
         valid_q <= {valid_q[3:0], valid};
         clear_q <= {clear_q[3:0], clear};
         shift_q <= {shift_q[3:0], word[r*RowTermsBits+RowTermsShiftLsb+:2]};
@@ -56,7 +59,7 @@ module tr_array
         tr_element element (
             .clk, .write(bank_q & {AccelBanks{column_q[c]}}), .write_entry(entry_q),
             .write_data({data_q[(2*Segment+c)*W+:W], data_q[(Segment+c)*W+:W], data_q[c*W+:W]}),
-            .entry(read_q), .none(none_q), .pairs(pairs_q2), .minus(minus_q[3]), .sum(sum[c]));
+            .entry(read_q), .none(none_q[c/4]), .pairs(pairs_q2[c/4]), .minus(minus_q[2]), .sum(sum[c]));
       end
       for (genvar c = 0; c < Segment; c = c + 2) begin : g_pair
         localparam int At = (r * AccelColumns + s * Segment + c) * AccelSumBits;

@@ -31,10 +31,9 @@ module tr_beats
     input  logic [        AccelAddressBits-1:0] dense_block,
     // to the lanes
     output logic [AccelParameterAddressBits-1:0] parameter_address,
-    output logic                                enter_second,   // DENSE: the second half enters now
     output logic [  AccelPartialAddressBits-1:0] partial_read,
-    output logic                                add_0,          // bias or partial sum is added
-    output logic                                use_partial_0,
+    output logic                                add,            // of the next cycle: bias or partial sum is added
+    output logic                                use_partial,
     output logic                                partial_write_1,
     output logic [  AccelPartialAddressBits-1:0] partial_address_1,
     // with the result
@@ -48,13 +47,13 @@ module tr_beats
   localparam int C = AccelColumnBits;
   localparam int P = AccelParameterAddressBits;
 
-  logic valid, partial, one, add, use_partial, half;
+  logic valid, partial, one, half;
   logic [A-1:0] address;
   logic [C-1:0] place;
   logic [AccelPartialAddressBits-1:0] partial_at;
 
   always_comb begin
-    {valid, partial, one, add, use_partial, enter_second, half} = '0;
+    {valid, partial, one, add, use_partial, half} = '0;
     address = dst + dense_block;
     place = '0;
     partial_at = '0;
@@ -81,7 +80,6 @@ module tr_beats
       parameter_address = parameters + P'({dense_block, each_place});
     end else if (first_half || second_half) begin
       valid = 1'b1;
-      enter_second = second_half;
       half = second_half;
     end
   end
@@ -102,7 +100,6 @@ module tr_beats
     places[0] <= place;
     for (int i = 1; i < 8; i++) addresses[i] <= addresses[i-1];
     for (int i = 1; i < 8; i++) places[i] <= places[i-1];
-    {add_0, use_partial_0} <= {add, use_partial};
     partial_at_0 <= partial_at;
     partial_address_1 <= partial_at_0;
     if (partials[1]) valids[2] <= 1'b0;  // it does not go on

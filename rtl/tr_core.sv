@@ -45,7 +45,7 @@ module tr_core
   logic [15:0] tiles, src, src2, src_stride, dst, dst_stride;  // memories are smaller than the fields
   /* verilator lint_on UNUSEDSIGNAL */
   logic is_input, is_output, is_load, is_array, is_dense, is_sum, is_maximum, is_table, is_add;
-  logic launch, running, loading, ended, engine_busy, command_read;
+  logic launch, loading, ended, engine_busy, command_read;
   logic input_busy, table_busy, scan_busy, gather_busy, player_busy, leaving_busy, output_busy, load_complete;
   logic [2:0] failure;
   logic [7:0] zero_point;
@@ -57,7 +57,7 @@ module tr_core
       .clk, .reset, .start_run, .start_load, .start_dump, .entry, .stop, .dump_address, .dump_count, .select, .busy,
       .done, .error, .command_index, .cycles, .stamp, .command_read, .command_address, .command_data, .command,
       .engine_busy, .table_busy,
-      .in_busy(input_busy), .failure, .launch, .running, .loading, .ended, .is_input, .is_output, .is_load, .is_array,
+      .in_busy(input_busy), .failure, .launch, .loading, .ended, .is_input, .is_output, .is_load, .is_array,
       .is_dense, .is_sum, .is_maximum, .is_table, .is_add, .tiles, .src);
   assign count = command[CommandCountLsb+:16];
   assign first_weight = command[CommandWeightsLsb+:16];  // in halves of a word
@@ -72,16 +72,18 @@ module tr_core
   assign high = command[CommandHighLsb+:8];
   assign double_buffer = command[CommandDoubleBufferLsb];
   assign each = is_dense && command[CommandEachLsb];
-  always_comb
-    if (is_input || is_table) engine_busy = 1'b0;  // they go on beside what follows
-    else if (is_load) engine_busy = !load_complete;
-    else if (is_output) engine_busy = output_busy;
-    else if (is_array) engine_busy = gather_busy || player_busy || leaving_busy;
-    else if (is_sum || is_maximum) engine_busy = gather_busy;
-    else engine_busy = scan_busy;
+  // Registered: it says so a cycle after the engine is done, and until it has begun.
+  always_ff @(posedge clk)
+    if (launch) engine_busy <= 1'b1;
+    else if (is_input || is_table) engine_busy <= 1'b0;  // they go on beside what follows
+    else if (is_load) engine_busy <= !load_complete;
+    else if (is_output) engine_busy <= output_busy;
+    else if (is_array) engine_busy <= gather_busy || player_busy || leaving_busy;
+    else if (is_sum || is_maximum) engine_busy <= gather_busy;
+    else engine_busy <= scan_busy;
 
   // ---- streams in -----------------------------------------------------------------------------------------------
-  logic input_wanted, load_wanted, bad_packet, bad_crc, load_write, input_write, other_write;
+  logic input_wanted, load_wanted, bad_packet, bad_crc, load_write, input_write, other_write, input_arrives;
   logic [7:0] load_memory;
   logic [15:0] load_address;
   logic [AccelWeightBits-1:0] load_word;
@@ -93,10 +95,10 @@ module tr_core
   tr_input in_words (
       .clk, .stop(ended), .start(launch && is_input), .tiles, .count, .dst(dst[A-1:0]),
       .dst_stride(dst_stride[A-1:0]), .in_data, .take(input_wanted && in_valid), .wanted(input_wanted),
-      .busy(input_busy), .arrived(input_arrived), .other_write, .write(input_write), .write_address(input_address),
+      .busy(input_busy), .arrived(input_arrived), .arrives(input_arrives), .other_write, .write(input_write), .write_address(input_address),
       .write_data(input_data));
   tr_loader loader (
-      .clk, .stop(ended), .launch, .active(running && is_load), .whole(loading), .in_data,
+      .clk, .stop(ended), .launch, .starts(is_load), .whole(loading), .in_data,
       .take(load_wanted && in_valid), .wanted(load_wanted), .complete(load_complete), .bad_packet, .bad_crc,
       .program_crc, .write(load_write), .memory(load_memory), .address(load_address), .word(load_word));
   tr_watch watch (
@@ -142,7 +144,7 @@ module tr_core
   tr_reader reader (
       .clk, .stop(ended), .launch, .is_array, .by_channel(is_sum || is_maximum), .double_buffer,
       .gather_at(command[CommandGatherLsb+:AccelGatherAddressBits]), .count, .src_stride(src_stride[A-1:0]),
-      .in_busy(input_busy), .in_arrived(input_arrived), .in_first(src[A:0]), .in_more(src2[A:0]), .gather_busy,
+      .in_busy(input_busy), .in_arrived(input_arrived), .in_arrives(input_arrives), .in_first(src[A:0]), .in_more(src2[A:0]), .gather_busy,
       .gather_read, .gather_address, .gather_data, .scan_valid, .scan_address, .scan_value, .scan_first, .scan_last,
       .scan_bias, .step_done, .step_ready, .used_parity, .loaded_parity, .read_address, .read_first, .read_phase,
       .mask_4(mask_address), .valid_4, .valid_5, .first_5, .last_5, .bias_5, .valid_6, .last_6, .banks_6, .entry_6,
@@ -188,7 +190,7 @@ module tr_core
   logic [15:0] sum_channel;
   logic [A-1:0] maximum_address, dense_block, add_address;
   logic [AccelWordBits-1:0] largest;
-  logic dense_1, dense_2, dense_3, dense_4, first_3, first_4, first_half, keep_second, second_half, each_run;
+  logic dense_1, dense_2, dense_3, dense_4, first_3, first_4, first_half, second_half, each_run, load_next, second_next;
   logic signed [17:0] x_1, x_2;
   logic [AccelColumnBits-1:0] each_place;
   logic [7:0] table_index;
@@ -205,7 +207,7 @@ module tr_core
   tr_dense dense (
       .clk, .stop(ended), .launch, .is_dense, .each, .weights, .valid_4, .valid_5, .first_5, .last_5, .bias_5,
       .value_5(window[W-1:0]), .zero_point, .extreme(command[CommandExtremeLsb+:9]), .weight_read(dense_read), .weight_address(dense_address), .dense_1, .dense_2, .dense_3,
-      .dense_4, .first_3, .first_4, .x_1, .x_2, .first_half, .keep_second, .second_half, .each_run, .each_done,
+      .dense_4, .first_3, .first_4, .x_1, .x_2, .first_half, .load_next, .second_next, .second_half, .each_run, .each_done,
       .each_place,
       .block(dense_block));
   tr_table tables (
@@ -218,7 +220,7 @@ module tr_core
       .address(add_address), .results(add_results));
 
   // ---- requantisation and results -------------------------------------------------------------------------------
-  logic enter_second, add_0, use_partial_0, partial_write_1, lanes_valid, lanes_one, lanes_half;
+  logic add_bias, use_partial, partial_write_1, lanes_valid, lanes_one, lanes_half;
   logic [AccelPartialAddressBits-1:0] partial_read, partial_address_1;
   logic [AccelColumnBits-1:0] lanes_place;
   logic [A-1:0] lanes_address;
@@ -227,12 +229,12 @@ module tr_core
       .clk, .stop(ended), .parameters(command[CommandParametersLsb+:AccelParameterAddressBits]), .dst(dst[A-1:0]),
       .leaving, .leaving_first, .leaving_final, .leaving_address, .leaving_half, .leaving_group, .leaving_row,
       .sum_done, .sum_channel, .each, .first_half, .second_half, .each_run, .each_place, .dense_block,
-      .parameter_address, .enter_second, .partial_read, .add_0, .use_partial_0, .partial_write_1, .partial_address_1,
+      .parameter_address, .partial_read, .add(add_bias), .use_partial, .partial_write_1, .partial_address_1,
       .valid_7(lanes_valid), .one_7(lanes_one), .place_7(lanes_place), .half_7(lanes_half),
       .address_7(lanes_address));
   tr_lanes lanes (
-      .clk, .is_array, .is_sum, .array_values(leaving_values), .sum, .enter_second, .each, .first_half, .keep_second,
-      .each_place, .partial_read, .add_0, .use_partial_0, .partial_write_1, .partial_address_1, .parameters,
+      .clk, .is_array, .is_sum, .array_values(leaving_values), .sum, .first_half, .load_next, .second_next,
+      .partial_read, .add(add_bias), .use_partial, .partial_write_1, .partial_address_1, .parameters,
       .zero_point(output_zero_point), .low, .high, .weights(weight_data), .dense_1, .dense_2, .dense_3,
       .dense_4, .first_3, .first_4, .x_1, .x_2, .results(lanes_results));
   tr_writer writer (

@@ -31,15 +31,18 @@ module tr_dense
     output logic                              dense_2,
     // results
     output logic                              first_half,     // the lanes' first accumulators are complete
-    output logic                              keep_second,    // and the second ones, one cycle later
-    output logic                              second_half,    // they leave one more later
+    output logic                              load_next,      // in the next cycle a half of the accumulators enters
+    output logic                              second_next,    // and it is the second one
+    output logic                              second_half,    // the second ones leave two cycles later
     output logic                              each_run,
     output logic                              each_done,
     output logic [       AccelColumnBits-1:0] each_place,
     output logic [      AccelAddressBits-1:0] block
 );
+  logic keep_second;  // the second ones are, one cycle later
   logic first_1, first_2, ends_1, ends_2, ends_3;
   logic signed [8:0] x_5;
+  logic [AccelColumnBits-1:0] place_next;
   assign x_5 = value_5 == {extreme[8], {7{!extreme[8]}}} ? extreme
                                                           : {value_5[7], value_5} - {zero_point[7], zero_point};
   always_ff @(posedge clk) begin
@@ -58,13 +61,16 @@ module tr_dense
     {ends_2, ends_3} <= {ends_1, ends_2};
     {second_half, keep_second, first_half} <= {keep_second, first_half, ends_3};
     if (each ? each_done : second_half) block <= block + AccelAddressBits'(1);
-    if (each_run || first_half) each_place <= each_place + AccelColumnBits'(1);
+    each_place <= place_next;
     if (first_half) each_run <= each;
     else if (each_done) each_run <= 1'b0;
-    if (launch) {block, each_place} <= '0;
+    if (launch) block <= '0;
     if (launch || stop) each_run <= 1'b0;
   end
   assign each_done = each_run && &each_place;
+  assign place_next = launch ? '0 : each_place + AccelColumnBits'(each_run || first_half);
+  assign second_next = each ? place_next == AccelColumnBits'(AccelOutputs) : keep_second;
+  assign load_next = ends_3 || second_next;
 
   assign weight_read = valid_4 && is_dense;
   always_ff @(posedge clk) begin

@@ -6,33 +6,29 @@ module tr_element
 (
     input  logic                                              clk,
     input  logic        [                    AccelBanks-1:0] write,
-    input  logic        [                               4:0] write_entry,
+    input  logic        [                  AccelBanks*5-1:0] write_entry,  // the same for each bank
     input  logic        [  AccelBanks*AccelValueBits-1:0] write_data,
     input  logic        [                              44:0] entry,   // nine entries of five bits
     input  logic                                              none,    // with `entry`: lane 8 adds nothing
     input  logic        [                              11:0] pairs,   // four PairCodes, one cycle after `entry`
-    input  logic                                              minus,   // three cycles after `entry`: lane 8 is subtracted
+    input  logic                                              minus,   // two cycles after `entry`: lane 8 is subtracted
     output logic signed [                              11:0] sum
 );
   localparam int W = AccelValueBits;
-  logic [W-1:0] bank0[32], bank1[32], bank2[32];
   logic [9*W-1:0] value;
   logic signed [W:0] pair_a, pair_b, pair_c, pair_d, held_d;
   logic signed [W-1:0] lone, held_lone;
   logic signed [W+2:0] three;
 
-  always_ff @(posedge clk) begin
-    if (write[0]) bank0[write_entry] <= write_data[0+:W];
-    if (write[1]) bank1[write_entry] <= write_data[W+:W];
-    if (write[2]) bank2[write_entry] <= write_data[2*W+:W];
+  wire [9*W-1:0] read;
+  for (genvar b = 0; b < AccelBanks; b++) begin : g_bank
+    tr_bank #(.BITS(W)) bank (
+        .clk, .write(write[b]), .write_entry(write_entry[5*b+:5]), .write_data(write_data[b*W+:W]), .entry0(entry[15*b+:5]),
+        .entry1(entry[15*b+5+:5]), .entry2(entry[15*b+10+:5]), .value0(read[3*b*W+:W]), .value1(read[(3*b+1)*W+:W]),
+        .value2(read[(3*b+2)*W+:W]));
   end
-
   always_ff @(posedge clk) begin
-    for (int i = 0; i < 3; i++) begin
-      value[i*W+:W] <= bank0[entry[i*5+:5]];
-      value[(3+i)*W+:W] <= bank1[entry[(3+i)*5+:5]];
-      value[(6+i)*W+:W] <= bank2[entry[(6+i)*5+:5]];
-    end
+    value <= read;
     if (none) value[8*W+:W] <= '0;
   end
 
@@ -44,10 +40,11 @@ module tr_element
 
   logic signed [W+2:0] sum_three;
   logic signed [11:0] sum_all;
+  (* keep *) logic subtracts;
   tr_add3 #(.BITS(W + 3)) add_three (
       .a((W + 3)'(pair_a)), .b((W + 3)'(pair_b)), .c((W + 3)'(pair_c)), .invert(1'b0), .sum(sum_three));
   tr_add3 #(.BITS(12)) add_all (
-      .a(12'(three)), .b(12'(held_d)), .c(12'(held_lone)), .invert(minus), .sum(sum_all));
+      .a(12'(three)), .b(12'(held_d)), .c(12'(held_lone)), .invert(subtracts), .sum(sum_all));
 
   always_ff @(posedge clk) begin
     pair_a <= sum_a;
@@ -57,6 +54,7 @@ module tr_element
     lone <= value[8*W+:W];
     three <= sum_three;
     held_d <= pair_d;
+    subtracts <= minus;
     held_lone <= lone;
     sum <= sum_all;
   end

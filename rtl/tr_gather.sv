@@ -33,9 +33,10 @@ module tr_gather
   localparam int G = AccelGatherAddressBits;
   logic [G-1:0] pointer;
   logic loaded, done, step_open;
-  logic [5:0] repeated;
+  logic [5:0] repeats;  // how often the operation was played, this time included
   logic [A-1:0] offset;
-  logic [15:0] channel;
+  logic [15:0] channels_left;
+  logic channel_last;  // 1 is left
   logic [G-1:0] list_start;
   logic op_last, op_end, op_done, list_done;
 
@@ -45,13 +46,13 @@ module tr_gather
   assign first = memory_data[GatherOpFirstLsb+:AccelColumnBits];
   assign phase = memory_data[GatherOpPhaseLsb+:2];
   assign banks = memory_data[GatherOpBanksLsb+:3];
-  assign entry = memory_data[GatherOpEntryLsb+:5] + 5'(repeated);
+  assign entry = memory_data[GatherOpEntryLsb+:5] + repeats[4:0] - 5'd1;
   assign mask = memory_data[GatherOpMaskLsb+:AccelMaskAddressBits];
   assign valid = loaded && !done && (step_open || may_step);
-  assign op_done = by_channel || repeated + 6'd1 == memory_data[GatherOpCountLsb+:6];
+  assign op_done = by_channel || repeats == memory_data[GatherOpCountLsb+:6];
   assign last = valid && op_done && op_last;
   assign last_channel = op_end;
-  assign list_done = valid && op_done && op_end && (!by_channel || channel + 16'd1 == channels);
+  assign list_done = valid && op_done && op_end && (!by_channel || channel_last);
   assign busy = loaded && !done;
   assign memory_read = start || (valid && op_done);
   assign memory_address = start ? first_op : op_end ? list_start : pointer;
@@ -60,9 +61,10 @@ module tr_gather
     if (memory_read) pointer <= memory_address + G'(1);
     if (valid) begin
       step_open <= !last;
-      repeated <= op_done ? '0 : repeated + 6'd1;
+      repeats <= op_done ? 6'd1 : repeats + 6'd1;
       if (by_channel && op_done && op_end) begin
-        channel <= channel + 16'd1;
+        channels_left <= channels_left - 16'd1;
+        channel_last <= channels_left == 16'd2;
         offset <= offset + channel_stride;
       end else if (!by_channel) offset <= op_done ? '0 : offset + memory_data[GatherOpStrideLsb+:A];
       if (list_done) done <= 1'b1;
@@ -70,7 +72,9 @@ module tr_gather
     if (start) begin
       loaded <= 1'b1;
       {done, step_open} <= '0;
-      {repeated, offset, channel} <= '0;
+      {repeats, offset} <= {6'd1, {A{1'b0}}};
+      channels_left <= channels;
+      channel_last <= channels == 16'd1;
       list_start <= first_op;
     end
     if (reset) {loaded, done} <= '0;

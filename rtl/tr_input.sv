@@ -15,6 +15,7 @@ module tr_input
     output logic                        wanted,
     output logic                        busy,
     output logic [  AccelAddressBits:0] arrived,      // words in memory
+    output logic                        arrives,      // one more, in the next cycle
     input  logic                        other_write,
     output logic                        write,        // in the next cycle
     output logic [AccelAddressBits-1:0] write_address,
@@ -26,8 +27,10 @@ module tr_input
   localparam int Early = AccelWordBits - 8 * W;
 
   logic [18:0] left;  // beats
+  logic more, beat_last;  // left is not 0, is 1
   logic [BeatBits-1:0] group;
-  logic [15:0] across, count_q;
+  logic [15:0] across, count_q;  // words that are left of those side by side
+  logic across_last;
   logic [A-1:0] word, first, stride;
   logic [Early-1:0] early;  // values of the beats before
   logic [A+AccelWordBits-1:0] queue[4];
@@ -35,15 +38,16 @@ module tr_input
   logic [2:0] held;  // words in the queue
   logic whole, written_1, written_2;
 
-  assign wanted = left != '0 && !held[2];
-  assign busy = left != '0 || held != '0 || written_1 || written_2;
+  assign wanted = more && !held[2];
+  assign busy = more || held != '0 || written_1 || written_2;
+  assign arrives = written_1;
   assign whole = take && &group;
   assign write = held != '0 && !other_write;
   assign {write_address, write_data} = queue[head];
 
   always_ff @(posedge clk) begin
     {written_1, written_2} <= {write, written_1};
-    if (written_1) arrived <= arrived + (A + 1)'(1);
+    if (arrives) arrived <= arrived + (A + 1)'(1);
     held <= held + 3'(whole) - 3'(write);
     if (whole) begin
       queue[tail] <= {word, in_data, early};
@@ -53,25 +57,32 @@ module tr_input
     if (start) begin
       left <= 19'(tiles) << BeatBits;
       group <= '0;
-      {across, count_q} <= {16'd0, count};
+      more <= tiles != '0;
+      beat_last <= 1'b0;  // a word is two beats at least
+      {across, count_q} <= {2{count}};
+      across_last <= count == 16'd1;
       {word, first, stride} <= {dst, dst, dst_stride};
       arrived <= '0;
     end
     if (take) begin
       left <= left - 19'd1;
+      beat_last <= left == 19'd2;
+      if (beat_last) more <= 1'b0;
       group <= group + BeatBits'(1);
-      early <= Early'({in_data, early} >> (8 * W));
+      for (int i = 0; i < Early / 64; i++) if (group == BeatBits'(i)) early[64*i+:64] <= in_data;
       if (&group) begin
-        across <= across + 16'd1;
+        across <= across - 16'd1;
+        across_last <= across == 16'd2;
         word <= word + stride;
-        if (across + 16'd1 == count_q) begin
-          across <= '0;
+        if (across_last) begin
+          across <= count_q;
+          across_last <= count_q == 16'd1;
           {word, first} <= {2{first + A'(1)}};
         end
       end
     end
     if (stop) begin
-      left <= '0;
+      more <= 1'b0;
       {head, tail, held, written_1, written_2} <= '0;
     end
   end

@@ -43,6 +43,30 @@ module tr_leaving
   logic [AccelRows*AccelColumns*S-1:0] held;
 
   assign busy = valid || |pending;
+  // Sums are taken over with a copy of pending[7] for each 48, and half a row is chosen with a copy for each result.
+  localparam int Takers = AccelRows * AccelColumns / 2;
+  localparam int Sixes = (Takers + 31) / 32;
+  (* keep *) logic [Sixes-1:0] take_6;
+  (* keep *) logic [Takers-1:0] take;
+  (* keep *) logic [Outputs-1:0][2:0] choice;
+  logic [AccelRowBits-1:0] row_next;
+  logic half_next;
+  always_ff @(posedge clk) begin
+    take_6 <= {Sixes{pending[5]}};
+    for (int i = 0; i < Takers; i++) begin
+      take[i] <= take_6[i/32];
+      if (take[i]) held[2*S*i+:2*S] <= total[2*S*i+:2*S];
+    end
+    for (int i = 0; i < Outputs; i++) choice[i] <= 3'({row_next, half_next});
+    {row, half} <= {row_next, half_next};
+  end
+  always_comb begin
+    {row_next, half_next} = {row, half};
+    if (valid) half_next = !row_last;
+    if (valid && row_last) row_next = row + AccelRowBits'(1);
+    if (pending[7]) {row_next, half_next} = '0;
+  end
+
   assign row_last = half || halves == 2'd1;
   assign last = row_last && 3'(row) + 3'd1 == rows;
   assign {next_first, next_final, next_tile_end, next_rows, next_halves, next_group} = fields[6*Fields+:Fields];
@@ -50,11 +74,7 @@ module tr_leaving
     pending <= {pending[6:1], group_done};
     fields <= {fields[6*Fields-1:0], group_first, group_final, tile_done, group_rows, group_halves, group};
     if (valid) begin
-      half <= !row_last;
-      if (row_last) begin
-        row <= row + AccelRowBits'(1);
-        address <= address + dst_stride;
-      end
+      if (row_last) address <= address + dst_stride;
       if (last) begin
         valid <= 1'b0;
         if (final_sum) group_address <= address + dst_stride;
@@ -65,12 +85,9 @@ module tr_leaving
       end
     end
     if (pending[7]) begin
-      held <= total;
       valid <= 1'b1;
       {first, final_sum, tile_end} <= {next_first, next_final, next_tile_end};
       {rows, halves, at_group} <= {next_rows, next_halves, next_group};
-      row <= '0;
-      half <= 1'b0;
       address <= valid ? (tile_end ? tile_address + A'(1) : final_sum ? address + dst_stride : group_address)
                        : group_address;
     end
@@ -91,6 +108,6 @@ module tr_leaving
         assign choices[k*S+:S] = '0;
       end
     end
-    tr_select8 #(.BITS(S)) choose (.values(choices), .choice(3'({row, half})), .y(values[i*S+:S]));
+    tr_select8 #(.BITS(S)) choose (.values(choices), .choice(choice[i]), .y(values[i*S+:S]));
   end
 endmodule

@@ -35,21 +35,23 @@ module tr_player
     output logic         tile_done
 );
   localparam int Bits = AccelTermWordBits;
-  logic fetching, valid_1, valid_2, half_1, end_1, end_2, advance;
-  logic [15:0] address, index, tile, issued_tile;
+  logic fetching, valid_1, valid_2, half_1, half_next, end_1, end_2, advance;
+  logic [15:0] address;
+  logic [15:0] words_left, tiles_left, issued_left;  // of a tile, of all to fetch, of all to issue
+  logic word_last, tile_last, issued_last, one_word;  // one of these is 1
   logic [Bits-1:0] head, head_next;
   /* verilator lint_off UNUSEDSIGNAL */
   logic [TermControlBits-1:0] control;
   /* verilator lint_on UNUSEDSIGNAL */
-  logic [3:0] spacing;
-  logic tile_end;
-  logic [15:0] tiles_q;
+  logic [3:0] spacing, spacing_next;
+  logic blocked;  // spacing is not 0
 
-  tr_select #(.BITS(Bits)) choose (
-      .a(memory_data[Bits-1:0]), .b(memory_data[2*Bits-1:Bits]), .second(half_1), .y(head_next));
+  assign half_next = advance ? address[0] : half_1;
+  tr_wide_select #(.BITS(Bits)) choose (
+      .clk, .a(memory_data[Bits-1:0]), .b(memory_data[2*Bits-1:Bits]), .second(half_next), .y(head_next));
   assign {control, word} = head;
-  assign group_halves = issued_tile + 16'd1 == tiles_q ? halves_last : halves;
-  assign issue = valid_2 && step_ready && !(control[TermControlLastGroupLsb] && spacing != '0);
+  assign group_halves = issued_last ? halves_last : halves;
+  assign issue = valid_2 && step_ready && !(control[TermControlLastGroupLsb] && blocked);
   assign step_done = issue && control[TermControlLastStepLsb];
   assign group_done = issue && control[TermControlLastGroupLsb];
   assign group_first = control[TermControlFirstLsb];
@@ -58,32 +60,41 @@ module tr_player
   assign group = control[TermControlGroupLsb+:10];
   assign tile_done = end_2;
   assign advance = !valid_2 || issue;
-  assign tile_end = index + 16'd1 == count;
   assign may_yield = advance || !valid_1;
   assign memory_read = fetching && advance && !yields;
   assign memory_address = address[AccelWeightAddressBits:1];
   assign busy = fetching || valid_1 || valid_2;
 
+  always_comb begin
+    spacing_next = blocked ? spacing - 4'd1 : spacing;
+    if (group_done) spacing_next = (group_halves[1] ? {group_rows, 1'b0} : {1'b0, group_rows}) - {3'd0, !shares};
+  end
+
   always_ff @(posedge clk) begin
-    if (spacing != '0) spacing <= spacing - 4'd1;
-    if (group_done) spacing <= 4'(group_rows) * (group_halves[1] ? 4'd2 : 4'd1) - 4'd1 + 4'(shares);
+    half_1 <= half_next;
+    spacing <= spacing_next;
+    blocked <= spacing_next != '0;
     if (issue) begin
       clear <= control[TermControlLastGroupLsb];
-      if (end_2) issued_tile <= issued_tile + 16'd1;
+      if (end_2) begin
+        issued_left <= issued_left - 16'd1;
+        issued_last <= issued_left == 16'd2;
+      end
     end
     if (advance) begin
       valid_1 <= memory_read;
-      half_1 <= address[0];
-      end_1 <= tile_end;
+      end_1 <= word_last;
       valid_2 <= valid_1;
       end_2 <= end_1;
       head <= head_next;
       if (memory_read) begin
-        address <= tile_end ? first_word : address + 16'd1;
-        index <= tile_end ? '0 : index + 16'd1;
-        if (tile_end) begin
-          tile <= tile + 16'd1;
-          if (tile + 16'd1 == tiles) fetching <= 1'b0;
+        address <= word_last ? first_word : address + 16'd1;
+        words_left <= word_last ? count : words_left - 16'd1;
+        word_last <= word_last ? one_word : words_left == 16'd2;
+        if (word_last) begin
+          tiles_left <= tiles_left - 16'd1;
+          tile_last <= tiles_left == 16'd2;
+          if (tile_last) fetching <= 1'b0;
         end
       end
     end
@@ -91,9 +102,10 @@ module tr_player
       fetching <= 1'b1;
       clear <= 1'b1;
       address <= first_word;
-      {index, tile, issued_tile} <= '0;
-      spacing <= '0;
-      tiles_q <= tiles;
+      {words_left, tiles_left, issued_left} <= {count, tiles, tiles};
+      {word_last, one_word} <= {2{count == 16'd1}};
+      {tile_last, issued_last} <= {2{tiles == 16'd1}};
+      {spacing, blocked} <= '0;
     end
     if (reset || start) {valid_1, valid_2} <= '0;
     if (reset) fetching <= 1'b0;

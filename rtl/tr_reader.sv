@@ -16,6 +16,7 @@ module tr_reader
     // of an INPUT under way: words that came, that the first step needs, and how much more each further step does
     input  logic                              in_busy,
     input  logic [        AccelAddressBits:0] in_arrived,
+    input  logic                              in_arrives,     // one more, in the next cycle
     input  logic [        AccelAddressBits:0] in_first,
     input  logic [        AccelAddressBits:0] in_more,
     // gather memory
@@ -58,15 +59,18 @@ module tr_reader
   logic [AccelBanks-1:0] gather_banks;
   logic [4:0] gather_entry;
   logic [AccelMaskAddressBits-1:0] gather_mask;
-  logic [15:0] opened, loaded, used;  // steps
-  logic [AccelAddressBits:0] in_needed;
+  logic [1:0] ahead, ready;  // steps: opened, or loaded, and not used yet
+  logic loaded_odd, used_odd;
+  logic signed [AccelAddressBits+1:0] in_beyond;  // words that came beyond those that the next step needs
+  logic loads;
 
   assign gathers = is_array || by_channel;
-  assign may_step = by_channel || (16'(opened - used) < (double_buffer ? 16'd2 : 16'd1) &&
-                                   (!in_busy || in_arrived >= in_needed));
-  assign step_ready = loaded != used;
-  assign used_parity = double_buffer & used[0];
-  assign loaded_parity = double_buffer & loaded[0];
+  assign may_step = by_channel || (!ahead[1] && (double_buffer || !ahead[0]) &&
+                                   (!in_busy || !in_beyond[AccelAddressBits+1]));
+  assign step_ready = ready != '0;
+  assign used_parity = double_buffer & used_odd;
+  assign loaded_parity = double_buffer & loaded_odd;
+  assign loads = valid_6 && last_6;
   tr_gather gather (
       .clk, .reset(stop), .start(launch && gathers), .by_channel, .first_op(gather_at), .channels(count),
       .channel_stride(src_stride), .may_step, .busy(gather_busy), .memory_read(gather_read),
@@ -74,13 +78,14 @@ module tr_reader
       .first(gather_first), .phase(gather_phase), .banks(gather_banks), .entry(gather_entry), .mask(gather_mask),
       .last(gather_last), .last_channel(gather_last_channel));
   always_ff @(posedge clk) begin
-    if (gather_last) opened <= opened + 16'd1;
-    if (valid_6 && last_6) loaded <= loaded + 16'd1;
-    if (step_done) used <= used + 16'd1;
-    if (gather_last) in_needed <= in_needed + in_more;
+    ahead <= ahead + 2'(gather_last) - 2'(step_done);
+    ready <= ready + 2'(loads) - 2'(step_done);
+    loaded_odd <= loaded_odd ^ loads;
+    used_odd <= used_odd ^ step_done;
+    in_beyond <= in_beyond + (AccelAddressBits + 2)'(in_arrives) - (gather_last ? {1'b0, in_more} : '0);
     if (launch) begin
-      {opened, loaded, used} <= '0;
-      in_needed <= in_first;
+      {ahead, ready, loaded_odd, used_odd} <= '0;
+      in_beyond <= {1'b0, in_arrived} - {1'b0, in_first} + (AccelAddressBits + 2)'(in_arrives);
     end
   end
 

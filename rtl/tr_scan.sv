@@ -36,11 +36,9 @@ module tr_scan
   logic [15:0] channel, pixel;
   logic [A-1:0] word, channel_word, next_word;
   logic [2:0] pause;
-  logic pixel_last, channel_last, block_last;
+  logic pixel_last, channel_last, block_last, one_pixel, one_channel;  // registers, as counters are compared ahead
+  logic block_done;
 
-  assign pixel_last = pixel + 16'd1 == pixels;
-  assign channel_last = channel + 16'd1 == count;
-  assign block_last = block + 16'd1 == tiles;
   assign next_word = channel_last ? src : channel_word + src_stride;
   assign valid = open && pause == '0 && (!is_output || out_room) && !hold;
   assign last = is_dense ? bias == 2'd3 : is_add ? bias[0] : 1'b0;
@@ -49,37 +47,36 @@ module tr_scan
   assign value = is_add ? '0 : pixel[Bits-1:0];
   assign busy = open || hold;
 
+  assign block_done = valid && (is_output ? &pixel[Bits-1:3] : is_add ? bias[0] : bias == 2'd3);
+
   always_ff @(posedge clk) begin
     if (pause != '0) pause <= pause - 3'd1;
+    if (block_done) begin
+      block <= block + 16'd1;
+      block_last <= block + 16'd2 == tiles;
+      if (block_last) open <= 1'b0;
+      if (!is_output) pause <= is_add ? 3'd2 : 3'd7;
+    end
     if (valid) begin
       if (is_output) begin  // eight values a cycle
         pixel <= pixel + 16'd8;
         if (&pixel[Bits-1:3]) begin
           pixel <= '0;
           word <= word + A'(1);
-          block <= block + 16'd1;
-          if (block_last) open <= 1'b0;
         end
       end else if (is_add) begin  // one word of each input, then two cycles for their sums, a quarter of a word at a time
         bias <= bias ^ 2'd1;
-        if (bias[0]) begin
-          pause <= 3'd2;
-          block <= block + 16'd1;
-          if (block_last) open <= 1'b0;
-        end
       end else if (bias != '0) begin  // the three rows of the bias
         bias <= bias + 2'd1;
-        if (bias == 2'd3) begin
-          pause <= 3'd7;
-          block <= block + 16'd1;
-          if (block_last) open <= 1'b0;
-        end
       end else begin
         pixel <= pixel + 16'd1;
+        pixel_last <= pixel + 16'd2 == pixels;
         if (&pixel[Bits-1:0]) word <= word + A'(1);
         if (pixel_last) begin
           pixel <= '0;
+          pixel_last <= one_pixel;
           channel <= channel_last ? '0 : channel + 16'd1;
+          channel_last <= channel_last ? one_channel : channel + 16'd2 == count;
           channel_word <= next_word;
           word <= next_word;
           if (channel_last) bias <= 2'd1;
@@ -93,6 +90,9 @@ module tr_scan
       word <= src;
       channel_word <= src;
       {block, channel, pixel, pause, bias} <= '0;
+      block_last <= tiles == 16'd1;
+      {pixel_last, one_pixel} <= {2{pixels == 16'd1}};
+      {channel_last, one_channel} <= {2{count == 16'd1}};
     end
     if (stop) open <= 1'b0;
   end

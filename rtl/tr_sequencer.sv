@@ -33,7 +33,6 @@ module tr_sequencer
     input  logic                              in_busy,     // INPUT goes on
     input  logic [                       2:0] failure,     // an error of this cycle, or none
     output logic                              launch,      // one cycle: the command begins
-    output logic                              running,
     output logic                              loading,     // a program, not a LOAD command
     output logic                              ended,       // engines stop
     // the running command
@@ -49,61 +48,79 @@ module tr_sequencer
     output logic [                      15:0] tiles,
     output logic [                      15:0] src
 );
+  localparam logic [9*8-1:0] Opcodes = {
+    8'(OpcodeAdd), 8'(OpcodeTable), 8'(OpcodeMaximum), 8'(OpcodeSum), 8'(OpcodeDense), 8'(OpcodeArray), 8'(OpcodeLoad),
+    8'(OpcodeOutput), 8'(OpcodeInput)};
+  localparam int Add = 8, Table = 7, Array = 3, Load = 2, Output = 1;  // places in it
   typedef enum logic [2:0] {Idle, Fetch, Decode, Launch, Run, Settle, Finish} state_t;
   state_t state;
-  logic direct, dumping;  // a load or a dump is a command of its own
+  logic dumping;  // a load or a dump is a command of its own
   logic [4:0] settle;
-  logic must_wait, known;
-  logic [7:0] opcode;
+  logic must_wait, at_stop, stop_follows, is_last;
+  logic [8:0] named, kind;  // one bit for each opcode but END: of the command in Decode, and of the one that runs
+  logic ends, waits_tables, waits_input;  // the command in Decode is END, waits for a TABLE, for an INPUT
   logic [31:0] stamps[AccelCommands];
 
   assign launch = state == Launch;
-  assign running = state == Run;
   assign busy = state != Idle;
   assign ended = state == Finish || reset;
   assign command_read = state == Idle || (state == Settle && settle == '0);
   assign command_address = AccelCommandAddressBits'(state == Idle ? entry : command_index + 16'd1);
-  always_ff @(posedge clk) if (state == Fetch) command <= command_data;
+  for (genvar i = 0; i < CommandBits; i = i + 64) begin : g_command
+    localparam int Bits = CommandBits - i < 64 ? CommandBits - i : 64;
+    (* keep *) logic fetch;  // state is Fetch
+    always_ff @(posedge clk) begin
+      fetch <= (state == Idle && start_run) || (state == Settle && settle == '0 && !loading && !dumping && !is_last);
+      if (fetch) command[i+:Bits] <= command_data[i+:Bits];
+    end
+  end
 
-  assign opcode = !direct ? command[CommandOpcodeLsb+:8] : loading ? 8'(OpcodeLoad) : 8'(OpcodeOutput);
-  assign tiles = direct ? dump_count : command[CommandTilesLsb+:16];
-  assign src = direct ? dump_address : command[CommandSrcLsb+:16];
-  assign is_input = opcode == 8'(OpcodeInput);
-  assign is_output = opcode == 8'(OpcodeOutput);
-  assign is_load = opcode == 8'(OpcodeLoad);
-  assign is_array = opcode == 8'(OpcodeArray);
-  assign is_dense = opcode == 8'(OpcodeDense);
-  assign is_sum = opcode == 8'(OpcodeSum);
-  assign is_maximum = opcode == 8'(OpcodeMaximum);
-  assign is_table = opcode == 8'(OpcodeTable);
-  assign is_add = opcode == 8'(OpcodeAdd);
-  assign known = is_input | is_output | is_load | is_array | is_dense | is_sum | is_maximum | is_table | is_add;
+  // What engines see of a command is decoded as it comes and registered as it leaves Decode.
+  wire [8:0] fetched;
+  for (genvar i = 0; i < 9; i++) begin : g_fetched
+    assign fetched[i] = command_data[CommandOpcodeLsb+:8] == Opcodes[8*i+:8];
+  end
+  always_ff @(posedge clk)
+    if (state == Fetch) begin
+      named <= fetched;
+      ends <= command_data[CommandOpcodeLsb+:8] == 8'(OpcodeEnd);
+      // INPUT and TABLE go on beside what follows, unless that needs what they bring.
+      waits_tables <= fetched[Add] || fetched[Table] || fetched[Load];
+      waits_input <= !fetched[Table] && !(fetched[Array] && command_data[CommandSrcLsb+:16] != '0);
+    end
+  assign {is_add, is_table, is_maximum, is_sum, is_dense, is_array, is_load, is_output, is_input} = kind;
 
-  // INPUT and TABLE go on beside what follows, unless that needs what they bring.
-  assign must_wait = (table_busy && (is_add || is_table || is_load)) ||
-                     (in_busy && !is_table && !(is_array && src != '0));
+  assign must_wait = (table_busy && waits_tables) || (in_busy && waits_input);
 
   always_ff @(posedge clk) begin
     if (busy) cycles <= cycles + 32'd1;
+    // Of the index, which stays for some cycles.
+    is_last <= command_index == 16'(AccelCommands - 1);
+    stop_follows <= command_index + 16'd1 == stop;
     case (state)
       Idle: begin
         if (start_run || start_load || start_dump) begin
           state <= start_run ? Fetch : Launch;
-          direct <= !start_run;
+          kind <= '0;
+          {kind[Load], kind[Output]} <= {start_load, start_dump && !start_load};
+          {tiles, src} <= {dump_count, dump_address};
           loading <= start_load;
           dumping <= start_dump;
           command_index <= entry;
+          at_stop <= entry == stop;
           cycles <= '0;
           error <= '0;
           done <= 1'b0;
         end
       end
       Fetch:
-      if (command_index != stop) state <= Decode;
+      if (!at_stop) state <= Decode;
       else if (!(table_busy || in_busy)) state <= Finish;  // a run from here on may need what comes
       Decode: begin
-        if (opcode == 8'(OpcodeEnd)) state <= Finish;
-        else if (known) begin
+        kind <= named;
+        {tiles, src} <= {command[CommandTilesLsb+:16], command[CommandSrcLsb+:16]};
+        if (ends) state <= Finish;
+        else if (named != '0) begin
           if (!must_wait) state <= Launch;
         end else begin
           error <= 3'(AccelErrorOpcode);
@@ -114,8 +131,8 @@ module tr_sequencer
       Run:
       if (!engine_busy) begin
         // What is still in the lanes must be written before the next command is fetched: 8 cycles after ARRAY's last
-        // results leave, more after the others' last read.
-        settle <= is_array ? 5'd6 : is_dense || is_sum || is_maximum || is_add ? 5'd20 : 5'd2;
+        // results leave, more after the others' last read. `engine_busy` is one of them late.
+        settle <= is_array ? 5'd5 : is_dense || is_sum || is_maximum || is_add ? 5'd19 : 5'd1;
         state <= Settle;
       end
       Settle: begin
@@ -123,11 +140,12 @@ module tr_sequencer
         if (settle == '0) begin
           stamps[command_index[AccelCommandAddressBits-1:0]] <= cycles;
           if (loading || dumping) state <= Finish;
-          else if (command_index == 16'(AccelCommands - 1)) begin
+          else if (is_last) begin
             error <= 3'(AccelErrorOverrun);
             state <= Finish;
           end else begin
             command_index <= command_index + 16'd1;
+            at_stop <= stop_follows;
             state <= Fetch;
           end
         end

@@ -21,18 +21,20 @@ module tr_table
   localparam int PairBits = AccelColumnBits - 3;  // of the number of a word's pair
   logic [8*AccelColumns-1:0] word;
   logic wants, fresh;
+  (* keep *) logic [AccelColumns/8-1:0] takes;  // fresh, for each 64 bits
 
   assign read = wants && may_read;
   assign pair = word[64*index[PairBits-1:0]+:64];
   assign busy = wants || fresh || write;
   always_ff @(posedge clk) begin
     fresh <= read;
+    takes <= {AccelColumns / 8{read}};
+    for (int i = 0; i < AccelColumns / 8; i++) if (takes[i]) word[64*i+:64] <= read_data[64*i+:64];
     if (read) begin
       wants <= 1'b0;
       read_address <= read_address + AccelWeightAddressBits'(1);
     end
     if (fresh) begin
-      word <= read_data[8*AccelColumns-1:0];
       write <= 1'b1;
     end else if (write) begin
       index <= index + 8'd1;

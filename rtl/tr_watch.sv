@@ -13,9 +13,9 @@ module tr_watch
     input  logic        out_taken,
     input  logic        bad_packet,
     input  logic        bad_crc,
-    output logic [ 2:0] failure
+    output logic [ 2:0] failure       // one cycle
 );
-  logic in_ended;
+  logic in_ended, has_timeout;
   logic [31:0] idle_cycles;
 
   always_ff @(posedge clk) begin
@@ -25,11 +25,13 @@ module tr_watch
     else idle_cycles <= idle_cycles + 32'd1;
   end
 
-  always_comb begin
-    failure = '0;
-    if (timeout != '0 && idle_cycles >= timeout) failure = 3'(AccelErrorTimeout);
-    if (in_wanted && in_ended) failure = 3'(AccelErrorShort);
-    if (bad_packet) failure = 3'(AccelErrorPacket);
-    if (bad_crc) failure = 3'(AccelErrorCrc);
+  always_ff @(posedge clk) begin
+    has_timeout <= timeout != '0;
+    failure <= '0;
+    if (has_timeout && idle_cycles >= timeout) failure <= 3'(AccelErrorTimeout);
+    if (in_wanted && in_ended) failure <= 3'(AccelErrorShort);
+    if (bad_packet) failure <= 3'(AccelErrorPacket);
+    if (bad_crc) failure <= 3'(AccelErrorCrc);
+    if (!busy) failure <= '0;
   end
 endmodule

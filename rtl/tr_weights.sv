@@ -21,14 +21,16 @@ module tr_weights
       .read(read && !read_high), .read_address(read_address[$clog2(Low)-1:0]), .read_data(low_data));
   if (High > 0) begin : g_high
     logic [AccelWeightBits-1:0] high_data;
-    logic from_high;
+    logic from_high, from_high_next;
     assign write_high = write_address[A-1];
     assign read_high = read_address[A-1];
     tr_ram #(.WIDTH(AccelWeightBits), .DEPTH(High)) high (
         .clk, .write(write && write_high), .write_address(write_address[$clog2(High)-1:0]), .write_data,
         .read(read && read_high), .read_address(read_address[$clog2(High)-1:0]), .read_data(high_data));
-    always_ff @(posedge clk) if (read) from_high <= read_high;
-    tr_select #(.BITS(AccelWeightBits)) choose (.a(low_data), .b(high_data), .second(from_high), .y(read_data));
+    assign from_high_next = read ? read_high : from_high;
+    always_ff @(posedge clk) from_high <= from_high_next;
+    tr_wide_select #(.BITS(AccelWeightBits)) choose (
+        .clk, .a(low_data), .b(high_data), .second(from_high_next), .y(read_data));
   end else begin : g_low
     assign {write_high, read_high} = '0;
     assign read_data = low_data;

@@ -27,7 +27,7 @@ module tr_writer
     output logic [                AccelColumns-1:0] enable_odd,   // if it is odd
     output logic [               AccelWordBits-1:0] data
 );
-  assign other_write = is_add ? |add_quarter : is_maximum ? maximum_done : lanes_valid;
+  assign other_write = |add_quarter || maximum_done || lanes_valid;  // of one command, so of one engine
   logic [1:0] source;
   logic [AccelColumns-1:0] add_enable, lanes_enable;
   assign source = in_write ? 2'd0 : is_add ? 2'd1 : is_maximum ? 2'd2 : 2'd3;

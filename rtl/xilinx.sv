@@ -1,5 +1,5 @@
 /* verilator lint_off DECLFILENAME */
-// Declarations of the Xilinx cells that tr_adders.sv names, for synthesisers that read them with the design (UG953). Not
+// Declarations of the Xilinx cells that tr_adders.sv and tr_ram.sv name, for synthesisers that read them with the design (UG953). Not
 // in files.txt: Vivado has its own, and simulation uses the behavioural form.
 
 (* blackbox *)
@@ -13,6 +13,50 @@ module LUT6 #(
     input  logic I4,
     input  logic I5,
     output logic O
+);
+endmodule
+
+(* blackbox *)
+module LUT4 #(
+    parameter bit [15:0] INIT = 16'd0
+) (
+    input  logic I0,
+    input  logic I1,
+    input  logic I2,
+    input  logic I3,
+    output logic O
+);
+endmodule
+
+(* blackbox *)
+module LUT5 #(
+    parameter bit [31:0] INIT = 32'd0
+) (
+    input  logic I0,
+    input  logic I1,
+    input  logic I2,
+    input  logic I3,
+    input  logic I4,
+    output logic O
+);
+endmodule
+
+(* blackbox *)
+module RAM32M (
+    input  logic       WCLK,
+    input  logic       WE,
+    input  logic [4:0] ADDRA,
+    input  logic [4:0] ADDRB,
+    input  logic [4:0] ADDRC,
+    input  logic [4:0] ADDRD,
+    input  logic [1:0] DIA,
+    input  logic [1:0] DIB,
+    input  logic [1:0] DIC,
+    input  logic [1:0] DID,
+    output logic [1:0] DOA,
+    output logic [1:0] DOB,
+    output logic [1:0] DOC,
+    output logic [1:0] DOD
 );
 endmodule
 

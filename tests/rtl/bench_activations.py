@@ -52,9 +52,10 @@ async def all_windows(dut):
         if cycle < len(reads):
             dut.read_address.value, dut.read_first.value, dut.read_phase.value = reads[cycle]
         at = cycle - LATENCY
+        if 0 <= at + 1 < len(reads):  # it has a register of its own
+            dut.padding.value = int(paddings[at + 1]) & 255
         if 0 <= at < len(reads):
             dut.keep.value = sum(int(v) << i for i, v in enumerate(keeps[at].ravel()))
-            dut.padding.value = int(paddings[at]) & 255
         await ReadOnly()
         if 0 <= at < len(reads):
             assert dut.window.value.to_unsigned() == packed(expected[at]), reads[at]

@@ -79,6 +79,11 @@ async def registers(dut):
             await board.write(register, value)
         for register, value in values.items():
             assert await board.read(register) == value & ((1 << widths[register]) - 1)
+        for register in (R.STOP, R.TIMEOUT):  # of one byte, WSTRB says which
+            value, byte = values[register], bench.random.getrandbits(8)
+            await board.registers.write(register + 1, bytes([byte]))
+            values[register] = value & ~0xFF00 | byte << 8
+            assert await board.read(register) == values[register] & ((1 << widths[register]) - 1)
         fixed = {R.ID: f.ACCEL_ID.value, R.VERSION: f.ACCEL_VERSION.value, R.ERROR: E.NONE, R.PROGRAM: bench.crc,
                  R.STATUS: S.DONE, 0x40: 0, 0xFC: 0}  # fmt: skip
         for register, value in fixed.items():

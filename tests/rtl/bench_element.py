@@ -34,10 +34,10 @@ async def all_values_and_codes(dut):
         for entry in range(32):
             await FallingEdge(dut.clk)
             dut.write.value = 7
-            dut.write_entry.value = entry
+            dut.write_entry.value = entry * 0b00001_00001_00001  # of each bank
             dut.write_data.value = sum((int(held[bank, entry]) & 255) << (8 * bank) for bank in range(3))
         expected: list[int] = []
-        pairs, minuses = 0, [0, 0, 0]  # of the cycles before
+        pairs, minuses = 0, [0, 0]  # of the cycles before
         for cycle in range(32 * 8 + LATENCY):
             await FallingEdge(dut.clk)
             dut.write.value = 0

@@ -22,7 +22,7 @@ proc
 rename -top gold
 design -stash gold
 read_slang -j 1 -D SYNTHESIS {parameters} --top {module} xilinx.sv mapped.sv
-delete LUT6_2 CARRY4 LUT6 MUXF7 MUXF8
+delete LUT6_2 CARRY4 LUT4 LUT5 LUT6 MUXF7 MUXF8
 read_verilog cells.v
 hierarchy -top {module}
 proc
@@ -73,7 +73,9 @@ def prove(module: str, parameters: str, work: Path, change: tuple[str, str] = ("
     changed = text.replace(*change, 1)
     assert (changed == text) == (change[0] == change[1])
     cells = "\n".join(
-        re.findall(r"^module (?:LUT6_2|CARRY4|LUT6|MUXF7|MUXF8) *\(?.*?^endmodule", CELLS.read_text(), re.M | re.S)
+        re.findall(
+            r"^module (?:LUT6_2|CARRY4|LUT4|LUT5|LUT6|MUXF7|MUXF8) *\(?.*?^endmodule", CELLS.read_text(), re.M | re.S
+        )
     )
     for name, content in (("tr_adders.sv", text), ("mapped.sv", changed), ("cells.v", cells),
                           ("xilinx.sv", (RTL / "xilinx.sv").read_text(encoding="utf-8"))):  # fmt: skip
