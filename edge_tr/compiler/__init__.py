@@ -11,7 +11,7 @@ from edge_tr import boards, overlays
 from edge_tr.boards import Board
 from edge_tr.codegen.naming import DEFAULT, named
 from edge_tr.codegen.protocols import wanted
-from edge_tr.compiler import mcu, overlay
+from edge_tr.compiler import mcu, mcu_boards, overlay
 from edge_tr.compiler import trust as trust_in
 from edge_tr.compiler.cleaning import clean
 from edge_tr.compiler.common import Progress, no_progress, samples
@@ -123,7 +123,7 @@ def flash(
         board = boards.load(manifest.board_folder or manifest.target)
         if not trust:
             require(folder, run_to_flash(board, folder, port), "edge-tr flash")
-        return mcu.flash(folder, board, port, progress, line)
+        return mcu_boards.flash(folder, board, port, progress, line)
 
 
 @contextlib.contextmanager
@@ -138,7 +138,7 @@ def emulated(
             board = boards.load(manifest.board_folder or manifest.target)
             if not trust:
                 require(folder, run_by(board, folder), "edge-tr emulate")
-            start = stack.enter_context(mcu.emulated(folder, board, progress))
+            start = stack.enter_context(mcu_boards.emulated(folder, board, progress))
         yield board, start
 
 
@@ -312,5 +312,5 @@ def _connect(folder: BuildFolder, manifest: Manifest | OverlayManifest, asked: _
         board = boards.load(name)
         if not allowed:
             require(folder, run_by(board, folder), "edge-tr check")
-        with mcu.connect(board, folder, port, asked.line) as device:
+        with mcu_boards.connect(board, folder, port, asked.line) as device:
             yield device

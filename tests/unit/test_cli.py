@@ -179,7 +179,7 @@ def test_the_speed_and_the_wait_reach_the_port(tmp_path: Path, monkeypatch: pyte
         asked.append(arguments)
         raise errors.DeviceError("asked")
 
-    monkeypatch.setattr(compiler.mcu, "open_port", open_port)
+    monkeypatch.setattr(compiler.mcu_boards, "open_port", open_port)
     monkeypatch.setattr("edge_tr.target.flash.open_port", open_port)
     succeed("build", DIGITS, "--target", "mps2-an386", "-o", tmp_path)
     for options, expected in (((), (115200, "none", 0.0)), (("--baud", 9600, "--wait", 2.5), (9600, "none", 2.5))):

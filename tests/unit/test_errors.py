@@ -212,14 +212,12 @@ def test_wrong_samples(arrays: dict, words: str, flashed: Path, tmp_path: Path) 
 @pytest.mark.parametrize("contents", [b"", b"PK\x03\x04 garbage", b"\x93NUMPY\x01\x00", b"x" * 1000])
 def test_a_file_that_is_no_npz(contents: bytes, flashed: Path, tmp_path: Path) -> None:
     (tmp_path / "data.npz").write_bytes(contents)
-    refused(run("check", flashed, "--data", tmp_path / "data.npz"), 2, "is no .npz file")
+    refused(run("check", flashed, "--data", tmp_path / "data.npz"), 2, "is no file with samples x")
 
 
 def test_samples_that_cannot_be_read(flashed: Path, tmp_path: Path) -> None:
-    refused(run("check", flashed, "--data", tmp_path), 2, f"cannot read {tmp_path}: Is a directory")
+    refused(run("check", flashed, "--data", tmp_path), 2, f"{tmp_path} holds no images")
     refused(run("check", flashed, "--data", tmp_path / "no.npz"), 2, "No such file or directory")
-    np.save(tmp_path / "x.npy", ZEROS)
-    refused(run("check", flashed, "--data", tmp_path / "x.npy"), 2, "is no .npz file")
 
 
 @pytest.mark.parametrize("limit", [0, -1])

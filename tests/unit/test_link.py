@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from edge_tr import boards
-from edge_tr.compiler import mcu
+from edge_tr.compiler import mcu_boards
 from edge_tr.errors import DeviceError
 from edge_tr.formats import frames
 from edge_tr.formats.frames import COMMAND, MAX_PAYLOAD, REPLY_BIT, STATUS, Frame
@@ -186,9 +186,9 @@ def test_only_a_board_that_runs_here_is_an_emulators(
     port: str | None, patience: Patience, tmp_path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     there = contextlib.nullcontext(SimpleNamespace(url="socket://here"))
-    monkeypatch.setattr(mcu, "emulate", lambda *_, **__: there)
-    monkeypatch.setattr(mcu, "open_port", lambda *_: contextlib.nullcontext())
-    with mcu.connect(boards.load("host"), BuildFolder(tmp_path), port) as device:
+    monkeypatch.setattr(mcu_boards, "emulate", lambda *_, **__: there)
+    monkeypatch.setattr(mcu_boards, "open_port", lambda *_: contextlib.nullcontext())
+    with mcu_boards.connect(boards.load("host"), BuildFolder(tmp_path), port) as device:
         assert device.link._exchange._patience == patience
 
 
