@@ -153,7 +153,8 @@ pip_installs() {
         pip_install --no-build-isolation -e ".$(test "$group" = demo || echo "[$group]")"
 }
 
-# Emulators that are packages of npm and what tests run in a browser, in the versions and with the hashes of the lock file, and without their scripts.
+# Emulators that are packages of npm and what tests run in a browser, in the versions and with the hashes of the lock
+# file, and without their scripts.
 install_node_packages() {
     test "$group" = test || return 0
     stamp=$venv/node.stamp folder=$venv/lib/node lock=requirements/node/package-lock.json
@@ -161,8 +162,9 @@ install_node_packages() {
     echo "installing npm packages into $folder"
     mkdir -p "$folder"
     cp requirements/node/package.json "$lock" "$folder"
-    # npm is a script that looks for its Node.js on the path
-    if ! said=$(PATH="$PWD/$venv/bin:$PATH" npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund 2>&1 </dev/null); then
+    # npm is a script that looks for its Node.js on the path, and Node.js trusts its own certificates: this computer's, too
+    certificates=${NODE_EXTRA_CA_CERTS:-${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}}
+    if ! said=$(PATH="$PWD/$venv/bin:$PATH" NODE_EXTRA_CA_CERTS="$certificates" npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund 2>&1 </dev/null); then
         echo "$said" >&2
         fail "could not install npm packages: npm's own words are above"
     fi

@@ -125,7 +125,7 @@ there() {
 }
 
 kept_environment() {
-    env | grep -iE '^((pip|ssl|npm_config|openblas)_[a-z_]*|[a-z]*_ca_bundle|[a-z]*_ca_certs|[a-z]*_proxy|ci)=' || true
+    env | grep -iE '^((pip|ssl|npm_config|openblas)_[a-z_]*|[a-z]*_ca_bundle|[a-z_]*_ca_certs|[a-z]*_proxy|ci)=' || true
 }
 
 installs_nothing() {
