@@ -680,7 +680,7 @@ struct tr_planes {
     uint32_t rows; /* of outputs */
     uint32_t columns;
     uint32_t output_pixel; /* bytes from one output to the next one of the row */
-    uint32_t output_line; /* bytes from the end of a row of outputs to the next row */
+    int32_t output_line; /* bytes from the end of a row of outputs to the next row */
     uint32_t height; /* of the window */
     uint32_t width;
     uint32_t stride_y;

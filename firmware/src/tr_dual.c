@@ -113,7 +113,7 @@ static struct tr_dual how_of(const struct tr_planes *layer)
         .skip = row_step - (layer->columns / 2u + odd) * pair,
         .row_step = row_step,
         .odd = odd,
-        .output_skip = layer->output_line,
+        .output_skip = (uint32_t)layer->output_line,
         .minimum = in_both(layer->to.minimum),
         .maximum = in_both(layer->to.maximum),
         .pitch = 2u * layer->pitch,
