@@ -92,4 +92,11 @@ const server = createServer((socket) => {
         run();
     }
 });
+/* Its parent may be a script that runs Node.js, as PyPI's `node` is: killed, it would leave this behind. */
+const parent = process.ppid;
+setInterval(() => {
+    if (process.ppid !== parent) {
+        process.exit(0);
+    }
+}, 200);
 server.listen({ fd: Number(listener) }, () => process.stderr.write('waiting for connection\n'));

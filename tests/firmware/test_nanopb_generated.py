@@ -17,7 +17,8 @@ PROTOCOLS, NANOPB = FIRMWARE / "app" / "protocols", FIRMWARE / "third_party" / "
 def test_the_generated_files_are_fresh(tmp_path: Path) -> None:
     pytest.importorskip("grpc_tools", reason="nanopb's generator wants protoc, which grpcio-tools brings")
     done = subprocess.run(
-        [sys.executable, "-m", "nanopb.generator.nanopb_generator", "-q", "-D", str(tmp_path), "tr_st.proto"],
+        [sys.executable, "-m", "nanopb.generator.nanopb_generator", "-q", "-D", str(tmp_path),
+         "--library-include-format", '#include "%s"', "tr_st.proto"],
         cwd=PROTOCOLS, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

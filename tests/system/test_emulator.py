@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import signal
@@ -115,6 +116,28 @@ def test_it_dies_with_a_killed_owner(tmp_path: Path, loader: Path) -> None:
     while _runs(emulator) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not _runs(emulator)
+
+
+def test_a_script_that_runs_the_emulator_leaves_none_behind(tmp_path: Path) -> None:
+    """PyPI's `node` is one: what it started has another process number."""
+    image_file(tmp_path).write_bytes(bytes(64))
+    with emulate(boards.load("rpi-pico"), tmp_path):
+        started = _with_argument(str(image_file(tmp_path)))
+        assert any(map(_runs, started))
+    deadline = time.monotonic() + 10
+    while any(map(_runs, started)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(map(_runs, started))
+
+
+def _with_argument(text: str) -> list[int]:
+    """Processes that were started with it."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it may end meanwhile
+            if text.encode() in path.read_bytes().split(b"\0"):
+                found.append(int(path.parent.name))
+    return found
 
 
 def _runs(pid: int) -> bool:

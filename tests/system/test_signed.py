@@ -101,7 +101,8 @@ def test_build_says_what_the_loader_takes_and_where_nothing_enforces_it(keys: Pa
     signed = build(tmp_path, "--sign", keys / "ours.pem")["protection"]["signature"][0]
     assert 8_000 < signed["checking"] < signed["loader_bytes"] <= boards.load(BOARD).loader.bytes
     assert signed["way_back"] is True
-    text = succeed("build", DIGITS, "--target", BOARD, "-o", tmp_path, "--sign", keys / "ours.pem").out
+    lines = succeed("build", DIGITS, "--target", BOARD, "-o", tmp_path, "--sign", keys / "ours.pem").out
+    text = " ".join(lines.split())
     assert "bytes, " in text and "to check signatures, and keeps a copy to go back to" in text
     rom = succeed("build", DIGITS, "--target", "nucleo-l4r5zi", "-o", tmp_path, "--sign", keys / "ours.pem").out
     assert "NOT ENFORCED: this board's only loader is in ROM" in rom

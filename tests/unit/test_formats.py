@@ -131,7 +131,8 @@ def any_tables(draw) -> Table:
     layout = draw(st.sampled_from([m.value for m in LAYOUT.members]))
     limits = {LAYOUT.INT8: (-128, 127), LAYOUT.FOURS: (-128, 127), LAYOUT.LISTS: (0, 255)}
     limits |= {LAYOUT.FOURS_APART: (-128, 127), LAYOUT.FOURS_JOINT: (-128, 127)}
-    limits |= {LAYOUT.INT16: (-32768, 32767), LAYOUT.LANES: (0, 255), LAYOUT.TWINS: (0, 255), LAYOUT.SUBSETS: (0, 255)}
+    limits |= dict.fromkeys((LAYOUT.INT16, LAYOUT.WINOGRAD), (-32768, 32767))
+    limits |= {LAYOUT.LANES: (0, 255), LAYOUT.TWINS: (0, 255), LAYOUT.SUBSETS: (0, 255)}
     low, high = limits.get(layout, (0, 0xFFFF))
     rows = draw(st.lists(st.lists(st.integers(low, high), max_size=9), min_size=1, max_size=6))
     starts = np.cumsum([0, *map(len, rows)])

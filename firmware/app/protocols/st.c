@@ -1,7 +1,7 @@
 /* ST's stm_ai_runner 3.1: what the model is, runs of it, and what each layer took and gave. Commands, states and flags
  * are those of the .proto that stm32ai-modelzoo-services publishes (common/stm_ai_runner/nanopb). */
-#include <pb_decode.h>
-#include <pb_encode.h>
+#include "pb_decode.h"
+#include "pb_encode.h"
 
 #include "model.h"
 #include "protocols.h"

@@ -1,7 +1,7 @@
 #include "st_packets.h"
 
-#include <pb_decode.h>
-#include <pb_encode.h>
+#include "pb_decode.h"
+#include "pb_encode.h"
 
 #include "tr_board.h"
 

@@ -2,7 +2,7 @@
 #ifndef TR_ST_PACKETS_H
 #define TR_ST_PACKETS_H
 
-#include <pb.h>
+#include "pb.h"
 
 #include "protocols.h"
 

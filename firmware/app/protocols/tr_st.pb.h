@@ -3,7 +3,7 @@
 
 #ifndef PB_TR_ST_TR_ST_PB_H_INCLUDED
 #define PB_TR_ST_TR_ST_PB_H_INCLUDED
-#include <pb.h>
+#include "pb.h"
 
 #if PB_PROTO_HEADER_VERSION != 40
 #error Regenerate this file with the current version of nanopb generator.
