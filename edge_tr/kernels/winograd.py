@@ -40,6 +40,8 @@ POINTS = column(60, 160, 160, 110, 80, 160, 160)
 """Of making the points of one channel of a tile."""
 SUMS = column(10, 24, 24, 20, 18, 24, 24)
 """Of making one sum of points."""
+BORDER, BORDER_CHANNEL = 1000, 40
+"""Of copying a tile that lies partly outside the image, and of each of its channels; counted on Cortex-M4."""
 
 
 class WinogradKernel(OneBudgetKernel):
@@ -64,7 +66,18 @@ class WinogradKernel(OneBudgetKernel):
         blocks, pairs = -(-rows // ROWS), (tiles + 1) // 2
         multiplied = 16 * pairs * blocks * (channels / 2 * PAIR[isa] + BLOCK[isa])
         cycles = multiplied + tiles * (channels * POINTS[isa] + 4 * rows * SUMS[isa])
+        cycles += _at_the_border(task.params) * (BORDER + BORDER_CHANNEL * channels)
         return Made(body, scratch_bytes(channels), work.estimate(cycles, len(body), isa))
+
+
+def _at_the_border(params: ConvParams) -> int:
+    """Tiles whose four rows or columns of activations are not all in the image."""
+    all_tiles = inside = 1
+    for outputs, size, pad in zip(params.output_shape[:2], params.input_shape[:2], params.pad, strict=True):
+        starts = 2 * np.arange(-(-outputs // 2)) - pad
+        all_tiles *= len(starts)
+        inside *= int(((starts >= 0) & (starts + 4 <= size)).sum())
+    return all_tiles - inside
 
 
 def fits(weights: np.ndarray) -> bool:

@@ -56,7 +56,8 @@
 
 /* void tr_winograd_block(weights, points, sums, depth, pairs)
  * r0 weights, r1 points, r4-r7 sums of one tile, r8-r11 of the other; the rest on the stack. A round is TOGETHER times
- * two channels in BYTES of code; the first one is entered so that the last one ends with them, from as much less. */
+ * two channels in BYTES of code; the first one is entered so that the last one ends with them, from as much less. ENTRY
+ * is 0 for one whole round, which has code of its own; else bit 0, which `add pc` ignores, may be set. */
     .section .text.tr_winograd_block, "ax", %progbits
     .align 2
     .global tr_winograd_block
@@ -70,6 +71,9 @@ tr_winograd_block:
     and r5, r5, #TOGETHER - 1
     movs r6, #BYTES
     muls r6, r5, r6
+    cmp r3, #TOGETHER
+    it hi
+    orrhi r6, r6, #1 /* several rounds: one loop serves all of them, so that a small cache holds it */
     lsl r5, r5, #5
     lsl r3, r3, #5
     strd r3, r5, [sp, #DEPTH]
