@@ -186,8 +186,8 @@ def page(found: Cells, asked: Sequence[Asked], made_at: str) -> str:
             "",
             "A term MAC pays for the terms of both operands, one pair after another. The array pays only for those of",
             "the weights: a weight's term is broadcast to all pixels, so its exponent and its place are decoded once a",
-            "row, and activations enter whole. That is also why fewer data terms (s) do not make it faster: the pass that",
-            "truncates activations takes cycles, which the last column includes.",
+            "row, and activations enter whole. That is also why fewer data terms (s) do not make it faster: the pass",
+            "that truncates activations takes cycles, which the last column includes.",
             "",
         )
     )
