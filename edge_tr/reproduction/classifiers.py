@@ -121,7 +121,7 @@ class Bench:
         self._output = tensors[graph.outputs[0]]
         source = {op.index: op.inputs[0] for op in graph.ops}
         self._data_terms = {
-            layer.index: _mean_terms(layer, tensors[source[layer.index]][:MEASURED_SAMPLES]) for layer in self.layers
+            layer.index: mean_terms(layer, tensors[source[layer.index]][:MEASURED_SAMPLES]) for layer in self.layers
         }
 
     def measure(self, name: str, curve: str, choose: Reveal, allowed: float | None) -> Measured:
@@ -164,10 +164,12 @@ class Bench:
         return pairs / sum(layer.macs for layer in self.layers)
 
 
-def _mean_terms(layer: Layer, x: np.ndarray) -> np.ndarray:
-    """float64 [K] or, depthwise, [rows, K]: mean terms of the activations that each weight meets."""
+def mean_terms(layer: Layer, x: np.ndarray, most: int | None = None) -> np.ndarray:
+    """float64 [K] or, depthwise, [rows, K]: mean terms of the activations that each weight meets, of each no more than
+    the `most` largest."""
     taken = patches(layer.record, x, places(layer.record, len(x), np.random.default_rng(0)))
-    return term_count(taken.astype(np.int16)).mean(axis=-2)
+    count = term_count(taken.astype(np.int16))
+    return (count if most is None else np.minimum(count, most)).mean(axis=-2)
 
 
 def measure(subject: Subject, shared: Path, work: Path, workers: Workers) -> tuple[int, list[Measured]]:
