@@ -21,11 +21,12 @@ from edge_tr.prepared import budget
 from edge_tr.tr.hese import term_count
 from edge_tr.tuning.cost import dot_layers
 from edge_tr.tuning.descent import group_sums, terms_of
+from edge_tr.tuning.fit import Settings
 from edge_tr.tuning.moments import mean_patch
-from edge_tr.tuning.points import Settings
 from edge_tr.tuning.select import calibrate, corrected_bias
-from edge_tr.tuning.tuning import Tuning, goal_of, tune
+from edge_tr.tuning.tuning import Tuning, tune
 from edge_tr.tuning.worth import worth
+from edge_tr.tuning.written import goal_of
 
 CALIBRATION = 200
 
