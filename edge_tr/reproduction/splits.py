@@ -69,10 +69,11 @@ def record(subject: Subject, seed: int, shared: Path, work: Path, workers: Worke
 
 
 def _split(subject: Subject, seed: int, shared: Path, work: Path) -> tuple[Path, Path]:
-    """Files of the samples for calibration and of all others."""
+    """Files of the samples for calibration and of all others; of equal samples the first."""
     arrays = [np.load(shared / "data" / f"{name}.npz") for name in subject.files]
     x, y = (np.concatenate([part[name] for part in arrays]) for name in ("x", "y"))
-    order = np.random.default_rng(seed).permutation(len(x))
+    _, first = np.unique(x.reshape(len(x), -1), axis=0, return_index=True)
+    order = np.random.default_rng(seed).permutation(np.sort(first))
     files = []
     for name, some in (("calibration", order[: subject.calibration]), ("test", order[subject.calibration :])):
         files.append(work / f"{subject.model}-{seed}-{name}.npz")
