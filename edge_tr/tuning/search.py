@@ -97,9 +97,13 @@ class Found:
         return good[-1] if self.goal.rises else good[0]
 
 
-def steps_at_most() -> int:
-    """How many points and folds a search computes when the goal lies on the ladder: for the time left."""
-    return MIDDLE_TRIES + len(EMPHASES) + 2 + (len(LADDER) + REFINEMENTS) * (1 + FOLDS)
+def steps_at_most(rises: bool = False) -> int:
+    """How many points and folds a search computes when the goal lies on the ladder: for the time left. `rises`: of a
+    goal on loss, which every point is judged for."""
+    scouted = MIDDLE_TRIES + len(EMPHASES) + 2
+    if rises:
+        return scouted + (len(LADDER) + REFINEMENTS) * (1 + FOLDS)
+    return scouted + len(LADDER) + REFINEMENTS * (PARTS - 1) + 1 + FOLDS
 
 
 def search(

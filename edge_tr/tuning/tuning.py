@@ -121,7 +121,7 @@ def tune(
     for note in task.warnings():
         say(note)
     deadline = None if time_budget is None else time.monotonic() + time_budget
-    progress("tuning", 0, steps_at_most(), "point")
+    progress("tuning", 0, steps_at_most(goal.rises), "point")
     kept = Kept(task.out.with_suffix(".work"))
     with locked(kept.folder):
         kept.clear_partial()
@@ -253,7 +253,7 @@ class _Run:
         return self._task.goal.rises or self._task.goal.met(chosen.point)
 
     def _finished(self) -> None:
-        done, total = self._points.done, steps_at_most()
+        done, total = self._points.done, steps_at_most(self._task.goal.rises)
         self._progress("tuning", min(done, total - 1), total, "point")
         if self._deadline is not None and time.monotonic() > self._deadline:
             raise OutOfTime

@@ -26,6 +26,7 @@ from edge_tr.tuning import kept
 from edge_tr.tuning.cost import dot_layers
 from edge_tr.tuning.descent import group_sums, terms_of
 from edge_tr.tuning.fit import Settings
+from edge_tr.tuning.judge import one_sided
 from edge_tr.tuning.moments import mean_patch
 from edge_tr.tuning.search import SIGMAS
 from edge_tr.tuning.select import calibrate, corrected_bias
@@ -164,6 +165,13 @@ def test_a_goal_on_loss_is_met_by_estimates_on_samples_that_were_not_fitted_to(d
         assert row.estimate.low < row.estimate.loss < row.estimate.high and row.estimate.samples == CALIBRATION
     assert found.chosen.estimate.at_most(SIGMAS) <= 2.0
     assert found.rows[0].point.terms_per_mac == found.lossless_terms_per_mac and found.rows[0].estimate is None
+    sure = tune(
+        digits / "model.tflite", tmp_path / "labelled.npz", tmp_path / "b.toml", goal_of(max_loss=2.0, confidence=0.99),
+        settings=Settings(costed=False),
+    )  # fmt: skip
+    assert sure.chosen.point.price < found.chosen.point.price and sure.computed < found.computed
+    assert sure.chosen.point.price == 0 or sure.chosen.estimate.at_most(one_sided(0.99)) <= 2.0
+    assert any("that sure of" in note for note in sure.notes)
 
 
 def test_out_of_time_takes_the_best_point_so_far(digits, tmp_path):
