@@ -75,7 +75,7 @@ class Points:
 
     def _compute(self, requests: Sequence[Request]) -> None:
         """Everything that is not kept."""
-        missing = [request for request in dict.fromkeys(requests) if not self._has(request)]
+        missing = [r for r in {r.key: r for r in requests}.values() if not self._has(r)]
         self._count(len(requests) - len(missing))
         for index, arrays in self._workers.run(compute, self._source, missing):
             self._kept.put(missing[index].key, arrays)
