@@ -11,30 +11,26 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from edge_tr.errors import EdgeTrError, UsageError
 from edge_tr.files.locks import locked
-from edge_tr.golden.ends import Samples
 from edge_tr.golden.run import run
-from edge_tr.golden.samples import LABELS, read_labelled, read_samples
-from edge_tr.graph import Graph
 from edge_tr.ir import tflite
 from edge_tr.metrics import Metric
 from edge_tr.tuning.fit import Point, Settings, Source, calibrated, lossless
 from edge_tr.tuning.judge import Estimate, Judge
 from edge_tr.tuning.kept import Kept
 from edge_tr.tuning.points import Judged, Points
-from edge_tr.tuning.quality import Quality, accuracy, ends_in_softmax, quality
+from edge_tr.tuning.quality import Quality, ends_in_softmax, quality
 from edge_tr.tuning.search import Found, Goal, first_price, search, steps_at_most
 from edge_tr.tuning.select import Calibration, Selection, inferences, rewritten
+from edge_tr.tuning.task import Task, Test, accuracy_on
 from edge_tr.tuning.workers import InProcess, Workers
 from edge_tr.tuning.worth import worth
-from edge_tr.tuning.written import nearest, needed, resolved, write
+from edge_tr.tuning.written import nearest, needed, write
 
 Progress = Callable[[str, int, int, str], None]
 """Called as progress(what, done, total, unit)."""
@@ -42,16 +38,6 @@ Progress = Callable[[str, int, int, str], None]
 
 def no_progress(what: str, done: int, total: int, unit: str) -> None:
     """Say nothing."""
-
-
-@dataclass(frozen=True)
-class Test:
-    """Samples that nothing was tuned on: inputs, labels or None, the original's first output of each inference. Labels
-    of sequences are one a step, or one for the last step."""
-
-    x: Samples
-    labels: np.ndarray | None
-    output: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -117,7 +103,7 @@ def tune(
     """
     if not out.name:
         raise UsageError(f"-o {out}: give a file, such as budget.toml")
-    task = _Task.read(model, calibration, out, goal, settings or Settings(), data, metric)
+    task = Task.read(model, calibration, out, goal, settings or Settings(), data, metric)
     for note in task.warnings():
         say(note)
     deadline = None if time_budget is None else time.monotonic() + time_budget
@@ -128,54 +114,10 @@ def tune(
         return _Run(task, kept, workers or InProcess(), progress, deadline).tuned()
 
 
-@dataclass(frozen=True)
-class _Task:
-    """What a tuning is asked for, read and checked."""
-
-    model: str
-    out: Path
-    goal: Goal
-    settings: Settings
-    content: bytes
-    graph: Graph
-    x: Samples
-    labels: Mapping[str, np.ndarray]
-    metric: Metric | None
-    test: Test | None
-
-    @classmethod
-    def read(
-        cls,
-        model: Path,
-        calibration: Path,
-        out: Path,
-        goal: Goal,
-        settings: Settings,
-        data: Path | None,
-        metric: Metric | None,
-    ) -> _Task:
-        """UsageError for what cannot be tuned."""
-        content = tflite.read_file(model)
-        graph = tflite.parse(content)
-        if metric is None:
-            x, y = read_samples(calibration, graph)
-            labels = {} if y is None else {LABELS: y}
-        else:
-            x, labels = read_labelled(calibration, graph)
-        test = None if data is None else _test(graph, data, x)
-        return cls(
-            model.name, out.with_suffix(".toml"), goal, settings, content, graph, x, labels, metric, test
-        )  # fmt: skip
-
-    def warnings(self) -> list[str]:
-        """What is wrong with the calibration set, from the start."""
-        return resolved(len(self.x), self.goal) if self.goal.rises and not self.metric else []
-
-
 class _Run:
     """One tuning on its way: what there is to write whenever it ends."""
 
-    def __init__(self, task: _Task, kept: Kept, workers: Workers, progress: Progress, deadline: float | None) -> None:
+    def __init__(self, task: Task, kept: Kept, workers: Workers, progress: Progress, deadline: float | None) -> None:
         self._task, self._kept, self._workers, self._progress, self._deadline = task, kept, workers, progress, deadline
         self._source = Source(task.content, task.x, task.settings.seed)
         self._points = Points(self._source, task.settings, kept, workers)
@@ -199,7 +141,7 @@ class _Run:
         if self._kept.trouble is not None:
             self._notes.append(f"finished points could not be kept in {self._kept.folder}: {self._kept.trouble}")
         if not self._met(chosen):
-            raise UsageError(nearest(self._task.goal, chosen.point, self._task.out))
+            raise UsageError("; ".join([*self._notes, nearest(self._task.goal, chosen.point, self._task.out)]))
         return self._result(chosen)
 
     def _search(self) -> None:
@@ -297,7 +239,7 @@ class _Run:
         points = [self._whole[0], *(one.point for one in self._found.judged)]
         rows = self._rows(points)
         test = task.test
-        original = None if test is None else _accuracy(test, test.output)
+        original = None if test is None else accuracy_on(test, test.output)
         return Tuning(
             model=task.model,
             model_sha256=task.graph.sha256,
@@ -328,34 +270,8 @@ class _Run:
         return tuple(Row(p, estimates.get(p.key), *figures.get(i, nothing)) for i, p in enumerate(points))
 
 
-def _test(graph: Graph, path: Path, calibration: Samples) -> Test:
-    """The test set; UsageError when it shares samples with the calibration set."""
-    x, labels = read_samples(path, graph)
-    known = {_content(calibration, n) for n in range(len(calibration))}
-    shared = sum(_content(x, n) in known for n in range(len(x)))
-    if shared:
-        raise UsageError(
-            f"{shared} of {len(x)} samples in {path} are in the calibration set too: "
-            "accuracy is reported on samples that nothing was tuned on; give another --data"
-        )
-    return Test(x, labels, inferences(x, run(graph, x).output))
-
-
-def _content(x: Samples, n: int) -> bytes:
-    """Of a sample, or of all steps of a sequence."""
-    return b"".join(x.data(n, step) for step in range(x.steps or 1))
-
-
-def _accuracy(test: Test, output: np.ndarray) -> float | None:
-    """In %, of the inferences that have labels; None without any."""
-    if test.labels is None:
-        return None
-    each = len(output) // test.labels.size
-    return accuracy(output[each - 1 :: each], test.labels.ravel())
-
-
 def _measure(test: Test, model: bytes) -> tuple[Quality, float | None]:
     """(beside the original, accuracy in % if there are labels) of a model file."""
     graph = tflite.parse(model)
     output = inferences(test.x, run(graph, test.x).output)
-    return quality(test.output, output, ends_in_softmax(graph)), _accuracy(test, output)
+    return quality(test.output, output, ends_in_softmax(graph)), accuracy_on(test, output)
