@@ -118,14 +118,20 @@ def search(
         found.add(points.judged(wanted) if found.goal.rises else [Judged(point) for point in points.at(wanted)])
 
     look(*(middle * step for step in LADDER))
-    for _ in range(MAX_RUNGS - len(LADDER)):
-        met = found.met()
+    rungs, refined = len(LADDER), 0
+    while True:
+        met, prices = found.met(), [one.point.price for one in found.judged]
         if met[0] != met[-1]:
-            break
-        prices = [one.point.price for one in found.judged]
-        look(prices[-1] * RATIO if met[0] == found.goal.rises else prices[0] / RATIO)
-    for _ in range(REFINEMENTS):
-        look(*_between(found))
+            between = _between(found)
+            if refined == REFINEMENTS or not between:
+                return
+            look(*between)
+            refined += 1
+        elif rungs < MAX_RUNGS:  # estimates change with what is known around them: a bracket may open again
+            look(prices[-1] * RATIO if met[0] == found.goal.rises else prices[0] / RATIO)
+            rungs, refined = rungs + 1, min(refined, REFINEMENTS - 1)
+        else:
+            return
 
 
 def _scouted(

@@ -9,6 +9,7 @@ import pytest
 
 from edge_tr.arguments.values import length
 from edge_tr.errors import UsageError
+from edge_tr.tuning import search
 from edge_tr.tuning.fit import Point
 from edge_tr.tuning.judge import MISFIT, Estimate, one_sided
 from edge_tr.tuning.points import Judged
@@ -83,3 +84,33 @@ def test_the_cheapest_point_is_not_taken_beyond_one_that_fails() -> None:
 def test_few_samples_for_a_small_loss_are_told() -> None:
     goal = goal_of(max_loss=0.5)
     assert resolved(200, goal) == [] and "give 200 or more" in resolved(199, goal)[0]
+
+
+class Ladder:
+    """Points whose price is their loss, but that estimates of few points are half of it: a bracket that opens again."""
+
+    def __init__(self) -> None:
+        self.looked, self.found = 0, None
+
+    def at(self, wanted: list[tuple[float, float]]) -> list[Point]:
+        return [point(price).point for price, _ in wanted]
+
+    def judged(self, wanted: list[tuple[float, float]]) -> list[Judged]:
+        self.looked += len(wanted)
+        return [point(price) for price, _ in wanted]
+
+    def estimates(self, outputs: list[np.ndarray]) -> list[Estimate]:
+        prices = [one.point.price for one in self.found.judged]
+        return [estimate(price * (0.3 if len(prices) <= 3 else 1.0), 0.0) for price in prices]
+
+
+@pytest.mark.parametrize("limit", [0.004, 0.11, 0.5, 2.0, 400.0])
+def test_a_search_ends_with_a_point_near_its_goal(limit: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    ladder = Ladder()
+    found = Found(goal_of(max_loss=limit), ladder)
+    ladder.found = found
+    monkeypatch.setattr(search, "_scouted", lambda *given: (1.0, 1.0))
+    search.search(ladder, [], 1.0, found)
+    best = limit / (1 + SIGMAS * MISFIT)
+    assert best / 3 < found.chosen().point.price <= best
+    assert ladder.looked <= search.MAX_RUNGS + search.REFINEMENTS + 2
