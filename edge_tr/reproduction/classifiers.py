@@ -19,12 +19,13 @@ from edge_tr.reproduction.photographs import CALIBRATION, TEST, crops
 from edge_tr.tr.hese import Encoding, term_count
 from edge_tr.tr.reveal import reveal
 from edge_tr.tuning.cost import Layer, cost, dot_layers
+from edge_tr.tuning.fit import LOSSLESS, Settings
 from edge_tr.tuning.moments import patches, places
-from edge_tr.tuning.points import Settings
 from edge_tr.tuning.quality import accuracy, quality
 from edge_tr.tuning.sensitivity import computed
-from edge_tr.tuning.tuning import Tuning, goal_of, tune
+from edge_tr.tuning.tuning import Tuning, tune
 from edge_tr.tuning.workers import Workers
+from edge_tr.tuning.written import goal_of
 
 MEASURED_SAMPLES = 100
 """Test samples whose activations' terms are counted, for executed pairs."""
@@ -247,7 +248,7 @@ def _calibrated_rows(name: str, bench: Bench, tuning: Tuning, work: Path) -> Ite
     """The useful points of a tuning, by falling terms."""
     best = max(row.test_agreement for row in tuning.rows)
     for row in tuning.rows:
-        if row.test_agreement < best - USEFUL:
+        if row.point.key == LOSSLESS or row.test_agreement < best - USEFUL:
             continue
         with np.load(work / f"{row.point.key}.npz") as arrays:
             weights = {layer.index: arrays[f"w{layer.index}"] for layer in bench.layers}
