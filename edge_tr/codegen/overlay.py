@@ -21,13 +21,13 @@ import numpy as np
 
 from edge_tr import __version__, overlays
 from edge_tr.accel import AccelProgram, HostLayer, Level, Segment
-from edge_tr.formats.accelerator import ACCEL_VERSION
+from edge_tr.formats.accelerator import ACCEL_VERSION, COLUMNS
 from edge_tr.graph import Tensor
 from edge_tr.overlays import OverlayBoard
 from edge_tr.resources import folder
 
 PACKAGE = "edge_tr_pynq"
-PROGRAM_FORMAT = 7
+PROGRAM_FORMAT = 8
 SHARED = {
     "errors": "errors", "formats.accelerator": "accelerator", "formats.frames": "frames", "formats.schema": "schema",
     "tr.fixed_point": "fixed_point", "tr.fixed_point16": "fixed_point16", "tr.libm": "libm", "tr.requant": "requant",
@@ -78,6 +78,7 @@ def _facts(program: AccelProgram, board: OverlayBoard, model_name: str) -> dict[
         "model_sha256": program.sha256,
         "board_id": board.board_id,
         "clock_hz": board.clock_mhz * 1_000_000,
+        "word_bytes": COLUMNS.value,
         "version": ACCEL_VERSION.value,
         "crc": program.program_crc,
         "tensors": [_tensor(graph.tensor(index)) for index in dict.fromkeys(ends)],
