@@ -335,8 +335,9 @@ ULX3S = Configuration(
 )  # fmt: skip
 """Of the ulx3s-85f: SMALL with as much memory as an LFE5U-85F has."""
 CONFIGURATIONS = {configuration.name: configuration for configuration in (FULL, SMALL, ULX3S)}
-CONFIGURATION = CONFIGURATIONS[os.environ.get("EDGE_TR_ACCELERATOR", FULL.name)]
-"""What this process schedules for: FULL, unless a simulation asks for another one in its environment."""
+VARIABLE = "EDGE_TR_ACCELERATOR"
+CONFIGURATION = CONFIGURATIONS[os.environ.get(VARIABLE, FULL.name)]
+"""What this process schedules for: FULL, unless its environment asks for another one."""
 
 _SIZES = CONFIGURATION.constants()
 ROWS, COLUMNS, OUTPUTS, ADDERS = (_SIZES[name] for name in ("ROWS", "COLUMNS", "OUTPUTS", "ADDERS"))

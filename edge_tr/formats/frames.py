@@ -47,14 +47,16 @@ COMMAND = Enumeration(
             "the other. (nothing; nothing)",
         ),
         Constant("AUTHENTICATE", 32, "An agent's token, before anything else that it answers. (bytes; nothing)"),
-        Constant("WRITE_REGISTER", 64, "Of an accelerator behind a serial line: set a register. (RegisterAccess; nothing)"),
+        Constant(
+            "WRITE_REGISTER", 64, "Of an accelerator behind a serial line: set a register. (RegisterAccess; nothing)"
+        ),
         Constant("READ_REGISTER", 65, "The same: a register's value. (RegisterAccess; u32)"),
         Constant(
             "SEND_STREAM",
             66,
-            "Bytes for the accelerator's input stream from Transfer.offset on, in beats of eight; the last of them ends "
-            "a packet if Transfer.layer is not 0. Taken whole if they are next and there is room, else not; how many "
-            "bytes were taken since FLUSH_STREAMS. (Transfer, bytes; u32)",
+            "Bytes for the accelerator's input stream from Transfer.offset on, in beats of eight; the last of them "
+            "ends a packet if Transfer.layer is not 0. Taken whole if they are next and there is room, else not; how "
+            "many bytes were taken since FLUSH_STREAMS. (Transfer, bytes; u32)",
         ),
         Constant(
             "RECEIVE_STREAM",

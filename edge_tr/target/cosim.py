@@ -93,9 +93,7 @@ def model(
     return target
 
 
-def _compile(
-    verilator: str, compiler: str, design: Design, target: Path, progress: Callable[[int, int], None]
-) -> None:
+def _compile(verilator: str, compiler: str, design: Design, target: Path, progress: Callable[[int, int], None]) -> None:
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
         work, top = Path(scratch), design.top
         given = Path(scratch, "given")

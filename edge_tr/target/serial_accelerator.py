@@ -1,7 +1,7 @@
 """An accelerator behind a serial line, as the package's driver takes it: registers, and streams in the place of a DMA.
 
-The bridge on the other side (`rtl/ecp5/tr_bridge.sv`) has a queue for each stream. What the driver has handed over moves
-whenever it looks at a register or asks whether a transfer is done.
+The bridge on the other side (`rtl/ecp5/tr_bridge.sv`) has a queue for each stream. What the driver has handed over
+moves whenever it looks at a register or asks whether a transfer is done.
 """
 
 from __future__ import annotations

@@ -72,9 +72,7 @@ class ModelPort:
         while got < count:
             if self._lib.board_run(self._self, ctypes.c_uint64(QUIET_CYCLES)) == QUIET_CYCLES:
                 break
-            got += self._lib.board_receive(
-                self._self, ctypes.byref(buffer, got), ctypes.c_size_t(count - got)
-            )
+            got += self._lib.board_receive(self._self, ctypes.byref(buffer, got), ctypes.c_size_t(count - got))
         return buffer.raw[:got]
 
     @property

@@ -120,8 +120,8 @@ class Level:
 @dataclass(frozen=True)
 class Program:
     """A model for the accelerator, with each of its budgets from the fewest terms on; arrays as in
-    edge_tr.accel.AccelProgram. `word_bytes`: of an activation word. `graph` has the model's ends and states alone; `results`: for each output the tensor
-    whose values it has, maybe in another shape."""
+    edge_tr.accel.AccelProgram; `word_bytes`: of an activation word. `graph` has the model's ends and states alone;
+    `results`: for each output the tensor whose values it has, maybe in another shape."""
 
     model: str
     model_sha256: str
