@@ -314,6 +314,7 @@ class OverlayManifest(BuildRecord):
     resources         of the chip, as `make synth` estimates them or as they were placed; empty if neither was done
     bitstream         whether the package holds one
     clock_routed_mhz  what the router says of it, where it is one of ours
+    host              what the program and the tensors come from: DDR, or the host behind a serial line
     timeline          of one inference, by `start`
     """
 
@@ -330,6 +331,7 @@ class OverlayManifest(BuildRecord):
     bitstream: bool
     timeline: tuple[SpanRecord, ...]
     clock_routed_mhz: float | None = None
+    host: str = "DDR"
 
     @property
     def memory_use(self) -> tuple[MemoryUse, ...]:

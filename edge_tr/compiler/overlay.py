@@ -153,6 +153,7 @@ def _manifest(
         resources=tuple(MemoryUse(name, n, board.chip[name], "on the chip") for name, n in taken.items()),
         bitstream=not board.serial and (folder.package / BITFILE).is_file(),
         timeline=_timeline(most),
+        host="host" if board.serial else "DDR",
     )
 
 

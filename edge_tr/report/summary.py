@@ -60,7 +60,7 @@ def _overlay_text(manifest: OverlayManifest) -> str:
             *_hosted(manifest),
             *_levels(manifest),
             _predicted(manifest),
-            f"DDR: {manifest.program_bytes:,} bytes once, then {manifest.input_bytes:,} in{streamed} and "
+            f"{manifest.host}: {manifest.program_bytes:,} bytes once, then {manifest.input_bytes:,} in{streamed} and "
             f"{manifest.output_bytes:,} out per inference",
             f"on chip: {chip.weights:,} bytes of weights and {chip.read:,} of activations read, {chip.written:,} "
             "written per inference",

@@ -120,18 +120,22 @@ def _version(package: str) -> str:
         return ""
 
 
+def synthesis(board: OverlayBoard, texts: Mapping[str, bytes], clocks_per_bit: int) -> str:
+    """yosys commands from `sources` to a netlist of the chip's cells."""
+    chip = board.serial
+    files = [name for name in texts if name.endswith(".sv")]
+    parameters = {"CLOCKS_PER_BIT": clocks_per_bit, "MULTIPLIER": chip.multiplier, "VCO_DIVIDER": chip.vco_divider}
+    given = " ".join(f"-G {name}={value}" for name, value in parameters.items())
+    read_in = f"read_slang -j 1 -U SYNTHESIS --top {chip.top} {given} {' '.join(files)}"
+    return f"{read_in}; synth_ecp5 -top {chip.top} -json out.json"
+
+
 def _commands(board: OverlayBoard, texts: Mapping[str, bytes]) -> list[list[str]]:
     """One of each program."""
     chip = board.serial
-    files = [name for name in texts if name.endswith(".sv")]
-    parameters = {
-        "CLOCKS_PER_BIT": board.clocks_per_bit, "MULTIPLIER": chip.multiplier, "VCO_DIVIDER": chip.vco_divider,
-    }  # fmt: skip
-    given = " ".join(f"-G {name}={value}" for name, value in parameters.items())
-    read_in = f"read_slang -j 1 -U SYNTHESIS --top {chip.top} {given} {' '.join(files)}"
     place = ["--json", "out.json", "--lpf", chip.constraints, "--textcfg", "out.config", "--report", REPORT, "-q"]
     return [
-        ["-q", "-p", f"{read_in}; synth_ecp5 -top {chip.top} -json out.json"],
+        ["-q", "-p", synthesis(board, texts, board.clocks_per_bit)],
         [*chip.device, *place, "--seed", str(SEED)],
         ["--compress", "out.config", BITFILE],
     ]

@@ -86,7 +86,7 @@ module tr_bridge
   // ---- the output stream: beats stay until what is asked for is behind them ------------------------------------------
   logic [63:0] out_queue[BEATS];
   logic [63:0] out_beat;
-  logic [P:0] out_head, out_tail, out_level;
+  logic [P:0] out_head, out_tail, out_level, skipped;  // skipped: beats that are forgotten
   logic [31:0] taken, forgotten;  // bytes since a flush
   logic [31:0] ahead;
   logic [2:0] byte_at;
@@ -101,7 +101,7 @@ module tr_bridge
     end
     out_beat <= out_queue[out_head[P-1:0]+P'(payload_at[9:3])];
     byte_at <= payload_at[2:0];
-    if (forgets) out_head <= out_head + (P + 1)'(ahead[15:3]);
+    if (forgets) out_head <= out_head + skipped;
     if (flush || reset) {out_head, out_tail, out_level} <= '0;
   end
   assign payload_value = answers_stream ? out_beat[8*byte_at+:8] : answer[8*byte_at[1:0]+:8];
@@ -154,6 +154,7 @@ module tr_bridge
           if (ahead > 32'(out_bytes)) status <= 16'(StatusBadArgument);
           else begin
             forgets <= 1'b1;
+            skipped <= (P + 1)'(ahead[15:3]);
             forgotten <= offset;
             answers_stream <= 1'b1;
             reply_length <= 32'(out_bytes) - ahead < 32'(count) ? 16'(32'(out_bytes) - ahead) : count;
