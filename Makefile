@@ -40,6 +40,7 @@ synth: install-test ## estimate the accelerator's resources with yosys and write
 
 comparison: install-test install-reproduce ## compare the term array with multipliers and the paper's term MAC at equal LUTs and write docs/accelerator-comparison.md (minutes)
 	$(BIN)/python -m edge_tr.comparison_table
+
 bitstream: install-test ## make the bitstream of the ULX3S by yosys and nextpnr and write docs/ulx3s-bitstream.md (many minutes, once)
 	$(BIN)/python -m edge_tr.bitstream_table
 

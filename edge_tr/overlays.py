@@ -41,8 +41,8 @@ DMA_SETTINGS = {
     "c_include_mm2s": 1, "c_include_mm2s_dre": 0, "c_m_axi_mm2s_data_width": 64, "c_m_axis_mm2s_tdata_width": 64,
     "c_include_s2mm": 1, "c_include_s2mm_dre": 0, "c_m_axi_s2mm_data_width": 64,
 }  # fmt: skip
-"""Of the AXI DMA: direct register mode, the accelerator's 64-bit streams both ways (PG021). A transfer has up to 2^26 - 1
-bytes: lengths are as wide as the core has them, since nothing is split."""
+"""Of the AXI DMA: direct register mode, the accelerator's 64-bit streams both ways (PG021). A transfer has 2^26 - 1
+bytes at most: lengths are as wide as the core has them, since nothing is split."""
 RESOURCES = "resources.json"
 """Written by `make synth`: what the overlay takes of the chip, by the names of `OverlayBoard.chip`."""
 

@@ -11,7 +11,7 @@ import numpy as np
 from edge_tr import __version__, overlays
 from edge_tr.accel import AccelLayer, AccelProgram, HostLayer, Level, lower_accel
 from edge_tr.codegen import overlay as codegen
-from edge_tr.compiler import configured, overlay_boards
+from edge_tr.compiler import overlay_boards
 from edge_tr.compiler.bill import package_bill
 from edge_tr.compiler.common import (
     Progress,
@@ -49,6 +49,7 @@ from edge_tr.manifest import (
 from edge_tr.operators import DotParams, dots, dots_of
 from edge_tr.overlays import BITFILE, OverlayBoard
 from edge_tr.prepared.padding import pad_notes
+from edge_tr.target import configured
 from edge_tr.tr.hese import term_count
 
 VALIDATION = "validation.npz"

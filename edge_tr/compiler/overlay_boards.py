@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 from edge_tr.codegen import overlay as codegen
 from edge_tr.compiler.common import Progress
@@ -74,59 +75,49 @@ def connect(
 ) -> Iterator[Device]:
     """The board behind `port`, whose agent may want `token`; without one, the package's own driver and agent on the
     simulated accelerator."""
-    if board.serial:
-        with _behind_serial(board, folder, port, line, progress) as device:
-            yield device
-        return
-    if port is not None:
+    if port is not None and not board.serial:
         with open_port(port, line.baud or BAUD, wait_seconds=line.wait_seconds) as serial_port:
-            counts = Counts(1.0, "cycles", f"cycle counter of the accelerator at {board.clock_mhz} MHz")
             link = Link(serial_port)
             if token is not None:
                 link.authenticate(token)
-            yield Device(link, board.board_id, cycles=counts, predicts=True)
+            yield Device(link, board.board_id, cycles=_counted(board), predicts=True)
         return
-    library = cosim.build(
-        progress=lambda done, total: progress("compiling the simulator (minutes, once)", done, total, "file")
-    )
-    progress(_STARTING, 0, 1, "board")
-    source = "co-simulation: counted by the Verilated accelerator under the package's own driver, not on a board"
-    with serving(lambda listener: command(folder.path, board, library, listener), START_SECONDS) as running:
-        progress(_STARTING, 1, 1, "board")
+    start, counts = _started(board, folder, port, line, progress)
+    what = _STARTING if port is None else _LOADING
+    progress(what, 0, 1, "board")
+    with serving(start, START_SECONDS) as running:
+        progress(what, 1, 1, "board")
         try:
             with open_port(running.url, BAUD) as serial_port:
-                yield Device(
-                    Link(serial_port, _PATIENCE), board.board_id, "co-simulation", cycles=Counts(1.0, "cycles", source),
-                    predicts=True,
-                )  # fmt: skip
+                link = Link(serial_port, _PATIENCE)
+                yield Device(link, board.board_id, "co-simulation", cycles=counts, predicts=True)
         except DeviceError as error:
             raise running.explain(str(error)) from error
 
 
-@contextlib.contextmanager
-def _behind_serial(
+def _counted(board: OverlayBoard) -> Counts:
+    """By a board."""
+    return Counts(1.0, "cycles", f"cycle counter of the accelerator at {board.clock_mhz} MHz")
+
+
+def _started(
     board: OverlayBoard, folder: BuildFolder, port: str | None, line: Line, progress: Progress
-) -> Iterator[Device]:
-    """The package's driver and agent on this computer, and the accelerator behind `port`, or simulated."""
-    if port is None:
-        design = serial_model.design(board.accelerator)
-        library = cosim.model(
-            design,
-            progress=lambda done, total: progress("compiling the simulator (minutes, once)", done, total, "file"),
-        )
-        where, said = ["--library", str(library)], "the Verilated accelerator behind a simulated serial line"
-    else:
+) -> tuple[Callable[[int], list[str]], Counts]:
+    """What runs the package's driver and agent on this computer, for a listening socket, and who counts: the
+    accelerator behind the serial line `port`, or without one a simulated accelerator."""
+
+    def compiling(done: int, total: int) -> None:
+        progress("compiling the simulator (minutes, once)", done, total, "file")
+
+    if port is not None:
         baud = line.baud or board.serial.baud
         where = ["--port", port, "--baud", str(baud), "--wait", str(line.wait_seconds)]
-        said = f"cycle counter of the accelerator at {board.clock_mhz} MHz"
-    progress(_LOADING, 0, 1, "board")
-    with serving(lambda listener: serial_board.command(folder.path, board, listener, where), START_SECONDS) as running:
-        progress(_LOADING, 1, 1, "board")
-        try:
-            with open_port(running.url, BAUD) as serial_port:
-                yield Device(
-                    Link(serial_port, _PATIENCE), board.board_id, "co-simulation", cycles=Counts(1.0, "cycles", said),
-                    predicts=True,
-                )  # fmt: skip
-        except DeviceError as error:
-            raise running.explain(str(error)) from error
+        return partial(serial_board.command, folder.path, board, where), _counted(board)
+    if board.serial:
+        library = cosim.model(serial_model.design(board.accelerator), progress=compiling)
+        said = "co-simulation: counted by the Verilated accelerator behind a simulated serial line, not on a board"
+        start = partial(serial_board.command, folder.path, board, ["--library", str(library)])
+    else:
+        start = partial(command, folder.path, board, cosim.build(progress=compiling))
+        said = "co-simulation: counted by the Verilated accelerator under the package's own driver, not on a board"
+    return start, Counts(1.0, "cycles", said)

@@ -29,7 +29,7 @@ STREAM_CYCLES = 500_000_000
 _SIMULATED = Patience(reply_seconds=60.0)
 
 
-def command(build: Path, board: OverlayBoard, listener: int, where: list[str]) -> list[str]:
+def command(build: Path, board: OverlayBoard, where: list[str], listener: int) -> list[str]:
     """What runs the package of a build folder; it answers at the inherited socket `listener`. `where`: --port URL with
     --baud N and --wait S, or --library FILE, the simulated board's."""
     return started("serial_board", build.resolve(), board.folder, "--listener", str(listener), *where)

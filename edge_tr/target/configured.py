@@ -18,7 +18,7 @@ from typing import Any
 from edge_tr.errors import ToolMissingError
 from edge_tr.formats.accelerator import CONFIGURATION, VARIABLE, Configuration
 
-_START = "import sys; sys.path[0] = sys.argv[1]; from edge_tr.compiler.configured import main; main()"
+_START = "import sys; sys.path[0] = sys.argv[1]; from edge_tr.target.configured import main; main()"
 
 
 def is_here(configuration: Configuration) -> bool:
