@@ -15,8 +15,8 @@ from edge_tr.target.cosim import Design, sources
 TOP = "tr_serial"
 CLOCKS_PER_BIT = 4
 """Of the simulated line: the fewest that the receiver can do with, as every one of them is simulated."""
-QUIET_CYCLES = 20_000
-"""Until a read gives up, as a port does after its timeout."""
+QUIET_CYCLES = 30_000
+"""Until a read gives up, as a port does after its timeout: more than the longest frame takes."""
 
 
 def rtl_texts(configuration: Configuration) -> dict[str, bytes]:

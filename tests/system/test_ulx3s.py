@@ -199,7 +199,7 @@ def test_every_byte_value_and_length_comes_through_both_ways(port: ModelPort) ->
     """COBS and CRC of the RTL against the host's, on payloads with zeros anywhere and blocks of 254: `sample` is echoed
     and a register keeps what it is given."""
     rng = random.Random(5)
-    for sequence in range(1, 60):
+    for sequence in range(1, 20):
         value = rng.choice([0, 1 << 8 * rng.randrange(4), rng.randrange(1 << 32)])
         sample = rng.choice([0, 0xFF00FF00, rng.randrange(1 << 32)])
         write = request(COMMAND.WRITE_REGISTER, access(REGISTER.TIMEOUT, value), 2 * sequence, sample=sample)
@@ -211,7 +211,7 @@ def test_every_byte_value_and_length_comes_through_both_ways(port: ModelPort) ->
 
 def test_a_receiver_is_in_step_again_after_noise(port: ModelPort) -> None:
     rng = random.Random(7)
-    for sequence in range(1, 40):
+    for sequence in range(1, 16):
         noise = rng.randbytes(rng.randrange(1, 700))
         exchanged(port, noise + b"\0")
         (reply,) = exchanged(port, request(COMMAND.READ_REGISTER, access(REGISTER.VERSION), sequence))
@@ -285,9 +285,9 @@ def test_build_makes_the_bitstream_once_and_flash_writes_it(tools: Path, tmp_pat
     calls = tools.read_text().splitlines()
     assert [call.split()[0] for call in calls] == list(ecp5.PROGRAMS)
     assert "--lpf ulx3s.lpf" in calls[1] and "--package CABGA381" in calls[1] and "allow-fail" not in calls[1]
-    assert "61.2 MHz by nextpnr's timing, not measured" in ran.out and "31,000 of 83,640 (placed" in ran.out.replace(
-        "DP16KD 183 of 208", "31,000 of 83,640"
-    )
+    said = " ".join(ran.out.split())
+    assert "it runs at 50 MHz, 61.2 MHz by nextpnr's timing, not measured" in said
+    assert "DP16KD 183 of 208 (placed by nextpnr)" in said
     succeed("build", DIGITS, "--target", BOARD.name, "-o", tmp_path / "other", "--budget", "g=8,k=4")
     assert len(tools.read_text().splitlines()) == 3
     flashed = succeed("flash", out, "--json").json
