@@ -6,12 +6,16 @@ FOURS_JOINT where two rows' weights fit one halfword, else FOURS_APART (tr_joint
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from edge_tr.formats import term_table
 from edge_tr.formats.term_table import LAYOUT, Table, layout_of
+from edge_tr.kernels import direct
 from edge_tr.kernels.call import DotCall
 from edge_tr.kernels.cost import GATHER, ROW, RUN, Work, column, inside, runs
+from edge_tr.kernels.direct import Direct
 from edge_tr.kernels.kernel import Made, OneBudgetKernel
 from edge_tr.kernels.machines import DUAL
 from edge_tr.kernels.pixels import tiles
@@ -52,7 +56,8 @@ class FoursKernel(OneBudgetKernel):
 
     def made(self, task: Task, work: Work) -> Made:
         layout = _layout(task)
-        scratch = _scratch_bytes(task.params, layout)
+        finishes = work.direct and _finishes(task.params, layout)
+        scratch = _scratch_bytes(task.params, layout, finishes)
         if layout == LAYOUT.FOURS:
             body = term_table.encode(fours_table(task.revealed, task.setting))
             cycles = _cycles(work, task.params, task.isa)
@@ -63,7 +68,12 @@ class FoursKernel(OneBudgetKernel):
         return Made(body, scratch, work.estimate(cycles, len(body), task.isa))
 
     def call(self, name: str, dot: DotProduct) -> DotCall:
-        return tiles(name, dot, _ROUTINES[layout_of(dot.body)])
+        routine = _ROUTINES[layout_of(dot.body)]
+        if not (isinstance(dot.requant, Direct) and _finishes(dot.params, layout_of(dot.body))):
+            return tiles(name, dot, routine)
+        call = tiles(name, dot, f"{routine}_{'plain' if direct.is_unsigned(dot.params) else 'signed'}")
+        nothing = ((0, 0, 0),) * (-len(call.rows.items) % 4)  # read, and not used
+        return replace(call, rows=replace(call.rows, items=call.rows.items + nothing))
 
 
 def _layout(task: Task) -> int:
@@ -73,8 +83,14 @@ def _layout(task: Task) -> int:
     return LAYOUT.FOURS_JOINT if can_be_joint(task.params.weights, task.cut) else LAYOUT.FOURS_APART
 
 
-def _scratch_bytes(params: DotParams, layout: int) -> int:
-    """Two pixels, their sums, and with dual multiplications their windows; of a fully connected layer one row."""
+def _finishes(params: DotParams, layout: int) -> bool:
+    """Whether `direct` requantises sums while they are in registers (tr_joint.h)."""
+    return layout != LAYOUT.FOURS and tuple(params.activation) == direct.WHOLE
+
+
+def _scratch_bytes(params: DotParams, layout: int, finishes: bool) -> int:
+    """Two pixels, their sums unless they are requantised at once, and with dual multiplications their windows; of a
+    fully connected layer one row."""
     rows, depth = params.weights.shape
     if not isinstance(params, ConvParams):
         return 4 * -(-depth // 2)
@@ -82,6 +98,7 @@ def _scratch_bytes(params: DotParams, layout: int) -> int:
     if layout == LAYOUT.FOURS:
         return 8 * -(-depth // 2) + sums
     words = params.kernel[0] * -(-depth // params.kernel[0] // 4)
+    sums = 0 if finishes else sums
     return words * (16 if _reads_whole_words(params) else 24) + sums
 
 

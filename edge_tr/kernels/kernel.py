@@ -99,7 +99,7 @@ class OneBudgetKernel(Kernel):
         work = Work.of(task.params, int(task.revealed.counts.sum()), requant)
         made = self.made(task, work)
         behind, traffic = task.behind, self.traffic(task, work, made)
-        waiting = made.estimate.slower(stalls(behind.reads, traffic))
+        waiting = made.estimate.slower(stalls(behind, traffic))
         product = DotProduct(
             task.params, task.setting, self, made.body, bias, requant, work.macs, work.terms, task.data_terms,
             made.scratch_bytes, waiting,

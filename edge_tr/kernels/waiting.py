@@ -9,7 +9,7 @@ tile. Figures below were read off the simulated L4R5 and G0B1 (five and two wait
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edge_tr.boards import Board, Reads
 
@@ -19,6 +19,10 @@ SPILT_BYTES = 656
 """Of that, what comes anew with each tile where a cache of 1 KB holds the inner loops."""
 INNER_BYTES = 512
 """Of code of inner loops alone."""
+HOT_BYTES = 12 << 10
+"""Of RAM, what the runtime's code is reckoned to take there: more than any of the MLPerf Tiny models needs."""
+HOT_TILE_WORDS = 12
+"""Of `Beside.tile_words`, those that are read of flash where code runs from RAM: all but its literals."""
 AHEAD = 1
 """Cycles that a constant waits for code that is being read ahead, where one port reads both."""
 COPY = {"armv7e-m": 0.7, "armv7-m": 0.7, "armv6-m": 1.0, "armv6-m-mul32": 1.0}
@@ -29,17 +33,21 @@ COPY_ELSEWHERE = 1.1
 @dataclass(frozen=True)
 class Behind:
     """What code and constants are read through, None: nothing waits; bytes of RAM that copies of a layer's weights may
-    take."""
+    take; whether the runtime's code runs from RAM (`hot`)."""
 
     reads: Reads | None = None
     staging: int = 0
+    hot: bool = False
 
     @classmethod
-    def of(cls, board: Board, percent: int | None = None) -> Behind:
-        """A board's; `percent` of its RAM that copies may take, by default what board.toml says."""
+    def of(cls, board: Board, percent: int | None = None, hot: bool = True) -> Behind:
+        """A board's; `percent` of its RAM that copies may take, by default what board.toml says; `hot`: code is in RAM
+        if the board has any that code runs from."""
         if board.reads is None:
             return cls()
-        return cls(board.reads, board.memory.ram_bytes * (percent or board.reads.staging_percent) // 100)
+        hot = hot and board.code_ram is not None
+        staging = board.memory.ram_bytes * (percent or board.reads.staging_percent) // 100
+        return cls(board.reads, max(0, staging - HOT_BYTES * hot), hot)
 
 
 INSTANT = Behind()
@@ -85,10 +93,14 @@ class Traffic:
     code_cycles: float = 0.0
 
 
-def stalls(reads: Reads | None, traffic: Traffic) -> float:
+def stalls(behind: Behind, traffic: Traffic) -> float:
     """Cycles; `traffic.table` 0: it is not in flash."""
+    reads = behind.reads
     if reads is None or reads.wait_states == 0:
         return 0.0
+    if behind.hot:
+        beside = replace(traffic.beside, tile_words=min(HOT_TILE_WORDS, traffic.beside.tile_words))
+        return _constants(reads, replace(traffic, beside=beside)) + _straight(reads, traffic)
     return _constants(reads, traffic) + _loops(reads, traffic) + _straight(reads, traffic)
 
 
