@@ -31,6 +31,8 @@ PAIRS = column(8, 40, 288, 32.4, 9.8, 100, 1120)
 """Cycles of four rows by one element of two pixels."""
 JOINT_PAIR, APART_PAIR, DUAL_BLOCK = 15.9, 18.9, 50
 """Cycles of two elements of two pixels by four rows, layouts FOURS_JOINT and FOURS_APART; of four rows besides."""
+UNIT_FOUR, UNIT_BLOCK, SPREAD_FOUR = 20.5, 75, 24
+"""Cycles of four elements of one pixel by four rows; of four rows besides; and of laying out four elements."""
 SPREAD_PAIR, SPREAD_ROW, DUAL_TILE = 10, 30, 120
 """Cycles of making words of two elements of two pixels; of a row of two windows, and of two pixels besides."""
 COPIED_RUN, COPIED_BYTE = 25, 2
@@ -62,9 +64,10 @@ class FoursKernel(OneBudgetKernel):
             body = term_table.encode(fours_table(task.revealed, task.setting))
             cycles = _cycles(work, task.params, task.isa)
         else:
-            run = work.depth // task.params.kernel[0]
+            is_conv = isinstance(task.params, ConvParams)
+            run = work.depth // task.params.kernel[0] if is_conv else work.depth
             body = term_table.encode(dual_fours_table(task.revealed, task.setting, layout, run))
-            cycles = _dual_cycles(work, task.params, layout)
+            cycles = _dual_cycles(work, task.params, layout) if is_conv else _unit_cycles(work)
         return Made(body, scratch, work.estimate(cycles, len(body), task.isa))
 
     def call(self, name: str, dot: DotProduct) -> DotCall:
@@ -78,14 +81,16 @@ class FoursKernel(OneBudgetKernel):
 
 def _layout(task: Task) -> int:
     """How the weights lie in the table."""
-    if task.isa not in DUAL or not isinstance(task.params, ConvParams):
+    if task.isa not in DUAL or task.gives_sums:
         return LAYOUT.FOURS
-    return LAYOUT.FOURS_JOINT if can_be_joint(task.params.weights, task.cut) else LAYOUT.FOURS_APART
+    if can_be_joint(task.params.weights, task.cut):
+        return LAYOUT.FOURS_JOINT
+    return LAYOUT.FOURS_APART if isinstance(task.params, ConvParams) else LAYOUT.FOURS
 
 
 def _finishes(params: DotParams, layout: int) -> bool:
     """Whether `direct` requantises sums while they are in registers (tr_joint.h)."""
-    return layout != LAYOUT.FOURS and tuple(params.activation) == direct.WHOLE
+    return isinstance(params, ConvParams) and layout != LAYOUT.FOURS and tuple(params.activation) == direct.WHOLE
 
 
 def _scratch_bytes(params: DotParams, layout: int, finishes: bool) -> int:
@@ -93,7 +98,7 @@ def _scratch_bytes(params: DotParams, layout: int, finishes: bool) -> int:
     fully connected layer one row."""
     rows, depth = params.weights.shape
     if not isinstance(params, ConvParams):
-        return 4 * -(-depth // 2)
+        return 8 * -(-depth // 4) if layout == LAYOUT.FOURS_JOINT else 4 * -(-depth // 2)
     sums = 32 * -(-rows // 4)
     if layout == LAYOUT.FOURS:
         return 8 * -(-depth // 2) + sums
@@ -118,6 +123,12 @@ def _cycles(work: Work, params: DotParams, isa: str) -> float:
     pairs = (work.positions + 1) // 2
     gathering = 2 * (work.depth * GATHER[isa] + runs(params) * RUN[isa])
     return pairs * (blocks * (depth * PAIRS[isa] + ROW[isa]) + gathering)
+
+
+def _unit_cycles(work: Work) -> float:
+    """Of a fully connected layer of four rows at a time by dual multiply-accumulates."""
+    fours = -(-work.depth // 4)
+    return work.positions * (-(-work.rows // 4) * (UNIT_BLOCK + fours * UNIT_FOUR) + fours * SPREAD_FOUR)
 
 
 def _dual_cycles(work: Work, params: ConvParams, layout: int) -> float:
