@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edge_tr import boards
@@ -25,7 +25,7 @@ from edge_tr.kernels.machines import isa_of, planned_for
 from edge_tr.kernels.waiting import HOT_BYTES, Behind
 from edge_tr.lower.program import Candidates, Limits, Program, choose, explore, lower
 from edge_tr.manifest import BuildFolder, Manifest
-from edge_tr.target.toolchain import Linked, OverflowingLink, compile_and_link
+from edge_tr.target.toolchain import HotTooLarge, Linked, OverflowingLink, compile_and_link
 
 RUNTIME_RAM, LAYER_RAM = 1 << 10, 12
 """Bytes of frame buffers and state beside arena and stack, and of each layer's cost and digest."""
@@ -94,24 +94,20 @@ def _build(
     isa = isa_of(core)
     limited = board.memory.ram_bytes < given.memory.ram_bytes
 
-    def planned(hot: bool) -> tuple[Candidates, Limits, bool]:
+    def planned(hot: bool) -> Planned:
         memory = Behind.of(board, 100 if limited else None, hot)
         found = explore(source.graph, source.budget, parse_choice(list(kernels)), isa, source.below, memory)
-        return found, _room(board, protocols.ram_bytes + LAYER_RAM * len(found.ops), hot), hot
-
-    found, room, hot = planned(board.code_ram is not None)
-    if hot and not _fits(choose(found, objective, room), room):
-        found, room, hot = planned(False)
+        return Planned(found, _room(board, protocols.ram_bytes + LAYER_RAM * len(found.ops), hot), objective, hot)
 
     def smallest(other: str | None, prescribed: Sequence[str]) -> int:
         cut = source if other is None else source_of(source.name, source.given, (other,))
         choice = parse_choice(list(prescribed))
         return lower(cut.graph, cut.budget, choice, isa, "size", below=cut.below).chosen_flash
 
-    def compiled(program: Program) -> Compiled:
+    def compiled(program: Program, hot: bool) -> Compiled:
         return _compiled(program, board, folder, source, sealing.verifies, naming, protocols, hot, progress)
 
-    program, build_id, linked = _fitted(found, objective, board, room, compiled)
+    program, build_id, linked = _fastest(planned, board, compiled)
     manifest = manifest_of(program, board, core, source, folder, naming, protocols, build_id, linked)
     estimates = [sum(product.dot.estimate.flash for product in layer.products) for layer in program.layers]
     layers = sum(min(estimate, record.flash_bytes) for estimate, record in zip(estimates, manifest.layers))
@@ -141,14 +137,45 @@ def _room(board: Board, more_ram: int, hot: bool) -> Limits:
     return Limits(memory.flash_bytes - RUNTIME_FLASH, ram - memory.stack_bytes - RUNTIME_RAM - more_ram)
 
 
-def _fits(program: Program, room: Limits) -> bool:
-    return room.ram is None or program.memory.size + program.memory.beside <= room.ram
+@dataclass(frozen=True)
+class Planned:
+    """Candidates with room for them; `hot`: where the runtime's code runs from RAM."""
+
+    found: Candidates
+    room: Limits
+    objective: str
+    hot: bool
+
+    @property
+    def rank(self) -> tuple[bool, int]:
+        """The less the better: whether RAM does not do for what is chosen, and its cycles."""
+        program = choose(self.found, self.objective, self.room)
+        return program.memory.size + program.memory.beside > (self.room.ram or 0), program.cycles_estimated
+
+
+def _fastest(
+    planned: Callable[[bool], Planned], board: Board, compiled: Callable[[Program, bool], Compiled]
+) -> tuple[Program, int, Linked | OverflowingLink]:
+    """The program that fits, compiled: with the runtime's code in RAM where the board has some for it, where that is
+    faster, and where there is room."""
+    cold = planned(False)
+    if board.code_ram is not None:
+        hot = planned(True)
+        if hot.rank <= cold.rank:
+            try:
+                done = _fitted(hot, board, lambda program: compiled(program, True))
+                if done[2].sizes.ram <= board.memory.ram_bytes:
+                    return done
+            except HotTooLarge:
+                pass
+    return _fitted(cold, board, lambda program: compiled(program, False))
 
 
 def _fitted(
-    found: Candidates, objective: str, board: Board, room: Limits, compiled: Callable[[Program], Compiled]
+    planned: Planned, board: Board, compiled: Callable[[Program], Compiled]
 ) -> tuple[Program, int, Linked | OverflowingLink]:
     """The program that fits, compiled: links tell what the layers have room for."""
+    found, room, objective = planned.found, planned.room, planned.objective
     for _ in range(FITTING_TRIES):
         program = choose(found, objective, room)
         build_id, linked = compiled(program)

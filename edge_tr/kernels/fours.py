@@ -14,7 +14,7 @@ from edge_tr.formats import term_table
 from edge_tr.formats.term_table import LAYOUT, Table, layout_of
 from edge_tr.kernels import direct
 from edge_tr.kernels.call import DotCall
-from edge_tr.kernels.cost import GATHER, ROW, RUN, Work, column, inside, runs
+from edge_tr.kernels.cost import GATHER, ROW, RUN, Estimate, Work, column, inside, runs
 from edge_tr.kernels.direct import Direct
 from edge_tr.kernels.kernel import Made, OneBudgetKernel
 from edge_tr.kernels.machines import DUAL
@@ -33,7 +33,10 @@ JOINT_PAIR, APART_PAIR, DUAL_BLOCK = 15.9, 18.9, 50
 """Cycles of two elements of two pixels by four rows, layouts FOURS_JOINT and FOURS_APART; of four rows besides."""
 UNIT_FOUR, UNIT_BLOCK, SPREAD_FOUR = 20.5, 75, 24
 """Cycles of four elements of one pixel by four rows; of four rows besides; and of laying out four elements."""
-SPREAD_PAIR, SPREAD_ROW, DUAL_TILE = 10, 30, 120
+FINISHED_BLOCK, FINISHED_SIGNED, FINISHED_TILE = 88, 8, 86
+"""Cycles of four rows and two pixels besides where they are requantised in registers; that also, more of it with a zero
+point above -128; and of two pixels."""
+SPREAD_PAIR, SPREAD_ROW, DUAL_TILE = 7, 39, 148
 """Cycles of making words of two elements of two pixels; of a row of two windows, and of two pixels besides."""
 COPIED_RUN, COPIED_BYTE = 25, 2
 """Cycles of copying a run of a window, and a byte of it."""
@@ -51,7 +54,7 @@ class FoursKernel(OneBudgetKernel):
 
     @property
     def headers(self) -> tuple[str, ...]:
-        return ("tr_fours.h", "tr_joint.h")
+        return ("tr_fours.h", "tr_joint.h", "tr_units.h")
 
     def takes(self, task: Task) -> bool:
         return not isinstance(task.params, DepthwiseParams)
@@ -67,7 +70,9 @@ class FoursKernel(OneBudgetKernel):
             is_conv = isinstance(task.params, ConvParams)
             run = work.depth // task.params.kernel[0] if is_conv else work.depth
             body = term_table.encode(dual_fours_table(task.revealed, task.setting, layout, run))
-            cycles = _dual_cycles(work, task.params, layout) if is_conv else _unit_cycles(work)
+            cycles = _dual_cycles(work, task.params, layout, finishes) if is_conv else _unit_cycles(work)
+        if finishes:
+            return Made(body, scratch, Estimate(round(cycles), len(body) + work.channel_bytes))
         return Made(body, scratch, work.estimate(cycles, len(body), task.isa))
 
     def call(self, name: str, dot: DotProduct) -> DotCall:
@@ -131,12 +136,17 @@ def _unit_cycles(work: Work) -> float:
     return work.positions * (-(-work.rows // 4) * (UNIT_BLOCK + fours * UNIT_FOUR) + fours * SPREAD_FOUR)
 
 
-def _dual_cycles(work: Work, params: ConvParams, layout: int) -> float:
-    """Of a convolution of four rows and two pixels at a time by dual multiply-accumulates."""
+def _dual_cycles(work: Work, params: ConvParams, layout: int, finishes: bool) -> float:
+    """Of a convolution of four rows and two pixels at a time by dual multiply-accumulates; `finishes`: requantisation
+    included."""
     height = params.kernel[0]
     pairs = 2 * height * -(-work.depth // height // 4)
     pair = JOINT_PAIR if layout == LAYOUT.FOURS_JOINT else APART_PAIR
-    tile = -(-work.rows // 4) * (DUAL_BLOCK + pairs * pair) + pairs * SPREAD_PAIR + height * SPREAD_ROW + DUAL_TILE
+    block, tile = DUAL_BLOCK, pairs * SPREAD_PAIR + height * SPREAD_ROW + DUAL_TILE
+    if finishes:
+        block = FINISHED_BLOCK + (0 if direct.is_unsigned(params) else FINISHED_SIGNED)
+        tile += FINISHED_TILE
+    tile += -(-work.rows // 4) * (block + pairs * pair)
     return (work.positions + 1) // 2 * tile + work.positions * _copying(work, params)
 
 

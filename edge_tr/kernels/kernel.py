@@ -104,10 +104,19 @@ class OneBudgetKernel(Kernel):
             task.params, task.setting, self, made.body, bias, requant, work.macs, work.terms, task.data_terms,
             made.scratch_bytes, waiting,
         )  # fmt: skip
-        change = copying(behind.reads, traffic.table, task.isa) - table_stalls(behind.reads, traffic)
-        if task.gives_sums or not 0 < traffic.table <= behind.staging or change >= 0:
+        if task.gives_sums:
             return (product,)
-        return product, replace(product, estimate=waiting.slower(change), staged_bytes=traffic.table)
+        now = table_stalls(behind, traffic)
+        parts = self.by_parts(task, product, now)
+        change = copying(behind, traffic.table, task.isa) - now
+        if not 0 < traffic.table <= behind.staging or change >= 0:
+            return product, *parts
+        return product, replace(product, estimate=waiting.slower(change), staged_bytes=traffic.table), *parts
+
+    def by_parts(self, task: Task, product: DotProduct, stalls: float) -> tuple[DotProduct, ...]:
+        """The same with parts of the table copied into scratch, where that takes less than `stalls`, the cycles that it
+        waits for its table."""
+        return ()
 
     def traffic(self, task: Task, work: Work, made: Made) -> Traffic:
         """What the layer reads in one inference."""

@@ -19,8 +19,9 @@ SPILT_BYTES = 656
 """Of that, what comes anew with each tile where a cache of 1 KB holds the inner loops."""
 INNER_BYTES = 512
 """Of code of inner loops alone."""
-HOT_BYTES = 12 << 10
-"""Of RAM, what the runtime's code is reckoned to take there: more than any of the MLPerf Tiny models needs."""
+HOT_BYTES = 8 << 10
+"""Of RAM, what the runtime's code is reckoned to take there: as much as the largest of the MLPerf Tiny models needs. A
+build where it takes more than there is leaves it in flash."""
 HOT_TILE_WORDS = 12
 """Of `Beside.tile_words`, those that are read of flash where code runs from RAM: all but its literals."""
 AHEAD = 1
@@ -100,19 +101,19 @@ def stalls(behind: Behind, traffic: Traffic) -> float:
         return 0.0
     if behind.hot:
         beside = replace(traffic.beside, tile_words=min(HOT_TILE_WORDS, traffic.beside.tile_words))
-        return _constants(reads, replace(traffic, beside=beside)) + _straight(reads, traffic)
-    return _constants(reads, traffic) + _loops(reads, traffic) + _straight(reads, traffic)
+        return _constants(behind, replace(traffic, beside=beside)) + _straight(reads, traffic)
+    return _constants(behind, traffic) + _loops(reads, traffic) + _straight(reads, traffic)
 
 
-def table_stalls(reads: Reads | None, traffic: Traffic) -> float:
+def table_stalls(behind: Behind, traffic: Traffic) -> float:
     """The part of them that a copy of the table in RAM would save."""
-    return 0.0 if reads is None else _read(reads, traffic.table, traffic.load_bytes, traffic.passes)
+    return _read(behind, traffic.table, traffic.load_bytes, traffic.passes)
 
 
-def copying(reads: Reads | None, table: int, isa: str) -> float:
+def copying(behind: Behind, table: int, isa: str) -> float:
     """Cycles of copying a table into RAM, waiting included."""
-    waits = 0.0 if reads is None else _read(reads, table, reads.width, 1)
-    return table * COPY.get(isa, COPY_ELSEWHERE) + waits
+    width = 1 if behind.reads is None else behind.reads.width
+    return table * COPY.get(isa, COPY_ELSEWHERE) + _read(behind, table, width, 1)
 
 
 def _cache_bytes(reads: Reads, code: bool) -> int:
@@ -120,24 +121,33 @@ def _cache_bytes(reads: Reads, code: bool) -> int:
     return 0 if cache is None else cache.lines * cache.line_bytes
 
 
-def _read(reads: Reads, size: int, load_bytes: float, times: float) -> float:
+def _waits(behind: Behind, reads: Reads) -> int:
+    """Of a constant that no cache holds."""
+    return reads.wait_states + AHEAD * (reads.prefetch and not behind.hot)
+
+
+def _read(behind: Behind, size: int, load_bytes: float, times: float) -> float:
     """Cycles of reading constants so often in a row."""
+    reads = behind.reads
+    if reads is None:
+        return 0.0
     held = _cache_bytes(reads, code=False)
     if size <= held // 2:  # the rest is for others
         times = min(times, 1)
     if held > reads.width * 4:
         return times * size / reads.width * reads.wait_states
-    return times * size / load_bytes * (reads.wait_states + AHEAD * reads.prefetch)
+    return times * size / load_bytes * _waits(behind, reads)
 
 
-def _constants(reads: Reads, traffic: Traffic) -> float:
-    table = table_stalls(reads, traffic)
+def _constants(behind: Behind, traffic: Traffic) -> float:
+    table, reads = table_stalls(behind, traffic), behind.reads
+    if reads is None:
+        return 0.0
     if _cache_bytes(reads, code=False) > reads.width * 4:
-        return table + _read(
-            reads, traffic.channels + round(4 * traffic.beside.tile_words), reads.width, traffic.passes
-        )
+        constants = traffic.channels + round(4 * traffic.beside.tile_words)
+        return table + _read(behind, constants, reads.width, traffic.passes)
     words = traffic.tiles * traffic.beside.tile_words + traffic.outputs * traffic.beside.output_words
-    return table + words * (reads.wait_states + AHEAD * reads.prefetch)
+    return table + words * _waits(behind, reads)
 
 
 def _loops(reads: Reads, traffic: Traffic) -> float:

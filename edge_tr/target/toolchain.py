@@ -21,8 +21,11 @@ OPTIMISATION = ("-O2", "-fno-tree-scev-cprop")
 WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror")
 MODEL_SECTION, HOT_SECTION, SEAL_SECTION = ".tr_model", ".hot", ".tr_seal"
 """Of linked programs: what is checked, with what of it runs from RAM, and what it must add up to."""
-RUNTIME, COLD = "src", ("tr_string", "tr_verify", "tr_crc32", "tr_seal")
-"""The runtime's folder, and of its sources those that start before code is copied into RAM, or run once."""
+RUNTIME = "src"
+COLD = {"string", "verify", "crc32", "seal", "table", "softmax", "wide_softmax", "requant"}
+COLD |= {"units", "units_armv7em", "add_armv7m"}
+"""The runtime's folder, and of its sources those that start before code is copied into RAM, those that run little, and
+loops for cores that have a cache for them."""
 THIRD_PARTY = "third_party"
 _JOBS = 4
 _OF_THE_COMPUTER = (
@@ -31,14 +34,17 @@ _OF_THE_COMPUTER = (
     "Too many open files",
 )  # fmt: skip
 """What a compiler says when it is not the program that is wrong."""
+_CODE_RAM = "region `CODE_RAM' overflowed", "data reaches into the RAM of code"
+"""What a linker says, and cortex-m.ld."""
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """Bytes of a linked program: flash holds code, constants and initial data; RAM data and stack."""
+    """Bytes of a linked program: flash holds code, constants and initial data; RAM data, stack and `code_in_ram`."""
 
     flash: int
     ram: int
+    code_in_ram: int = 0
 
 
 @dataclass(frozen=True)
@@ -141,7 +147,8 @@ def _warnings(source: Path) -> tuple[str, ...]:
 def _object_name(source: Path, hot: bool) -> str:
     """After the source and its folder, which linker scripts tell the model's objects by, or what runs from RAM."""
     folder = source.resolve().parent.name
-    return f"{source.stem}.{'hot' if hot and folder == RUNTIME and source.stem not in COLD else folder}.o"
+    from_ram = hot and folder == RUNTIME and source.stem.removeprefix("tr_") not in COLD
+    return f"{source.stem}.{'hot' if from_ram else folder}.o"
 
 
 def _seal_model(board: Board, elf: Path) -> int:
@@ -169,6 +176,8 @@ def _link(board: Board, part: Part, gcc: str, objects: Sequence[Path], elf: Path
     done = _started(command(part.ldflags))
     if done.returncode == 0:
         return
+    if any(words in done.stderr for words in _CODE_RAM):
+        raise HotTooLarge(done.stderr)
     if "will not fit in region" not in done.stderr and "overflowed by" not in done.stderr:
         raise CompilerFailed(command(part.ldflags), done.stderr)
     unlimited = ("-Wl,--defsym=TR_FLASH_BYTES=0x10000000", "-Wl,--defsym=TR_RAM_BYTES=0x10000000")
@@ -176,6 +185,10 @@ def _link(board: Board, part: Part, gcc: str, objects: Sequence[Path], elf: Path
     sizes, symbols = _sizes(board, elf), _symbols(board, elf)
     elf.unlink()
     raise OverflowingLink(sizes, symbols)
+
+
+class HotTooLarge(EdgeTrError):
+    """The RAM that code runs from does not hold it, or data reaches into it."""
 
 
 class OverflowingLink(DoesNotFitError):
@@ -195,7 +208,7 @@ def _sizes(board: Board, elf: Path) -> Sizes:
     )
     constant = (".text", ".rodata", ".vectors", ".tr_", ".image", ".ARM", ".init", ".fini", ".eh_frame")
     code = sum(size for name, size in sections.items() if name.startswith(constant))
-    return Sizes(flash=code + data + hot, ram=data + bss + hot + board.memory.stack_bytes)
+    return Sizes(code + data + hot, data + bss + hot + board.memory.stack_bytes, hot)
 
 
 def _sections(board: Board, elf: Path) -> dict[str, int]:

@@ -1,8 +1,8 @@
-/* Layers by dual multiply-accumulates on Armv7E-M: four rows of weights, and in convolutions two pixels at a time. */
+/* Convolutions by dual multiply-accumulates on Armv7E-M: four rows of weights and two pixels at a time. */
 #ifndef TR_JOINT_H
 #define TR_JOINT_H
 
-#include "tr_fours.h"
+#include "tr_pixels.h"
 
 /* Layout FOURS_JOINT: a halfword is the weights of two rows, first + 256 * second. A dual multiply-accumulate by it sums
  * first + 256 * second modulo 2^32, from which the first's sum, by a second one, leaves the second's: two rows take one
@@ -14,9 +14,6 @@ void tr_conv_2d_joint(const struct tr_tiles *layer, const int8_t *input, int8_t 
 
 /* The same of layout FOURS_APART: any weights. */
 void tr_conv_2d_apart(const struct tr_tiles *layer, const int8_t *input, int8_t *output, int32_t *scratch);
-
-/* Fully connected layers of layout FOURS_JOINT. Scratch: one row as int16, rounded up to four elements. */
-void tr_fully_connected_joint(const struct tr_tiles *layer, const int8_t *input, int8_t *output, int32_t *scratch);
 
 /* The same with sums that are requantised while they are in registers, so that none are in scratch: by `direct` alone,
  * without a clamp besides int8's, `plain` where the zero point is -128. Constants of as many channels as rows, rounded up
@@ -31,9 +28,6 @@ void tr_conv_2d_apart_signed(const struct tr_tiles *layer, const int8_t *input, 
 void tr_rows_joint(const int8_t *weights, const int32_t *words, const int32_t *end, int32_t *sums, uint32_t blocks);
 void tr_rows_apart(const int8_t *weights, const int32_t *words, const int32_t *end, int32_t *sums, uint32_t blocks);
 
-/* tr_fours.h's of layout FOURS_JOINT, of whose activations 0 and 2 come before 1 and 3; an even number of pairs. */
-tr_pixel_sums tr_joint_pixel;
-
 /* Where results go. */
 struct tr_rows_to {
     const struct tr_direct *direct;
@@ -43,7 +37,7 @@ struct tr_rows_to {
     int32_t centre; /* twice the zero point + 1 */
 };
 
-/* The same with results in place of sums. */
+/* The same with results in place of sums, and at least two pairs. */
 void tr_rows_joint_plain(const int8_t *weights, const int32_t *words, const int32_t *end, const struct tr_rows_to *to);
 void tr_rows_joint_signed(const int8_t *weights, const int32_t *words, const int32_t *end, const struct tr_rows_to *to);
 void tr_rows_apart_plain(const int8_t *weights, const int32_t *words, const int32_t *end, const struct tr_rows_to *to);

@@ -93,12 +93,6 @@ __attribute__((always_inline)) static inline struct place place_of(const struct 
     return place;
 }
 
-/* Two elements as a word. */
-static int32_t both(const struct tr_pixels *pixels, int8_t low, int8_t high)
-{
-    return (int32_t)(((uint32_t)tr_held(pixels, low) & 0xFFFFu) | (uint32_t)tr_held(pixels, high) << 16);
-}
-
 /* A row of two windows as words of two elements: of every four elements 0 and 2, then 1 and 3, each of the first window
  * and then of the second; the word behind them. */
 static int32_t *spread(const struct tr_pixels *pixels, const int8_t *first, const int8_t *second, uint32_t count,
@@ -108,10 +102,10 @@ static int32_t *spread(const struct tr_pixels *pixels, const int8_t *first, cons
         return tr_spread(first, second, count, words);
     }
     for (const int32_t *end = words + count; words != end; words += 4, first += 4, second += 4) {
-        words[0] = both(pixels, first[0], first[2]);
-        words[1] = both(pixels, second[0], second[2]);
-        words[2] = both(pixels, first[1], first[3]);
-        words[3] = both(pixels, second[1], second[3]);
+        words[0] = tr_both(pixels, first[0], first[2]);
+        words[1] = tr_both(pixels, second[0], second[2]);
+        words[2] = tr_both(pixels, first[1], first[3]);
+        words[3] = tr_both(pixels, second[1], second[3]);
     }
     return words;
 }
@@ -175,33 +169,6 @@ void tr_conv_2d_joint(const struct tr_tiles *layer, const int8_t *input, int8_t 
 void tr_conv_2d_apart(const struct tr_tiles *layer, const int8_t *input, int8_t *output, int32_t *scratch)
 {
     convolve_sums(layer, input, output, scratch, tr_rows_apart);
-}
-
-/* `depth` activations in the order of `tr_spread`, of one pixel, rounded up to four with any that are there: the gap
- * is multiplied by zero. */
-static void spread_row(const struct tr_pixels *pixels, const int8_t *from, uint32_t depth, int32_t *words)
-{
-    for (; depth >= 4u; depth -= 4u, from += 4) {
-        *words++ = both(pixels, from[0], from[2]);
-        *words++ = both(pixels, from[1], from[3]);
-    }
-    if (depth > 0u) {
-        *words++ = both(pixels, from[0], depth > 2u ? from[2] : from[0]);
-        *words = both(pixels, depth > 1u ? from[1] : from[0], from[0]);
-    }
-}
-
-void tr_fully_connected_joint(const struct tr_tiles *layer, const int8_t *input, int8_t *output, int32_t *scratch)
-{
-    const struct tr_pixels *pixels = &layer->pixels;
-    struct tr_table table = tr_table_open(layer->table);
-    uint32_t pairs = (table.depth + 3u) / 4u * 2u;
-    for (uint32_t row = 0u; row < pixels->input.height; row++) {
-        spread_row(pixels, input, table.depth, scratch);
-        tr_fours_units(&layer->to, table.words, (const int16_t *)scratch, pairs, table.rows, output, tr_joint_pixel);
-        input += table.depth;
-        output += table.rows;
-    }
 }
 
 void tr_conv_2d_joint_plain(const struct tr_tiles *layer, const int8_t *input, int8_t *output, int32_t *scratch)
