@@ -18,12 +18,12 @@ from edge_tr.ir.tflite import parse
 from edge_tr.kernels.waiting import INSTANT, Behind
 from edge_tr.tr.reveal import MAX_GROUP
 from edge_tr.tuning.cost import Layer, cost, estimate, slots
-from edge_tr.tuning.descent import MAX_TERMS, PASSES, anneal, group_sums, limited, terms_of
+from edge_tr.tuning.descent import PASSES, anneal, group_sums, limited, most_terms, terms_of
 from edge_tr.tuning.quality import ends_in_softmax, quality
 from edge_tr.tuning.select import Calibration, Choose, Problem, Selection, calibrate, rewritten, select
 from edge_tr.tuning.workers import InProcess, Workers
 
-ALGORITHM = 2
+ALGORITHM = 3
 """Counts up when the same settings give another result, so that kept points are not reused."""
 
 
@@ -222,11 +222,13 @@ def _chooser(settings: Settings, price: float) -> Choose:
     """How a layer's terms are chosen under the cost model of `settings`."""
 
     def by_terms(problem: Problem) -> np.ndarray:
-        worth = 1.0 if settings.worth is None else settings.worth[problem.layer.name]
+        layer = problem.layer
+        worth = 1.0 if settings.worth is None else settings.worth[layer.name]
         if worth == 0:
-            return problem.layer.record.weights
-        prices = price * worth * problem.layer.positions / problem.sensitivity
-        return anneal(problem.target, problem.covariance, prices, settings.passes).q.astype(np.int8)
+            return layer.record.weights
+        prices = price * worth * layer.positions / problem.sensitivity
+        found = anneal(problem.target, problem.covariance, prices, settings.passes, layer.limits)
+        return found.q.astype(layer.record.weights.dtype)
 
     def by_group(problem: Problem) -> np.ndarray:
         return _best_limit(problem, price, settings.group, settings.passes)
@@ -241,16 +243,16 @@ def _best_limit(problem: Problem, price: float, group: int, passes: int) -> np.n
 
     def total(most: int) -> float:
         if most not in tried:
-            descent = limited(problem.target, problem.covariance, group, most, passes)
+            descent = limited(problem.target, problem.covariance, group, most, passes, layer.limits)
             slot_cost = price * layer.positions * slots(layer, group, most)
             tried[most] = problem.sensitivity @ descent.distortion() + slot_cost, descent.q
         return tried[most][0]
 
     best = group
     for step in (-1, 1):
-        while 1 <= best + step <= MAX_TERMS * group and total(best + step) < total(best):
+        while 1 <= best + step <= most_terms(layer.limits) * group and total(best + step) < total(best):
             best += step
-    return tried[best][1].astype(np.int8)
+    return tried[best][1].astype(layer.record.weights.dtype)
 
 
 def _most(layers: tuple[Layer, ...], selection: Selection, group: int) -> dict[int, int]:

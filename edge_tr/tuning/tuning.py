@@ -25,7 +25,7 @@ from edge_tr.ir import tflite
 from edge_tr.tuning.points import Point, Points, Settings, Source, calibrated, made
 from edge_tr.tuning.quality import accuracy, ends_in_softmax, quality
 from edge_tr.tuning.search import At, Goal, first_price, search, steps_at_most
-from edge_tr.tuning.select import Calibration, rewritten
+from edge_tr.tuning.select import Calibration, inferences, rewritten
 from edge_tr.tuning.workers import InProcess, Workers
 from edge_tr.tuning.worth import worth
 
@@ -39,7 +39,8 @@ def no_progress(what: str, done: int, total: int, unit: str) -> None:
 
 @dataclass(frozen=True)
 class Test:
-    """Samples that nothing was tuned on: inputs, labels int [n] or None, the original's first output."""
+    """Samples that nothing was tuned on: inputs, labels or None, the original's first output of each inference. Labels
+    of sequences are one a step, or one for the last step."""
 
     x: Samples
     labels: np.ndarray | None
@@ -93,11 +94,6 @@ def tune(
     content = tflite.read_file(model)
     graph = tflite.parse(content)
     settings, workers = settings or Settings(), workers or InProcess()
-    if graph.states:
-        raise UsageError(
-            f"{model.name} keeps {len(graph.states)} states between inferences: tune calibrates layers on "
-            "samples that stand alone; build it with --budget g=8,k=12 or others of your own"
-        )
     x, _ = read_samples(calibration, graph)
     test = None if data is None else _test(graph, data, x)
     progress("tuning", 0, steps_at_most(), "point")
@@ -119,7 +115,7 @@ def tune(
         lossless_terms_per_mac=found.lossless_per_mac,
         calibration_samples=len(x),
         test_samples=0 if test is None else len(test.x),
-        original_accuracy=None if test is None or test.labels is None else accuracy(test.output, test.labels),
+        original_accuracy=None if test is None else _accuracy(test, test.output),
         chosen=chosen,
         rows=rows,
         computed=points.computed,
@@ -137,14 +133,27 @@ def _priced(settings: Settings, goal: Goal, shared: Calibration) -> Settings:
 def _test(graph: Graph, path: Path, calibration: Samples) -> Test:
     """The test set; UsageError when it shares samples with the calibration set."""
     x, labels = read_samples(path, graph)
-    known = {calibration.data(n) for n in range(len(calibration))}
-    shared = sum(x.data(n) in known for n in range(len(x)))
+    known = {_content(calibration, n) for n in range(len(calibration))}
+    shared = sum(_content(x, n) in known for n in range(len(x)))
     if shared:
         raise UsageError(
             f"{shared} of {len(x)} samples in {path} are in the calibration set too: "
             "accuracy is reported on samples that nothing was tuned on; give another --data"
         )
-    return Test(x, labels, run(graph, x).output)
+    return Test(x, labels, inferences(x, run(graph, x).output))
+
+
+def _content(x: Samples, n: int) -> bytes:
+    """Of a sample, or of all steps of a sequence."""
+    return b"".join(x.data(n, step) for step in range(x.steps or 1))
+
+
+def _accuracy(test: Test, output: np.ndarray) -> float | None:
+    """In %, of the inferences that have labels; None without any."""
+    if test.labels is None:
+        return None
+    each = len(output) // test.labels.size
+    return accuracy(output[each - 1 :: each], test.labels.ravel())
 
 
 def _counted(points: Points, progress: Progress) -> At:
@@ -182,9 +191,8 @@ def _rows(
 def _measure(test: Test, model: bytes) -> tuple[float, float | None]:
     """(agreement with the original, accuracy if there are labels) of a model file, in %."""
     graph = tflite.parse(model)
-    output = run(graph, test.x).output
-    right = None if test.labels is None else accuracy(output, test.labels)
-    return quality(test.output, output, ends_in_softmax(graph)).agreement, right
+    output = inferences(test.x, run(graph, test.x).output)
+    return quality(test.output, output, ends_in_softmax(graph)).agreement, _accuracy(test, output)
 
 
 def _write(out: Path, shared: Calibration, points: Points, point: Point, settings: Settings) -> None:
