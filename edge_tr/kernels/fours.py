@@ -16,7 +16,7 @@ from edge_tr.kernels import direct
 from edge_tr.kernels.call import DotCall
 from edge_tr.kernels.cost import GATHER, ROW, RUN, Estimate, Work, column, inside, runs
 from edge_tr.kernels.direct import Direct
-from edge_tr.kernels.kernel import Made, OneBudgetKernel
+from edge_tr.kernels.kernel import Made, OneBudgetKernel, is_pointwise
 from edge_tr.kernels.machines import DUAL
 from edge_tr.kernels.pixels import tiles
 from edge_tr.kernels.product import DotProduct, Task
@@ -38,6 +38,8 @@ FINISHED_BLOCK, FINISHED_SIGNED, FINISHED_TILE = 88, 8, 86
 point above -128; and of two pixels."""
 SPREAD_PAIR, SPREAD_ROW, DUAL_TILE = 7, 39, 148
 """Cycles of making words of two elements of two pixels; of a row of two windows, and of two pixels besides."""
+POINTWISE_TILE = 55
+"""Of two pixels besides, where windows are the pixels themselves."""
 COPIED_RUN, COPIED_BYTE = 25, 2
 """Cycles of copying a run of a window, and a byte of it."""
 
@@ -58,6 +60,10 @@ class FoursKernel(OneBudgetKernel):
 
     def takes(self, task: Task) -> bool:
         return not isinstance(task.params, DepthwiseParams)
+
+    def runs_hot(self, task: Task) -> bool:
+        """Not tr_units.c."""
+        return isinstance(task.params, ConvParams) or _layout(task) != LAYOUT.FOURS_JOINT
 
     def made(self, task: Task, work: Work) -> Made:
         layout = _layout(task)
@@ -144,6 +150,7 @@ def _dual_cycles(work: Work, params: ConvParams, layout: int, finishes: bool) ->
     pair = JOINT_PAIR if layout == LAYOUT.FOURS_JOINT else APART_PAIR
     block, tile = DUAL_BLOCK, pairs * SPREAD_PAIR + height * SPREAD_ROW + DUAL_TILE
     if finishes:
+        tile = pairs * SPREAD_PAIR + POINTWISE_TILE if is_pointwise(params) and work.depth % 4 == 0 else tile
         block = FINISHED_BLOCK + (0 if direct.is_unsigned(params) else FINISHED_SIGNED)
         tile += FINISHED_TILE
     tile += -(-work.rows // 4) * (block + pairs * pair)

@@ -24,6 +24,8 @@ HOT_BYTES = 8 << 10
 build where it takes more than there is leaves it in flash."""
 HOT_TILE_WORDS = 21
 """Of `Beside.tile_words`, those that are read of flash where code runs from RAM: all but the literals of that code."""
+SPARE_BYTES = 64
+"""Of a cache of constants, what those by channel do not fill."""
 AHEAD = 1
 """Cycles that a constant waits for code that is being read ahead, where one port reads both."""
 COPY = {"armv7e-m": 0.7, "armv7-m": 0.7, "armv6-m": 1.0, "armv6-m-mul32": 1.0}
@@ -143,7 +145,11 @@ def _constants(behind: Behind, traffic: Traffic) -> float:
     table, reads = table_stalls(behind, traffic), behind.reads
     if reads is None:
         return 0.0
-    if _cache_bytes(reads, code=False) > reads.width * 4:
+    held = _cache_bytes(reads, code=False)
+    if held > reads.width * 4:
+        if behind.hot:  # no literals, and where the table is in RAM nothing else
+            alone = not traffic.table and traffic.channels <= held - SPARE_BYTES
+            return table + (1 if alone else traffic.passes) * traffic.channels / reads.width * reads.wait_states
         constants = traffic.channels + round(4 * traffic.beside.tile_words)
         return table + _read(behind, constants, reads.width, traffic.passes)
     words = traffic.tiles * traffic.beside.tile_words + traffic.outputs * traffic.beside.output_words

@@ -95,7 +95,7 @@ __attribute__((always_inline)) static inline struct place place_of(const struct 
 
 /* A row of two windows as words of two elements: of every four elements 0 and 2, then 1 and 3, each of the first window
  * and then of the second; the word behind them. */
-static int32_t *spread(const struct tr_pixels *pixels, const int8_t *first, const int8_t *second, uint32_t count,
+__attribute__((always_inline)) static inline int32_t *spread(const struct tr_pixels *pixels, const int8_t *first, const int8_t *second, uint32_t count,
                        int32_t *words)
 {
     if (pixels->data_terms == 0) {
@@ -155,10 +155,41 @@ __attribute__((noinline)) static void convolve_sums(const struct tr_tiles *layer
     convolve(layer, input, output, scratch, multiply, 0);
 }
 
+/* Whether every window is one pixel of whole words, and the next window's is the next pixel. */
+static bool is_pointwise(const struct tr_pixels *pixels)
+{
+    const struct tr_window *window = &pixels->window;
+    bool one = window->height == 1u && window->width == 1u && window->stride_y == 1u && window->stride_x == 1u;
+    bool whole = pixels->input.channels % 4u == 0u && pixels->data_terms == 0;
+    return one && whole && pixels->input.width == pixels->output.width && pixels->input.height == pixels->output.height;
+}
+
+__attribute__((noinline)) static void pointwise(const struct tr_tiles *layer, const int8_t *input, int8_t *output,
+                                                int32_t *scratch, finished *finish)
+{
+    const struct tr_pixels *pixels = &layer->pixels;
+    struct tr_table table = tr_table_open(layer->table);
+    uint32_t depth = pixels->input.channels, channels = pixels->output.channels;
+    struct tr_rows_to to = {layer->to.direct, output, channels, channels, 2 * layer->to.zero_point + 1};
+    for (uint32_t left = pixels->output.height * pixels->output.width; left > 0u;) {
+        uint32_t pair = left > 1u ? 2u : 1u; /* a last odd pixel is computed twice */
+        const int32_t *end = tr_spread(input, input + (pair - 1u) * depth, depth, scratch);
+        to.second = (pair - 1u) * channels;
+        finish(table.words, scratch, end, &to);
+        to.output += pair * channels;
+        input += pair * depth;
+        left -= pair;
+    }
+}
+
 __attribute__((noinline)) static void convolve_finished(const struct tr_tiles *layer, const int8_t *input,
                                                         int8_t *output, int32_t *scratch, finished *finish)
 {
-    convolve(layer, input, output, scratch, 0, finish);
+    if (is_pointwise(&layer->pixels)) {
+        pointwise(layer, input, output, scratch, finish);
+    } else {
+        convolve(layer, input, output, scratch, 0, finish);
+    }
 }
 
 void tr_conv_2d_joint(const struct tr_tiles *layer, const int8_t *input, int8_t *output, int32_t *scratch)
