@@ -53,6 +53,7 @@ _Noreturn void tr_start(void)
     for (uint32_t *to = tr_hot_start; to < tr_hot_end; to++) {
         *to = *from++;
     }
+    __asm__ volatile("dsb\n\tisb" ::: "memory"); /* before code that was just written is fetched */
     for (uint32_t *to = tr_bss_start; to < tr_bss_end; to++) {
         *to = 0u;
     }

@@ -1,7 +1,8 @@
 """int8 weights of four rows beside each other, multiplied with one or two pixels at once.
 
 On cores with dual multiply-accumulates convolutions have layouts of their own, for two elements a multiplication:
-FOURS_JOINT where two rows' weights fit one halfword, else FOURS_APART (tr_joint.h).
+FOURS_JOINT where two rows' weights fit one halfword, else FOURS_APART (tr_joint.h). Fully connected layers take
+FOURS_JOINT too (tr_units.h).
 """
 
 from __future__ import annotations

@@ -19,8 +19,8 @@ void tr_sums_fours(const struct tr_tiles *layer, const int8_t *input, int32_t *s
 typedef void tr_pixel_sums(const int8_t *weights, const int16_t *x, uint32_t pairs, int32_t *sums);
 tr_pixel_sums tr_fours_pixel;
 
-/* All units of a fully connected layer, four at a time by `multiply`, requantised. */
+/* All units of a fully connected layer, four at a time by `pixel`, requantised. */
 void tr_fours_units(const struct tr_output *to, const int8_t *weights, const int16_t *x, uint32_t pairs, uint32_t units,
-                    int8_t *output, tr_pixel_sums *multiply);
+                    int8_t *output, tr_pixel_sums *pixel);
 
 #endif

@@ -113,14 +113,14 @@ static inline __attribute__((always_inline)) void copy_row(const struct tr_pixel
 }
 
 void tr_fours_units(const struct tr_output *to, const int8_t *weights, const int16_t *x, uint32_t pairs, uint32_t units,
-                    int8_t *output, tr_pixel_sums *multiply)
+                    int8_t *output, tr_pixel_sums *pixel)
 {
     for (uint32_t unit = 0u, count; unit < units; unit += count) {
         int32_t sums[2u * UNITS];
         uint32_t left = units - unit;
         count = left < UNITS ? left : UNITS;
         for (uint32_t n = 0u; n < count; n += 4u) {
-            multiply(weights, x, pairs, sums + 2u * n);
+            pixel(weights, x, pairs, sums + 2u * n);
             weights += 8u * pairs;
         }
         tr_finish_units(to, unit, count, sums, output);
