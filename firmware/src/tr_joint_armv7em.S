@@ -70,6 +70,25 @@
 .macro part_apart first, second
 .endm
 
+/* Rounds of TOGETHER pairs of as many \bytes of code each, up to the word at \end on the stack. */
+.macro rounds kind, bytes, end
+2:
+    .set pair, 0
+    .rept TOGETHER
+    pair_\kind %pair
+    .set pair, pair + 1
+    .endr
+3:
+    .if 3b - 2b - TOGETHER * \bytes
+    .error "a pair of activations takes other bytes of code"
+    .endif
+    adds r0, r0, #8 * TOGETHER
+    adds r1, r1, #8 * TOGETHER
+    ldr r2, [sp, #\end]
+    cmp r1, r2
+    bne 2b
+.endm
+
 /* void tr_rows_KIND(weights, words, end, sums, blocks)
  * r0 weights, r1 words, r4-r11 sums, the rest on the stack. The loop takes TOGETHER pairs of BYTES of code and is
  * entered so that the last round ends with them; both pointers begin as many pairs before theirs as are skipped. */
@@ -99,21 +118,7 @@ tr_rows_\kind:
     ldr r2, [sp, #ENTRY]
     add pc, r2
     nop
-2:
-    .set pair, 0
-    .rept TOGETHER
-    pair_\kind %pair
-    .set pair, pair + 1
-    .endr
-3:
-    .if 3b - 2b - TOGETHER * \bytes
-    .error "a pair of activations takes other bytes of code"
-    .endif
-    adds r0, r0, #8 * TOGETHER
-    adds r1, r1, #8 * TOGETHER
-    ldr r2, [sp, #END]
-    cmp r1, r2
-    bne 2b
+    rounds \kind, \bytes, END
     part_\kind r4, r6
     part_\kind r5, r7
     part_\kind r8, r10
@@ -221,21 +226,7 @@ tr_rows_\kind\()_\way:
     subs r1, r1, r2
     add pc, r3
     nop
-2:
-    .set pair, 0
-    .rept TOGETHER
-    pair_\kind %pair
-    .set pair, pair + 1
-    .endr
-3:
-    .if 3b - 2b - TOGETHER * \bytes
-    .error "a pair of activations takes other bytes of code"
-    .endif
-    adds r0, r0, #8 * TOGETHER
-    adds r1, r1, #8 * TOGETHER
-    ldr r2, [sp, #TO_END]
-    cmp r1, r2
-    bne 2b
+    rounds \kind, \bytes, TO_END
     str r0, [sp, #TO_WEIGHTS]
     ldr r0, [sp, #TO_DIRECT]
     ldr r12, [sp, #TO_CENTRE]
