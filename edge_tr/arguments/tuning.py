@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from edge_tr.arguments.values import length
 from edge_tr.arguments.verb import model_argument
 from edge_tr.project import Project
 
@@ -13,13 +14,18 @@ def add_tune(command: argparse.ArgumentParser, defaults: Project) -> None:
     model_argument(command, defaults)
     command.add_argument(
         "--calibration", type=Path, required=defaults.calibration is None, default=defaults.calibration,
-        metavar="X.npz", help="x: 100 inputs or more",
+        metavar="X.npz", help="x, and labels y if there are: 100 samples or more",
     )  # fmt: skip
     limits = command.add_mutually_exclusive_group(required=True)
-    limits.add_argument("--max-loss", type=float, metavar="POINTS", help="of accuracy, estimated without labels")
+    limits.add_argument("--max-loss", type=float, metavar="POINTS", help="of accuracy on other data, estimated")
     limits.add_argument("--max-terms", type=float, metavar="A", help="terms per MAC (with --group: k / g)")
     limits.add_argument("--max-cycles", type=int, metavar="N", help="estimated, of the layers with weights")
     limits.add_argument("--max-flash", type=int, metavar="BYTES", help="estimated, of the layers with weights")
+    command.add_argument("--confidence", type=float, metavar="C", help="that the loss is within its goal, such as 0.95")
+    command.add_argument("--metric", metavar="NAME", help="that loses, instead of accuracy; as for check")
+    command.add_argument(
+        "--time-budget", type=length, metavar="T", help="such as 90s, 5m, 2h: then the best point so far is taken"
+    )
     command.add_argument(
         "--target", default=defaults.target, metavar="BOARD", help="whose cycles, with its memory, and flash count"
     )

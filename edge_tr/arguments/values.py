@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 
 ALL_LEVELS = -1
 FASTEST_BAUD = 20_000_000
@@ -48,4 +49,13 @@ def seconds(text: str) -> float:
         seconds = -1.0
     if not 0 <= seconds <= LONGEST_WAIT:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0 to {LONGEST_WAIT:,}")
+    return seconds
+
+
+def length(text: str) -> float:
+    """--time-budget: 90, 90s, 5m or 2h, in seconds."""
+    found = re.fullmatch(r"(\d{1,9}(?:\.\d+)?)([smh]?)", text)
+    seconds = float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]] if found else 0.0
+    if seconds <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time such as 90s, 5m or 2h")
     return seconds

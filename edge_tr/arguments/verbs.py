@@ -18,7 +18,7 @@ VERBS = (
     Verb("report", "write a build's page again, or one with two builds beside each other", running.add_report),
     Verb("emulate", "keep a build's emulated board up for other programs, until Ctrl-C", running.add_emulate),
     Verb("bench", "count instructions and estimate cycles of one inference, by layer", running.add_bench),
-    Verb("tune", "choose which terms to keep, on calibration data without labels", tuning.add_tune),
+    Verb("tune", "choose which terms to keep, on calibration data", tuning.add_tune),
     Verb(
         "export", "make a folder of builds that a project of your own takes: C, runtime, example", building.add_export
     ),

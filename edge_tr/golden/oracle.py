@@ -92,7 +92,9 @@ class Oracle:
         file = read(data)
         self.runtime = runtime or find_runtime(_needed(self._graph) | _float_kinds(file))
         self._data = with_vector_axes(data)
-        self._shapes = {i: file.tensor(i).shape for i in file.inputs}
+        known = {i: self._graph.tensor(i).data for i in file.inputs}
+        self._shapes = {i: file.tensor(i).shape for i in file.inputs if known[i] is None}
+        self._known = {i: value for i, value in known.items() if value is not None}
         self._resources = any(op.kind == "VAR_HANDLE" for op in file.ops)
         self._computed = tuple(i for op in self._graph.ops for i in op.outputs if i < len(file.tensors))
         self._interpreter = _interpreter(self.runtime, self._data)
@@ -128,6 +130,8 @@ class Oracle:
                 interpreter = self._reset(interpreter, data)
             for (index, shape), values in zip(self._shapes.items(), x.step(step).values()):
                 interpreter.set_tensor(index, values[n].reshape(shape))
+            for index, value in self._known.items():
+                interpreter.set_tensor(index, value)
             interpreter.invoke()
             for i, result in results.items():
                 place = (n,) if x.steps is None else (n, step)

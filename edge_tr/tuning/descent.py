@@ -27,7 +27,7 @@ other 256 values, of up to nine bits."""
 WIDEST = 255
 """Of those, at either end."""
 BLOCK = 32
-PASSES = 24
+PASSES = 10
 SETTLING_PASSES = 4
 """Passes at the full price, at the end of `anneal`."""
 FIRST_PRICE = 3.0

@@ -47,7 +47,9 @@ class Calibration:
     output       int8 [n, ...], what the original net gives first in each inference, of sequences one step after the
                  other
     inputs       int8 [n, ...] by operator index: what each layer reads in the original net, likewise
-    sensitivity  float64 [rows] by operator index
+    squares      float64 [m, rows] by operator index: see `sensitivities`
+    fitted       intp: the samples or sequences that weights and biases are chosen on; the others only run through the
+                 net
     biased       operators whose biases may change, `free` whose weights may
     """
 
@@ -57,10 +59,17 @@ class Calibration:
     output: np.ndarray
     layers: tuple[Layer, ...]
     inputs: Mapping[int, np.ndarray]
-    sensitivity: Mapping[int, np.ndarray]
+    squares: Mapping[int, np.ndarray]
+    fitted: np.ndarray
     biased: frozenset[int]
     free: frozenset[int]
     seed: int
+
+    def sensitivity(self, index: int, rows: int) -> np.ndarray:
+        """float64 [rows] of an operator: the mean over what is fitted to; ones where nothing is known."""
+        squares = self.squares.get(index)
+        known = self.fitted if squares is None else self.fitted[self.fitted < len(squares)]
+        return np.ones(rows) if squares is None or not len(known) else squares[known].mean(axis=0)
 
 
 @dataclass(frozen=True)
@@ -112,7 +121,8 @@ def calibrate(data: bytes, x: Given | Samples, seed: int = 0) -> Calibration:
         output=tensors[graph.outputs[0]],
         layers=layers,
         inputs={layer.index: tensors[source[layer.index]] for layer in layers},
-        sensitivity=sensitivities(graph, x, np.random.default_rng(seed)),
+        squares=sensitivities(graph, x, np.random.default_rng(seed)),
+        fitted=np.arange(len(x)),
         biased=sole_readers(data, BIAS_INPUT),
         free=sole_readers(data, WEIGHTS_INPUT),
         seed=seed,
@@ -122,6 +132,12 @@ def calibrate(data: bytes, x: Given | Samples, seed: int = 0) -> Calibration:
 def inferences(x: Samples, values: np.ndarray) -> np.ndarray:
     """A tensor of samples x [n, ...], or of sequences [n, steps, ...], with one inference a row."""
     return values if x.steps is None else values.reshape(-1, *values.shape[2:])
+
+
+def inferences_of(x: Samples, some: np.ndarray) -> np.ndarray:
+    """intp: rows of `inferences` that are some of the samples', or of all steps of some sequences."""
+    steps = x.steps or 1
+    return (some[:, None] * steps + np.arange(steps)).ravel()
 
 
 def select(calibration: Calibration, choose: Choose) -> Selection:
@@ -183,9 +199,10 @@ def _apply(record: Record, inputs: list[np.ndarray]) -> list[np.ndarray]:
 
 def _choose_layer(calibration: Calibration, layer: Layer, x: np.ndarray, choose: Choose) -> DotParams:
     """The layer's record with its new weights and biases; x is what it reads now."""
-    record, x0 = layer.record, calibration.inputs[layer.index]
+    record, rows = layer.record, inferences_of(calibration.x, calibration.fitted)
     if layer.index not in calibration.free:
         return record
+    x0, x = calibration.inputs[layer.index][rows], x[rows]
     at = places(record, len(x), np.random.default_rng([calibration.seed, layer.index]))
     biased = layer.index in calibration.biased
     record = with_weights(record, choose(_problem(calibration, layer, x, x0, at, biased)))
@@ -209,7 +226,7 @@ def _problem(
     weights = record.weights.astype(np.float64)
     own = isinstance(record, DepthwiseParams)
     target = np.einsum("rk,rjk->rj", weights, transfer) if own else weights @ transfer.T
-    sensitivity = calibration.sensitivity.get(layer.index, np.ones(len(weights)))
+    sensitivity = calibration.sensitivity(layer.index, len(weights))
     floor = SMALLEST_SENSITIVITY * sensitivity.mean() + np.finfo(np.float32).tiny
     return Problem(layer, target, covariance, np.maximum(sensitivity, floor))
 

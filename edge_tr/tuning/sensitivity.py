@@ -26,18 +26,23 @@ PROJECTIONS = 4
 
 
 def sensitivities(graph: Graph, x: Given | Samples, rng: np.random.Generator) -> dict[int, np.ndarray]:
-    """float64 [rows] by operator index: the mean over inferences of samples x and projections of the sum over positions
-    of the squared gradient with respect to a row's accumulator."""
+    """float64 [m, rows] by operator index: for each of the first m samples or sequences of x, as many as MAX_SAMPLES
+    says, the mean over its inferences and over projections of the sum over positions of the squared gradient with
+    respect to a row's accumulator."""
     x = samples_of(graph, x)
     steps = x.steps or 1
     x = x.part(slice(max(1, MAX_SAMPLES // steps)))
-    totals: dict[int, np.ndarray] = {}
-    for first in range(0, len(x), BATCH):
-        values = computed(graph, x.part(slice(first, first + BATCH)))
-        for _ in range(PROJECTIONS):
-            for index, squares in _backward(graph, _by_step(graph, values, x.steps), rng).items():
-                totals[index] = totals.get(index, 0.0) + squares
-    return {index: total / (len(x) * steps * PROJECTIONS) for index, total in totals.items()}
+    batches = [_of_batch(graph, x.part(slice(first, first + BATCH)), rng) for first in range(0, len(x), BATCH)]
+    return {index: np.concatenate([of[index] for of in batches]) / (steps * PROJECTIONS) for index in batches[0]}
+
+
+def _of_batch(graph: Graph, x: Samples, rng: np.random.Generator) -> dict[int, np.ndarray]:
+    """[n, rows] of some samples, summed over projections and steps."""
+    steps, totals = _by_step(graph, computed(graph, x), x.steps), {}
+    for _ in range(PROJECTIONS):
+        for index, squares in _backward(graph, steps, rng).items():
+            totals[index] = totals.get(index, 0.0) + squares
+    return totals
 
 
 def logits(graph: Graph) -> list[int]:
@@ -77,7 +82,7 @@ def _by_step(graph: Graph, values: Mapping[int, np.ndarray], steps: int | None) 
 
 
 def _backward(graph: Graph, steps: Sequence[_Step], rng: np.random.Generator) -> dict[int, np.ndarray]:
-    """Squared gradients [rows] by operator index, summed over samples, steps and positions, of one projection."""
+    """Squared gradients [n, rows] by operator index, summed over steps and positions, of one projection."""
     totals, gradients = {}, {}
     signs = np.array([-1.0, 1.0], np.float32)
     for step in reversed(steps):
@@ -103,7 +108,8 @@ def _step_backward(graph: Graph, step: _Step, gradients: dict[int, np.ndarray]) 
         inputs = graph.activations(op)
         if isinstance(record, DotParams):
             gradient = record.accumulator_gradient(outputs[0], given[0])
-            squares[op.index] = np.square(gradient).reshape(-1, gradient.shape[-1]).sum(axis=0, dtype=np.float64)
+            by_sample = np.square(gradient).reshape(len(outputs[0]), -1, gradient.shape[-1])
+            squares[op.index] = by_sample.sum(axis=1, dtype=np.float64)
             parts = [record.input_gradient(gradient)]
         else:
             parts = record.all_gradients([values[i] for i in inputs], outputs, given)

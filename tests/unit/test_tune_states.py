@@ -19,10 +19,13 @@ from edge_tr.tr.hese import term_count
 from edge_tr.tr.requant import Rounding
 from edge_tr.tuning.cost import dot_layers
 from edge_tr.tuning.descent import anneal, group_sums, limited, most_terms, terms_of
-from edge_tr.tuning.points import Points, Settings, Source
+from edge_tr.tuning.fit import Settings, Source
+from edge_tr.tuning.kept import Kept
+from edge_tr.tuning.points import Points
 from edge_tr.tuning.select import calibrate, rewritten, select
 from edge_tr.tuning.sensitivity import _by_step, _step_backward, computed, sensitivities
-from edge_tr.tuning.tuning import goal_of, tune
+from edge_tr.tuning.tuning import tune
+from edge_tr.tuning.written import goal_of
 from tests.firmware.harness_models import Network
 from tests.models.unsigned import as_uint8
 from tests.models.with_ends import recurrent
@@ -113,7 +116,7 @@ def test_the_choice_sees_the_states_that_the_chosen_layers_make(tmp_path: Path) 
     data = recurrent(3, [5, -7, 0, 100, -128, 127, 1, -1])
     graph = parse(data)
     x = sequences(graph, 12)
-    points = Points(Source(data, x, 0), Settings(passes=6), tmp_path)
+    points = Points(Source(data, x, 0), Settings(passes=6), Kept(tmp_path))
     (point,) = points.at([(0.1, 1.0)])
     selection = points.selection(point)
     assert 0 < point.terms_per_weight < 2
@@ -177,7 +180,7 @@ def test_tuned_uint8_weights_are_what_their_file_holds(zero_point, group, tmp_pa
     data = unsigned(zero_point)
     graph = parse(data)
     x = samples_of(graph, np.random.default_rng(4).integers(-128, 128, (20, 6, 5, 3)).astype(np.int8))
-    points = Points(Source(data, x, 0), Settings(group=group, passes=6), tmp_path)
+    points = Points(Source(data, x, 0), Settings(group=group, passes=6), Kept(tmp_path))
     (point,) = points.at([(1e-3, 1.0)])
     tuned = rewritten(calibrate(data, x), points.selection(point))
     records = [op.record for op in dots(parse(tuned))]
