@@ -95,8 +95,8 @@ __attribute__((always_inline)) static inline struct place place_of(const struct 
 
 /* A row of two windows as words of two elements: of every four elements 0 and 2, then 1 and 3, each of the first window
  * and then of the second; the word behind them. */
-__attribute__((always_inline)) static inline int32_t *spread(const struct tr_pixels *pixels, const int8_t *first, const int8_t *second, uint32_t count,
-                       int32_t *words)
+__attribute__((always_inline)) static inline int32_t *spread(const struct tr_pixels *pixels, const int8_t *first,
+                                                             const int8_t *second, uint32_t count, int32_t *words)
 {
     if (pixels->data_terms == 0) {
         return tr_spread(first, second, count, words);
