@@ -59,7 +59,7 @@ def detections(heads: Sequence[np.ndarray]) -> list[Found]:
 
 
 def suppressed(boxes: np.ndarray, scores: np.ndarray) -> Found:
-    """Of boxes [m, 4] with scores [m, CLASSES]: by falling score, those that are not too much like one of their class."""
+    """Of boxes [m, 4] with scores [m, CLASSES]: by falling score, without what is like a better one of its class."""
     rows, classes = np.nonzero(scores > LEAST_SCORE)
     values = scores[rows, classes]
     order = np.argsort(-values, kind="stable")
@@ -120,8 +120,8 @@ def _dataset(samples: Sequence[tuple[np.ndarray, np.ndarray, Mapping[str, object
 
 
 def map_50(outputs: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray]) -> float:
-    """A metric for `check --metric`: outputs are the heads by name; labels `boxes` [n, most, 4] and `classes` [n, most],
-    -1 where a sample has no more."""
+    """A metric for `check --metric`: outputs are the heads by name; labels `boxes` [n, most, 4] and `classes`
+    [n, most], -1 where a sample has no more."""
     heads = sorted(outputs.values(), key=lambda head: -head.shape[1])
     there = labels["classes"] >= 0
     boxes, classes = ([values[keep] for values, keep in zip(labels[name], there)] for name in ("boxes", "classes"))

@@ -21,7 +21,7 @@ BOX, OBJECT, CLASS = 0.05, 0.3, 0.2
 MOST_RATIO, NEAR = 4.0, 0.5
 """Between a true box and an anchor that stands for it; how near a cell's edge the cell beyond it stands for it too."""
 BATCH, RATE, DECAY, CLIP, SEED = 32, 2e-3, 1e-3, 10.0, 1
-STEPS, WARM_UP, COSINE, COOLED_FROM = 800, 100, 1500, 700
+STEPS, WARM_UP, COSINE, COOLED_FROM, COOLED_OVER = 750, 100, 1500, 700, 100
 
 
 def images_of(images: np.ndarray) -> torch.Tensor:
@@ -126,6 +126,6 @@ def trained(
 
 
 def _share(step: int) -> float:
-    """Of the rate: it warms up, follows a cosine, and is cooled down linearly before that ends."""
+    """Of the rate: it warms up, follows the begin of a cosine, and is halved towards the last step."""
     cosine = (1 + math.cos(math.pi * step / COSINE)) / 2
-    return min(1.0, (step + 1) / WARM_UP) * cosine * min(1.0, (STEPS - step) / (STEPS - COOLED_FROM))
+    return min(1.0, (step + 1) / WARM_UP) * cosine * min(1.0, 1 - (step - COOLED_FROM) / COOLED_OVER)

@@ -48,5 +48,5 @@ def _idx(path: Path, kind: str) -> np.ndarray:
         return np.frombuffer(gzip.decompress(path.read_bytes()), np.uint8, offset=_HEADERS[kind])
     except OSError as error:
         raise ToolMissingError(
-            f"Fashion-MNIST is not here: apt-get install dataset-fashion-mnist, or name a folder in {VARIABLE} ({error})"
+            f"no Fashion-MNIST here: apt-get install dataset-fashion-mnist, or name its folder in {VARIABLE} ({error})"
         ) from error

@@ -1,5 +1,5 @@
-"""The loop around an optimiser: every step draws from a seed of its own, so a training that was stopped goes on as if it
-had not been."""
+"""The loop around an optimiser. Every step draws from a seed of its own, so a training that was stopped goes on as if
+it had not been."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import nn
 
 Progress = Callable[[str, int, int, str], None]
 """Called as progress(what, done, total, unit)."""
-KEPT_EVERY = 50
+KEPT_EVERY = 10
 """Steps between two checkpoints."""
 LARGEST_STEP = 2**31
 

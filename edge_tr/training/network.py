@@ -22,7 +22,8 @@ IMAGES = 4
 class RevealedNetwork(nn.Module):
     """Takes real inputs [n, ...] and gives real outputs, both on their int8 grids: a tensor, or a tuple of several.
 
-    stages   RevealedLayer, a stage of `stages`, or a module that moves values: pooling, Upsample, Flatten, Dropout, Beside
+    stages   RevealedLayer, a stage of `stages`, or a module that moves values: pooling, Upsample, Flatten, Dropout,
+             Beside
     inputs   of each stage the values that it takes: 0 is the network's input, i + 1 is what stage i gives
     outputs  the values that are returned; `single`: one, not in a tuple
     grids    of each value; shapes: of each value, without samples

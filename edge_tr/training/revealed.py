@@ -1,9 +1,9 @@
 """The wrapper: a convolution or linear layer that computes what TFLite's int8 layer with revealed weights does.
 
-Activations between layers are integers q - zero_point in float tensors. Evaluating, every step is exact: the outputs are
-those of `golden`, and of TFLite's reference kernels, bit for bit. Training, sums are exact where float32 holds them, and
-are requantised by one product in float32: an output is one step away where that lies within about 2**-16 of a tie.
-Backwards, rounding and revealing count as the identity.
+Activations between layers are integers q - zero_point in float tensors. Evaluating, every step is exact: the outputs
+are those of `golden`, and of TFLite's reference kernels, bit for bit. Training, sums are requantised by one product in
+float32, where TFLite rounds twice in fixed point: about one output in a thousand is a step away. Backwards, rounding
+and revealing count as the identity.
 """
 
 from __future__ import annotations
