@@ -18,22 +18,24 @@ from edge_tr.accel.cycles import Coming
 from edge_tr.accel.engines import Cut, Effort, Tables, cut_data, emit, tables_of
 from edge_tr.accel.image import Image
 from edge_tr.accel.layout import COLUMNS, Placed
-from edge_tr.accel.program import AccelLayer, HostLayer, Level, ProgramTurn, Segment, Send
-from edge_tr.accel.room import Room, TooLarge
-from edge_tr.accel.stage import Planned, Stage, Turn
+from edge_tr.accel.program import AccelLayer, HostLayer, Level, Part, ProgramTurn, Read, Segment, Send
+from edge_tr.accel.room import Room
+from edge_tr.accel.stage import Planned, Round, Stage, TooLarge, Turn
 from edge_tr.accel.stream import Streamed
+from edge_tr.accel.strips import Tiled, is_copy
 from edge_tr.accel.timeline import Span, after, computation, in_turns, transfer
 from edge_tr.accel.traffic import traffic_of
 from edge_tr.accel.windows import emit_windows, window_parameters
 from edge_tr.errors import DoesNotFitError
 from edge_tr.formats import accelerator as f
-from edge_tr.graph import layer_name
+from edge_tr.graph import PART, layer_name
 from edge_tr.operators import AddParams, ConvParams, DepthwiseParams, with_cuts
 from edge_tr.prepared.budget import Budget
 from edge_tr.prepared.dead import Alive
 
 INPUT_COMMAND = 7  # cycles besides its beats
-SEGMENT_END = 14 + 4  # of OUTPUT and END besides the former's beats
+OUTPUT_COMMAND = 14  # cycles besides its beats
+SEGMENT_END = 4
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ class Job:
     assignment: Assignment
     room: Room
     layouts: Mapping[int, Placed]
+    tiled: Tiled
 
 
 class Emitter:
@@ -62,7 +65,6 @@ class Emitter:
         self.job, self.image, self.effort, self.chain = job, image, effort, chain
         self.assignment, self.stages, self.cut = job.assignment, job.assignment.stages, job.cut
         self.room = chain.room if chain else job.room
-        self.ends = np.cumsum([len(turn.stages) for turn in self.assignment.turns])  # of each turn's stages
         self.grown: list[dict[str, int]] = []  # by stage, how much of each memory it took
         self.tables: Tables | None = None  # that were loaded last
         self.fetched = Coming()  # they, on their way
@@ -72,15 +74,14 @@ class Emitter:
         self.placed = placed | inner
         self.peak = max([self.room.peak, *(x.base + x.words for x in inner.values())])
         start = len(image.words[f.MEMORY.COMMANDS])
-        self.parts = [self._segment(i) for i, turn in enumerate(self.assignment.turns) if turn.stages]
+        self.runs = [self._segment(turn) for turn in self.assignment.turns if turn.stages]
         self.commands = range(start, len(image.words[f.MEMORY.COMMANDS]))
 
     def level(self, final: Streamed) -> Level:
         """The schedule, once it is known what became of the image."""
-        segments = [part.segment(final) for part in self.parts]
-        starts = [0, *accumulate(part.cycles(segment) for part, segment in zip(self.parts, segments))]
-        runs = zip(self.parts, segments, starts)
-        spans = [after(part.spans(self.image, segment, final), start) for part, segment, start in runs]
+        segments = [run.segment(final) for run in self.runs]
+        starts = [0, *accumulate(run.cycles(final) for run in self.runs)]
+        spans = [after(run.spans(self.image, final), start) for run, start in zip(self.runs, starts)]
         waiting = iter(segments)
         turns = tuple(
             ProgramTurn(self._host(turn), next(waiting) if turn.stages else None) for turn in self.assignment.turns
@@ -108,47 +109,77 @@ class Emitter:
                 )  # fmt: skip
         return tuple(layers)
 
-    def _segment(self, number: int) -> _Part:
+    def _segment(self, turn: Turn) -> _Run:
         """Emit a turn's commands."""
-        turn, placed, arrival = self.assignment.turns[number], self.placed, None
-        first = int(self.ends[number]) - len(turn.stages)
-        entry, sends, beats = len(self.image.words[f.MEMORY.COMMANDS]), [], 0
-        for tensor in turn.sends:
+        entry, last = len(self.image.words[f.MEMORY.COMMANDS]), turn.reads[-1]
+        rounds = tuple(self._round(part, last) for part in turn.rounds)
+        self.image.command(opcode=f.OPCODE.END)
+        return _Run(entry, rounds)
+
+    def _round(self, part: Round, last: int) -> _Round:
+        """Emit a round's commands; `last`: what is read last in the turn."""
+        placed, arrival = self.placed, None
+        sends, beats, first = [], 0, len(self.grown)
+        for tensor in part.sends:
             x = placed[tensor]
             arrival = arrival_of(x)
-            with _blaming(next(stage for stage in turn.stages if tensor in stage.inputs)):
-                self.image.command(
+            with _blaming(next(stage for stage in part.stages if tensor in stage.inputs)):
+                command = self.image.command(
                     opcode=f.OPCODE.INPUT, tiles=x.words, count=arrival.across, dst=x.base, dst_stride=arrival.stride
                 )
-            sends.append(Send(tensor, _input_index(x, arrival, self.job.order.get(tensor))))
+            index = _input_index(x, arrival, self.job.order.get(tensor))
+            sends.append((command, self._of_whole(tensor, index)))
             beats += INPUT_COMMAND + BEATS * x.words
-        self.coming = BEATS * placed[turn.sends[-1]].words if turn.sends else 0
-        if self._overlaps(number):
+        self.coming = BEATS * placed[part.sends[-1]].words if part.sends else 0
+        overlaps = self._overlaps(part)
+        if overlaps:
             beats, self.coming = beats - self.coming, 0
-        done = self._emit_chain(self.chain, int(self.ends[number])) if self.chain and first == 0 else []
+        done = self._emit_chain(self.chain, len(part.stages)) if self.chain and first == 0 else []
         self.grown += [{name: 0 for name in self.image.used()} for _ in done]  # it is not asked for with a chain
-        for i in range(len(done), len(turn.stages)):
+        for i in range(len(done), len(part.stages)):
             before = {name: n for name, (n, _) in self.image.used().items()}
-            with _blaming(turn.stages[i]):
-                done.append(self._emit(first + i, number, arrival if i == 0 and self._overlaps(number) else None))
+            with _blaming(part.stages[i]):
+                done.append(self._emit(first + i, first + len(part.stages), arrival if i == 0 and overlaps else None))
             self.grown.append({name: n - before[name] for name, (n, _) in self.image.used().items()})
-        outputs = [stage.output for stage in turn.stages]
-        layers = [
-            (stage, placed[t], _index(placed[t], self.job.order.get(t))) for stage, t in zip(turn.stages, outputs)
-        ]
-        reads = tuple(outputs.index(tensor) for tensor in turn.reads)
-        result = placed[turn.reads[0]]
-        with _blaming(turn.stages[reads[0]]):
-            self.image.command(opcode=f.OPCODE.OUTPUT, tiles=result.words, src=result.base)
-        self.image.command(opcode=f.OPCODE.END)
-        return _Part(entry, tuple(sends), beats, tuple(done), tuple(layers), reads)
+        reads = []
+        for tensor in part.reads:
+            y = placed[tensor]
+            with _blaming(next(stage for stage in part.stages if stage.output == tensor)):
+                command = self.image.command(
+                    opcode=f.OPCODE.OUTPUT, tiles=y.words, src=y.base, more=tensor != last
+                )
+            whole, begin = self._begins(tensor)
+            reads.append(Read(command, whole, y.words, begin, _index(y, self.job.order.get(tensor))))
+        layers = tuple(self._result(stage, planned) for stage, planned in zip(part.stages, done))
+        return _Round(tuple(sends), beats, layers, tuple(reads))
 
-    def _overlaps(self, number: int) -> bool:
-        """Whether a turn's first layer begins while its input comes."""
-        turn = self.assignment.turns[number]
-        stage = turn.stages[0]
+    def _begins(self, tensor: int) -> tuple[int, int]:
+        """The tensor that it is a piece of, or it, and which element of that is its first."""
+        piece = self.job.tiled.pieces.get(tensor)
+        if piece is None:
+            return tensor, 0
+        _, _, width, channels = self.job.tiled.graph.tensor(piece.whole).shape
+        return piece.whole, piece.rows[0] * width * channels
+
+    def _of_whole(self, tensor: int, index: np.ndarray) -> Send:
+        """What is sent of it."""
+        whole, begin = self._begins(tensor)
+        return Send(whole, np.where(index < 0, index, index + begin).astype(np.int32), 0)
+
+    def _result(self, stage: Stage, planned: Planned) -> _Computed:
+        """A stage that was emitted, and where its result is found."""
+        y, (whole, begin) = self.placed[stage.output], self._begins(stage.output)
+        index = _index(y, self.job.order.get(stage.output))
+        if stage.rows:
+            begin, end = (n * y.shape[1] * y.shape[2] for n in stage.rows)
+            index = index[begin:end]
+        return _Computed(stage, planned, y, whole, begin, index)
+
+    def _overlaps(self, part: Round) -> bool:
+        """Whether the first layer begins while its input comes."""
+        stage = part.stages[0]
         window = isinstance(stage.record, (ConvParams, DepthwiseParams))
-        return window and turn.sends[-1:] == stage.inputs and stage.op.index not in self.cut
+        return window and part.sends[-1:] == stage.inputs and stage.op.index not in self.cut
 
     def _emit_chain(self, chain: Chain, end: int) -> list[Planned]:
         """The commands of layers that take turns, the first ones of stages up to `end`."""
@@ -169,9 +200,10 @@ class Emitter:
 
     # --- layers ---
 
-    def _emit(self, i: int, number: int, arrival: Arrival | None) -> Planned:
+    def _emit(self, i: int, end: int, arrival: Arrival | None) -> Planned:
+        """Stage i, of a round that ends before stage `end`."""
         stage, placed, extra = self.stages[i], self.placed, 0
-        x, y = placed[stage.inputs[0]], placed[stage.output]
+        x, y = placed[stage.inputs[0]], stage.target(placed[stage.output])
         if stage.op.index in self.cut:
             extra += self._beside_input(self._load(self._cut(stage).tables) + self.fetched.take())
             x, cycles = self._truncate(stage, x)
@@ -179,7 +211,7 @@ class Emitter:
         if isinstance(stage.record, AddParams):
             extra += self._beside_input(self._load(tables_of(stage)) + self.fetched.take())
         else:
-            before = self._load_next(i, int(self.ends[number]))
+            before = self._load_next(i, end)
             if arrival:
                 arrival = replace(arrival, late=before)
             extra += self._beside_input(before)
@@ -231,79 +263,146 @@ def _blaming(stage: Stage) -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class _Part:
-    """A segment whose commands may still move: of each layer its stage, result and index."""
+class _Computed:
+    """A stage whose commands are there. Byte index[i] of its output `y` is element `begin` + i of tensor `whole`."""
+
+    stage: Stage
+    planned: Planned
+    y: Placed
+    whole: int
+    begin: int
+    index: np.ndarray
+
+    def parts(self, final: Streamed) -> list[Part]:
+        """What a check reads, stop after stop."""
+        y, bands = self.y, self.planned.bands
+        if not bands:
+            return [Part(final.index[self.planned.command] + 1, y.base, y.words, self.begin, self.index)]
+        block = self.index // COLUMNS % y.blocks
+        indices = [np.where((first <= block) & (block < end), self.index, -1) for _, first, end in bands]
+        stops = [final.index[command] + 1 for command, *_ in bands]
+        return [Part(stop, y.base, y.words, self.begin, index) for stop, index in zip(stops, indices)]
+
+
+@dataclass(frozen=True)
+class _Round:
+    """What is sent, each with its command, computed and read. `input_cycles`: of what nothing runs beside."""
+
+    sends: tuple[tuple[int, Send], ...]
+    input_cycles: int
+    layers: tuple[_Computed, ...]
+    reads: tuple[Read, ...]
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A segment whose commands may still move."""
 
     entry: int
-    sends: tuple[Send, ...]
-    input_cycles: int
-    done: tuple[Planned, ...]
-    layers: tuple[tuple[Stage, Placed, np.ndarray], ...]
-    reads: tuple[int, ...]
+    rounds: tuple[_Round, ...]
+
+    @property
+    def layers(self) -> tuple[_Computed, ...]:
+        """Of all rounds."""
+        return tuple(layer for part in self.rounds for layer in part.layers)
+
+    @property
+    def commands(self) -> range:
+        """Up to the last layer's."""
+        return range(self.entry, max(layer.planned.command for layer in self.layers) + 1)
+
+    def waits(self, final: Streamed) -> list[tuple[_Computed, int, range]]:
+        """By layer: its cycles, those of loads included, and its commands: those after the layer before."""
+        found, before = [], self.entry
+        for layer in self.layers:
+            own = range(before, layer.planned.command + 1)
+            found.append((layer, layer.planned.cycles + sum(final.cycles[i] for i in own), own))
+            before = max(before, own.stop)
+        return found
 
     def segment(self, final: Streamed) -> Segment:
-        """What the host is told of it; a layer's commands are those after the one before."""
-        layers, before = [], self.entry
-        for (stage, y, index), planned in zip(self.layers, self.done):
-            last, bands = planned.command, planned.bands
-            cycles = planned.cycles + sum(final.cycles[before : last + 1])
-            stops = tuple(final.index[command] + 1 for command, *_ in bands) or (final.index[last] + 1,)
-            layers.append(
-                AccelLayer(layer_name(stage.op), stage.op.index, stage.output, stops, y.base, y.words, index,
-                           _part(y, index, bands), cycles)
-            )  # fmt: skip
-            before = max(before, last + 1)
-        packets = [final.packets[i] for i in range(self.entry, before) if i in final.packets]
-        stream = np.concatenate([np.empty(0, np.uint64), *packets])
-        return Segment(final.index[self.entry], self.sends, stream, tuple(layers), self.reads)
+        """What the host is told of it."""
+        packets = {i: final.packets[i] for i in self.commands if i in final.packets}
+        stream = np.concatenate([np.empty(0, np.uint64), *packets.values()])
+        sends = tuple(
+            replace(send, after=sum(len(packet) for i, packet in packets.items() if i <= command))
+            for part in self.rounds
+            for command, send in part.sends
+        )
+        reads = tuple(replace(read, command=final.index[read.command]) for part in self.rounds for read in part.reads)
+        return Segment(final.index[self.entry], sends, stream, self._layers(final), reads)
 
-    def cycles(self, segment: Segment) -> int:
+    def _layers(self, final: Streamed) -> tuple[AccelLayer, ...]:
+        """Strips of a layer are one, copies belong to what follows."""
+        found: dict[int, AccelLayer] = {}
+        copied = 0
+        for layer, cycles, _ in self.waits(final):
+            op = layer.stage.op
+            copied += cycles
+            if is_copy(op):
+                continue
+            number = op.index % PART
+            before = found.get(number, AccelLayer(layer_name(op), number, layer.whole, (), 0))
+            parts = (*before.parts, *layer.parts(final))
+            found[number] = replace(before, parts=parts, cycles=before.cycles + copied)
+            copied = 0
+        return tuple(found.values())
+
+    def cycles(self, final: Streamed) -> int:
         """Predicted, start to done."""
-        output = BEATS * segment.layers[segment.reads[0]].words
-        return self.input_cycles + sum(layer.cycles for layer in segment.layers) + output + SEGMENT_END
+        layers = sum(cycles for _, cycles, _ in self.waits(final))
+        moved = (part.input_cycles + sum(OUTPUT_COMMAND + BEATS * read.words for read in part.reads)
+                 for part in self.rounds)  # fmt: skip
+        return layers + sum(moved) + SEGMENT_END
 
-    def spans(self, image: Image, segment: Segment, final: Streamed) -> list[Span]:
+    def spans(self, image: Image, final: Streamed) -> list[Span]:
         """The run as it goes on: what is sent, layer after layer with the weights that it waits for, what is read. A
         layer's waits are shown together, before it computes."""
-        first, result = self.layers[0][0], segment.layers[segment.reads[0]]
-        found, now = [], 0
-        for send in self.sends:
-            now += INPUT_COMMAND
-            found.append(transfer("input", layer_name(first.op), now, len(send.index) // COLUMNS))
-            now += found[-1].cycles
-        now, before = self.input_cycles, self.entry
-        alone = []
-        for (stage, *_), planned in zip(self.layers, self.done):
-            name = layer_name(stage.op)
-            waits = range(before, planned.command + 1)
-            wait = sum(final.cycles[before : planned.command + 1])
-            if wait:
-                moved = sum(final.packets[i].nbytes for i in waits if i in final.packets)
-                found.append(Span("weights", name, "", now, wait, bytes=moved))
-                now += wait
-            alone.append(computation(image, planned.command, name, stage.record, now, planned.cycles))
-            if not planned.pieces:
-                found.append(alone[-1])
-            now += planned.cycles
-            before = max(before, planned.command + 1)
-        turns = [(c, n, i) for i, p in enumerate(self.done) for (c, *_), n in zip(p.bands, p.pieces)]
-        found += in_turns(alone, [(layer, n) for _, n, layer in sorted(turns)], self.input_cycles)
-        found.append(transfer("output", result.name, now + SEGMENT_END // 2, result.words))
+        found, now, waits = [], 0, iter(self.waits(final))
+        for part in self.rounds:
+            first = layer_name(part.layers[0].stage.op)
+            sent = now
+            for _, send in part.sends:
+                sent += INPUT_COMMAND
+                found.append(transfer("input", first, sent, len(send.index) // COLUMNS))
+                sent += found[-1].cycles
+            now += part.input_cycles
+            computed, now = _spans(image, [next(waits) for _ in part.layers], final, now)
+            found += computed
+            for read in part.reads:
+                name = next(layer_name(of.stage.op) for of in reversed(part.layers) if of.whole == read.tensor)
+                found.append(transfer("output", name, now + OUTPUT_COMMAND // 2, read.words))
+                now += OUTPUT_COMMAND + BEATS * read.words
         return sorted(found, key=lambda span: span.start)
+
+
+def _spans(
+    image: Image, layers: Sequence[tuple[_Computed, int, range]], final: Streamed, now: int
+) -> tuple[list[Span], int]:
+    """Of a round's layers, from cycle `now` on; when they have ended."""
+    found, alone, start = [], [], now
+    for layer, cycles, commands in layers:
+        planned, name = layer.planned, layer_name(layer.stage.op)
+        if wait := cycles - planned.cycles:
+            moved = sum(final.packets[i].nbytes for i in commands if i in final.packets)
+            found.append(Span("weights", name, "", now, wait, bytes=moved))
+            now += wait
+        alone.append(computation(image, planned.command, name, layer.stage.record, now, planned.cycles))
+        if not planned.pieces:
+            found.append(alone[-1])
+        now += planned.cycles
+    turns = [
+        (c, n, i)
+        for i, (layer, *_) in enumerate(layers)
+        for (c, *_), n in zip(layer.planned.bands, layer.planned.pieces)
+    ]
+    return [*found, *in_turns(alone, [(layer, n) for _, n, layer in sorted(turns)], start)], now
 
 
 def _index(y: Placed, order: np.ndarray | None = None) -> np.ndarray:
     """int32 [elements], byte of the tensor's words; `order`: which channel lies where."""
     at = y.addresses() - y.base * COLUMNS
     return (at if order is None else at[:, :, np.argsort(order)]).ravel().astype(np.int32)
-
-
-def _part(y: Placed, index: np.ndarray, bands: Sequence[tuple[int, int, int]]) -> np.ndarray:
-    """Which band each element is in, [elements], in the smallest type; [1] if there are none."""
-    part = np.zeros(y.blocks, np.min_scalar_type(max(0, len(bands) - 1)))
-    for n, (_, first, end) in enumerate(bands):
-        part[first:end] = n
-    return part[index // COLUMNS % y.blocks] if bands else part[:1]
 
 
 def _input_index(x: Placed, arrival: Arrival, order: np.ndarray | None) -> np.ndarray:

@@ -15,52 +15,66 @@ from edge_tr.accel.layout import Placed
 from edge_tr.accel.order import by_length
 from edge_tr.accel.phases import with_phases
 from edge_tr.accel.program import AccelProgram
-from edge_tr.accel.room import TooLarge, room_for
-from edge_tr.accel.stage import Stage
+from edge_tr.accel.room import room_for
+from edge_tr.accel.stage import Stage, TooLarge
 from edge_tr.accel.stream import Streamed, resident, streamed
+from edge_tr.accel.strips import Tiled, groups_of, tiled
 from edge_tr.errors import DoesNotFitError
 from edge_tr.formats import accelerator as f
-from edge_tr.graph import Graph, layer_name
+from edge_tr.graph import PART, Graph, layer_name
 from edge_tr.operators import dots
 from edge_tr.prepared.budget import Budget, check_budgets
 from edge_tr.prepared.dead import reordered
 from edge_tr.prepared.revealed import ProgramLevel, revealed_levels, truncations
 
+LESS, LEAST_SHARE = 0.9, 0.5
+"""How much less memory strips are planned for when they do not fit, and when that is given up."""
 _NOT_SO = 1 << 40
 """Cycles of a layer in a layout that it cannot be computed in."""
 
 
-def lower_accel(graph: Graph, budget: Budget, below: Sequence[Budget] = ()) -> AccelProgram:
+def lower_accel(
+    graph: Graph, budget: Budget, below: Sequence[Budget] = (), *, words: int = f.ACTIVATION_WORDS.value
+) -> AccelProgram:
     """Schedule a model. What has no engine, or does not fit, is left to the processor, which may be all of it.
 
     `below`: budgets nested in `budget`, from the fewest terms on, that the program can be switched to; UsageError if
-    they do not nest.
+    they do not nest. `words`: how much of the activation memory may be used.
     """
     budgets = (*below, budget)
     names = [layer_name(op) for op in dots(graph)]
     check_budgets(budgets, names)
-    planner = _Planner(revealed_levels(graph, budgets), truncations(graph, budget))
+    planner = _Planner(revealed_levels(graph, budgets), truncations(graph, budget), words)
     while True:
         try:
             return planner.program()
         except TooLarge as large:
-            planner.left_out[large.op] = str(large)
+            planner.give_way(large)
 
 
 class _Planner:
     """Tries until everything fits. `left_out`: by operator, why it is the processor's whatever else."""
 
-    def __init__(self, levels: Sequence[ProgramLevel], cut: Mapping[int, np.ndarray]) -> None:
-        self.levels, self.cut = levels, cut
+    def __init__(self, levels: Sequence[ProgramLevel], cut: Mapping[int, np.ndarray], words: int) -> None:
+        self.levels, self.cut, self.words = levels, cut, words
         self.orders = [by_length(level.alive.graph) for level in levels]
         self.graphs = [reordered(level.alive.graph, order) for level, order in zip(levels, self.orders)]
         self.known: list[Refusals] = [{} for _ in levels]
         self.left_out: dict[int, str] = {}
+        self.share = 1.0
+
+    def give_way(self, large: TooLarge) -> None:
+        """Try strips of fewer rows, then without the layer."""
+        if large.in_strips and self.share > LEAST_SHARE:
+            self.share *= LESS
+        else:
+            self.left_out[large.op] = str(large)
+            self.share = 1.0
 
     def program(self) -> AccelProgram:
         """The program with the least effort that fits; TooLarge names a layer that the processor should take."""
         jobs = [self._job(i, assignment) for i, assignment in enumerate(self._assignments())]
-        chains = [find_chain(job.assignment, job.layouts, self.cut) for job in jobs]
+        chains = [find_chain(job.assignment, job.layouts, job.cut, self.words) for job in jobs]
         alone: list[Chain | None] = [None] * len(jobs)
         tries = [(Effort.FASTEST, chains)] if any(chains) else []
         large = None
@@ -80,7 +94,11 @@ class _Planner:
     def _assignments(self) -> list[Assignment]:
         """Of each level, the same layers to the processor: what one level's numbers do not allow the others leave."""
         while True:
-            found = [assign(graph, self.cut, self.left_out, seen) for graph, seen in zip(self.graphs, self.known)]
+            groups = groups_of(self.graphs[-1], self.left_out, int(self.share * self.words))
+            self.tiled = [tiled(graph, groups) for graph in self.graphs]
+            found = [
+                assign(of, self._cuts(of), self.left_out, self.words, seen) for of, seen in zip(self.tiled, self.known)
+            ]
             refused = {op: reason for assignment in found for op, reason in assignment.reasons.items()}
             own = {op: reason for op, reason in refused.items() if any(op not in other.reasons for other in found)}
             if not own:
@@ -88,11 +106,18 @@ class _Planner:
             self.left_out |= own
 
     def _job(self, number: int, assignment: Assignment) -> Job:
-        level = self.levels[number]
+        level, of = self.levels[number], self.tiled[number]
+        order = dict(self.orders[number])
+        order |= {t: order[piece.whole] for t, piece in of.pieces.items() if piece.whole in order}
+        cut = self._cuts(of)
         return Job(
-            level.budget, level.revealed, level.alive, self.orders[number], self.cut, assignment,
-            room_for(assignment, self.cut), _layouts(assignment),
+            level.budget, level.revealed, level.alive, order, cut, assignment, room_for(assignment, cut, self.words),
+            _layouts(assignment), of,
         )  # fmt: skip
+
+    def _cuts(self, of: Tiled) -> dict[int, np.ndarray]:
+        """What data is truncated to, by operator, strips among them."""
+        return {op.index: self.cut[op.index % PART] for op in of.graph.ops if op.index % PART in self.cut}
 
     def _program(self, final: Streamed, emitters: Sequence[Emitter]) -> AccelProgram:
         load, crc = final.image.load()
@@ -104,18 +129,29 @@ class _Planner:
 
 
 def _layouts(assignment: Assignment) -> dict[int, Placed]:
-    """How each tensor lies in memory, not yet where."""
+    """How each tensor lies in memory, not yet where. What is computed row by row has its rows one after the other."""
+    known: dict[object, int] = {}
 
     def cycles(stage: Stage, x: Placed, y: Placed) -> int:
-        alone = Image()
-        try:
-            done = emit(alone, stage, x, x, y, Effort.FASTEST)
-        except DoesNotFitError:
-            return _NOT_SO
-        return _NOT_SO if without_room(alone) else done.cycles
+        target = stage.target(y)
+        key = stage.op.index % PART, getattr(stage.record, "pad", 0), x.shape, x.phases, target.shape, y.phases
+        if key not in known:
+            known[key] = _alone(stage, x, target)
+        return known[key]
 
-    sent = {tensor for turn in assignment.turns for tensor in turn.sends}
-    return with_phases(assignment.stages, assignment.layouts, sent, cycles)
+    fixed = {tensor for turn in assignment.turns for tensor in turn.sends}
+    fixed |= {stage.output for stage in assignment.stages if stage.rows}
+    return with_phases(assignment.stages, assignment.layouts, fixed, cycles)
+
+
+def _alone(stage: Stage, x: Placed, y: Placed) -> int:
+    """Cycles of a layer by itself."""
+    alone = Image()
+    try:
+        done = emit(alone, stage, x, x, y, Effort.FASTEST)
+    except DoesNotFitError:
+        return _NOT_SO
+    return _NOT_SO if without_room(alone) else done.cycles
 
 
 def _used(final: Streamed, emitters: Sequence[Emitter]) -> dict[str, tuple[int, int]]:

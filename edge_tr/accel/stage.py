@@ -1,36 +1,75 @@
-"""A layer to schedule, and turns: what the processor computes, then what the accelerator does."""
+"""A layer to schedule; rounds, between what is sent and what is read; and turns: the processor, then rounds."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from edge_tr.accel.cycles import Gaps
-from edge_tr.graph import Op
+from edge_tr.accel.layout import Placed
+from edge_tr.errors import DoesNotFitError
+from edge_tr.graph import PART, Op
 from edge_tr.operators import Record
+
+
+class TooLarge(DoesNotFitError):
+    """What does not fit beside the rest; were layer `op` the processor's, it might, and if `in_strips`, smaller strips
+    might do too."""
+
+    def __init__(self, op: int, reason: str, in_strips: bool = False) -> None:
+        super().__init__(reason)
+        self.op, self.in_strips = op % PART, in_strips
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One layer of the accelerator, with aliases of its tensors resolved."""
+    """One layer of the accelerator, or a strip of one, with aliases of its tensors resolved. `rows`: [first, end) of
+    its output that it computes; None: all."""
 
     op: Op
     record: Record
     inputs: tuple[int, ...]
     output: int
+    rows: tuple[int, int] | None = None
+
+    def target(self, y: Placed) -> Placed:
+        """What it computes of its output y."""
+        return y if self.rows is None else y.band(*self.rows)
+
+
+@dataclass(frozen=True)
+class Round:
+    """Stages that run after what they read was sent, and before their results are.
+
+    sends  tensors that the processor has and a stage is the first to read; what the first stage reads last
+    reads  tensors of these stages that the processor needs afterwards
+    """
+
+    stages: tuple[Stage, ...]
+    sends: tuple[int, ...]
+    reads: tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Turn:
-    """Operators of the processor, then stages that the accelerator runs without another exchange.
-
-    sends  tensors that the processor has and a stage of this turn is the first to read; what the first stage reads last
-    reads  tensors of these stages that the processor needs afterwards
-    """
+    """Operators of the processor, then rounds that the accelerator runs without another exchange."""
 
     host: tuple[Op, ...]
-    stages: tuple[Stage, ...]
-    sends: tuple[int, ...]
-    reads: tuple[int, ...]
+    rounds: tuple[Round, ...]
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """Of all rounds."""
+        return tuple(stage for part in self.rounds for stage in part.stages)
+
+    @property
+    def sends(self) -> tuple[int, ...]:
+        """Of all rounds."""
+        return tuple(tensor for part in self.rounds for tensor in part.sends)
+
+    @property
+    def reads(self) -> tuple[int, ...]:
+        """Of all rounds."""
+        return tuple(tensor for part in self.rounds for tensor in part.reads)
 
 
 @dataclass(frozen=True)

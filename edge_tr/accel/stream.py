@@ -8,6 +8,8 @@ would take the words that the INPUT waits for.
 
 from __future__ import annotations
 
+import itertools
+from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
@@ -75,8 +77,8 @@ class _Store:
     unit      addresses to a word
     extents   by command: the addresses that it read in the image, [start, end), or None
     kept      what is loaded once
-    starts    by command whose words are there: the first word
-    buffered  by command whose words come with each inference: all of them
+    starts    by extent whose words are there: the first word
+    buffered  by command that needs words which come with each inference, and are not in the buffer yet: all of them
     buffer    words behind `kept` that are theirs
     """
 
@@ -85,7 +87,7 @@ class _Store:
     unit: int
     extents: Sequence[Extent]
     kept: list[int]
-    starts: Mapping[int, int]
+    starts: Mapping[Extent, int]
     buffered: Mapping[int, list[int]]
     buffer: int
 
@@ -105,34 +107,37 @@ class _Store:
         extent = self.extents[command]
         if extent is None:
             return fields
-        return {**fields, self.field: self.unit * self.starts.get(command, self._after) + extent[0] % self.unit}
+        return {**fields, self.field: self.unit * self.starts.get(extent, self._after) + extent[0] % self.unit}
 
 
 def _store(image: Image, memory: int, field: str, unit: int, capacity: int, pinned: Set[int]) -> _Store | None:
     """`pinned`: commands whose words must stay. None if that is not possible."""
     words, extents = image.words[memory], image.extents[memory]
     if -(-len(words) // unit) <= capacity:
-        places = {command: extent[0] // unit for command, extent in enumerate(extents) if extent}
-        return _Store(memory, field, unit, extents, words, places, {}, 0)
-    aligned = [_aligned(words, extent, unit) for extent in extents]
-    sizes = [len(part) // unit for part in aligned]
-    chosen = _resident(sizes, capacity, {command for command in pinned if sizes[command]})
+        return _Store(memory, field, unit, extents, words, {of: of[0] // unit for of in extents if of}, {}, 0)
+    uses = Counter(of for of, _ in itertools.groupby(of for of in extents if of))
+    aligned = {of: _aligned(words, of, unit) for of in uses}
+    sizes = {of: len(part) // unit for of, part in aligned.items()}
+    chosen = _resident(sizes, uses, capacity, {extents[command] for command in pinned if extents[command]})
     if chosen is None:
         return None
     kept: list[int] = []
     starts = {}
-    for command in sorted(chosen):
-        starts[command] = len(kept) // unit
-        kept += aligned[command]
-    buffered = {command: part for command, part in enumerate(aligned) if part and command not in chosen}
+    for of in sorted(chosen):
+        starts[of] = len(kept) // unit
+        kept += aligned[of]
+    buffered, there = {}, None
+    for command, of in enumerate(extents):
+        if of and of not in chosen and of != there:
+            buffered[command], there = aligned[of], of
+        if image.words[f.MEMORY.COMMANDS][command]["opcode"] == f.OPCODE.END:
+            there = None  # a check begins with any run
     buffer = max(map(len, buffered.values()), default=0) // unit
     return _Store(memory, field, unit, extents, kept, starts, buffered, buffer)
 
 
 def _aligned(words: Sequence[int], extent: Extent, unit: int) -> list[int]:
     """All words that an extent touches, whole."""
-    if extent is None:
-        return []
     first, last = extent[0] // unit * unit, -(-extent[1] // unit) * unit
     part = list(words[first:last])
     return part + [0] * (last - first - len(part))
@@ -148,26 +153,27 @@ def _beside_input(image: Image) -> set[int]:
     return found
 
 
-def _resident(sizes: Sequence[int], capacity: int, pinned: Set[int] = frozenset()) -> set[int] | None:
-    """Commands whose words stay on chip, `pinned` among them; None if too many must.
+def _resident(
+    sizes: Mapping[Extent, int], uses: Mapping[Extent, int], capacity: int, pinned: Set[Extent] = frozenset()
+) -> set[Extent] | None:
+    """Extents whose words stay on chip, `pinned` among them; None if too many must. `uses`: how often they would come.
 
     The buffer is as large as the largest of the others, so each size is tried as that.
     """
-    if sum(sizes) <= capacity:
-        return {command for command, n in enumerate(sizes) if n}
-    best, least = None, sum(sizes) + 1
-    by_size = sorted((command for command, n in enumerate(sizes) if n), key=lambda command: -sizes[command])
-    for buffer in sorted({n for n in sizes if n}):
-        free = capacity - buffer
-        kept = {command for command in by_size if sizes[command] > buffer or command in pinned}
-        free -= sum(sizes[command] for command in kept)
+    if sum(sizes.values()) <= capacity:
+        return {*sizes}
+    best, least = None, None
+    by_use = sorted(sizes, key=lambda of: (-uses[of], -sizes[of]))
+    for buffer in sorted({*sizes.values()}):
+        kept = {of for of in by_use if sizes[of] > buffer or of in pinned}
+        free = capacity - buffer - sum(sizes[of] for of in kept)
         if free < 0:
             continue
-        for command in by_size:
-            if command not in kept and sizes[command] <= free:
-                kept.add(command)
-                free -= sizes[command]
-        left = sum(n for command, n in enumerate(sizes) if command not in kept)
-        if left < least:
+        for of in by_use:
+            if of not in kept and sizes[of] <= free:
+                kept.add(of)
+                free -= sizes[of]
+        left = sum(n * uses[of] for of, n in sizes.items() if of not in kept)
+        if least is None or left < least:
             best, least = kept, left
     return best

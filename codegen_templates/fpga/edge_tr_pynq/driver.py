@@ -18,7 +18,7 @@ from edge_tr_pynq.accelerator import ACCEL_ID, ACCEL_VERSION, CONTROL, ERROR, NO
 from edge_tr_pynq.ends import Samples, sample_shape, samples_of
 from edge_tr_pynq.errors import DeviceError, UsageError
 from edge_tr_pynq.hardware import VLNV
-from edge_tr_pynq.program import HostLayer, Layer, Level, Program, Segment
+from edge_tr_pynq.program import HostLayer, Level, Part, Program, Segment
 from edge_tr_pynq.requant import Rounding
 
 Tensors = dict[int, np.ndarray]
@@ -57,16 +57,23 @@ class _Slot:
         self.values: Tensors = {}
         inputs = sum(len(send.index) for send in segment.sends)
         self.sent = allocate((inputs + BEAT * len(segment.stream),), np.uint8, target=device)
-        self.received = allocate((64 * segment.result.words,), np.uint8, target=device)
-        self.sent[inputs:] = segment.stream.view(np.uint8)
+        self.received = allocate((64 * sum(read.words for read in segment.reads),), np.uint8, target=device)
+        stream, at, done = segment.stream.view(np.uint8), 0, 0
+        self._places = []  # of each send
+        for send in segment.sends:
+            before = stream[done : BEAT * send.after]
+            self.sent[at : at + len(before)] = before
+            done, at = done + len(before), at + len(before)
+            self._places.append(at)
+            at += len(send.index)
+        self.sent[at:] = stream[done:]
 
     def fill(self, values: Tensors) -> None:
         """What is sent, from int8 tensors."""
-        self.values, at = values, 0
-        for send in self.segment.sends:
-            data = np.append(values[send.tensor], np.int8(0))[send.index].view(np.uint8)
-            self.sent[at : at + len(data)] = data
-            at += len(data)
+        self.values = values
+        padded = {send.tensor: np.append(values[send.tensor], np.int8(0)) for send in self.segment.sends}
+        for send, at in zip(self.segment.sends, self._places):
+            self.sent[at : at + len(send.index)] = padded[send.tensor][send.index].view(np.uint8)
 
     def free(self) -> None:
         self.sent.freebuffer()
@@ -115,7 +122,8 @@ class Accelerator:
         self.program, self._level = program, len(program.levels) - 1
         self.reset_state()
         self._slots = [[_Slot(segment, device) for segment in self._runs(level)] for level in program.levels]
-        most = max((layer.words for level in program.levels for layer in level.layers), default=1)
+        parts = (part for level in program.levels for layer in level.layers for part in layer.parts)
+        most = max((part.words for part in parts), default=1)
         self._scratch = allocate((64 * most,), np.uint8, target=device)
 
     @property
@@ -217,7 +225,7 @@ class Accelerator:
     def _pipelined(self, level: Level) -> bool:
         """Whether the accelerator can begin the next sample as soon as it has sent this one's result."""
         is_stateless = not self._loaded().graph.states
-        return is_stateless and len(level.segments) == 1 and len(level.segments[0].reads) == 1
+        return is_stateless and len(level.segments) == 1
 
     def _runs(self, level: Level) -> tuple[Segment, ...]:
         """Runs that have a buffer each: a pipelined one has two."""
@@ -263,9 +271,6 @@ class Accelerator:
             self._received(slot.received, slot.received.nbytes)
             counted += self.ip.read(REGISTER.CYCLES)
             self._take(slot)
-            for read in turn.segment.reads[1:]:
-                layer = turn.segment.layers[read]
-                values[layer.tensor] = self._tensor(layer)
         self._counted = counted
         self.states = {index: values[index] for index in self.states}
         return self._outputs(values)
@@ -284,8 +289,8 @@ class Accelerator:
             if turn.segment is None:
                 continue
             own, before = dict.fromkeys((layer.tensor for layer in turn.segment.layers), 0), 0
-            for stop, layer, _ in turn.segment.stops:
-                self.ip.write(REGISTER.SELECT, stop - 1)
+            for part, layer in turn.segment.stops:
+                self.ip.write(REGISTER.SELECT, part.stop - 1)
                 stamp = self.ip.read(REGISTER.STAMP)
                 own[layer.tensor] += stamp - before
                 before = stamp
@@ -313,17 +318,28 @@ class Accelerator:
             slot.fill(values)
             self.dma.sendchannel.transfer(slot.sent)
             cycles, waiting = dict.fromkeys((layer.tensor for layer in turn.segment.layers), 0), [*turn.segment.layers]
-            for stop, layer, part in turn.segment.stops:
-                self._segment(entry, stop)
-                self._done(layer.name)
-                entry = stop
-                cycles[layer.tensor] += self.ip.read(REGISTER.CYCLES)
-                value = values.setdefault(layer.tensor, np.zeros(len(layer.index), np.int8))
-                np.copyto(value, self._tensor(layer), where=layer.part == part)
-                while waiting and waiting[0].stops[-1] <= stop:
+            for part, layer in turn.segment.stops:
+                cycles[layer.tensor] += self._go_on(turn.segment, entry, part.stop, layer.name)
+                entry = part.stop
+                value = values.setdefault(layer.tensor, np.zeros(layer.elements, np.int8))
+                there = part.index >= 0
+                own = value[part.first : part.first + len(part.index)]
+                np.copyto(own, self._part(part, layer.name), where=there)
+                while waiting and waiting[0].parts[-1].stop <= part.stop:
                     done = waiting.pop(0)
                     yield values[done.tensor], cycles[done.tensor]
             self._finish(turn.segment.layers[-1].name)
+
+    def _go_on(self, segment: Segment, entry: int, stop: int, name: str) -> int:
+        """Run commands [entry, stop) but for OUTPUTs, which nobody receives; cycles."""
+        cycles = 0
+        for end in [*(read.command for read in segment.reads if entry <= read.command < stop), stop]:
+            if entry < end:
+                self._segment(entry, end)
+                self._done(name)
+                cycles += self.ip.read(REGISTER.CYCLES)
+            entry = end + 1
+        return cycles
 
     def idle_cycles(self, count: int) -> int:
         """What the cycle counter says of a run that waits `count` cycles, at least one, for an input that does not
@@ -381,8 +397,14 @@ class Accelerator:
 
     def _take(self, slot: _Slot) -> None:
         """What a run sent becomes one of the slot's tensors."""
-        layer = slot.segment.result
-        slot.values[layer.tensor] = np.array(slot.received).view(np.int8)[layer.index]
+        received, at = np.array(slot.received).view(np.int8), 0
+        sizes: dict[int, int] = {}
+        for read in slot.segment.reads:
+            sizes[read.tensor] = max(sizes.get(read.tensor, 0), read.first + len(read.index))
+        slot.values.update((tensor, np.empty(size, np.int8)) for tensor, size in sizes.items())
+        for read in slot.segment.reads:
+            slot.values[read.tensor][read.first : read.first + len(read.index)] = received[at:][read.index]
+            at += 64 * read.words
 
     def _finished(self, slot: _Slot) -> tuple[np.ndarray, ...]:
         """The outputs of a pipelined inference."""
@@ -396,15 +418,16 @@ class Accelerator:
         shapes = map(sample_shape, program.outputs)
         return tuple(values[index].reshape(shape) for index, shape in zip(program.results, shapes))
 
-    def _tensor(self, layer: Layer) -> np.ndarray:
-        nbytes = 64 * layer.words
-        self.ip.write(REGISTER.DUMP_ADDRESS, layer.address)
-        self.ip.write(REGISTER.DUMP_COUNT, layer.words)
+    def _part(self, part: Part, name: str) -> np.ndarray:
+        """The part's elements, of those that are not in it any value."""
+        nbytes = 64 * part.words
+        self.ip.write(REGISTER.DUMP_ADDRESS, part.address)
+        self.ip.write(REGISTER.DUMP_COUNT, part.words)
         self.dma.recvchannel.transfer(self._scratch, nbytes=nbytes)
         self._control(CONTROL.DUMP)
-        self._done(f"reading {layer.name}")
+        self._done(f"reading {name}")
         self._received(self._scratch, nbytes)
-        return np.array(self._scratch[:nbytes])[layer.index].view(np.int8)
+        return np.array(self._scratch[:nbytes])[part.index].view(np.int8)
 
     # --- waiting ---
 

@@ -1,0 +1,378 @@
+"""Layers whose tensors are larger than activation memory, in strips of rows.
+
+Neighbouring layers are computed together, strip after strip: a strip's rows come from DDR with the halo that its
+windows read, all that lies between the layers stays on chip, and its result goes to DDR, or stays where the whole of it
+has room. Rows that two strips need are computed twice (fused-layer tiling; Alwani et al., MICRO 2016). Which layers go
+together, and in strips of how many rows, is what takes the fewest estimated cycles.
+
+A strip of a layer is an operator of its own in a graph that is rewritten here: its record is the layer's, of so many
+rows, and its index the layer's plus a multiple of `graph.PART`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from edge_tr.accel.estimate import cycles_of
+from edge_tr.accel.arrival import BEATS
+from edge_tr.accel.layout import COLUMNS
+from edge_tr.graph import PART, Graph, Op
+from edge_tr.operators import AddParams, ConvParams, DepthwiseParams, PoolParams, Record
+
+Rows = tuple[int, int]
+"""[first, end)"""
+LONGEST = 16
+"""Layers of a group at most."""
+MOST_COMMANDS = 160
+"""Of a group; a program holds 256."""
+COMMAND = 35
+"""Cycles to fill and drain."""
+CROPS = 1 << 9
+"""Copies of fewer rows have indices from there on: number of the strip and this many times PART."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Operators [first, end) of a graph, `rows` rows of the last one's result at a time; `kept`: that stays on chip."""
+
+    first: int
+    end: int
+    rows: int
+    kept: bool
+    cycles: int
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A tensor that holds rows [first, end) of tensor `whole`."""
+
+    whole: int
+    rows: Rows
+
+
+@dataclass(frozen=True)
+class Tiled:
+    """A graph in which some layers are strips.
+
+    pieces   by tensor of the graph that is part of another one
+    strips   by operator: which round of strips it belongs to
+    rows     by operator that writes rows of a whole tensor: which
+    """
+
+    graph: Graph
+    pieces: Mapping[int, Piece]
+    strips: Mapping[int, int]
+    rows: Mapping[int, Rows]
+
+
+def groups_of(graph: Graph, excepted: Container[int], depth: int) -> list[Group]:
+    """Where tensors do not fit beside each other, which layers become strips; `excepted`: operators that the processor
+    computes; `depth`: words of activation memory."""
+    return list(_groups(graph, excepted, depth))
+
+
+def tiled(graph: Graph, groups: Sequence[Group]) -> Tiled:
+    """The graph with these strips."""
+    writer = _Writer(graph)
+    at = 0
+    for group in groups:
+        writer.keep(graph.ops[at : group.first])
+        writer.strips(group)
+        at = group.end
+    writer.keep(graph.ops[at:])
+    return Tiled(replace(graph, tensors=tuple(writer.tensors), ops=tuple(writer.ops)), writer.pieces, writer.rounds,
+                 writer.rows)  # fmt: skip
+
+
+# --- which layers ---
+
+
+def words_of(graph: Graph, tensor: int, rows: int | None = None) -> int:
+    """Activation words of a tensor, or of some of its rows."""
+    shape = graph.tensor(tensor).shape
+    if len(shape) != 4:
+        return -(-graph.tensor(tensor).size // COLUMNS)
+    return -(-(shape[1] if rows is None else rows) * shape[2] // COLUMNS) * shape[3]
+
+
+def _can_be_strips(graph: Graph, op: Op) -> bool:
+    record = op.record
+    if not isinstance(record, (ConvParams, DepthwiseParams, AddParams)) and not (
+        isinstance(record, PoolParams) and record.kind == "MAX_POOL_2D"
+    ):
+        return False
+    tensors = [graph.tensor(t) for t in (*graph.activations(op), *op.outputs)]
+    return all(len(t.shape) == 4 and t.shape[0] == 1 and t.dtype == "int8" for t in tensors) and len(
+        {t.shape for t in tensors}
+    ) <= (1 if isinstance(record, AddParams) else 2)
+
+
+def _live(graph: Graph) -> list[int]:
+    """By operator: words of all tensors that are there while it runs."""
+    last: dict[int, int] = {}
+    for i, op in enumerate(graph.ops):
+        last |= dict.fromkeys(graph.activations(op), i)
+        last |= {t: max(last.get(t, i), i) for t in op.outputs}
+    last |= dict.fromkeys(graph.outputs, len(graph.ops))
+    there, found = {t for t in graph.inputs if t in last}, []
+    for i, op in enumerate(graph.ops):
+        there |= {*op.outputs}
+        used = {t for t in there if last[t] > i or t in graph.activations(op) or t in op.outputs}
+        found.append(sum(words_of(graph, t) for t in used))
+        there = {t for t in there if last[t] > i}
+    return found
+
+
+def _groups(graph: Graph, excepted: Container[int], depth: int) -> Iterator[Group]:
+    """From runs of neighbouring layers that can be strips, from the first to the last that must be."""
+    live, able = _live(graph), [_can_be_strips(graph, op) and op.index not in excepted for op in graph.ops]
+    at = 0
+    while at < len(able):
+        end = next((i for i in range(at, len(able)) if not able[i]), len(able))
+        wide = [i for i in range(at, end) if live[i] > depth]
+        if wide:
+            yield from _Partition(graph, depth, end).best(wide[0], wide[-1] + 1)
+        at = end + 1
+
+
+class _Partition:
+    """Of operators one after the other, in groups. `stop`: no group goes beyond."""
+
+    def __init__(self, graph: Graph, depth: int, stop: int) -> None:
+        self.graph, self.depth, self.stop = graph, depth, stop
+        self.costs: dict[tuple[int, int], int] = {}
+
+    def best(self, first: int, end: int) -> list[Group]:
+        """Groups from `first` to `end` or some layers more, in the fewest cycles; none where there is no way."""
+        ways: dict[int, tuple[int, list[Group]]] = {first: (0, [])}
+        for start in range(first, end):
+            if start not in ways:
+                continue
+            cycles, groups = ways[start]
+            for close in range(start + 1, min(start + LONGEST, self.stop) + 1):
+                found = self._group(start, close, close >= end)
+                if found is None:
+                    continue
+                total = cycles + found.cycles
+                if close not in ways or total < ways[close][0]:
+                    ways[close] = (total, [*groups, found])
+        ends = [(ways[close][0] + self._whole(close) - self._whole(end), close) for close in ways if close >= end]
+        return ways[min(ends)[1]][1] if ends else []
+
+    def _whole(self, end: int) -> int:
+        """Less the cycles of the layers before `end`, not in strips."""
+        return -sum(self._cost(i) for i in range(end))
+
+    def _cost(self, i: int, rows: int | None = None) -> int:
+        """Estimated cycles of operator i, or of some rows of its result."""
+        op = self.graph.ops[i]
+        _, height, width, channels = self.graph.tensor(op.outputs[0]).shape
+        key = i, height if rows is None else rows
+        if key not in self.costs:
+            self.costs[key] = cycles_of(op.record, key[1], width, channels) + COMMAND
+        return self.costs[key]
+
+    def _group(self, first: int, end: int, may_keep: bool) -> Group | None:
+        """The best height of the strips; None if none fits."""
+        graph, ops = self.graph, self.graph.ops[first:end]
+        result = ops[-1].outputs[0]
+        height = graph.tensor(result).shape[1]
+        outside = _read_outside(graph, first, end)
+        if outside != {result}:
+            return None
+        windows = isinstance(ops[-1].record, (ConvParams, DepthwiseParams))
+        best = None
+        for rows in sorted({-(-height // n) for n in range(1, height + 1)}, reverse=True):
+            for kept in (False, True) if may_keep and windows else (False,):
+                if kept and rows * graph.tensor(result).shape[2] % COLUMNS and rows < height:
+                    continue
+                cycles = self._cycles(first, ops, result, height, rows, kept)
+                if cycles is not None and (best is None or cycles < best.cycles):
+                    best = Group(first, end, rows, kept, cycles)
+        return best
+
+    def _cycles(self, first: int, ops: Sequence[Op], result: int, height: int, rows: int, kept: bool) -> int | None:
+        """Estimated, of a group; None if it does not fit."""
+        graph = self.graph
+        count = -(-height // rows)
+        middle = min(count // 2, count - 1) * rows
+        needs = _needs(graph, ops, {result: (middle, min(middle + rows, height))})
+        inner = {op.outputs[0] for op in ops}
+        sources = {t for op in ops for t in graph.activations(op) if t not in inner}
+        sends = {(t, span) for op in ops for t, span in zip(graph.activations(op), needs.inputs[op.index]) if t in sources}
+        if count * (len(ops) + len(sends) + (not kept)) > MOST_COMMANDS:
+            return None
+        if self._peak(ops, needs, sources, result if kept else None) > self.depth:
+            return None
+        heights = [end - start for start, end in (needs.rows[op.outputs[0]] for op in ops)]
+        work = sum(self._cost(first + i, n) for i, n in enumerate(heights))
+        moved = sum(words_of(graph, t, span[1] - span[0]) for t, span in sends)
+        moved += 0 if kept else words_of(graph, result, rows)
+        return count * (work + BEATS * moved)
+
+    def _peak(self, ops: Sequence[Op], needs: _Needs, sources: set[int], kept: int | None) -> int:
+        """Words at most while a strip is computed."""
+        graph = self.graph
+        sizes: dict[object, int] = {}
+        last: dict[object, int] = {}
+        first: dict[object, int] = {}
+        for i, op in enumerate(ops):
+            for t, span in zip(graph.activations(op), needs.inputs[op.index]):
+                key = (t, span) if t in sources else t
+                sizes.setdefault(key, words_of(graph, t, span[1] - span[0]))
+                first.setdefault(key, 0 if t in sources else i)
+                last[key] = i
+            y = op.outputs[0]
+            a, b = needs.rows[y]
+            sizes[y] = words_of(graph, y) if y == kept else words_of(graph, y, b - a)
+            first[y], last[y] = (0 if y == kept else i), len(ops) if y == kept else i
+        return max(sum(n for key, n in sizes.items() if first[key] <= i <= last[key]) for i in range(len(ops)))
+
+
+def _read_outside(graph: Graph, first: int, end: int) -> set[int]:
+    """Results of these operators that others, or the model's user, read."""
+    made = {op.outputs[0] for op in graph.ops[first:end]}
+    readers = (*graph.ops[:first], *graph.ops[end:])
+    return made & {t for op in readers for t in graph.activations(op)} | made & {*graph.outputs}
+
+
+# --- which rows ---
+
+
+@dataclass(frozen=True)
+class _Needs:
+    """Of one strip: by tensor the rows that are computed, by operator those that each of its inputs must have."""
+
+    rows: Mapping[int, Rows]
+    inputs: Mapping[int, tuple[Rows, ...]]
+
+
+def _needs(graph: Graph, ops: Sequence[Op], wanted: Mapping[int, Rows]) -> _Needs:
+    """From the wanted rows of the results back to what is read. An addition's inputs have the rows of its result; what
+    it reads of the group's own tensors makes these no smaller than that."""
+    rows, inputs = dict(wanted), {}
+    for op in reversed(ops):
+        span = rows[op.outputs[0]]
+        needed = window_rows(op, span)
+        found = []
+        for t in graph.activations(op):
+            rows[t] = _union(rows.get(t), needed)
+            found.append(needed)
+        inputs[op.index] = tuple(found)
+    made = {op.outputs[0] for op in ops}
+    whole = {op.index: tuple(rows[t] if t in made else span for t, span in zip(graph.activations(op), inputs[op.index]))
+             for op in ops}  # fmt: skip
+    return _Needs(rows, whole)
+
+
+def window_rows(op: Op, span: Rows) -> Rows:
+    """Rows of the input inside the image that rows `span` of the result are computed from."""
+    p = op.record
+    if isinstance(p, AddParams):
+        return span
+    dilation = getattr(p, "dilation", (1, 1))
+    first = span[0] * p.stride[0] - p.pad[0]
+    end = (span[1] - 1) * p.stride[0] - p.pad[0] + (p.kernel[0] - 1) * dilation[0] + 1
+    height = p.input_shape[0]
+    first = min(max(first, 0), height - 1)
+    return first, max(min(end, height), first + 1)
+
+
+def _union(a: Rows | None, b: Rows) -> Rows:
+    return b if a is None else (min(a[0], b[0]), max(a[1], b[1]))
+
+
+# --- the graph ---
+
+
+def is_copy(op: Op) -> bool:
+    """Whether it is none of the model's, but makes fewer rows of a tensor."""
+    return op.index // PART >= CROPS
+
+
+
+class _Writer:
+    """Puts the rewritten graph together."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.tensors, self.ops = list(graph.tensors), []
+        self.pieces: dict[int, Piece] = {}
+        self.rounds: dict[int, int] = {}
+        self.rows: dict[int, Rows] = {}
+        self.round = 0
+
+    def keep(self, ops: Sequence[Op]) -> None:
+        """Operators as they are."""
+        self.ops += ops
+
+    def strips(self, group: Group) -> None:
+        """A group's operators, strip after strip."""
+        ops = self.graph.ops[group.first : group.end]
+        result = ops[-1].outputs[0]
+        height = self.graph.tensor(result).shape[1]
+        for number, first in enumerate(range(0, height, group.rows), 1):
+            self.round += 1
+            span = first, min(first + group.rows, height)
+            needs, made = _needs(self.graph, ops, {result: span}), {}
+            inner = {op.outputs[0] for op in ops}
+            for op in ops:
+                inputs = []
+                for t, rows in zip(self.graph.activations(op), needs.inputs[op.index]):
+                    if t not in inner and (t, rows) not in made:
+                        made[t, rows] = self._piece(t, rows)
+                    there = made[t] if t in inner else made[t, rows]
+                    inputs.append(self._cropped(op, number, there, needs.rows[op.outputs[0]]))
+                y, rows = op.outputs[0], needs.rows[op.outputs[0]]
+                is_kept = group.kept and y == result
+                made[y] = y if is_kept else self._piece(y, rows)
+                self._strip(op, number, inputs, made[y], needs.inputs[op.index][0], rows, is_kept)
+
+    def _cropped(self, op: Op, number: int, piece: int, rows: Rows) -> int:
+        """The piece as the operator can read it: an addition reads as many rows as it writes."""
+        given = self.pieces[piece]
+        if not isinstance(op.record, AddParams) or given.rows == rows:
+            return piece
+        result = self._piece(given.whole, rows)
+        shape, zero_point = self.tensors[piece].shape[1:], int(self.tensors[piece].quantization.zero_point[0])
+        record = PoolParams(
+            kind="MAX_POOL_2D", input_shape=shape, output_shape=self.tensors[result].shape[1:], kernel=(1, 1),
+            stride=(1, 1), pad=(given.rows[0] - rows[0], 0), activation=(-128, 127),
+        )  # fmt: skip
+        index = op.index + (number + CROPS) * PART
+        self.ops.append(Op(index, "MAX_POOL_2D", (piece,), (result,), record=record))
+        self.rounds[index] = self.round
+        return result
+
+    def _piece(self, tensor: int, rows: Rows) -> int:
+        whole = self.graph.tensor(tensor)
+        index = len(self.tensors)
+        shape = (1, rows[1] - rows[0], *whole.shape[2:])
+        self.tensors.append(replace(whole, index=index, shape=shape))
+        self.pieces[index] = Piece(tensor, rows)
+        return index
+
+    def _strip(
+        self, op: Op, number: int, inputs: Sequence[int], output: int, read: Rows, written: Rows, is_kept: bool
+    ) -> None:
+        new = iter(inputs)
+        activations = {*self.graph.activations(op)}
+        given = tuple(next(new) if t in activations else t for t in op.inputs)
+        index = op.index + number * PART
+        self.ops.append(replace(op, index=index, inputs=given, outputs=(output,), record=_of_rows(op, read, written, self.graph)))
+        self.rounds[index] = self.round
+        if is_kept:
+            self.rows[index] = written
+
+
+def _of_rows(op: Op, read: Rows, written: Rows, graph: Graph) -> Record:
+    """The layer's record for rows of its result, from rows of its input."""
+    p, rows = op.record, written[1] - written[0]
+    if isinstance(p, AddParams):
+        return replace(p, size=p.size // graph.tensor(op.outputs[0]).shape[1] * rows)
+    above = p.pad[0] + read[0] - written[0] * p.stride[0]
+    return replace(
+        p, input_shape=(read[1] - read[0], *p.input_shape[1:]), output_shape=(rows, *p.output_shape[1:]),
+        pad=(above, p.pad[1]),
+    )  # fmt: skip
