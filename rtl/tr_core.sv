@@ -78,7 +78,7 @@ module tr_core
   always_ff @(posedge clk)
     if (launch) engine_busy <= 1'b1;
     else if (is_input || is_table) engine_busy <= 1'b0;  // they go on beside what follows
-    else if (is_load) engine_busy <= loading && !load_complete;  // so does a LOAD, but for a program
+    else if (is_load) engine_busy <= (loading || !command[CommandDuringLoadLsb]) && !load_complete;  // so may a LOAD
     else if (is_output) engine_busy <= output_busy;
     else if (is_array) engine_busy <= gather_busy || player_busy || leaving_busy;
     else if (is_sum || is_maximum) engine_busy <= gather_busy;

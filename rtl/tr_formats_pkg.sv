@@ -258,7 +258,7 @@ package tr_formats_pkg;
   localparam int OpcodeEnd = 0;  // The inference is done.
   localparam int OpcodeInput = 1;  // Receive `tiles` words of int8 at `dst`.
   localparam int OpcodeOutput = 2;  // Send `tiles` words of int8 from `src`.
-  localparam int OpcodeLoad = 3;  // Receive load packets up to an END packet: weights that stay in DDR. Commands may go on beside it.
+  localparam int OpcodeLoad = 3;  // Receive load packets up to an END packet: weights that stay in DDR.
   localparam int OpcodeArray = 4;  // Play `count` TermWords from `weights` for each of `tiles` column tiles.
   localparam int OpcodeDense = 5;  // Fully connected: `tiles` blocks of 64 results from `count` x `pixels` values at `src`.
   localparam int OpcodeSum = 6;  // Add up the gathered columns of each of `count` channels.
@@ -366,7 +366,7 @@ package tr_formats_pkg;
   localparam int CommandOutputZeroPointLsb = 224;
   localparam int CommandOutputZeroPointBits = 8;  // Signed; ARRAY, DENSE, SUM: added to the scaled sums.
   localparam int CommandDuringLoadLsb = 232;
-  localparam int CommandDuringLoadBits = 1;  // 1: begins though a LOAD is under way; INPUT, LOAD and END never do.
+  localparam int CommandDuringLoadBits = 1;  // 1: begins though a LOAD is under way (INPUT, LOAD and END never do); LOAD: others may.
   localparam int CommandReservedLsb = 233;
   localparam int CommandReservedBits = 7;  // Zero.
   localparam int CommandTagLsb = 240;

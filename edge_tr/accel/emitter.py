@@ -216,7 +216,10 @@ class Emitter:
                 arrival = replace(arrival, late=before)
             extra += self._beside_input(before)
         done = emit(self.image, stage, x, placed[stage.inputs[-1]], y, self.effort, arrival)
-        return Planned(done.command, done.cycles + extra + self.fetched.go_by(done.cycles, done.gaps))
+        extra += self.fetched.go_by(done.cycles, done.gaps)
+        own = done.shares or {done.command: done.cycles}
+        shares = {**own, done.command: own[done.command] + extra}
+        return Planned(done.command, done.cycles + extra, shares=shares)
 
     def _load_next(self, i: int, end: int) -> int:
         """Let the tables come that the next stage of this turn with tables needs; cycles of the command."""
@@ -311,21 +314,34 @@ class _Run:
         """Up to the last layer's."""
         return range(self.entry, max(layer.planned.command for layer in self.layers) + 1)
 
+    def _durations(self) -> dict[int, int]:
+        """By command: cycles until the next one begins."""
+        found: dict[int, int] = {}
+        for part in self.rounds:
+            if part.sends:
+                found[part.sends[-1][0]] = part.input_cycles
+            for layer in part.layers:
+                found |= layer.planned.shares or {layer.planned.command: layer.planned.cycles}
+            found |= {read.command: OUTPUT_COMMAND + BEATS * read.words for read in part.reads}
+        return found
+
     def waits(self, final: Streamed) -> list[tuple[_Computed, int, range]]:
-        """By layer: its cycles, those of loads included, and its commands: those after the layer before."""
+        """By layer: its cycles, those that it waits for loads included, and its commands: those after the layer
+        before."""
         found, before = [], self.entry
+        late = final.waits(self._durations(), self.commands)
         for layer in self.layers:
             own = range(before, layer.planned.command + 1)
-            found.append((layer, layer.planned.cycles + sum(final.cycles[i] for i in own), own))
+            found.append((layer, layer.planned.cycles + sum(late[i] for i in own), own))
             before = max(before, own.stop)
         return found
 
     def segment(self, final: Streamed) -> Segment:
         """What the host is told of it."""
-        packets = {i: final.packets[i] for i in self.commands if i in final.packets}
-        stream = np.concatenate([np.empty(0, np.uint64), *packets.values()])
+        loads = final.within(self.commands)
+        stream = np.concatenate([np.empty(0, np.uint64), *(load.beats for load in loads)])
         sends = tuple(
-            replace(send, after=sum(len(packet) for i, packet in packets.items() if i <= command))
+            replace(send, after=sum(len(load.beats) for load in loads if load.before <= command))
             for part in self.rounds
             for command, send in part.sends
         )
@@ -384,7 +400,7 @@ def _spans(
     for layer, cycles, commands in layers:
         planned, name = layer.planned, layer_name(layer.stage.op)
         if wait := cycles - planned.cycles:
-            moved = sum(final.packets[i].nbytes for i in commands if i in final.packets)
+            moved = sum(load.beats.nbytes for load in final.within(commands))
             found.append(Span("weights", name, "", now, wait, bytes=moved))
             now += wait
         alone.append(computation(image, planned.command, name, layer.stage.record, now, planned.cycles))

@@ -39,8 +39,8 @@ class Effort(Enum):
     STREAMED = "weights and channel parameters that do not fit come from DDR with each inference"
 
 
-STREAMED_WORDS = f.WEIGHT_WORDS.value // 2
-"""About as many weight words as one command has when weights are streamed."""
+STREAMED_WORDS = f.WEIGHT_WORDS.value // 4
+"""About as many weight words as one command has when weights are streamed, through two buffers."""
 Tables = tuple[np.ndarray, np.ndarray]
 """Of an addition: int64 [256] each."""
 
@@ -140,13 +140,14 @@ def _windows(
         w, *_ = choose_windows(*_part(record, x, y, 0, size), name, compact, arrival)
         words = -(-len(w.terms.words) // 2)
         size = min(size, max(f.ROWS.value, size * STREAMED_WORDS // words // 4 * 4))
-    cycles, gaps, done = 0, [], None
+    cycles, gaps, done, shares = 0, [], None, {}
     for first in range(0, channels, size):
         part = _part(record, x, y, first, min(first + size, channels))
         done = window_layer(image, *part, name, compact, arrival if first == 0 else None)
         gaps += [(cycles + start, cycles + end) for start, end in done.gaps.spans]
         cycles += done.cycles
-    return Planned(done.command, cycles, gaps=Gaps(tuple(gaps), True))
+        shares[done.command] = done.cycles
+    return Planned(done.command, cycles, gaps=Gaps(tuple(gaps), True), shares=shares)
 
 
 def _part(

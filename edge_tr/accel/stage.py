@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from edge_tr.accel.cycles import Gaps
 from edge_tr.accel.layout import Placed
@@ -75,11 +76,13 @@ class Turn:
 @dataclass(frozen=True)
 class Planned:
     """A layer in the image: its last command's index and its predicted cycles. `bands`: of a layer that takes turns
-    with others each command and the tiles, [first, end), that it computes, and `pieces` the cycles of each. `gaps`:
-    when tables on their way may be read from the weight memory; None: always."""
+    with others each command and the tiles, [first, end), that it computes, and `pieces` the cycles of each. `shares`: of
+    a layer that takes several commands, which of the cycles are whose. `gaps`: when tables on their way may be read from
+    the weight memory; None: always."""
 
     command: int
     cycles: int
     bands: tuple[tuple[int, int, int], ...] = ()
     gaps: Gaps | None = None
     pieces: tuple[int, ...] = ()
+    shares: Mapping[int, int] = field(default_factory=dict)

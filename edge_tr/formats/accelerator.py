@@ -37,7 +37,7 @@ OPCODE = Enumeration(
         Constant("END", 0, "The inference is done."),
         Constant("INPUT", 1, "Receive `tiles` words of int8 at `dst`."),
         Constant("OUTPUT", 2, "Send `tiles` words of int8 from `src`."),
-        Constant("LOAD", 3, "Receive load packets up to an END packet: weights that stay in DDR. Commands may go on beside it."),
+        Constant("LOAD", 3, "Receive load packets up to an END packet: weights that stay in DDR."),
         Constant("ARRAY", 4, "Play `count` TermWords from `weights` for each of `tiles` column tiles."),
         Constant("DENSE", 5, "Fully connected: `tiles` blocks of 64 results from `count` x `pixels` values at `src`."),
         Constant("SUM", 6, "Add up the gathered columns of each of `count` channels."),
@@ -113,7 +113,7 @@ _COMMAND_FIELDS = (
     ("low", 8, "Smallest result, signed."),
     ("high", 8, "Largest result, signed."),
     ("output_zero_point", 8, "Signed; ARRAY, DENSE, SUM: added to the scaled sums."),
-    ("during_load", 1, "1: begins though a LOAD is under way; INPUT, LOAD and END never do."),
+    ("during_load", 1, "1: begins though a LOAD is under way (INPUT, LOAD and END never do); LOAD: others may."),
     ("reserved", 7, "Zero."),
     ("tag", 16, "The layer, for the host; ignored."),
 )
