@@ -24,7 +24,7 @@ from edge_tr.accel.stage import Planned, Round, Stage, TooLarge, Turn
 from edge_tr.accel.stream import Streamed
 from edge_tr.accel.strips import Tiled, is_copy
 from edge_tr.accel.timeline import Span, after, computation, in_turns, transfer
-from edge_tr.accel.traffic import traffic_of
+from edge_tr.accel.traffic import total, traffic_of
 from edge_tr.accel.windows import emit_windows, window_parameters
 from edge_tr.errors import DoesNotFitError
 from edge_tr.formats import accelerator as f
@@ -59,10 +59,12 @@ class Job:
 
 
 class Emitter:
-    """A job's commands, in `image` from its construction on. TooLarge if a layer's numbers do not fit them so."""
+    """A job's commands, in `image` from its construction on, or in pages: then each run has an image of its own, which
+    comes from DDR when it begins. TooLarge if a layer's numbers do not fit them so."""
 
-    def __init__(self, job: Job, image: Image, effort: Effort, chain: Chain | None) -> None:
-        self.job, self.image, self.effort, self.chain = job, image, effort, chain
+    def __init__(self, job: Job, image: Image | None, effort: Effort, chain: Chain | None) -> None:
+        self.job, self.effort, self.chain, self.paged = job, effort, chain, image is None
+        self.image = image or Image()
         self.assignment, self.stages, self.cut = job.assignment, job.assignment.stages, job.cut
         self.room = chain.room if chain else job.room
         self.grown: list[dict[str, int]] = []  # by stage, how much of each memory it took
@@ -73,22 +75,25 @@ class Emitter:
         placed = {tensor: y.at(self.room.words[tensor]) for tensor, y in job.layouts.items() if tensor not in inner}
         self.placed = placed | inner
         self.peak = max([self.room.peak, *(x.base + x.words for x in inner.values())])
-        start = len(image.words[f.MEMORY.COMMANDS])
-        self.runs = [self._segment(turn) for turn in self.assignment.turns if turn.stages]
-        self.commands = range(start, len(image.words[f.MEMORY.COMMANDS]))
+        self.turns = [self._segments(turn) for turn in self.assignment.turns]
 
-    def level(self, final: Streamed) -> Level:
-        """The schedule, once it is known what became of the image."""
-        segments = [run.segment(final) for run in self.runs]
-        starts = [0, *accumulate(run.cycles(final) for run in self.runs)]
-        spans = [after(run.spans(self.image, final), start) for run, start in zip(self.runs, starts)]
-        waiting = iter(segments)
-        turns = tuple(
-            ProgramTurn(self._host(turn), next(waiting) if turn.stages else None) for turn in self.assignment.turns
-        )
-        traffic = traffic_of(self.image, self.commands)
+    @property
+    def runs(self) -> list[_Run]:
+        """Of all turns."""
+        return [run for turn in self.turns for run in turn]
+
+    def level(self, finals: Mapping[int, Streamed]) -> Level:
+        """The schedule, once it is known what became of each image, by its id."""
+        runs = [(run, finals[id(run.image)]) for run in self.runs]
+        starts = [0, *accumulate(run.cycles(final) for run, final in runs)]
+        spans = [after(run.spans(final), start) for (run, final), start in zip(runs, starts)]
+        turns = []
+        for turn, own in zip(self.assignment.turns, self.turns):
+            segments = [run.segment(finals[id(run.image)]) for run in own] or [None]
+            turns += [ProgramTurn(self._host(turn), segments[0]), *(ProgramTurn((), more) for more in segments[1:])]
+        traffic = total([traffic_of(run.image, run.commands) for run, _ in runs])
         timeline = tuple(itertools.chain(*spans))
-        return Level(self.job.budget, turns, starts[-1], traffic, self.job.revealed, self.job.alive, timeline)
+        return Level(self.job.budget, tuple(turns), starts[-1], traffic, self.job.revealed, self.job.alive, timeline)
 
     # --- turns ---
 
@@ -109,15 +114,37 @@ class Emitter:
                 )  # fmt: skip
         return tuple(layers)
 
-    def _segment(self, turn: Turn) -> _Run:
-        """Emit a turn's commands."""
-        entry, last = len(self.image.words[f.MEMORY.COMMANDS]), turn.reads[-1]
-        rounds = tuple(self._round(part, last) for part in turn.rounds)
-        self.image.command(opcode=f.OPCODE.END)
-        return _Run(entry, rounds)
+    def _segments(self, turn: Turn) -> list[_Run]:
+        """Emit a turn's commands: a run, or as many as take its pages."""
+        if not turn.stages:
+            return []
+        runs, entry = [], self._open()
+        rounds, waiting, last = [], list(turn.rounds), turn.reads[-1]
+        while waiting:
+            part = waiting.pop(0)
+            done = self._round(part, last)
+            rounds.append(done)
+            left = part.stages[len(done.layers) :]
+            if left:
+                runs.append(self._close(entry, rounds))
+                rounds, entry = [], self._open()
+                waiting.insert(0, replace(part, stages=left, sends=(), reads=part.reads[len(done.reads) :]))
+        return [*runs, self._close(entry, rounds)]
+
+    def _open(self) -> int:
+        """Begin a run; its first command."""
+        if self.paged:
+            self.image, self.tables, self.fetched = Image(), None, Coming()
+            self.image.command(opcode=f.OPCODE.LOAD)
+            return 0
+        return len(self.image.words[f.MEMORY.COMMANDS])
+
+    def _close(self, entry: int, rounds: Sequence[_Round]) -> _Run:
+        end = self.image.command(opcode=f.OPCODE.END)
+        return _Run(self.image, range(entry, end + 1), tuple(rounds))
 
     def _round(self, part: Round, last: int) -> _Round:
-        """Emit a round's commands; `last`: what is read last in the turn."""
+        """Emit a round's commands, as many as the page takes; `last`: what is read last in the turn."""
         placed, arrival = self.placed, None
         sends, beats, first = [], 0, len(self.grown)
         for tensor in part.sends:
@@ -137,12 +164,20 @@ class Emitter:
         done = self._emit_chain(self.chain, len(part.stages)) if self.chain and first == 0 else []
         self.grown += [{name: 0 for name in self.image.used()} for _ in done]  # it is not asked for with a chain
         for i in range(len(done), len(part.stages)):
-            before = {name: n for name, (n, _) in self.image.used().items()}
+            before, there = {name: n for name, (n, _) in self.image.used().items()}, self.image
+            self.image = there.copied() if self.paged else there
             with _blaming(part.stages[i]):
                 done.append(self._emit(first + i, first + len(part.stages), arrival if i == 0 and overlaps else None))
+            if self.paged and i and part.may_end and self._is_full():
+                self.image = there
+                del done[-1]
+                break
             self.grown.append({name: n - before[name] for name, (n, _) in self.image.used().items()})
         reads = []
-        for tensor in part.reads:
+        made = {stage.output for stage in part.stages[: len(done)]}
+        own = [tensor for tensor in part.reads if tensor in made]
+        last = last if len(done) == len(part.stages) else own[-1] if own else last
+        for tensor in own:
             y = placed[tensor]
             with _blaming(next(stage for stage in part.stages if stage.output == tensor)):
                 command = self.image.command(
@@ -152,6 +187,12 @@ class Emitter:
             reads.append(Read(command, whole, y.words, begin, _index(y, self.job.order.get(tensor))))
         layers = tuple(self._result(stage, planned) for stage, planned in zip(part.stages, done))
         return _Round(tuple(sends), beats, layers, tuple(reads))
+
+    def _is_full(self) -> bool:
+        """Whether a page has no room for what must be in it whole; each command may need a LOAD of its own."""
+        used = self.image.used()
+        names = "commands", "gather operations", "masks"
+        return any(used[name][0] * (2 if name == "commands" else 1) > used[name][1] for name in names)
 
     def _begins(self, tensor: int) -> tuple[int, int]:
         """The tensor that it is a piece of, or it, and which element of that is its first."""
@@ -299,20 +340,16 @@ class _Round:
 
 @dataclass(frozen=True)
 class _Run:
-    """A segment whose commands may still move."""
+    """A segment whose commands may still move, from the first to its END."""
 
-    entry: int
+    image: Image
+    commands: range
     rounds: tuple[_Round, ...]
 
     @property
     def layers(self) -> tuple[_Computed, ...]:
         """Of all rounds."""
         return tuple(layer for part in self.rounds for layer in part.layers)
-
-    @property
-    def commands(self) -> range:
-        """Up to the last layer's."""
-        return range(self.entry, max(layer.planned.command for layer in self.layers) + 1)
 
     def _durations(self) -> dict[int, int]:
         """By command: cycles until the next one begins."""
@@ -328,7 +365,7 @@ class _Run:
     def waits(self, final: Streamed) -> list[tuple[_Computed, int, range]]:
         """By layer: its cycles, those that it waits for loads included, and its commands: those after the layer
         before."""
-        found, before = [], self.entry
+        found, before = [], self.commands.start
         late = final.waits(self._durations(), self.commands)
         for layer in self.layers:
             own = range(before, layer.planned.command + 1)
@@ -346,7 +383,7 @@ class _Run:
             for command, send in part.sends
         )
         reads = tuple(replace(read, command=final.index[read.command]) for part in self.rounds for read in part.reads)
-        return Segment(final.index[self.entry], sends, stream, self._layers(final), reads)
+        return Segment(final.index[self.commands.start], sends, stream, self._layers(final), reads)
 
     def _layers(self, final: Streamed) -> tuple[AccelLayer, ...]:
         """Strips of a layer are one, copies belong to what follows."""
@@ -371,7 +408,7 @@ class _Run:
                  for part in self.rounds)  # fmt: skip
         return layers + sum(moved) + SEGMENT_END
 
-    def spans(self, image: Image, final: Streamed) -> list[Span]:
+    def spans(self, final: Streamed) -> list[Span]:
         """The run as it goes on: what is sent, layer after layer with the weights that it waits for, what is read. A
         layer's waits are shown together, before it computes."""
         found, now, waits = [], 0, iter(self.waits(final))
@@ -383,7 +420,7 @@ class _Run:
                 found.append(transfer("input", first, sent, len(send.index) // COLUMNS))
                 sent += found[-1].cycles
             now += part.input_cycles
-            computed, now = _spans(image, [next(waits) for _ in part.layers], final, now)
+            computed, now = _spans(self.image, [next(waits) for _ in part.layers], final, now)
             found += computed
             for read in part.reads:
                 name = next(layer_name(of.stage.op) for of in reversed(part.layers) if of.whole == read.tensor)

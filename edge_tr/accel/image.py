@@ -67,6 +67,14 @@ class Image:
     extents: dict[int, list[Extent]] = field(default_factory=lambda: {memory: [] for memory in _STREAMED})
     buffers: dict[int, int] = field(default_factory=dict)
 
+    def copied(self) -> Image:
+        """Another image of the same words, to which other ones can be added."""
+        return Image(
+            {memory: list(words) for memory, words in self.words.items()}, dict(self.shared), dict(self.lists),
+            dict(self.weights), dict(self.scales), {memory: list(of) for memory, of in self.extents.items()},
+            dict(self.buffers),
+        )  # fmt: skip
+
     def _share(self, memory: int, word: int) -> int:
         key = (memory, word)
         if key not in self.shared:

@@ -17,7 +17,7 @@ from edge_tr.accel.phases import with_phases
 from edge_tr.accel.program import AccelProgram
 from edge_tr.accel.room import room_for
 from edge_tr.accel.stage import Stage, TooLarge
-from edge_tr.accel.stream import Streamed, resident, streamed
+from edge_tr.accel.stream import Streamed, page, resident, streamed
 from edge_tr.accel.strips import Tiled, groups_of, tiled
 from edge_tr.errors import DoesNotFitError
 from edge_tr.formats import accelerator as f
@@ -86,10 +86,22 @@ class _Planner:
                 large = error
                 continue
             final = streamed(image) if effort is Effort.STREAMED else resident(image)
-            large = _too_large(final, emitters)
+            large = _too_large([final], emitters)
             if large is None:
-                return self._program(final, emitters)
-        raise large
+                return self._program(final.image, {id(image): final}, emitters)
+        return self._pages(jobs)
+
+    def _pages(self, jobs: Sequence[Job]) -> AccelProgram:
+        """Of each run all that it needs comes when it begins: what is loaded once is the command that lets it come."""
+        emitters = [Emitter(job, None, Effort.STREAMED, None) for job in jobs]
+        images = {id(run.image): run.image for emitter in emitters for run in emitter.runs}
+        finals = {key: page(image) for key, image in images.items()}
+        large = _too_large([*finals.values()], emitters)
+        if large is not None:
+            raise large
+        first = Image()
+        first.command(opcode=f.OPCODE.LOAD)
+        return self._program(first, finals, emitters)
 
     def _assignments(self) -> list[Assignment]:
         """Of each level, the same layers to the processor: what one level's numbers do not allow the others leave."""
@@ -119,12 +131,13 @@ class _Planner:
         """What data is truncated to, by operator, strips among them."""
         return {op.index: self.cut[op.index % PART] for op in of.graph.ops if op.index % PART in self.cut}
 
-    def _program(self, final: Streamed, emitters: Sequence[Emitter]) -> AccelProgram:
-        load, crc = final.image.load()
+    def _program(self, loaded: Image, finals: Mapping[int, Streamed], emitters: Sequence[Emitter]) -> AccelProgram:
+        """`loaded`: what is there once for all; `finals`: what became of each image, by its id."""
+        load, crc = loaded.load()
         graph, aliases = self.graphs[-1], emitters[-1].assignment.aliases
         return AccelProgram(
             graph.sha256, load, crc, graph.inputs, tuple(aliases.get(t, t) for t in graph.outputs),
-            tuple(emitter.level(final) for emitter in emitters), _used(final, emitters), self.cut,
+            tuple(emitter.level(finals) for emitter in emitters), _used([*finals.values()], emitters), self.cut,
         )  # fmt: skip
 
 
@@ -154,15 +167,17 @@ def _alone(stage: Stage, x: Placed, y: Placed) -> int:
     return _NOT_SO if without_room(alone) else done.cycles
 
 
-def _used(final: Streamed, emitters: Sequence[Emitter]) -> dict[str, tuple[int, int]]:
-    """Words of each memory that are used, and there."""
+def _used(finals: Sequence[Streamed], emitters: Sequence[Emitter]) -> dict[str, tuple[int, int]]:
+    """Words of each memory that are used, and there; of several images the most."""
     peak = max(emitter.peak for emitter in emitters)
-    return final.image.used() | {"activation words": (peak, f.ACTIVATION_WORDS.value)}
+    used = [final.image.used() for final in finals] or [Image().used()]
+    most = {name: (max(of[name][0] for of in used), depth) for name, (_, depth) in used[0].items()}
+    return most | {"activation words": (peak, f.ACTIVATION_WORDS.value)}
 
 
-def _too_large(final: Streamed, emitters: Sequence[Emitter]) -> TooLarge | None:
+def _too_large(finals: Sequence[Streamed], emitters: Sequence[Emitter]) -> TooLarge | None:
     """The layer that takes most of a memory that is too small; None if none is."""
-    lacks = [(name, n, depth) for name, (n, depth) in _used(final, emitters).items() if n > depth]
+    lacks = [(name, n, depth) for name, (n, depth) in _used(finals, emitters).items() if n > depth]
     if not lacks:
         return None
     (name, n, depth), stages = lacks[0], emitters[-1].stages

@@ -43,11 +43,18 @@ class Round:
 
     sends  tensors that the processor has and a stage is the first to read; what the first stage reads last
     reads  tensors of these stages that the processor needs afterwards
+
+    Others than strips may be several runs.
     """
 
     stages: tuple[Stage, ...]
     sends: tuple[int, ...]
     reads: tuple[int, ...]
+
+    @property
+    def may_end(self) -> bool:
+        """Whether the run may end between its stages: what strips have in common is one run's."""
+        return all(stage.op.index < PART for stage in self.stages)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from edge_tr.accel.image import HALF_BITS, Extent, Fields, Image, finish, packet
 from edge_tr.formats import accelerator as f
 
 LOAD_COMMAND = 7  # cycles of a LOAD that others may begin beside
-LOAD_ENDS = 4  # cycles after its beats and LOAD_COMMAND
+LOAD_ENDS = 3  # cycles after its beats and LOAD_COMMAND
 LOAD_OVERHEAD = 8  # cycles besides its beats of a LOAD that nothing begins beside
 BUFFERS = 2
 
@@ -86,16 +86,25 @@ def streamed(image: Image) -> Streamed:
     return resident(image)
 
 
+def page(image: Image) -> Streamed:
+    """An image that begins with a LOAD of all of itself; what it reads but once comes beside that."""
+    stores = _stores(image, BUFFERS, comes=True)
+    done = resident(image) if None in stores else _rewritten(image, stores, beside=True)
+    whole = Load(done.image.load()[0], 0, 1, False)
+    return replace(done, loads=(whole, *done.loads))
+
+
 def resident(image: Image) -> Streamed:
     """The image as it is: nothing is streamed."""
     return Streamed(image, (), tuple(range(len(image.words[f.MEMORY.COMMANDS]))))
 
 
-def _stores(image: Image, buffers: int) -> list[_Store | None]:
+def _stores(image: Image, buffers: int, *, comes: bool = False) -> list[_Store | None]:
+    """`comes`: all of the image does, with each inference."""
     pinned = _beside_input(image)
     return [
-        _store(image, f.MEMORY.WEIGHTS, "weights", 2, f.WEIGHT_WORDS.value, buffers, pinned),
-        _store(image, f.MEMORY.PARAMETERS, "parameters", 1, f.PARAMETERS.value, buffers, pinned),
+        _store(image, f.MEMORY.WEIGHTS, "weights", 2, f.WEIGHT_WORDS.value, buffers, pinned, comes),
+        _store(image, f.MEMORY.PARAMETERS, "parameters", 1, f.PARAMETERS.value, buffers, pinned, comes),
     ]
 
 
@@ -135,9 +144,10 @@ def _loads(image: Image, stores: Sequence[_Store], beside: bool) -> tuple[Load, 
 
 
 def _opening(image: Image, start: int, command: int) -> int:
-    """The first command of a run behind its first INPUTs and what runs beside them, or `command` if it is before."""
+    """The first command of a run behind a page's LOAD, its first INPUTs and what runs beside them, or `command` if it is
+    before."""
     commands = image.words[f.MEMORY.COMMANDS]
-    at = start
+    at = start + (commands[start]["opcode"] == f.OPCODE.LOAD)
     while at < command and (commands[at]["opcode"] == f.OPCODE.INPUT or _waits_on(commands, at, command)):
         at += 1
     return at
@@ -199,18 +209,19 @@ class _Store:
 
 
 def _store(
-    image: Image, memory: int, field: str, unit: int, capacity: int, buffers: int, pinned: Set[int]
+    image: Image, memory: int, field: str, unit: int, capacity: int, buffers: int, pinned: Set[int], comes: bool
 ) -> _Store | None:
-    """`pinned`: commands whose words must stay. None if that is not possible."""
+    """`pinned`: commands whose words must stay. None if that is not possible. `comes`: words that are kept come too, so
+    that only those are that several commands read."""
     words, extents = image.words[memory], image.extents[memory]
-    if -(-len(words) // unit) <= capacity:
+    if -(-len(words) // unit) <= capacity and not comes:
         starts = {of: of[0] // unit for of in extents if of}
         return _Store(memory, field, unit, extents, words, starts, {}, {}, 0, buffers)
     uses = Counter(of for of, _ in itertools.groupby(of for of in extents if of))
     aligned = {of: _aligned(words, of, unit) for of in uses}
     sizes = {of: len(part) // unit for of, part in aligned.items()}
     must = {extents[command] for command in pinned if extents[command]}
-    chosen = _resident(sizes, uses, capacity, buffers, must)
+    chosen = _resident(sizes, uses, capacity, buffers, must, 2 if comes else 1)
     if chosen is None:
         return None
     kept: list[int] = []
@@ -253,12 +264,14 @@ def _resident(
     capacity: int,
     buffers: int,
     pinned: Set[Extent] = frozenset(),
+    least_uses: int = 1,
 ) -> set[Extent] | None:
-    """Extents whose words stay on chip, `pinned` among them; None if too many must. `uses`: how often they would come.
+    """Extents whose words stay on chip, `pinned` among them; None if too many must. `uses`: how often they would come;
+    with fewer than `least_uses` they do, unless they are too large.
 
     A buffer is as large as the largest of the others, so each size is tried as that.
     """
-    if sum(sizes.values()) <= capacity:
+    if sum(sizes.values()) <= capacity and least_uses == 1:
         return {*sizes}
     best, least = None, None
     by_use = sorted(sizes, key=lambda of: (-uses[of], -sizes[of]))
@@ -268,7 +281,7 @@ def _resident(
         if free < 0:
             continue
         for of in by_use:
-            if of not in kept and sizes[of] <= free:
+            if of not in kept and uses[of] >= least_uses and sizes[of] <= free:
                 kept.add(of)
                 free -= sizes[of]
         left = sum(n * uses[of] for of, n in sizes.items() if of not in kept)

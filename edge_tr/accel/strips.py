@@ -24,8 +24,8 @@ Rows = tuple[int, int]
 """[first, end)"""
 LONGEST = 16
 """Layers of a group at most."""
-MOST_COMMANDS = 160
-"""Of a group; a program holds 256."""
+MOST_COMMANDS = 120
+"""Of a group; a program holds 256, and each may need a LOAD."""
 COMMAND = 35
 """Cycles to fill and drain."""
 CROPS = 1 << 9
@@ -196,14 +196,15 @@ class _Partition:
         """Estimated, of a group; None if it does not fit."""
         graph = self.graph
         count = -(-height // rows)
-        middle = min(count // 2, count - 1) * rows
-        needs = _needs(graph, ops, {result: (middle, min(middle + rows, height))})
+        starts = [min(n, count - 1) * rows for n in {0, 1, count - 2, count - 1} if n >= 0]
+        strips = [_needs(graph, ops, {result: (start, min(start + rows, height))}) for start in starts]
+        needs = max(strips, key=lambda of: sum(end - start for start, end in of.rows.values()))
         inner = {op.outputs[0] for op in ops}
         sources = {t for op in ops for t in graph.activations(op) if t not in inner}
         sends = {(t, span) for op in ops for t, span in zip(graph.activations(op), needs.inputs[op.index]) if t in sources}
         if count * (len(ops) + len(sends) + (not kept)) > MOST_COMMANDS:
             return None
-        if self._peak(ops, needs, sources, result if kept else None) > self.depth:
+        if any(self._peak(ops, own, sources, result if kept else None) > self.depth for own in strips):
             return None
         heights = [end - start for start, end in (needs.rows[op.outputs[0]] for op in ops)]
         work = sum(self._cost(first + i, n) for i, n in enumerate(heights))

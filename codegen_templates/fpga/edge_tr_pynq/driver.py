@@ -57,7 +57,8 @@ class _Slot:
         self.values: Tensors = {}
         inputs = sum(len(send.index) for send in segment.sends)
         self.sent = allocate((inputs + BEAT * len(segment.stream),), np.uint8, target=device)
-        self.received = allocate((64 * sum(read.words for read in segment.reads),), np.uint8, target=device)
+        outputs = 64 * sum(read.words for read in segment.reads)
+        self.received = allocate((outputs,), np.uint8, target=device) if outputs else None
         stream, at, done = segment.stream.view(np.uint8), 0, 0
         self._places = []  # of each send
         for send in segment.sends:
@@ -77,7 +78,8 @@ class _Slot:
 
     def free(self) -> None:
         self.sent.freebuffer()
-        self.received.freebuffer()
+        if self.received is not None:
+            self.received.freebuffer()
 
 
 def _flat(samples: Samples, n: int) -> Tensors:
@@ -102,6 +104,9 @@ class Accelerator:
         self._level = 0
         self._slots: list[list[_Slot]] = []  # by level
         self._scratch: object | None = None
+        self.times_layers = False
+        """Whether `layer_cycles` will be asked for; it takes register reads after each of several runs."""
+        self._stamped: list[list[int]] = []  # by run of the last inference, if it took several
         self._counted: int | None = None  # cycles of the last inference, if it took several runs
         ip.identify()
         ip.write(REGISTER.TIMEOUT, stream_cycles)
@@ -225,7 +230,7 @@ class Accelerator:
     def _pipelined(self, level: Level) -> bool:
         """Whether the accelerator can begin the next sample as soon as it has sent this one's result."""
         is_stateless = not self._loaded().graph.states
-        return is_stateless and len(level.segments) == 1
+        return is_stateless and len(level.segments) == 1 and bool(level.segments[0].reads)
 
     def _runs(self, level: Level) -> tuple[Segment, ...]:
         """Runs that have a buffer each: a pipelined one has two."""
@@ -258,7 +263,7 @@ class Accelerator:
     def _one(self, sample: Tensors) -> tuple[np.ndarray, ...]:
         """A sample through all turns; states change when it is through."""
         values, slots = {**sample, **self.states}, iter(self._slots[self._level])
-        counted = 0
+        counted, stamped = 0, []
         for turn in self._now().turns:
             self._compute(turn.host, values)
             if turn.segment is None:
@@ -268,10 +273,13 @@ class Accelerator:
             self.dma.sendchannel.transfer(slot.sent)
             self._start(slot)
             self._finish(_INFERENCE)
-            self._received(slot.received, slot.received.nbytes)
             counted += self.ip.read(REGISTER.CYCLES)
-            self._take(slot)
-        self._counted = counted
+            if slot.received is not None:
+                self._received(slot.received, slot.received.nbytes)
+                self._take(slot)
+            if self.times_layers:
+                stamped.append(self._stamps(turn.segment))
+        self._counted, self._stamped = counted, stamped
         self.states = {index: values[index] for index in self.states}
         return self._outputs(values)
 
@@ -282,20 +290,23 @@ class Accelerator:
 
     def layer_cycles(self) -> list[int]:
         """Clock cycles of each layer in the last whole inference, 0 of the processor's; a segment's first one's include
-        the transfer to it, or what of it no other layer ran beside."""
-        cycles = []
-        for turn in self._now().turns:
-            cycles += [0] * len(turn.host)
-            if turn.segment is None:
-                continue
-            own, before = dict.fromkeys((layer.tensor for layer in turn.segment.layers), 0), 0
-            for part, layer in turn.segment.stops:
-                self.ip.write(REGISTER.SELECT, part.stop - 1)
-                stamp = self.ip.read(REGISTER.STAMP)
-                own[layer.tensor] += stamp - before
-                before = stamp
-            cycles += own.values()
+        the transfer to it, or what of it no other layer ran beside. Of several runs `times_layers` must be set before:
+        each one's stamps take the place of those of the run before."""
+        level, cycles = self._now(), []
+        stamped = iter(self._stamped if len(level.segments) > 1 else map(self._stamps, level.segments))
+        for turn in level.turns:
+            cycles += [0] * len(turn.host) + ([] if turn.segment is None else next(stamped))
         return cycles
+
+    def _stamps(self, segment: Segment) -> list[int]:
+        """Cycles of each layer of the last run."""
+        own, before = dict.fromkeys((layer.tensor for layer in segment.layers), 0), 0
+        for part, layer in segment.stops:
+            self.ip.write(REGISTER.SELECT, part.stop - 1)
+            stamp = self.ip.read(REGISTER.STAMP)
+            own[layer.tensor] += stamp - before
+            before = stamp
+        return [*own.values()]
 
     def run_layers(self, x: Given, last: int) -> Iterator[tuple[np.ndarray, int]]:
         """(tensor [elements], cycles) of layers 0 to `last`, one after the other, of the first sample; `states` stay.
@@ -378,7 +389,8 @@ class Accelerator:
 
     def _start(self, slot: _Slot) -> None:
         """The input is on its way already and waits for the start, so that the start does not wait for it."""
-        self.dma.recvchannel.transfer(slot.received)
+        if slot.received is not None:
+            self.dma.recvchannel.transfer(slot.received)
         self._segment(slot.segment.entry, NO_STOP.value)
 
     def _follow(self, running: _Slot, following: _Slot) -> None:
