@@ -19,7 +19,7 @@ from edge_tr.accel.stage import Round, Stage, TooLarge, Turn
 from edge_tr.accel.strips import Tiled
 from edge_tr.errors import ModelError
 from edge_tr.formats import accelerator as f
-from edge_tr.graph import Graph, Op
+from edge_tr.graph import Op
 from edge_tr.operators import (
     AddParams,
     ConvParams,
@@ -203,7 +203,8 @@ class _Assigner:
         read = dict.fromkeys(t for stage in reversed(stages) for t in stage.inputs if t not in self.made)
         sends = tuple(t for t in read if t not in sent)  # the first stage's last
         sent |= {*sends}
-        return Round(tuple(stages), sends, tuple(stage.output for stage in stages if self._whole(stage.output) in later))
+        reads = tuple(stage.output for stage in stages if self._whole(stage.output) in later)
+        return Round(tuple(stages), sends, reads)
 
     def _whole(self, tensor: int) -> int:
         """The tensor that it is a piece of, or it."""

@@ -180,9 +180,7 @@ class Emitter:
         for tensor in own:
             y = placed[tensor]
             with _blaming(next(stage for stage in part.stages if stage.output == tensor)):
-                command = self.image.command(
-                    opcode=f.OPCODE.OUTPUT, tiles=y.words, src=y.base, more=tensor != last
-                )
+                command = self.image.command(opcode=f.OPCODE.OUTPUT, tiles=y.words, src=y.base, more=tensor != last)
             whole, begin = self._begins(tensor)
             reads.append(Read(command, whole, y.words, begin, _index(y, self.job.order.get(tensor))))
         layers = tuple(self._result(stage, planned) for stage, planned in zip(part.stages, done))

@@ -82,13 +82,14 @@ class Image:
             self.words[memory].append(word)
         return self.shared[key]
 
-    def terms(self, words: tuple[int, ...]) -> int:
+    def terms(self, words: Sequence[int]) -> int:
         """Term words; the address of the first, in halves. Strips of a layer have the same."""
-        if words not in self.weights:
+        key = tuple(words)
+        if key not in self.weights:
             halves = self.words[f.MEMORY.WEIGHTS]
-            self.weights[words] = len(halves)
-            halves += words
-        return self.weights[words]
+            self.weights[key] = len(halves)
+            halves += key
+        return self.weights[key]
 
     def dense(self, words: list[int]) -> int:
         """Whole words; the address of the first, in halves."""

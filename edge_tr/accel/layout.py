@@ -15,8 +15,8 @@ COLUMNS = f.COLUMNS.value
 class Placed:
     """A tensor [h, w, c], or rows of one, in words of 64 values.
 
-    A planar tensor has for each channel `blocks` words of pixels, the first of which are its own; pixel (y, x) is value `position[y, x]` of them. A
-    vector has its elements one after the other: one channel of 1 x n "pixels".
+    A planar tensor has for each channel `blocks` words of pixels, the first of which are its own; pixel (y, x) is value
+    `position[y, x]` of them. A vector has its elements one after the other: one channel of 1 x n "pixels".
     """
 
     shape: tuple[int, int, int]

@@ -22,11 +22,9 @@ class Room:
     peak: int
 
 
-def room_for(
-    assignment: Assignment, cut: Mapping[int, np.ndarray], depth: int, without: Container[int] = ()
-) -> Room:
-    """In `depth` words. Place all tensors but those of `without`, which are not copied; TooLarge names the layer at the peak if the
-    memory is too small."""
+def room_for(assignment: Assignment, cut: Mapping[int, np.ndarray], depth: int, without: Container[int] = ()) -> Room:
+    """Place all tensors but those of `without`, which are not copied, in `depth` words; TooLarge names the layer at the
+    peak if these are too few."""
     stages = assignment.stages
     words = {tensor: y.words for tensor, y in assignment.layouts.items() if tensor not in without}
     first, last = _lifetimes(assignment)

@@ -83,9 +83,9 @@ class Turn:
 @dataclass(frozen=True)
 class Planned:
     """A layer in the image: its last command's index and its predicted cycles. `bands`: of a layer that takes turns
-    with others each command and the tiles, [first, end), that it computes, and `pieces` the cycles of each. `shares`: of
-    a layer that takes several commands, which of the cycles are whose. `gaps`: when tables on their way may be read from
-    the weight memory; None: always."""
+    with others each command and the tiles, [first, end), that it computes, and `pieces` the cycles of each. `shares`:
+    of a layer that takes several commands, which of the cycles are whose. `gaps`: when tables on their way may be read
+    from the weight memory; None: always."""
 
     command: int
     cycles: int

@@ -89,7 +89,7 @@ def streamed(image: Image) -> Streamed:
 def page(image: Image) -> Streamed:
     """An image that begins with a LOAD of all of itself; what it reads but once comes beside that."""
     stores = _stores(image, BUFFERS, comes=True)
-    done = resident(image) if None in stores else _rewritten(image, stores, beside=True)
+    done = streamed(image) if None in stores else _rewritten(image, stores, beside=True)
     whole = Load(done.image.load()[0], 0, 1, False)
     return replace(done, loads=(whole, *done.loads))
 
@@ -144,8 +144,8 @@ def _loads(image: Image, stores: Sequence[_Store], beside: bool) -> tuple[Load, 
 
 
 def _opening(image: Image, start: int, command: int) -> int:
-    """The first command of a run behind a page's LOAD, its first INPUTs and what runs beside them, or `command` if it is
-    before."""
+    """The first command of a run behind a page's LOAD, its first INPUTs and what runs beside them; `command` if that
+    comes earlier."""
     commands = image.words[f.MEMORY.COMMANDS]
     at = start + (commands[start]["opcode"] == f.OPCODE.LOAD)
     while at < command and (commands[at]["opcode"] == f.OPCODE.INPUT or _waits_on(commands, at, command)):
@@ -271,7 +271,7 @@ def _resident(
 
     A buffer is as large as the largest of the others, so each size is tried as that.
     """
-    if sum(sizes.values()) <= capacity and least_uses == 1:
+    if not sizes or (sum(sizes.values()) <= capacity and least_uses == 1):
         return {*sizes}
     best, least = None, None
     by_use = sorted(sizes, key=lambda of: (-uses[of], -sizes[of]))

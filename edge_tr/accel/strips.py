@@ -14,8 +14,8 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from edge_tr.accel.estimate import cycles_of
 from edge_tr.accel.arrival import BEATS
+from edge_tr.accel.estimate import cycles_of
 from edge_tr.accel.layout import COLUMNS
 from edge_tr.graph import PART, Graph, Op
 from edge_tr.operators import AddParams, ConvParams, DepthwiseParams, PoolParams, Record
@@ -28,6 +28,8 @@ MOST_COMMANDS = 120
 """Of a group; a program holds 256, and each may need a LOAD."""
 COMMAND = 35
 """Cycles to fill and drain."""
+TOO_LARGE = 1 << 40
+"""Cycles of a layer that does not fit."""
 CROPS = 1 << 9
 """Copies of fewer rows have indices from there on: number of the strip and this many times PART."""
 
@@ -125,44 +127,53 @@ def _live(graph: Graph) -> list[int]:
 
 
 def _groups(graph: Graph, excepted: Container[int], depth: int) -> Iterator[Group]:
-    """From runs of neighbouring layers that can be strips, from the first to the last that must be."""
+    """Of each run of neighbouring layers that can be strips."""
     live, able = _live(graph), [_can_be_strips(graph, op) and op.index not in excepted for op in graph.ops]
     at = 0
     while at < len(able):
         end = next((i for i in range(at, len(able)) if not able[i]), len(able))
-        wide = [i for i in range(at, end) if live[i] > depth]
-        if wide:
-            yield from _Partition(graph, depth, end).best(wide[0], wide[-1] + 1)
+        if any(n > depth for n in live[at:end]):
+            yield from _Partition(graph, depth, live).best(at, end)
         at = end + 1
 
 
 class _Partition:
-    """Of operators one after the other, in groups. `stop`: no group goes beyond."""
+    """Of operators one after the other: strips together, or each alone and whole."""
 
-    def __init__(self, graph: Graph, depth: int, stop: int) -> None:
-        self.graph, self.depth, self.stop = graph, depth, stop
+    def __init__(self, graph: Graph, depth: int, live: Sequence[int]) -> None:
+        self.graph, self.depth, self.live = graph, depth, live
         self.costs: dict[tuple[int, int], int] = {}
 
     def best(self, first: int, end: int) -> list[Group]:
-        """Groups from `first` to `end` or some layers more, in the fewest cycles; none where there is no way."""
-        ways: dict[int, tuple[int, list[Group]]] = {first: (0, [])}
-        for start in range(first, end):
-            if start not in ways:
-                continue
-            cycles, groups = ways[start]
-            for close in range(start + 1, min(start + LONGEST, self.stop) + 1):
-                found = self._group(start, close, close >= end)
-                if found is None:
-                    continue
-                total = cycles + found.cycles
-                if close not in ways or total < ways[close][0]:
-                    ways[close] = (total, [*groups, found])
-        ends = [(ways[close][0] + self._whole(close) - self._whole(end), close) for close in ways if close >= end]
-        return ways[min(ends)[1]][1] if ends else []
+        """The groups between `first` and `end` that take the fewest cycles. A layer for which there is no way stays
+        whole and will be found too large."""
+        ways: dict[tuple[int, bool], tuple[int, list[Group]]] = {(first, True): (0, [])}  # by end, and what is on chip
 
-    def _whole(self, end: int) -> int:
-        """Less the cycles of the layers before `end`, not in strips."""
-        return -sum(self._cost(i) for i in range(end))
+        def way(end: int, kept: bool, cycles: int, groups: list[Group]) -> None:
+            if (end, kept) not in ways or cycles < ways[end, kept][0]:
+                ways[end, kept] = cycles, groups
+
+        for start in range(first, end):
+            for kept in (False, True):
+                if (start, kept) not in ways:
+                    continue
+                cycles, groups = ways[start, kept]
+                alone = self._cost(start) + (TOO_LARGE if self.live[start] > self.depth else 0)
+                way(start + 1, True, cycles + alone + (0 if kept else self._fetched(start)), groups)
+                for group in self._from(start, end):
+                    if not kept or start == first or not groups or groups[-1].end < start:
+                        way(group.end, group.kept, cycles + group.cycles, [*groups, group])
+        return min((found for (close, _), found in ways.items() if close == end), key=lambda found: found[0])[1]
+
+    def _from(self, start: int, end: int) -> Iterator[Group]:
+        """Groups that begin there and have a layer that is too large whole."""
+        for close in range(start + 1, min(start + LONGEST, end) + 1):
+            if max(self.live[start:close]) > self.depth:
+                yield from self._group(start, close)
+
+    def _fetched(self, i: int) -> int:
+        """Cycles to bring back what operator i reads."""
+        return BEATS * sum(words_of(self.graph, t) for t in self.graph.activations(self.graph.ops[i]))
 
     def _cost(self, i: int, rows: int | None = None) -> int:
         """Estimated cycles of operator i, or of some rows of its result."""
@@ -173,24 +184,23 @@ class _Partition:
             self.costs[key] = cycles_of(op.record, key[1], width, channels) + COMMAND
         return self.costs[key]
 
-    def _group(self, first: int, end: int, may_keep: bool) -> Group | None:
-        """The best height of the strips; None if none fits."""
+    def _group(self, first: int, end: int) -> Iterator[Group]:
+        """With the best height of the strips, its result in DDR, or on chip; none that does not fit."""
         graph, ops = self.graph, self.graph.ops[first:end]
         result = ops[-1].outputs[0]
-        height = graph.tensor(result).shape[1]
-        outside = _read_outside(graph, first, end)
-        if outside != {result}:
-            return None
-        windows = isinstance(ops[-1].record, (ConvParams, DepthwiseParams))
-        best = None
-        for rows in sorted({-(-height // n) for n in range(1, height + 1)}, reverse=True):
-            for kept in (False, True) if may_keep and windows else (False,):
-                if kept and rows * graph.tensor(result).shape[2] % COLUMNS and rows < height:
-                    continue
-                cycles = self._cycles(first, ops, result, height, rows, kept)
-                if cycles is not None and (best is None or cycles < best.cycles):
-                    best = Group(first, end, rows, kept, cycles)
-        return best
+        _, height, width, _ = graph.tensor(result).shape
+        if _read_outside(graph, first, end) != {result}:
+            return
+        heights = sorted({-(-height // n) for n in range(1, height + 1)})
+        for kept in (False, True):
+            if kept and not isinstance(ops[-1].record, (ConvParams, DepthwiseParams)):
+                continue
+            whole = [rows for rows in heights if not kept or rows == height or rows * width % COLUMNS == 0]
+            costs = [(self._cycles(first, ops, result, height, rows, kept), rows) for rows in whole]
+            found = [(cycles, -rows) for cycles, rows in costs if cycles is not None]
+            if found:
+                cycles, rows = min(found)
+                yield Group(first, end, -rows, kept, cycles)
 
     def _cycles(self, first: int, ops: Sequence[Op], result: int, height: int, rows: int, kept: bool) -> int | None:
         """Estimated, of a group; None if it does not fit."""
@@ -201,7 +211,8 @@ class _Partition:
         needs = max(strips, key=lambda of: sum(end - start for start, end in of.rows.values()))
         inner = {op.outputs[0] for op in ops}
         sources = {t for op in ops for t in graph.activations(op) if t not in inner}
-        sends = {(t, span) for op in ops for t, span in zip(graph.activations(op), needs.inputs[op.index]) if t in sources}
+        reads = ((t, span) for op in ops for t, span in zip(graph.activations(op), needs.inputs[op.index]))
+        sends = {(t, span) for t, span in reads if t in sources}
         if count * (len(ops) + len(sends) + (not kept)) > MOST_COMMANDS:
             return None
         if any(self._peak(ops, own, sources, result if kept else None) > self.depth for own in strips):
@@ -292,7 +303,6 @@ def is_copy(op: Op) -> bool:
     return op.index // PART >= CROPS
 
 
-
 class _Writer:
     """Puts the rewritten graph together."""
 
@@ -336,11 +346,9 @@ class _Writer:
         if not isinstance(op.record, AddParams) or given.rows == rows:
             return piece
         result = self._piece(given.whole, rows)
-        shape, zero_point = self.tensors[piece].shape[1:], int(self.tensors[piece].quantization.zero_point[0])
-        record = PoolParams(
-            kind="MAX_POOL_2D", input_shape=shape, output_shape=self.tensors[result].shape[1:], kernel=(1, 1),
-            stride=(1, 1), pad=(given.rows[0] - rows[0], 0), activation=(-128, 127),
-        )  # fmt: skip
+        before, after = (self.tensors[t].shape[1:] for t in (piece, result))
+        above = given.rows[0] - rows[0]
+        record = PoolParams("MAX_POOL_2D", before, after, (1, 1), (1, 1), (above, 0), (-128, 127))
         index = op.index + (number + CROPS) * PART
         self.ops.append(Op(index, "MAX_POOL_2D", (piece,), (result,), record=record))
         self.rounds[index] = self.round
@@ -360,8 +368,8 @@ class _Writer:
         new = iter(inputs)
         activations = {*self.graph.activations(op)}
         given = tuple(next(new) if t in activations else t for t in op.inputs)
-        index = op.index + number * PART
-        self.ops.append(replace(op, index=index, inputs=given, outputs=(output,), record=_of_rows(op, read, written, self.graph)))
+        index, record = op.index + number * PART, _of_rows(op, read, written, self.graph)
+        self.ops.append(replace(op, index=index, inputs=given, outputs=(output,), record=record))
         self.rounds[index] = self.round
         if is_kept:
             self.rows[index] = written

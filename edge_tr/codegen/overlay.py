@@ -172,8 +172,8 @@ def _arrays(program: AccelProgram) -> dict[str, np.ndarray]:
 
 
 def _level_arrays(level: Level) -> dict[str, np.ndarray]:
-    """Of segment n `stream<n>`, `send<n>.<which>`, `read<n>.<which>` and, of its layers' parts, `part<n>.<layer>.<which>`
-    (index); of the processor's layer n `host<n>.<field>`, see `packed`, and `host<n>.data_terms`."""
+    """Of segment n `stream<n>`, `send<n>.<which>`, `read<n>.<which>` and, of its layers' parts, index
+    `part<n>.<layer>.<which>`; of the processor's layer n `host<n>.<field>`, see `packed`, and `host<n>.data_terms`."""
     arrays: dict[str, np.ndarray] = {}
     for n, segment in enumerate(level.segments):
         arrays[f"stream{n}"] = segment.stream

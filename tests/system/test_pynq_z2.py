@@ -122,7 +122,7 @@ def damaged_tensor(folder: Path) -> str:
     path = folder / "edge_tr_pynq" / "program.npz"
     with np.load(path) as arrays:
         kept = {name: arrays[name] for name in arrays.files}
-    for name in ("0.layer0.2", "0.layer0.4"):  # the last one is the output too
+    for name in ("0.part0.2.0", "0.part0.4.0", "0.read0.0"):  # the last one is the output too
         kept[name] = kept[name][::-1]
     np.savez(path, **kept)
     remember(BuildFolder(folder).digest())
