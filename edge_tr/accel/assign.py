@@ -108,7 +108,8 @@ class _Assigner:
         if reason := self.left_out.get(op.index) or self._unlike_the_engines(op):
             self.reasons[op.index] = reason
             return
-        stage = Stage(op, self.records[op.index], inputs, output, self.tiled.rows.get(op.index))
+        parts = self.tiled.rows.get(op.index), self.tiled.channels.get(op.index)
+        stage = Stage(op, self.records[op.index], inputs, output, *parts)
         try:
             layouts = [self.made.get(t) or self._offered(t, stage.record) for t in inputs]
             layout = output_layout(self.graph, stage, layouts)
@@ -239,7 +240,8 @@ class _Assigner:
 
     def _complete(self, op: Op, waiting: list[Op]) -> bool:
         """Whether its output is: no other strip of it is to come."""
-        return op.index not in self.tiled.rows or not any(set(op.outputs) & set(other.outputs) for other in waiting)
+        partial = op.index in self.tiled.rows or op.index in self.tiled.channels
+        return not partial or not any(set(op.outputs) & set(other.outputs) for other in waiting)
 
     def _must_wait(self, op: Op, waiting: list[Op]) -> bool:
         """Whether an operator before it still reads a state that it updates, or updates one that it touches."""

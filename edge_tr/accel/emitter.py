@@ -208,6 +208,11 @@ class Emitter:
     def _result(self, stage: Stage, planned: Planned) -> _Computed:
         """A stage that was emitted, and where its result is found."""
         y, (whole, begin) = self.placed[stage.output], self._begins(stage.output)
+        piece = self.job.tiled.pieces.get(stage.output)
+        if stage.channels or (piece and piece.channels):
+            own, channels = stage.target(y), stage.channels or piece.channels
+            index = _scattered(own, y, self.job.tiled.graph.channels(whole), self.job.order.get(whole), channels)
+            return _Computed(stage, planned, y, whole, 0, index)
         index = _index(y, self.job.order.get(stage.output))
         if stage.rows:
             begin, end = (n * y.shape[1] * y.shape[2] for n in stage.rows)
@@ -454,6 +459,16 @@ def _index(y: Placed, order: np.ndarray | None = None) -> np.ndarray:
     """int32 [elements], byte of the tensor's words; `order`: which channel lies where."""
     at = y.addresses() - y.base * COLUMNS
     return (at if order is None else at[:, :, np.argsort(order)]).ravel().astype(np.int32)
+
+
+def _scattered(own: Placed, y: Placed, count: int, order: np.ndarray | None, channels: tuple[int, int]) -> np.ndarray:
+    """int32 [elements] of a tensor of `count` channels, byte of y's words where `own` has it, else -1."""
+    at = own.addresses() - y.base * COLUMNS
+    pixels = at.size // (channels[1] - channels[0])
+    names = np.arange(count) if order is None else order
+    index = np.full((pixels, count), -1, np.int32)
+    index[:, names[slice(*channels)]] = at.reshape(pixels, -1)
+    return index.ravel()
 
 
 def _input_index(x: Placed, arrival: Arrival, order: np.ndarray | None) -> np.ndarray:

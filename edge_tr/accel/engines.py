@@ -15,6 +15,7 @@ from edge_tr.accel.image import Image
 from edge_tr.accel.layout import Placed, alike, planar, vector
 from edge_tr.accel.pools import maximum_layer, sum_layer
 from edge_tr.accel.stage import Planned, Stage
+from edge_tr.accel.sums import output_channels
 from edge_tr.accel.windows import PARTIAL_CHANNELS, choose_windows, window_layer
 from edge_tr.errors import DoesNotFitError, EdgeTrError, ModelError
 from edge_tr.formats import accelerator as f
@@ -156,12 +157,7 @@ def _part(
     """Output channels `first` to `last` of a layer, and where their input and output lie."""
     if (first, last) == (0, len(p.weights)):
         return p, x, y
-    rows = slice(first, last)
-    requant = replace(
-        p.requant, multiplier=p.requant.multiplier[rows], shift=p.requant.shift[rows], real=p.requant.real[rows]
-    )
-    shape = (*p.output_shape[:2], last - first)
-    part = replace(p, weights=p.weights[rows], bias=p.bias[rows], requant=requant, output_shape=shape)
+    part = output_channels(p, first, last)
     if isinstance(p, DepthwiseParams):
         if p.depth_multiplier != 1:
             raise DoesNotFitError(f"more than {PARTIAL_CHANNELS} channels with a depth multiplier")

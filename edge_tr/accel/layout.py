@@ -51,6 +51,10 @@ class Placed:
             self, shape=(end - first, *self.shape[1:]), position=position - word * COLUMNS, base=self.base + word
         )
 
+    def elements(self, first: int, last: int) -> Placed:
+        """Elements `first` to `last` of a vector; they must begin with a word."""
+        return replace(vector(last - first, self.zero_point), base=self.base + first // COLUMNS)
+
     def channels(self, first: int, last: int) -> Placed:
         """Channels `first` to `last` of a planar tensor."""
         return replace(self, shape=(*self.shape[:2], last - first), base=self.base + first * self.blocks)

@@ -23,17 +23,20 @@ class TooLarge(DoesNotFitError):
 
 @dataclass(frozen=True)
 class Stage:
-    """One layer of the accelerator, or a strip of one, with aliases of its tensors resolved. `rows`: [first, end) of
-    its output that it computes; None: all."""
+    """One layer of the accelerator, or a strip of one, with aliases of its tensors resolved. `rows`, `channels`:
+    [first, end) of its output that it computes; None: all."""
 
     op: Op
     record: Record
     inputs: tuple[int, ...]
     output: int
     rows: tuple[int, int] | None = None
+    channels: tuple[int, int] | None = None
 
     def target(self, y: Placed) -> Placed:
         """What it computes of its output y."""
+        if self.channels:
+            return y.elements(*self.channels)
         return y if self.rows is None else y.band(*self.rows)
 
 

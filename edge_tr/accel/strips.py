@@ -11,14 +11,16 @@ rows, and its index the layer's plus a multiple of `graph.PART`.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from edge_tr.accel.arrival import BEATS
 from edge_tr.accel.estimate import cycles_of
 from edge_tr.accel.layout import COLUMNS
+from edge_tr.accel.sums import output_channels
 from edge_tr.graph import PART, Graph, Op
-from edge_tr.operators import AddParams, ConvParams, DepthwiseParams, PoolParams, Record
+from edge_tr.operators import AddParams, ConvParams, DepthwiseParams, MeanParams, PoolParams, Record
 
 Rows = tuple[int, int]
 """[first, end)"""
@@ -46,11 +48,26 @@ class Group:
 
 
 @dataclass(frozen=True)
+class Averaged:
+    """Operator `first`, a convolution, and the one behind it, which averages each channel of its result over the image:
+    `channels` at a time, so that the convolution's result is never there whole."""
+
+    first: int
+    channels: int
+
+    @property
+    def end(self) -> int:
+        """The operator behind both."""
+        return self.first + 2
+
+
+@dataclass(frozen=True)
 class Piece:
-    """A tensor that holds rows [first, end) of tensor `whole`."""
+    """A tensor that holds rows [first, end) of tensor `whole`; `channels`: [first, end) of its channels, None: all."""
 
     whole: int
     rows: Rows
+    channels: Rows | None = None
 
 
 @dataclass(frozen=True)
@@ -60,31 +77,37 @@ class Tiled:
     pieces   by tensor of the graph that is part of another one
     strips   by operator: which round of strips it belongs to
     rows     by operator that writes rows of a whole tensor: which
+    channels by operator that writes channels of a whole vector: which
     """
 
     graph: Graph
     pieces: Mapping[int, Piece]
     strips: Mapping[int, int]
     rows: Mapping[int, Rows]
+    channels: Mapping[int, Rows]
 
 
-def groups_of(graph: Graph, excepted: Container[int], depth: int) -> list[Group]:
+def groups_of(graph: Graph, excepted: Container[int], depth: int) -> list[Group | Averaged]:
     """Where tensors do not fit beside each other, which layers become strips; `excepted`: operators that the processor
     computes; `depth`: words of activation memory."""
-    return list(_groups(graph, excepted, depth))
+    live = _live(graph)
+    averaged = list(_averaged(graph, excepted, depth, live))
+    for group in averaged:
+        live[group.first] = live[group.first + 1] = 0
+    return sorted([*_groups(graph, excepted, depth, live), *averaged], key=lambda group: group.first)
 
 
-def tiled(graph: Graph, groups: Sequence[Group]) -> Tiled:
+def tiled(graph: Graph, groups: Sequence[Group | Averaged]) -> Tiled:
     """The graph with these strips."""
     writer = _Writer(graph)
     at = 0
     for group in groups:
         writer.keep(graph.ops[at : group.first])
-        writer.strips(group)
+        writer.averaged(group) if isinstance(group, Averaged) else writer.strips(group)
         at = group.end
     writer.keep(graph.ops[at:])
     return Tiled(replace(graph, tensors=tuple(writer.tensors), ops=tuple(writer.ops)), writer.pieces, writer.rounds,
-                 writer.rows)  # fmt: skip
+                 writer.rows, writer.channels)  # fmt: skip
 
 
 # --- which layers ---
@@ -126,9 +149,39 @@ def _live(graph: Graph) -> list[int]:
     return found
 
 
-def _groups(graph: Graph, excepted: Container[int], depth: int) -> Iterator[Group]:
+def _averaged(graph: Graph, excepted: Container[int], depth: int, live: Sequence[int]) -> Iterator[Averaged]:
+    """Convolutions that are too large, with nothing but an average behind them."""
+    for i, (op, following) in enumerate(itertools.pairwise(graph.ops)):
+        y = op.outputs[0] if op.outputs else -1
+        if not isinstance(op.record, ConvParams) or not _can_be_strips(graph, op) or live[i] <= depth:
+            continue
+        readers = [other for other in graph.ops if y in other.inputs]
+        if _any_of(excepted, op, following) or readers != [following] or y in graph.outputs:
+            continue
+        h, w, channels = op.record.output_shape
+        blocks = -(-h * w // COLUMNS)
+        free = depth - live[i] + channels * blocks - words_of(graph, following.outputs[0])
+        some = free // blocks // COLUMNS * COLUMNS
+        if some and _averages(following.record, (h, w, channels)):
+            yield Averaged(i, min(some, channels))
+
+
+def _any_of(excepted: Container[int], *ops: Op) -> bool:
+    """Whether the processor computes one of them."""
+    return any(op.index in excepted for op in ops)
+
+
+def _averages(record: Record, shape: tuple[int, int, int]) -> bool:
+    """Whether it takes the mean over all pixels of each channel."""
+    h, w, channels = shape
+    if isinstance(record, MeanParams):
+        return (record.outer, record.count, record.inner) == (1, h * w, channels)
+    return isinstance(record, PoolParams) and record.averages and record.kernel == (h, w) and record.pad == (0, 0)
+
+
+def _groups(graph: Graph, excepted: Container[int], depth: int, live: Sequence[int]) -> Iterator[Group]:
     """Of each run of neighbouring layers that can be strips."""
-    live, able = _live(graph), [_can_be_strips(graph, op) and op.index not in excepted for op in graph.ops]
+    able = [_can_be_strips(graph, op) and op.index not in excepted for op in graph.ops]
     at = 0
     while at < len(able):
         end = next((i for i in range(at, len(able)) if not able[i]), len(able))
@@ -312,6 +365,7 @@ class _Writer:
         self.pieces: dict[int, Piece] = {}
         self.rounds: dict[int, int] = {}
         self.rows: dict[int, Rows] = {}
+        self.channels: dict[int, Rows] = {}
         self.round = 0
 
     def keep(self, ops: Sequence[Op]) -> None:
@@ -339,6 +393,27 @@ class _Writer:
                 is_kept = group.kept and y == result
                 made[y] = y if is_kept else self._piece(y, rows)
                 self._strip(op, number, inputs, made[y], needs.inputs[op.index][0], rows, is_kept)
+
+    def averaged(self, group: Averaged) -> None:
+        """A convolution and its average, some channels after the other."""
+        self.round += 1
+        conv, mean = self.graph.ops[group.first : group.end]
+        h, w, count = conv.record.output_shape
+        for number, first in enumerate(range(0, count, group.channels), 1):
+            span = first, min(first + group.channels, count)
+            piece = len(self.tensors)
+            whole = self.graph.tensor(conv.outputs[0])
+            self.tensors.append(replace(whole, index=piece, shape=(1, h, w, span[1] - first)))
+            self.pieces[piece] = Piece(whole.index, (0, h), span)
+            inputs = tuple(piece if t == whole.index else t for t in mean.inputs)
+            for op, given, made, record in (
+                (conv, conv.inputs, piece, output_channels(conv.record, *span)),
+                (mean, inputs, mean.outputs[0], _of_channels(mean.record, span[1] - first)),
+            ):
+                index = op.index + number * PART
+                self.ops.append(replace(op, index=index, inputs=given, outputs=(made,), record=record))
+                self.rounds[index] = self.round
+            self.channels[index] = span
 
     def _cropped(self, op: Op, number: int, piece: int, rows: Rows) -> int:
         """The piece as the operator can read it: an addition reads as many rows as it writes."""
@@ -373,6 +448,14 @@ class _Writer:
         self.rounds[index] = self.round
         if is_kept:
             self.rows[index] = written
+
+
+def _of_channels(record: MeanParams | PoolParams, channels: int) -> Record:
+    """The average of so many channels."""
+    if isinstance(record, MeanParams):
+        return replace(record, inner=channels)
+    before, after = ((*shape[:2], channels) for shape in (record.input_shape, record.output_shape))
+    return replace(record, input_shape=before, output_shape=after)
 
 
 def _of_rows(op: Op, read: Rows, written: Rows, graph: Graph) -> Record:
