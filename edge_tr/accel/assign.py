@@ -85,6 +85,7 @@ class _Assigner:
         self.tiled, self.graph, self.cut, self.left_out = tiled, tiled.graph, cut, left_out
         self.words, self.known = words, known
         self.records = {op.index: op.record for op in self.graph.ops}
+        self.last_writers = {t: op.index for op in self.graph.ops for t in op.outputs}
         self.aliases: dict[int, int] = {}
         self.stages: dict[int, Stage] = {}
         self.made: dict[int, Placed] = {}
@@ -204,7 +205,8 @@ class _Assigner:
         read = dict.fromkeys(t for stage in reversed(stages) for t in stage.inputs if t not in self.made)
         sends = tuple(t for t in read if t not in sent)  # the first stage's last
         sent |= {*sends}
-        reads = tuple(stage.output for stage in stages if self._whole(stage.output) in later)
+        whole = (stage for stage in stages if self.last_writers[stage.output] == stage.op.index)
+        reads = tuple(stage.output for stage in whole if self._whole(stage.output) in later)
         return Round(tuple(stages), sends, reads)
 
     def _whole(self, tensor: int) -> int:
@@ -233,15 +235,14 @@ class _Assigner:
         for op in list(waiting):
             if wanted(op) and there.issuperset(self.graph.activations(op)) and not self._must_wait(op, waiting):
                 waiting.remove(op)
-                if self._complete(op, waiting):
+                if self._complete(op):
                     there.update(op.outputs)
                 taken.append(op)
         return taken
 
-    def _complete(self, op: Op, waiting: list[Op]) -> bool:
+    def _complete(self, op: Op) -> bool:
         """Whether its output is: no other strip of it is to come."""
-        partial = op.index in self.tiled.rows or op.index in self.tiled.channels
-        return not partial or not any(set(op.outputs) & set(other.outputs) for other in waiting)
+        return all(self.last_writers[t] == op.index for t in op.outputs)
 
     def _must_wait(self, op: Op, waiting: list[Op]) -> bool:
         """Whether an operator before it still reads a state that it updates, or updates one that it touches."""

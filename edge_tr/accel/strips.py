@@ -163,7 +163,8 @@ def _averaged(graph: Graph, excepted: Container[int], depth: int, live: Sequence
         free = depth - live[i] + channels * blocks - words_of(graph, following.outputs[0])
         some = free // blocks // COLUMNS * COLUMNS
         if some and _averages(following.record, (h, w, channels)):
-            yield Averaged(i, min(some, channels))
+            count = -(-channels // some)
+            yield Averaged(i, -(-channels // count // COLUMNS) * COLUMNS)
 
 
 def _any_of(excepted: Container[int], *ops: Op) -> bool:
