@@ -179,20 +179,26 @@ def tune(
     max_terms: float | None = None,
     max_cycles: int | None = None,
     max_flash: int | None = None,
+    confidence: float | None = None,
+    metric: str | None = None,
+    time_budget: float | None = None,
     target: str | None = None,
     data: PathLike | None = None,
     seed: int = 0,
     jobs: int | None = None,
 ) -> Tuned:
-    """Choose which terms to keep, on the inputs in the .npz file `calibration`, until one of the four limits is met.
+    """Choose which terms to keep, on the samples in the .npz file `calibration`, until one of the four limits is met.
 
-    Points of accuracy, terms per MAC, cycles or bytes of flash of the layers with weights; the last two for the core of
-    `target`. `data`: to report on. UsageError where nothing reaches the goal.
+    Points of accuracy on other data (estimated; of another `metric` than a share its units), terms per MAC, cycles or
+    bytes of flash of the layers with weights; the last two for the core of `target`. `confidence`: with which
+    probability a loss is within its goal. `time_budget`: seconds. `data`: to report on. The best point is written
+    however it ends; UsageError where it does not reach its goal.
     """
     budget = Path(out).with_suffix(".toml")
     result = compiler.tune(
         _model(model), Path(calibration), budget, max_loss=max_loss, max_terms=max_terms, max_cycles=max_cycles,
-        max_flash=max_flash, target=target, data=None if data is None else Path(data), seed=seed, jobs=jobs,
+        max_flash=max_flash, confidence=confidence, metric=metric,
+        time_budget=time_budget, target=target, data=None if data is None else Path(data), seed=seed, jobs=jobs,
     )  # fmt: skip
     return Tuned(budget, result)
 

@@ -25,8 +25,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except EdgeTrError as error:
         print(f"edge-tr: {printable(str(error))}", file=sys.stderr)
         return error.exit_code
-    except KeyboardInterrupt:
-        print("edge-tr: interrupted", file=sys.stderr)
+    except KeyboardInterrupt as error:
+        print(f"edge-tr: {printable(str(error)) or 'interrupted'}", file=sys.stderr)
         return INTERRUPTED
     except (OSError, MemoryError) as error:
         if isinstance(error, OSError) and error.errno not in SURROUNDINGS:

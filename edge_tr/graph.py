@@ -111,7 +111,8 @@ class Graph:
     `states` are the tensors that keep their values from one inference to the next, with the values that a reset gives
     them; the last operator that updates one gives the next inference's. `file_inputs` and `file_outputs` are the ends
     as the file has them, with the names and types that users know: `inputs` and `outputs` may lie behind a QUANTIZE or
-    before a DEQUANTIZE, which the host does. `host`: kinds of float operators behind the outputs that are left to it.
+    before a DEQUANTIZE, which the host does. `host`: kinds of float operators behind the outputs that are left to it;
+    `before`: operators of the file before the inputs that are.
     """
 
     tensors: tuple[Tensor, ...]
@@ -124,6 +125,7 @@ class Graph:
     file_inputs: tuple[Tensor, ...] = ()
     file_outputs: tuple[Tensor, ...] = ()
     host: tuple[str, ...] = ()
+    before: tuple[Op, ...] = ()
 
     @property
     def named_inputs(self) -> tuple[Tensor, ...]:

@@ -185,6 +185,9 @@ def _tune(arguments: argparse.Namespace) -> int:
         arguments.out,
         **{name: getattr(arguments, name) for name in limits},
         target=arguments.target,
+        confidence=arguments.confidence,
+        metric=arguments.metric,
+        time_budget=arguments.time_budget,
         core=arguments.core,
         group=arguments.group,
         seed=arguments.seed,
@@ -192,6 +195,7 @@ def _tune(arguments: argparse.Namespace) -> int:
         jobs=arguments.jobs,
         cluster=arguments.cluster,
         progress=arguments.progress,
+        say=lambda text: print(f"edge-tr: {printable(text)}", file=sys.stderr),
     )
     out = arguments.out.with_suffix(".toml")
     kept = f"{out.with_suffix('.work')}, {len(result.rows)} points; edge-tr clean {out} removes them"

@@ -39,7 +39,7 @@ FLOORS = (
     {"completion"},
     {"verbs"},
     {"api", "cli", "cycles_table", "synth_table", "reproduction"},
-    {"bench_table"},
+    {"bench_table", "comparison_table"},
     {"__init__"},  # names of the Python API, imported when they are asked for
 )
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

@@ -4,8 +4,9 @@
 
 #include <stdint.h>
 
-/* The next samples of 16 kHz audio, `most` at most; 0 after the last. */
-uint32_t app_read(int16_t *samples, uint32_t most);
+/* The next items, of `size` bytes each, `most` at most; how many there are, 0 after the last. Which items, the
+ * application says: samples of 16 kHz audio, or pixels. */
+uint32_t app_read(void *items, uint32_t size, uint32_t most);
 
 /* A text, without a line's end of its own. */
 void app_print(const char *text);

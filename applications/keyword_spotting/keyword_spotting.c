@@ -63,7 +63,7 @@ int run(void)
     int16_t samples[TR_FRONTEND_STEP_20MS];
     uint16_t features[TR_FRONTEND_CHANNELS];
     tr_frontend_init(&frontend, TR_FRONTEND_STEP_20MS);
-    for (uint32_t count; (count = app_read(samples, TR_FRONTEND_STEP_20MS)) > 0u;) {
+    for (uint32_t count; (count = app_read(samples, sizeof *samples, TR_FRONTEND_STEP_20MS)) > 0u;) {
         for (uint32_t at = 0u, taken; at < count; at += taken) {
             if (tr_frontend_process(&frontend, samples + at, count - at, &taken, features)) {
                 remember(features);

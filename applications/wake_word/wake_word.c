@@ -40,7 +40,7 @@ int run(void)
     uint32_t windows = 0u;
     tr_frontend_init(&frontend, TR_FRONTEND_STEP_10MS);
     wake_reset();
-    for (uint32_t count; (count = app_read(samples, TR_FRONTEND_STEP_10MS)) > 0u;) {
+    for (uint32_t count; (count = app_read(samples, sizeof *samples, TR_FRONTEND_STEP_10MS)) > 0u;) {
         for (uint32_t at = 0u, taken; at < count; at += taken) {
             if (!tr_frontend_process(&frontend, samples + at, count - at, &taken, features)) {
                 continue;

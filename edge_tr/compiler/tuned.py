@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from edge_tr import boards
@@ -10,11 +11,13 @@ from edge_tr.errors import UsageError
 from edge_tr.files.writing import replace
 from edge_tr.kernels.machines import isa_of, planned_for
 from edge_tr.kernels.waiting import Behind
+from edge_tr.metrics import metric_of
 from edge_tr.report.pages import tuning_page
 from edge_tr.tuning import tuning
-from edge_tr.tuning.points import Settings
+from edge_tr.tuning.fit import Settings
 from edge_tr.tuning.tuning import Tuning
 from edge_tr.tuning.workers import DaskCluster, LocalProcesses
+from edge_tr.tuning.written import goal_of
 
 
 def tune(
@@ -26,6 +29,9 @@ def tune(
     max_terms: float | None = None,
     max_cycles: int | None = None,
     max_flash: int | None = None,
+    confidence: float | None = None,
+    metric: str | None = None,
+    time_budget: float | None = None,
     target: str | None = None,
     core: str | None = None,
     group: int | None = None,
@@ -34,16 +40,23 @@ def tune(
     jobs: int | None = None,
     cluster: str | None = None,
     progress: Progress = no_progress,
+    say: Callable[[str], None] = lambda text: None,
 ) -> Tuning:
-    """Choose which terms of `model` to keep, on the inputs in `calibration`, see `tuning.tune`; writes `out`, and
+    """Choose which terms of `model` to keep, on the samples in `calibration`, see `tuning.tune`; writes `out`, and
     beside it the tuned .tflite and a page.
 
-    One of the four limits is the goal: points of accuracy, terms per MAC, cycles or bytes of the layers with weights.
+    One of the four limits is the goal: points of accuracy (of another `metric` than a share: its units), terms per MAC,
+    cycles or bytes of the layers with weights. `confidence`: with which probability a loss is within its goal;
+    `time_budget`: seconds. `say` is told at once what is wrong with the calibration set.
     `target`: the board whose core costs are estimated for, or its `core`; `group`: a fixed k in each `group` weights;
     `jobs` processes (default: one for each core), or a Dask scheduler at `cluster`, compute. UsageError for a goal that
     nothing reaches, or a choice that there is not.
     """
-    goal = tuning.goal_of(max_loss=max_loss, max_terms=max_terms, max_cycles=max_cycles, max_flash=max_flash)
+    goal = goal_of(
+        max_loss=max_loss, max_terms=max_terms, max_cycles=max_cycles, max_flash=max_flash, confidence=confidence
+    )
+    if metric is not None and max_loss is None:
+        raise UsageError("--metric is what --max-loss is told in: give that goal")
     if core is not None and target is None:
         raise UsageError("--core needs --target: it is another cost of that board's code")
     board = None if target is None else boards.load(target)
@@ -52,7 +65,8 @@ def tune(
     settings = Settings(group=group, seed=seed, isa=isa, behind=behind, cycles=board is not None)
     with DaskCluster(cluster) if cluster else LocalProcesses(jobs) as workers:
         result = tuning.tune(
-            model, calibration, out, goal, settings=settings, data=data, workers=workers, progress=progress
-        )
+            model, calibration, out, goal, settings=settings, data=data, workers=workers, progress=progress, say=say,
+            metric=None if metric is None else metric_of(metric), time_budget=time_budget,
+        )  # fmt: skip
     replace(out.with_suffix(".html"), tuning_page(result))
     return result

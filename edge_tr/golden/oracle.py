@@ -18,7 +18,7 @@ import numpy as np
 from edge_tr.errors import ModelError, ToolMissingError
 from edge_tr.golden.ends import Given, Samples, by_input, outer, sample_shape, together
 from edge_tr.graph import Graph, Op, Tensor
-from edge_tr.ir.rewrite import with_outputs, with_vector_axes
+from edge_tr.ir.rewrite import with_outputs, with_vector_axes, without_operators
 from edge_tr.ir.tflite import parse, read
 from edge_tr.operators.broadcast import BroadcastParams
 from edge_tr.operators.lookup import LookupParams
@@ -87,10 +87,14 @@ class Oracle:
     """
 
     def __init__(self, data: bytes, runtime: Runtime | None = None) -> None:
-        self._graph, file = parse(data), read(data)
+        self._graph = parse(data)
+        data = _from_device_inputs(data, self._graph)
+        file = read(data)
         self.runtime = runtime or find_runtime(_needed(self._graph) | _float_kinds(file))
         self._data = with_vector_axes(data)
-        self._shapes = {i: file.tensor(i).shape for i in file.inputs}
+        known = {i: self._graph.tensor(i).data for i in file.inputs}
+        self._shapes = {i: file.tensor(i).shape for i in file.inputs if known[i] is None}
+        self._known = {i: value for i, value in known.items() if value is not None}
         self._resources = any(op.kind == "VAR_HANDLE" for op in file.ops)
         self._computed = tuple(i for op in self._graph.ops for i in op.outputs if i < len(file.tensors))
         self._interpreter = _interpreter(self.runtime, self._data)
@@ -126,6 +130,8 @@ class Oracle:
                 interpreter = self._reset(interpreter, data)
             for (index, shape), values in zip(self._shapes.items(), x.step(step).values()):
                 interpreter.set_tensor(index, values[n].reshape(shape))
+            for index, value in self._known.items():
+                interpreter.set_tensor(index, value)
             interpreter.invoke()
             for i, result in results.items():
                 place = (n,) if x.steps is None else (n, step)
@@ -151,6 +157,13 @@ class Oracle:
             if found[index].dtype.name != given.dtype:
                 raise TypeError(f"the interpreter takes {given.dtype} for {given.name}, not {array.dtype}")
         return Samples(found, x.steps) if isinstance(x, Samples) else together(graph, found)
+
+
+def _from_device_inputs(data: bytes, graph: Graph) -> bytes:
+    """The model without what is left to the host before its inputs."""
+    if not graph.before:
+        return data
+    return without_operators(data, [op.index for op in graph.before], [tensor.index for tensor in graph.file_inputs])
 
 
 def _as_int8(values: np.ndarray, tensor: Tensor) -> np.ndarray:

@@ -37,9 +37,16 @@ def without_float_ends(graph: Graph) -> Graph:
 
 
 def host_notes(graph: Graph) -> tuple[str, ...]:
-    """What a build leaves to the host, a line."""
-    kinds = ", ".join(dict.fromkeys(graph.host))
-    return (f"left to the host, in float32 behind the device's outputs: {kinds}",) if graph.host else ()
+    """What a build leaves to the host, a line for each end."""
+    ends = {
+        "before the device's inputs": [op.kind for op in graph.before],
+        "behind the device's outputs": graph.host,
+    }
+    return tuple(
+        f"left to the host, in float32 {where}: {', '.join(dict.fromkeys(kinds))}"
+        for where, kinds in ends.items()
+        if kinds
+    )
 
 
 def _host_part(graph: Graph) -> list[Op]:
@@ -50,7 +57,7 @@ def _host_part(graph: Graph) -> list[Op]:
     for op in graph.ops:
         starts = op.kind == "DEQUANTIZE" and graph.activations(op)
         if (starts or tainted.intersection(op.inputs)) and not op.updates:
-            tainted.update(op.outputs)
+            tainted.update(() if op.kind == "QUANTIZE" else op.outputs)
             behind.append(op)
         else:
             read.update(op.inputs)

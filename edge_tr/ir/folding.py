@@ -6,6 +6,7 @@ give a constant. What cannot be folded stays, and is computed by the device or r
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -33,6 +34,22 @@ def fold_shapes(graph: Graph) -> Graph:
         value.flags.writeable = False
         tensors[op.outputs[0]] = replace(tensors[op.outputs[0]], data=value)
     return replace(graph, tensors=tuple(tensors), ops=tuple(ops))
+
+
+def with_known_shapes(graph: Graph) -> Graph:
+    """The graph without inputs that only say which shape a TRANSPOSE_CONV gives, as parts of models have that were cut
+    in front of it: its output's tensor says so too, and memory is planned for that."""
+    tensors, read = list(graph.tensors), Counter(i for op in graph.ops for i in op.inputs)
+    for op in (op for op in graph.ops if op.kind == "TRANSPOSE_CONV" and op.inputs and len(op.outputs) == 1):
+        value = np.array(tensors[op.outputs[0]].shape, np.int32)
+        given = tensors[op.inputs[0]]
+        alone = op.inputs[0] in graph.inputs and read[op.inputs[0]] == 1 and op.inputs[0] not in graph.outputs
+        if alone and (given.dtype, given.shape) == ("int32", value.shape):
+            value.flags.writeable = False
+            tensors[given.index] = replace(given, data=value)
+    left = [pair for pair in zip(graph.inputs, graph.file_inputs) if tensors[pair[0]].data is None]
+    inputs, file_inputs = zip(*left) if left else ((), ())
+    return replace(graph, tensors=tuple(tensors), inputs=tuple(inputs), file_inputs=tuple(file_inputs))
 
 
 def _folded(op: Op, tensors: Sequence[Tensor]) -> np.ndarray | None:

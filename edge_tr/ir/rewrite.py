@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import tflite
@@ -154,6 +154,21 @@ def with_outputs(data: bytes, tensors: Sequence[int]) -> bytes:
     result = bytearray(data) + bytes(-len(data) % 4)
     struct.pack_into("<I", result, field, len(result) - field)  # a vector's place is a distance from the field
     return bytes(result) + struct.pack(f"<I{len(tensors)}i", len(tensors), *tensors)
+
+
+def without_operators(data: bytes, ops: Collection[int], inputs: Sequence[int]) -> bytes:
+    """A copy of the model without some operators, by index, and with other inputs."""
+    table = tflite.Model.GetRootAs(data, 0).Subgraphs(0)._tab
+    vector, count = table.Vector(table.Offset(10)), table.VectorLen(table.Offset(10))  # field 3
+    result = bytearray(data) + bytes(-len(data) % 4)
+    places = [vector + 4 * i for i in range(count) if i not in ops]
+    tables = [place + struct.unpack_from("<I", data, place)[0] for place in places]
+    struct.pack_into("<I", result, vector - 4, len(tables))
+    for i, place in enumerate(tables):  # a table's place is a distance from its entry
+        struct.pack_into("<I", result, vector + 4 * i, place - vector - 4 * i)
+    field = table.Pos + table.Offset(6)  # field 1
+    struct.pack_into("<I", result, field, len(result) - field)
+    return bytes(result) + struct.pack(f"<I{len(inputs)}i", len(inputs), *inputs)
 
 
 def with_vector_axes(data: bytes) -> bytes:

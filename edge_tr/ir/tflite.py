@@ -24,7 +24,8 @@ from edge_tr.files.reading import MAX_BINARY, read_bytes
 from edge_tr.graph import Graph, Op, Quantization, Tensor
 from edge_tr.ir.batches import without_batches
 from edge_tr.ir.float_ends import without_float_ends
-from edge_tr.ir.folding import fold_shapes
+from edge_tr.ir.float_starts import without_float_starts
+from edge_tr.ir.folding import fold_shapes, with_known_shapes
 from edge_tr.ir.islands import with_tables
 from edge_tr.ir.passes import as_reshapes, strip_boundary
 from edge_tr.ir.schema import DTYPES, ENUM_FIELDS, ITEM_BYTES, KINDS, OPTIONS, TEXT_FIELDS, VECTOR_FIELDS, accessor
@@ -64,11 +65,15 @@ def parse(data: bytes) -> Graph:
     graphs = read_all(data)
     for graph in graphs:
         check_indices(graph)
-    resolved = with_resources([as_int8(as_reshapes(fold_shapes(graph))) for graph in graphs])
-    main = without_batches(strip_boundary(without_float_ends(with_tables(resolved.graph))))
+    resolved = with_resources([as_int8(as_reshapes(fold_shapes(with_known_shapes(graph)))) for graph in graphs])
+    main = without_batches(strip_boundary(_without_hosts_parts(with_tables(resolved.graph))))
     graph = supported(main, resolved.others, resolved.found)
     check_order(graph)
     return graph
+
+
+def _without_hosts_parts(graph: Graph) -> Graph:
+    return without_float_ends(without_float_starts(graph))
 
 
 def read(data: bytes) -> Graph:

@@ -30,6 +30,7 @@ from edge_tr.operators.checks import (
     zero_point,
 )
 from edge_tr.operators.checks import requant as factor_of
+from edge_tr.operators.lstm_gradients import inside
 from edge_tr.operators.products import PRODUCT, SumsParams, matrix, one_scale, product, replaced, sums, vector
 from edge_tr.record import Part, Record, Requant
 from edge_tr.structs import FACTOR, Array, Call, Field, Struct
@@ -95,6 +96,19 @@ class SvdfParams(Record):
         acc = (acc & 0xFFFFFFFF).astype(np.uint32).view(np.int32)
         output = finish(acc[..., None], self.requant, self.output_zero_point, INT8, rounding)
         return output.reshape(-1, self.batch, len(self.bias)), state.reshape(-1, self.batch, filters * memory)
+
+    def all_gradients(
+        self, inputs: Sequence[np.ndarray], outputs: Sequence[np.ndarray], gradients: Sequence[np.ndarray]
+    ) -> list[np.ndarray]:
+        """Of the inputs and of the state before."""
+        filters, memory = self.time.shape
+        summed = gradients[0].reshape(-1, len(self.bias)) * inside(outputs[0]).reshape(-1, len(self.bias))
+        each = np.repeat(summed * np.float32(self.requant.real[0]), self.rank, axis=1)
+        state = gradients[1].reshape(-1, filters, memory) + each[:, :, None] * self.time.astype(np.float32)
+        entering = state[:, :, -1] * np.float32(self.feature.requant.real[0])
+        before = np.zeros_like(state)
+        before[:, :, 1:] = state[:, :, :-1]
+        return [self.feature.input_gradient(entering), before]
 
     def golden_bytes(self, elements: int) -> int:
         return 24 * elements + 32 * self.batch * self.time.size

@@ -1,7 +1,8 @@
 """TRANSPOSE_CONV: tensorflow/lite/kernels/transpose_conv.cc, reference/integer_ops/transpose_conv.h.
 
 Versions 1 to 5; int8 with int8 weights, per tensor or per output channel, any batch, with or without a bias, with a
-fused activation.
+fused activation. The output's shape is a constant; where it is an input of the model it is taken to be the output
+tensor's (`ir.folding`), as TFLite Micro does.
 
 The products of one input pixel with the weights of all taps are a part for budgets and kernels (`products`): they are
 added to the output rows that the pixel's row reaches, of which scratch holds as many as there are rows of weights.

@@ -12,7 +12,7 @@ kernels: input_to_forget, recurrent_to_forget and so on, projection.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,6 +20,7 @@ import numpy as np
 from edge_tr.operators.arithmetic import finish, requant
 from edge_tr.operators.checks import INT8
 from edge_tr.operators.lstm_gates import Gate, Gates, added, multiplied
+from edge_tr.operators.lstm_gradients import ONE, Step, inside, real, through_gate, through_tanh
 from edge_tr.operators.products import PRODUCT, SumsParams, product, replaced
 from edge_tr.record import Part, Record, Requant
 from edge_tr.structs import FACTOR, Array, Call, Field, Struct, Value
@@ -134,41 +135,94 @@ class LstmParams(Record):
         self, inputs: Sequence[np.ndarray], rounding: Rounding, data_table: np.ndarray | None = None
     ) -> tuple[np.ndarray, ...]:
         """(outputs, output state, cell state)."""
-        count, time = len(inputs[0]), 1 if self.time_major else 2
-        order = (self.steps, self.batch) if self.time_major else (self.batch, self.steps)
-        x = inputs[0].reshape(count, *order, -1)
-        h = inputs[1].reshape(count * self.batch, self.outputs)
-        cell = inputs[2].reshape(count * self.batch, self.cells)
-        steps = []
-        for step in range(self.steps):
-            h, cell = self._step(x.take(step, axis=time).reshape(count * self.batch, -1), h, cell, rounding)
-            steps.append(h.reshape(count, self.batch, self.outputs))
-        shape = (count, self.batch, -1)
-        return np.stack(steps, axis=time), h.reshape(shape), cell.reshape(shape)
+        steps = list(self._steps(inputs, rounding))
+        shape = (len(inputs[0]), self.batch, -1)
+        outputs = np.stack([step.output.reshape(shape) for step in steps], axis=self._time)
+        return outputs, steps[-1].output.reshape(shape), steps[-1].new_cell.reshape(shape)
 
-    def _step(
-        self, x: np.ndarray, h: np.ndarray, cell: np.ndarray, rounding: Rounding
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """(output, cell state) of each sequence's next step."""
-        gates = self.gates
-        forget = logistic(gates.forget.before_activation(x, h, cell, rounding), GATE_BITS)
-        candidate = tanh(gates.cell.before_activation(x, h, cell, rounding), GATE_BITS)
-        entering = (INT16_MAX - forget).astype(np.int16)
-        if gates.input is not None:
-            entering = logistic(gates.input.before_activation(x, h, cell, rounding), GATE_BITS)
-        cell = added(multiplied(forget, cell, 15), multiplied(entering, candidate, 15 + self.cell_bits))
+    @property
+    def _time(self) -> int:
+        """The axis of an input [n, ...]."""
+        return 1 if self.time_major else 2
+
+    def _in_order(self, values: np.ndarray) -> np.ndarray:
+        """A sequence of inputs or outputs, [n, batch and steps in the file's order, ...]."""
+        order = (self.steps, self.batch) if self.time_major else (self.batch, self.steps)
+        return values.reshape(len(values), *order, -1)
+
+    def _steps(self, inputs: Sequence[np.ndarray], rounding: Rounding) -> Iterator[Step]:
+        x, rows = self._in_order(inputs[0]), len(inputs[0]) * self.batch
+        h, cell = inputs[1].reshape(rows, self.outputs), inputs[2].reshape(rows, self.cells)
+        for number in range(self.steps):
+            step = self._step(x.take(number, axis=self._time).reshape(rows, -1), h, cell, rounding)
+            h, cell = step.output, step.new_cell
+            yield step
+
+    def _step(self, x: np.ndarray, h: np.ndarray, cell: np.ndarray, rounding: Rounding) -> Step:
+        """Of each sequence the next one."""
+        before, gates = {}, {}
+        for name in ("forget", "cell", "input"):
+            if (gate := getattr(self.gates, name)) is not None:
+                before[name] = gate.before_activation(x, h, cell, rounding)
+                gates[name] = (tanh if name == "cell" else logistic)(before[name], GATE_BITS)
+        entering = gates["input"] if "input" in gates else (INT16_MAX - gates["forget"]).astype(np.int16)
+        new = added(multiplied(gates["forget"], cell, 15), multiplied(entering, gates["cell"], 15 + self.cell_bits))
         if self.cell_clip > 0:
-            cell = np.clip(cell, -self.cell_clip, self.cell_clip)
-        leaving = logistic(gates.output.before_activation(x, h, cell, rounding), GATE_BITS)
-        product = leaving.astype(np.int32) * tanh(cell, self.cell_bits)
+            new = np.clip(new, -self.cell_clip, self.cell_clip)
+        before["output"] = self.gates.output.before_activation(x, h, new, rounding)
+        gates["output"] = logistic(before["output"], GATE_BITS)
+        squashed = tanh(new, self.cell_bits)
+        product = gates["output"].astype(np.int32) * squashed
         hidden = finish(product[..., None], self.hidden, self.hidden_zero_point, INT8, rounding)[..., 0]
-        return (hidden if self.projection is None else self._projected(hidden, rounding)), cell
+        output = hidden if self.projection is None else self._projected(hidden, rounding)
+        return Step(x, h, cell, before, gates, new, squashed, hidden, output)
 
     def _projected(self, hidden: np.ndarray, rounding: Rounding) -> np.ndarray:
         part, zero, clip = self.projection.sums, self.projection.zero_point, self.projection.clip
         scaled = requant(part.of(hidden), part.requant, rounding).astype(np.int64)
         output = np.clip((scaled + zero).astype(np.int32), *INT8)
         return (np.clip(output, -clip, clip) if clip > 0 else output).astype(np.int8)
+
+    def all_gradients(
+        self, inputs: Sequence[np.ndarray], outputs: Sequence[np.ndarray], gradients: Sequence[np.ndarray]
+    ) -> list[np.ndarray]:
+        """Of the inputs, the output state and the cell state; gates are computed again. One inference's states are the
+        next one's inputs, so that `inputs` must hold what they were."""
+        steps, rows = list(self._steps(inputs, Rounding.DOUBLE)), len(inputs[0]) * self.batch
+        of_outputs, of_x = self._in_order(gradients[0]), [None] * self.steps
+        h, cell = (gradients[n].reshape(rows, -1) for n in (1, 2))
+        for number in reversed(range(self.steps)):
+            h = h + of_outputs.take(number, axis=self._time).reshape(rows, -1)
+            of_x[number], h, cell = self._back(steps[number], h, cell)
+        shaped = [x.reshape(len(inputs[0]), self.batch, -1) for x in of_x]
+        return [np.stack(shaped, axis=self._time), h, cell]
+
+    def _back(self, step: Step, output: np.ndarray, cell: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Of (x, h, cell) of a step, from those of its output and of its new cell state."""
+        if self.projection is not None:
+            part = self.projection.sums
+            output = part.input_gradient(output * inside(step.output) * real(part))
+        product = output * inside(step.hidden) * np.float32(self.hidden.real[0])
+        found = [self._through("output", step, product * step.squashed, step.new_cell)]
+        bent = product * step.gates["output"] * through_tanh(step.squashed) * (1 << self.cell_bits)
+        new = (cell + found[0][2] + bent) * inside(step.new_cell)
+        entering = step.gates["input"] if "input" in step.gates else INT16_MAX - step.gates["forget"].astype(np.int32)
+        scale = ONE * (1 << self.cell_bits)
+        forget, kept = new * step.cell / ONE, new * step.gates["forget"] / ONE
+        candidate, let_in = new * entering / scale, new * step.gates["cell"] / scale
+        if "input" in step.gates:
+            found.append(self._through("input", step, let_in, step.cell))
+        else:
+            forget = forget - let_in
+        found.append(self._through("forget", step, forget, step.cell))
+        found.append(self._through("cell", step, candidate, step.cell))
+        x, h = (sum(parts) for parts in zip(*((x, h) for x, h, _ in found)))
+        return x, h, kept + sum(seen for _, _, seen in found[1:])
+
+    def _through(
+        self, name: str, step: Step, gradient: np.ndarray, cell: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return through_gate(getattr(self.gates, name), step, name, cell, gradient)
 
     def golden_bytes(self, elements: int) -> int:
         return 24 * elements + 256 * self.batch * (self.cells + self.outputs)

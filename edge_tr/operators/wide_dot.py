@@ -14,10 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge_tr.graph import Graph, Op
-from edge_tr.operators.arithmetic import requant
 from edge_tr.operators.checks import (
     arity,
-    constant,
     image_shape,
     output_shape,
     read_only,
@@ -28,10 +26,11 @@ from edge_tr.operators.checks import (
 )
 from edge_tr.operators.dot import per_channel_requant, weights_tensor
 from edge_tr.operators.fully_connected import requant_of_rows
-from edge_tr.operators.wide import MOST_SHIFT, clamped, fused_limits, multiply, wide, wide_ends
+from edge_tr.operators.wide import fused_limits, wide, wide_ends
+from edge_tr.operators.wide_sums import SUMMED, WideSums, bias_of, fitting
 from edge_tr.operators.windows import scatter, window_taps
-from edge_tr.record import Range, Record, Requant, Shape3, Size, full_range
-from edge_tr.structs import SHAPE, WINDOW, Array, Call, Field, Struct
+from edge_tr.record import Requant, Shape3, Size
+from edge_tr.structs import SHAPE, WINDOW, Call, Field, Struct
 from edge_tr.structs import window as window_members
 from edge_tr.tr.requant import Rounding
 
@@ -45,19 +44,13 @@ STRUCT = Struct(
         Field(WINDOW, "window"),
         Field("uint32_t", "depth"),
         Field("uint32_t", "outputs"),
-        Field("const int8_t *", "weights"),
-        Field("const int64_t *", "bias"),
-        Field("const int32_t *", "multiplier"),
-        Field("const int8_t *", "shift"),
-        Field("bool", "narrow", "sums of 32 bits"),
-        Field("int16_t", "minimum"),
-        Field("int16_t", "maximum"),
+        *SUMMED,
     ),
 )
 
 
 @dataclass(frozen=True)
-class WideConvParams(Record):
+class WideConvParams(WideSums):
     """Outside the image counts as zero. `depth` channels of the input are read by `outputs` of the output."""
 
     input_shape: Shape3
@@ -83,10 +76,7 @@ class WideConvParams(Record):
         acc = np.zeros((len(x), *self.output_shape[:2], groups, self.outputs))
         for ky, kx, targets, sources in window_taps(self):
             acc[targets] += np.einsum("nhwgd,gpd->nhwgp", x[sources], weights[:, :, ky, kx], optimize=True)
-        sums = acc.reshape(-1, *self.output_shape).astype(np.int64) + self.bias
-        if not self.narrow:
-            return (clamped(multiply(sums, self.requant), self.activation),)
-        return (clamped(requant(sums.astype(np.int32), self.requant, rounding), self.activation),)
+        return (self.finished(acc, rounding),)
 
     def outside(self) -> int:
         return 0
@@ -94,15 +84,8 @@ class WideConvParams(Record):
     def golden_bytes(self, elements: int) -> int:
         return 40 * elements
 
-    def ranges(
-        self, inputs: Sequence[Range], outputs: Sequence[int], data_terms: np.ndarray | None = None
-    ) -> tuple[Range, ...]:
-        return (full_range(outputs[0], self.activation),)
-
     def gradients(self, inputs: Sequence[np.ndarray], output: np.ndarray, gradient: np.ndarray) -> list[np.ndarray]:
-        low, high = self.activation
-        inside = (output > low) & (output < high)
-        given = (gradient * inside * self.requant.real.astype(np.float32)).reshape(-1, *self.output_shape)
+        given = self.gradient_of_sums(output, gradient)
         groups = self.input_shape[2] // self.depth
         given = given.reshape(*given.shape[:3], groups, self.outputs)
         weights = self.weights.astype(np.float32).reshape(groups, self.outputs, *self.kernel, self.depth)
@@ -120,33 +103,9 @@ class WideConvParams(Record):
             "window": window_members(self.kernel, self.stride, self.dilation, self.pad),
             "depth": self.depth,
             "outputs": self.outputs,
-            "weights": Array("int8_t", "weights", self.weights.ravel()),
-            "bias": Array("int64_t", "bias", self.bias),
-            "multiplier": Array("int32_t", "multiplier", self.requant.multiplier),
-            "shift": Array("int8_t", "shift", self.requant.shift),
-            "narrow": self.narrow,
-            "minimum": self.activation[0],
-            "maximum": self.activation[1],
+            **self.members(),
         }
         return Call("tr_wide_conv", STRUCT, values)
-
-
-def bias_of(graph: Graph, op: Op, channels: int, types: tuple[str, ...]) -> tuple[np.ndarray, bool]:
-    """int64 [channels], and whether the file's has 32 bits."""
-    if len(op.inputs) < 3 or op.inputs[2] < 0:
-        return read_only(np.zeros(channels, np.int64)), False
-    b = constant(graph, op.inputs[2], "bias", types)
-    require(b.size == channels, f"{b.size} biases for {channels} output channels", "one each")
-    q = b.quantization
-    require(q is None or not q.zero_point.any(), "a bias with a zero point other than 0", "0")
-    return read_only(b.data.reshape(channels).astype(np.int64)), b.dtype == "int32"
-
-
-def fitting(by: Requant, narrow: bool) -> Requant:
-    """What sums of 64 bits can be multiplied by."""
-    shift = int(by.shift.max())
-    require(narrow or shift <= MOST_SHIFT, f"scales whose ratio needs a left shift of {shift}", f"up to {MOST_SHIFT}")
-    return by
 
 
 def _window_record(graph: Graph, op: Op, axis: int) -> WideConvParams:

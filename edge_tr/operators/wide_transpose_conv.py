@@ -10,14 +10,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from edge_tr.graph import Graph, Op
-from edge_tr.operators.arithmetic import requant
 from edge_tr.operators.checks import arity
 from edge_tr.operators.dot import per_channel_requant
 from edge_tr.operators.transpose_conv import Transposed, geometry
-from edge_tr.operators.wide import clamped, fused_limits, multiply, wide
-from edge_tr.operators.wide_dot import bias_of, fitting
-from edge_tr.record import Range, Requant, Size, full_range
-from edge_tr.structs import SHAPE, WINDOW, Array, Call, Field, Struct
+from edge_tr.operators.wide import fused_limits, wide
+from edge_tr.operators.wide_sums import SUMMED, WideSums, bias_of, fitting
+from edge_tr.record import Requant, Size
+from edge_tr.structs import SHAPE, WINDOW, Call, Field, Struct
 from edge_tr.structs import window as window_members
 from edge_tr.tr.requant import Rounding
 
@@ -29,20 +28,14 @@ STRUCT = Struct(
         Field(SHAPE, "input"),
         Field(SHAPE, "output"),
         Field(WINDOW, "window"),
-        Field("const int8_t *", "weights"),
-        Field("const int64_t *", "bias"),
-        Field("const int32_t *", "multiplier"),
-        Field("const int8_t *", "shift"),
-        Field("bool", "narrow", "sums of 32 bits"),
-        Field("int16_t", "minimum"),
-        Field("int16_t", "maximum"),
+        *SUMMED,
     ),
 )
 
 
 @dataclass(frozen=True)
-class WideTransposeConvParams(Transposed):
-    """Of int16. `narrow`: sums of 32 bits."""
+class WideTransposeConvParams(WideSums, Transposed):
+    """Of int16."""
 
     activation: Size
     weights: np.ndarray  # int8 [c_out, kh, kw, c_in]
@@ -57,21 +50,10 @@ class WideTransposeConvParams(Transposed):
         acc = np.zeros((len(x), *self.output_shape))
         for weights, sources, targets in self.meetings(self.weights):
             acc[targets] += x[sources] @ weights.T.astype(np.float64)
-        sums = acc.astype(np.int64) + self.bias
-        if self.narrow:
-            return (clamped(requant(sums.astype(np.int32), self.requant, rounding), self.activation),)
-        return (clamped(multiply(sums, self.requant), self.activation),)
-
-    def ranges(
-        self, inputs: Sequence[Range], outputs: Sequence[int], data_terms: np.ndarray | None = None
-    ) -> tuple[Range, ...]:
-        return (full_range(outputs[0], self.activation),)
+        return (self.finished(acc, rounding),)
 
     def gradients(self, inputs: Sequence[np.ndarray], output: np.ndarray, gradient: np.ndarray) -> list[np.ndarray]:
-        low, high = self.activation
-        inside = (output > low) & (output < high)
-        given = (gradient * inside).reshape(-1, *self.output_shape) * self.requant.real.astype(np.float32)
-        return [self.spread(given, self.weights)]
+        return [self.spread(self.gradient_of_sums(output, gradient), self.weights)]
 
     def call(self) -> Call:
         values = {
@@ -79,13 +61,7 @@ class WideTransposeConvParams(Transposed):
             "input": self.input_shape,
             "output": self.output_shape,
             "window": window_members(self.kernel, self.stride, pad=self.pad),
-            "weights": Array("int8_t", "weights", self.weights.ravel()),
-            "bias": Array("int64_t", "bias", self.bias),
-            "multiplier": Array("int32_t", "multiplier", self.requant.multiplier),
-            "shift": Array("int8_t", "shift", self.requant.shift),
-            "narrow": self.narrow,
-            "minimum": self.activation[0],
-            "maximum": self.activation[1],
+            **self.members(),
         }
         return Call("tr_wide_transpose_conv", STRUCT, values)
 

@@ -34,10 +34,11 @@ def _several(unit: str) -> str:
 
 
 class Progress:
-    """Call it with (what, done, total, unit); a new `what` begins a new bar."""
+    """Call it with (what, done, total, unit); a new `what` begins a new bar. It goes to `stream`, by default to what is
+    stderr now."""
 
-    def __init__(self, stream: TextIO = sys.stderr, quiet: bool = False) -> None:
-        self._stream = stream
+    def __init__(self, stream: TextIO | None = None, quiet: bool = False) -> None:
+        self._stream = sys.stderr if stream is None else stream
         self._quiet = quiet
         self._what = ""
         self._bar: tqdm | None = None

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edge_tr.errors import EdgeTrError
-from edge_tr.reproduction import classifiers, effort, sequences, trained
+from edge_tr.reproduction import classifiers, effort, sequences, splits, trained
 from edge_tr.reproduction.accounting import BASELINE_PAIRS, DATA_BITS, table
 from edge_tr.reproduction.plot import plot
 from edge_tr.tuning.workers import LocalProcesses
@@ -80,6 +80,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 trained.section(arguments.shared, arguments.work, workers),
                 *sequences.sections(arguments.shared, arguments.work),
             ]
+            splits.measure(splits.SUBJECTS, splits.SPLITS, arguments.shared, arguments.work / "splits", workers)
+            sections.append(splits.section(splits.kept(arguments.work / "splits")))
         sections.append(effort.section(classifiers.SUBJECTS, arguments.shared, arguments.work))
     except EdgeTrError as error:
         print(f"reproduction: {error}", file=sys.stderr)

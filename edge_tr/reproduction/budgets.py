@@ -21,10 +21,11 @@ from edge_tr.report.benchmarks import G0B1RE, BudgetQuality
 from edge_tr.reproduction import classifiers
 from edge_tr.tr.reveal import reveal
 from edge_tr.tuning.cost import cost, dot_layers
-from edge_tr.tuning.points import Settings
+from edge_tr.tuning.fit import Settings
 from edge_tr.tuning.quality import accuracy, quality
-from edge_tr.tuning.tuning import goal_of, tune
+from edge_tr.tuning.tuning import tune
 from edge_tr.tuning.workers import Workers
+from edge_tr.tuning.written import goal_of
 
 Progress = Callable[[str, int, int, str], None]
 

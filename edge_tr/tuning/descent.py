@@ -19,56 +19,63 @@ import numpy as np
 from edge_tr.tr.hese import term_count
 from edge_tr.tr.reveal import reveal
 
-MAX_TERMS = 4
-"""Terms that the longest int8 value has."""
-LARGEST = 127
-"""int8 weights of a .tflite are -127..127 (TFLite's quantisation specification)."""
+Limits = tuple[int, int]
+"""(least, most) that a weight may be."""
+INT8 = (-127, 127)
+"""int8 weights of a .tflite (TFLite's quantisation specification). Weights of a uint8 file less their zero point are
+other 256 values, of up to nine bits."""
+WIDEST = 255
+"""Of those, at either end."""
 BLOCK = 32
-PASSES = 24
+PASSES = 10
 SETTLING_PASSES = 4
 """Passes at the full price, at the end of `anneal`."""
 FIRST_PRICE = 3.0
 """Of a term in `limited`, relative to the mean diagonal of the covariance."""
 PRICE_STEPS = 3.0, 0.5
-"""First and last step of the logarithm of a group's price that has MAX_TERMS terms too many."""
-
-_STEPS = np.arange(MAX_TERMS + 1.0)[:, None]
-"""float64 [5, 1]: 0, 1, .. 4 terms."""
-_CELLS = 2 * 256
-"""Half-integer cells of -128..128: midpoints of integers are the borders."""
+"""First and last step of the logarithm of a group's price that has as many terms too many as one weight can have."""
 
 
 @cache
-def _nearest() -> np.ndarray:
-    """float64 [5, cells]: the value with at most t terms nearest to every real of a cell."""
-    values = np.arange(-LARGEST, LARGEST + 1)
+def most_terms(limits: Limits = INT8) -> int:
+    """Terms that the longest value has: 4 of int8, 5 of nine bits."""
+    return int(term_count(np.arange(limits[0], limits[1] + 1)).max())
+
+
+@cache
+def _nearest(limits: Limits = INT8) -> np.ndarray:
+    """float64 [terms + 1, cells]: the value with at most t terms nearest to every real of a cell, half an integer wide,
+    from one below the limits to one above: midpoints of integers are the borders."""
+    values = np.arange(limits[0], limits[1] + 1)
     counts = term_count(values)
-    middles = (np.arange(_CELLS) + 0.5) / 2 - 128
-    choices = (values[counts <= most] for most in range(MAX_TERMS + 1))
+    middles = (np.arange(2 * (len(values) + 1)) + 0.5) / 2 + limits[0] - 1
+    choices = (values[counts <= most] for most in range(most_terms(limits) + 1))
     return np.stack([some[np.abs(middles[:, None] - some).argmin(axis=1)] for some in choices]).astype(np.float64)
 
 
 @cache
 def _terms_of_cell() -> np.ndarray:
-    """int64 [255]: terms of -127..127."""
-    return term_count(np.arange(-LARGEST, LARGEST + 1)).astype(np.int64)
+    """int64 [511]: terms of -255..255."""
+    return term_count(np.arange(-WIDEST, WIDEST + 1)).astype(np.int64)
 
 
 def terms_of(q: np.ndarray) -> np.ndarray:
-    """int64, terms of each of the integers q in -127..127, any shape and type."""
-    return _terms_of_cell()[q.astype(np.int64) + LARGEST]
+    """int64, terms of each of the integers q in -255..255, any shape and type."""
+    return _terms_of_cell()[q.astype(np.int64) + WIDEST]
 
 
 class Descent:
     """A layer between its target and its terms.
 
     target      float64 [rows, K], what the weights should be
-    start       [rows, K] integers in -127..127
+    start       [rows, K] integers within `limits`
     covariance  float64 [K, K] that all rows share, or [rows, K, K]; positive definite
     """
 
-    def __init__(self, target: np.ndarray, start: np.ndarray, covariance: np.ndarray) -> None:
+    def __init__(self, target: np.ndarray, start: np.ndarray, covariance: np.ndarray, limits: Limits = INT8) -> None:
         self.q = start.astype(np.float64)
+        self._limits = limits
+        self._steps = np.arange(most_terms(limits) + 1.0)[:, None]  # 0, 1, ... terms
         self._target = target
         self._covariance = covariance
         self._gradient = _times(target - self.q, covariance)  # (w - q) H, kept up to date
@@ -104,13 +111,13 @@ class Descent:
         q, gradient = self.q[:, block].T.copy(), self._gradient[:, block].T.copy()
         lines = self._covariance[..., block, block]
         lines = lines[:, :, None] if lines.ndim == 2 else np.ascontiguousarray(lines.transpose(1, 2, 0))
-        prices = price.T[:, None, :] * _STEPS
-        nearest, rows = _nearest(), np.arange(q.shape[1])
+        prices = price.T[:, None, :] * self._steps
+        nearest, rows, first = _nearest(self._limits), np.arange(q.shape[1]), 2 * (1 - self._limits[0])
         for j, (old, line) in enumerate(zip(q, lines)):
             curvature = line[j]
             best = old + gradient[j] / curvature
             cell = np.floor(best + best).astype(np.int64)
-            cell += _CELLS // 2
+            cell += first
             choices = nearest.take(cell, axis=1, mode="clip")
             cost = choices - best
             cost *= cost
@@ -137,9 +144,9 @@ class _Cap:
         self._left = most - group_sums(self._terms, group)
 
     def forbid(self, cost: np.ndarray, j: int) -> None:
-        """Infinite cost [5, rows] for more terms than the group of coordinate j may have."""
+        """Infinite cost [terms + 1, rows] for more terms than the group of coordinate j may have."""
         most = self._left[:, j // self._group] + self._terms[:, j]
-        np.copyto(cost, np.inf, where=np.maximum(most, 0) < _STEPS)
+        np.copyto(cost, np.inf, where=np.maximum(most, 0) < np.arange(len(cost))[:, None])
 
     def count(self, j: int, new: np.ndarray) -> None:
         """Coordinate j has become `new`."""
@@ -153,39 +160,54 @@ def group_sums(values: np.ndarray, group: int) -> np.ndarray:
     return np.add.reduceat(values, np.arange(0, values.shape[1], group), axis=1)
 
 
-def rounded(target: np.ndarray) -> np.ndarray:
-    """float64, the target's nearest int8 values."""
-    return np.clip(np.rint(target), -LARGEST, LARGEST)
+def rounded(target: np.ndarray, limits: Limits = INT8) -> np.ndarray:
+    """float64, the target's nearest values within the limits."""
+    return np.clip(np.rint(target), *limits)
 
 
-def anneal(target: np.ndarray, covariance: np.ndarray, price: np.ndarray, passes: int = PASSES) -> Descent:
+def anneal(
+    target: np.ndarray, covariance: np.ndarray, price: np.ndarray, passes: int = PASSES, limits: Limits = INT8
+) -> Descent:
     """Descend from the rounded target while the price [rows] of a term rises to its full value."""
-    descent = Descent(target, rounded(target), covariance)
+    descent = Descent(target, rounded(target, limits), covariance, limits)
     rising = max(1, passes - SETTLING_PASSES + 1)
     for step in range(1, passes + 1):
         descent.sweep(min(1.0, step / rising) * price[:, None])
     return descent
 
 
-def limited(target: np.ndarray, covariance: np.ndarray, group: int, most: int, passes: int = PASSES) -> Descent:
+def limited(
+    target: np.ndarray,
+    covariance: np.ndarray,
+    group: int,
+    most: int,
+    passes: int = PASSES,
+    limits: Limits = INT8,
+) -> Descent:
     """At most `most` terms in each `group`: every group has its own price, which follows its excess.
 
     Prices move in ever smaller steps. What is still too much after these passes is revealed away (the
     largest terms stay), and sweeps without a price fill the groups up again.
     """
-    descent = Descent(target, rounded(target), covariance)
+    descent = Descent(target, rounded(target, limits), covariance, limits)
     depth = target.shape[1]
     scale = np.diagonal(covariance, axis1=-2, axis2=-1).mean(axis=-1)
     price = FIRST_PRICE * np.atleast_1d(scale)[:, None] * np.ones_like(group_sums(target, group))
     for step in np.geomspace(*PRICE_STEPS, passes):
         descent.sweep(np.repeat(price, group, axis=1)[:, :depth])
         excess = group_sums(terms_of(descent.q), group) - most
-        price *= np.exp(step * np.clip(excess / MAX_TERMS, -1, 1))
-    kept = reveal(descent.q.astype(np.int8), group, most).values
-    descent = Descent(target, kept, covariance)
+        price *= np.exp(step * np.clip(excess / most_terms(limits), -1, 1))
+    descent = Descent(target, _revealed(descent.q, group, most, limits), covariance, limits)
     for _ in range(SETTLING_PASSES):
         descent.sweep(np.zeros((1, 1)), group, most)
     return descent
+
+
+def _revealed(q: np.ndarray, group: int, most: int, limits: Limits) -> np.ndarray:
+    """The `most` largest terms of each group."""
+    if limits == INT8:
+        return reveal(q.astype(np.int8), group, most).values
+    return reveal(q.astype(np.int16), group, most, limits=limits).values
 
 
 def _times(rows: np.ndarray, matrix: np.ndarray) -> np.ndarray:

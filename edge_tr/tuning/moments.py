@@ -8,8 +8,9 @@ import numpy as np
 
 from edge_tr.operators import ConvParams, DepthwiseParams, DotParams, FullyConnectedParams
 
-MAX_PATCHES = 12_000
-"""Patches of one layer that enter its second moments; more change little and cost time."""
+MAX_PATCHES, LEAST_PATCHES, PATCHES_AN_INPUT = 12_000, 4_000, 64
+"""Patches of one layer of K inputs that enter its second moments: PATCHES_AN_INPUT * K within these bounds; more change
+little and cost time."""
 DAMPING = 0.01
 SCARCITY_DAMPING = 0.1
 """Added to the diagonal of the second moments, relative to its mean: DAMPING, and SCARCITY_DAMPING * K / m, as m
@@ -26,9 +27,10 @@ class Places:
 
 
 def places(record: DotParams, samples: int, rng: np.random.Generator) -> Places:
-    """All outputs of the layer on all samples, or as many per sample as MAX_PATCHES allows, drawn."""
+    """All outputs of the layer on all samples, or as many per sample as are enough, drawn."""
     height, width = _output_size(record)
-    per_sample = max(1, MAX_PATCHES // samples)
+    enough = min(max(LEAST_PATCHES, PATCHES_AN_INPUT * record.weights.shape[1]), MAX_PATCHES)
+    per_sample = max(1, enough // samples)
     if height * width <= per_sample:
         chosen = np.tile(np.arange(height * width), (samples, 1))
     else:

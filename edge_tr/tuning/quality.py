@@ -30,7 +30,7 @@ def quality(original: np.ndarray, output: np.ndarray, softmax: bool) -> Quality:
     rows = np.arange(len(original))
     choice, new_choice = original.argmax(axis=1), output.argmax(axis=1)
     agreement = 100.0 * float((choice == new_choice).mean())
-    p, q = _probabilities(original), _probabilities(output)
+    p, q = probabilities(original), probabilities(output)
     loss = 100.0 * float((p[rows, choice] - p[rows, new_choice]).mean()) if softmax else 100.0 - agreement
     return Quality(agreement, loss, float((p * np.log(p / q)).sum(axis=1).mean()))
 
@@ -46,7 +46,7 @@ def ends_in_softmax(graph: Graph) -> bool:
     return writer is not None and writer.kind == "SOFTMAX"
 
 
-def _probabilities(y: np.ndarray) -> np.ndarray:
+def probabilities(y: np.ndarray) -> np.ndarray:
     """float64 [n, classes] in (0, 1), rows summing to 1: half a step is added, so none is 0."""
     steps = y.astype(np.float64) + 128.5
     return steps / steps.sum(axis=1, keepdims=True)

@@ -8,6 +8,9 @@ compensation, as in GPTQ). With H = E[X^T X] and C = E[X^T X0], w* = w C^T H^-1;
 
 Means are left out of H and C where the layer has a bias of its own, as the bias takes the whole mean
 shift; it costs nothing at run time.
+
+Of a model with states every step of every sequence is a sample of each layer. What a layer reads now hangs on what all
+layers did in the steps before, so all sequences run anew for each layer, with those chosen so far.
 """
 
 from __future__ import annotations
@@ -19,10 +22,11 @@ import numpy as np
 
 from edge_tr.errors import UsageError
 from edge_tr.golden.ends import Given, Samples, sample_shape, samples_of
-from edge_tr.graph import Graph, layer_name
+from edge_tr.golden.run import run
+from edge_tr.graph import Graph
 from edge_tr.ir.rewrite import BIAS_INPUT, WEIGHTS_INPUT, rewrite_biases, rewrite_weights, sole_readers
 from edge_tr.ir.tflite import parse
-from edge_tr.operators import DepthwiseParams, DotParams, Record, dots, with_weights
+from edge_tr.operators import DepthwiseParams, DotParams, Record, with_weights
 from edge_tr.tr.requant import Rounding
 from edge_tr.tuning.cost import Layer, dot_layers
 from edge_tr.tuning.moments import Places, damping, mean_patch, patches, places, second_moments
@@ -40,9 +44,12 @@ class Calibration:
 
     data         the model file's bytes
     x            the graph's inputs
-    output       int8 [n, ...], what the original net gives first
-    inputs       int8 [n, ...] by operator index: what each layer reads in the original net
-    sensitivity  float64 [rows] by operator index
+    output       int8 [n, ...], what the original net gives first in each inference, of sequences one step after the
+                 other
+    inputs       int8 [n, ...] by operator index: what each layer reads in the original net, likewise
+    squares      float64 [m, rows] by operator index: see `sensitivities`
+    fitted       intp: the samples or sequences that weights and biases are chosen on; the others only run through the
+                 net
     biased       operators whose biases may change, `free` whose weights may
     """
 
@@ -52,10 +59,17 @@ class Calibration:
     output: np.ndarray
     layers: tuple[Layer, ...]
     inputs: Mapping[int, np.ndarray]
-    sensitivity: Mapping[int, np.ndarray]
+    squares: Mapping[int, np.ndarray]
+    fitted: np.ndarray
     biased: frozenset[int]
     free: frozenset[int]
     seed: int
+
+    def sensitivity(self, index: int, rows: int) -> np.ndarray:
+        """float64 [rows] of an operator: the mean over what is fitted to; ones where nothing is known."""
+        squares = self.squares.get(index)
+        known = self.fitted if squares is None else self.fitted[self.fitted < len(squares)]
+        return np.ones(rows) if squares is None or not len(known) else squares[known].mean(axis=0)
 
 
 @dataclass(frozen=True)
@@ -74,13 +88,13 @@ class Problem:
 
 
 Choose = Callable[[Problem], np.ndarray]
-"""int8 [rows, K] for a problem."""
+"""Weights [rows, K] for a problem, of the record's type."""
 
 
 @dataclass(frozen=True)
 class Selection:
-    """int8 [rows, K] weights and int32 [rows] biases by operator index, of every layer; `output` is what the
-    net with them gives first on the calibration set, int8 [n, ...]."""
+    """Weights [rows, K] of the records' types and int32 [rows] biases by operator index, of every layer; `output` is
+    what the net with them gives first on the calibration set, int8 [n, ...]."""
 
     weights: Mapping[int, np.ndarray]
     biases: Mapping[int, np.ndarray]
@@ -90,9 +104,8 @@ class Selection:
 def calibrate(data: bytes, x: Given | Samples, seed: int = 0) -> Calibration:
     """Run the original model `data` on samples x and measure its sensitivities."""
     graph = parse(data)
-    _check_weights(graph)
     x = samples_of(graph, x)
-    tensors = computed(graph, x)
+    tensors = {i: inferences(x, values) for i, values in computed(graph, x).items()}
     layers = tuple(dot_layers(graph))
     if not layers:
         kinds = ", ".join(dict.fromkeys(op.kind for op in graph.ops))
@@ -108,25 +121,50 @@ def calibrate(data: bytes, x: Given | Samples, seed: int = 0) -> Calibration:
         output=tensors[graph.outputs[0]],
         layers=layers,
         inputs={layer.index: tensors[source[layer.index]] for layer in layers},
-        sensitivity=sensitivities(graph, x, np.random.default_rng(seed)),
+        squares=sensitivities(graph, x, np.random.default_rng(seed)),
+        fitted=np.arange(len(x)),
         biased=sole_readers(data, BIAS_INPUT),
         free=sole_readers(data, WEIGHTS_INPUT),
         seed=seed,
     )
 
 
-def _check_weights(graph: Graph) -> None:
-    """UsageError where a search over -127 to 127 would miss what a file can hold."""
-    wide = [layer_name(op) for op in dots(graph) if op.record.weights_zero_point]
-    if wide:
-        raise UsageError(
-            f"layers {', '.join(wide[:3])} have uint8 weights with another zero point than 128; tune searches int8 "
-            "weights: build with --budget g=...,k=... instead, or quantise the model to int8"
-        )
+def inferences(x: Samples, values: np.ndarray) -> np.ndarray:
+    """A tensor of samples x [n, ...], or of sequences [n, steps, ...], with one inference a row."""
+    return values if x.steps is None else values.reshape(-1, *values.shape[2:])
+
+
+def inferences_of(x: Samples, some: np.ndarray) -> np.ndarray:
+    """intp: rows of `inferences` that are some of the samples', or of all steps of some sequences."""
+    steps = x.steps or 1
+    return (some[:, None] * steps + np.arange(steps)).ravel()
 
 
 def select(calibration: Calibration, choose: Choose) -> Selection:
     """Choose every layer's terms, in the order of execution."""
+    return _select_in_sequences(calibration, choose) if calibration.graph.states else _select(calibration, choose)
+
+
+def _select_in_sequences(calibration: Calibration, choose: Choose) -> Selection:
+    """Of a model with states."""
+    graph, chosen = calibration.graph, {}
+    source = {op.index: op.inputs[0] for op in graph.ops}
+    for layer in calibration.layers:
+        tensors = computed(_with_records(graph, chosen), calibration.x)
+        x = inferences(calibration.x, tensors[source[layer.index]])
+        chosen[layer.index] = _choose_layer(calibration, layer, x, choose)
+    output = run(_with_records(graph, chosen), calibration.x).output
+    weights, biases = ({i: getattr(of, name) for i, of in chosen.items()} for name in ("weights", "bias"))
+    return Selection(weights, biases, inferences(calibration.x, output))
+
+
+def _with_records(graph: Graph, records: Mapping[int, DotParams]) -> Graph:
+    """The graph with some records exchanged, by operator index."""
+    return replace(graph, ops=tuple(replace(op, record=records.get(op.index, op.record)) for op in graph.ops))
+
+
+def _select(calibration: Calibration, choose: Choose) -> Selection:
+    """Of a model whose inferences stand alone: each layer runs once, behind those that are chosen."""
     graph = calibration.graph
     layers = {layer.index: layer for layer in calibration.layers}
     values = dict(calibration.x.values)
@@ -161,9 +199,10 @@ def _apply(record: Record, inputs: list[np.ndarray]) -> list[np.ndarray]:
 
 def _choose_layer(calibration: Calibration, layer: Layer, x: np.ndarray, choose: Choose) -> DotParams:
     """The layer's record with its new weights and biases; x is what it reads now."""
-    record, x0 = layer.record, calibration.inputs[layer.index]
+    record, rows = layer.record, inferences_of(calibration.x, calibration.fitted)
     if layer.index not in calibration.free:
         return record
+    x0, x = calibration.inputs[layer.index][rows], x[rows]
     at = places(record, len(x), np.random.default_rng([calibration.seed, layer.index]))
     biased = layer.index in calibration.biased
     record = with_weights(record, choose(_problem(calibration, layer, x, x0, at, biased)))
@@ -187,7 +226,7 @@ def _problem(
     weights = record.weights.astype(np.float64)
     own = isinstance(record, DepthwiseParams)
     target = np.einsum("rk,rjk->rj", weights, transfer) if own else weights @ transfer.T
-    sensitivity = calibration.sensitivity.get(layer.index, np.ones(len(weights)))
+    sensitivity = calibration.sensitivity(layer.index, len(weights))
     floor = SMALLEST_SENSITIVITY * sensitivity.mean() + np.finfo(np.float32).tiny
     return Problem(layer, target, covariance, np.maximum(sensitivity, floor))
 

@@ -1,33 +1,36 @@
 """`edge-tr tune`: find a budget on calibration data, write it as a file that `build` takes.
 
 Beside the budget (`budget.toml`) lie the model with its weights and biases (`budget.tflite`), a page with
-the Pareto plot (`budget.html`) and a folder of finished points (`budget.work/`): after an interruption the
-same command computes only what is missing.
+the Pareto plot (`budget.html`) and a folder of finished work (`budget.work/`): after an interruption the
+same command computes only what is missing. However a tuning ends, the best point so far is written, and the model as it
+is, lossless, is a point.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from edge_tr.errors import UsageError
+from edge_tr.errors import EdgeTrError, UsageError
 from edge_tr.files.locks import locked
-from edge_tr.files.writing import replace
-from edge_tr.golden.ends import Samples
 from edge_tr.golden.run import run
-from edge_tr.golden.samples import read_samples
-from edge_tr.graph import Graph
 from edge_tr.ir import tflite
-from edge_tr.tuning.points import Point, Points, Settings, Source, calibrated, made
-from edge_tr.tuning.quality import accuracy, ends_in_softmax, quality
-from edge_tr.tuning.search import At, Goal, first_price, search, steps_at_most
-from edge_tr.tuning.select import Calibration, rewritten
+from edge_tr.metrics import Metric
+from edge_tr.tuning.fit import Point, Settings, Source, calibrated, lossless
+from edge_tr.tuning.judge import Estimate, Judge
+from edge_tr.tuning.kept import Kept
+from edge_tr.tuning.points import Judged, Points
+from edge_tr.tuning.quality import Quality, ends_in_softmax, quality
+from edge_tr.tuning.search import Found, Goal, first_price, search, steps_at_most
+from edge_tr.tuning.select import Calibration, Selection, inferences, rewritten
+from edge_tr.tuning.task import Task, Test, accuracy_on
 from edge_tr.tuning.workers import InProcess, Workers
 from edge_tr.tuning.worth import worth
+from edge_tr.tuning.written import nearest, needed, write
 
 Progress = Callable[[str, int, int, str], None]
 """Called as progress(what, done, total, unit)."""
@@ -38,30 +41,31 @@ def no_progress(what: str, done: int, total: int, unit: str) -> None:
 
 
 @dataclass(frozen=True)
-class Test:
-    """Samples that nothing was tuned on: inputs, labels int [n] or None, the original's first output."""
-
-    x: Samples
-    labels: np.ndarray | None
-    output: np.ndarray
-
-
-@dataclass(frozen=True)
 class Row:
-    """A point and, where a test file was given, what it does there, in %."""
+    """A point, what it is estimated to lose (None: nobody asked) and, where a test file was given, what it does there:
+    compared with the original, and its accuracy in %."""
 
     point: Point
-    test_agreement: float | None
+    estimate: Estimate | None
+    test: Quality | None
     test_accuracy: float | None
+
+    @property
+    def test_agreement(self) -> float | None:
+        """In %."""
+        return None if self.test is None else self.test.agreement
 
 
 @dataclass(frozen=True)
 class Tuning:
-    """The result. `rows` by price; `computed` of them were not there already."""
+    """The result. `rows` by price; `computed` pieces of work were not there already; `notes`: what a user should know,
+    such as why it ended early."""
 
     model: str
     model_sha256: str
     goal: str
+    metric: str
+    labelled: bool
     lossless_terms_per_mac: float
     calibration_samples: int
     test_samples: int
@@ -69,6 +73,11 @@ class Tuning:
     chosen: Row
     rows: tuple[Row, ...]
     computed: int
+    notes: tuple[str, ...]
+
+
+class OutOfTime(Exception):
+    """The time budget is used up."""
 
 
 def tune(
@@ -79,149 +88,190 @@ def tune(
     *,
     settings: Settings | None = None,
     data: Path | None = None,
+    metric: Metric | None = None,
+    time_budget: float | None = None,
     workers: Workers | None = None,
     progress: Progress = no_progress,
+    say: Callable[[str], None] = lambda text: None,
 ) -> Tuning:
-    """Tune `model` on the inputs in `calibration` until `goal` is met; writes `out` and what belongs to it.
+    """Tune `model` on the samples in `calibration` until `goal` is met; writes `out` and what belongs to it.
 
-    `workers` compute the points (default: this process); the result does not depend on which.
-    Raises UsageError when `data` is not a set of its own, or when no choice of terms reaches the goal.
+    `workers` compute the points (default: this process); the result does not depend on which. `time_budget`: seconds,
+    after which the best point so far is taken. `say` is told what a user should know before the work begins.
+    Raises UsageError when `data` is not a set of its own, and, once the nearest point is written, when no choice of
+    terms reaches the goal.
     """
     if not out.name:
         raise UsageError(f"-o {out}: give a file, such as budget.toml")
-    out = out.with_suffix(".toml")
-    content = tflite.read_file(model)
-    graph = tflite.parse(content)
-    settings, workers = settings or Settings(), workers or InProcess()
-    if graph.states:
-        raise UsageError(
-            f"{model.name} keeps {len(graph.states)} states between inferences: tune calibrates layers on "
-            "samples that stand alone; build it with --budget g=8,k=12 or others of your own"
-        )
-    x, _ = read_samples(calibration, graph)
-    test = None if data is None else _test(graph, data, x)
-    progress("tuning", 0, steps_at_most(), "point")
-    source, work = Source(content, x, settings.seed), made(out.with_suffix(".work"))
-    with locked(work):
-        for left in work.glob(".edge-tr-*.npz"):  # by a killed process
-            left.unlink()
-        shared = calibrated(source)
-        settings = _priced(settings, goal, shared)
-        points = Points(source, settings, work, workers)
-        found = search(_counted(points, progress), shared.layers, first_price(shared), goal, settings.worth)
-        rows = _rows(shared, points, found.points, test, workers, progress)
-        chosen = next(row for row in rows if row.point is found.chosen)
-        _write(out, shared, points, chosen.point, settings)
-    return Tuning(
-        model=model.name,
-        model_sha256=graph.sha256,
-        goal=f"{goal.name} {goal.limit:g}",
-        lossless_terms_per_mac=found.lossless_per_mac,
-        calibration_samples=len(x),
-        test_samples=0 if test is None else len(test.x),
-        original_accuracy=None if test is None or test.labels is None else accuracy(test.output, test.labels),
-        chosen=chosen,
-        rows=rows,
-        computed=points.computed,
-    )
+    task = Task.read(model, calibration, out, goal, settings or Settings(), data, metric)
+    for note in task.warnings():
+        say(note)
+    deadline = None if time_budget is None else time.monotonic() + time_budget
+    progress("tuning", 0, steps_at_most(goal.rises), "point")
+    kept = Kept(task.out.with_suffix(".work"))
+    with locked(kept.folder):
+        kept.clear_partial()
+        return _Run(task, kept, workers or InProcess(), progress, deadline).tuned()
 
 
-def _priced(settings: Settings, goal: Goal, shared: Calibration) -> Settings:
-    """Where cycles count, terms of each layer are worth what they take there; under a goal on terms or flash they are
-    all alike."""
-    if not settings.cycles or settings.group is not None or goal.name not in ("--max-loss", "--max-cycles"):
+class _Run:
+    """One tuning on its way: what there is to write whenever it ends."""
+
+    def __init__(self, task: Task, kept: Kept, workers: Workers, progress: Progress, deadline: float | None) -> None:
+        self._task, self._kept, self._workers, self._progress, self._deadline = task, kept, workers, progress, deadline
+        self._source = Source(task.content, task.x, task.settings.seed)
+        self._points = Points(self._source, task.settings, kept, workers)
+        self._points.finished = self._finished
+        self._shared: Calibration | None = None
+        self._found: Found | None = None
+        self._whole: tuple[Point, Selection] | None = None
+        self._notes = list(task.warnings())
+
+    def tuned(self) -> Tuning:
+        """Search, judge, write, report."""
+        try:
+            with self._in_time():
+                self._search()
+                self._judge_chosen()
+        except BaseException as error:
+            self._leave(error)
+            raise
+        chosen = self._chosen()
+        self._write(chosen)
+        if self._kept.trouble is not None:
+            self._notes.append(f"finished points could not be kept in {self._kept.folder}: {self._kept.trouble}")
+        if not self._met(chosen):
+            raise UsageError("; ".join([*self._notes, nearest(self._task.goal, chosen.point, self._task.out)]))
+        return self._result(chosen)
+
+    def _search(self) -> None:
+        task = self._task
+        self._shared = shared = calibrated(self._source)
+        settings = self._priced()
+        self._whole = lossless(shared, settings)
+        test = len(task.x) if task.test is None else len(task.test.x)
+        self._found = Found(task.goal, Judge(task.graph, shared.output, task.labels, task.metric, test, task.x.steps))
+        if settings.worth is not None and not any(settings.worth.values()):
+            return
+        if task.goal.rises or not task.goal.met(self._whole[0]):
+            search(self._points, shared.layers, first_price(shared), self._found, settings.worth)
+
+    def _priced(self) -> Settings:
+        """Where cycles count, terms of each layer are worth what they take there; under a goal on terms or flash they
+        are all alike."""
+        settings, goal = self._task.settings, self._task.goal
+        if settings.cycles and settings.group is None and goal.name in ("--max-loss", "--max-cycles"):
+            try:
+                of = worth(self._shared.layers, settings.isa, settings.behind)
+            except UsageError as error:
+                self._notes.append(str(error))
+                of = {layer.name: 0.0 for layer in self._shared.layers}
+            settings = dataclasses.replace(settings, worth=of)
+            self._points.settings = settings
         return settings
-    return dataclasses.replace(settings, worth=worth(shared.layers, settings.isa, settings.behind))
 
+    def _judge_chosen(self) -> None:
+        """The estimate of a point that was chosen by what it costs."""
+        chosen = self._found.chosen()
+        if chosen is not None and chosen.output is None:
+            point = chosen.point
+            self._found.judged = [
+                *(one for one in self._found.judged if one is not chosen),
+                *self._points.judged([(point.price, point.emphasis)]),
+            ]
+            self._found.judged.sort(key=lambda one: one.point.price)
 
-def _test(graph: Graph, path: Path, calibration: Samples) -> Test:
-    """The test set; UsageError when it shares samples with the calibration set."""
-    x, labels = read_samples(path, graph)
-    known = {calibration.data(n) for n in range(len(calibration))}
-    shared = sum(x.data(n) in known for n in range(len(x)))
-    if shared:
-        raise UsageError(
-            f"{shared} of {len(x)} samples in {path} are in the calibration set too: "
-            "accuracy is reported on samples that nothing was tuned on; give another --data"
+    def _chosen(self) -> Judged:
+        """The best point so far: of those that meet the goal, or what comes nearest to it."""
+        whole = Judged(self._whole[0])
+        if self._task.goal.rises:
+            return self._found.chosen(self._points.settings.worth is not None) or whole
+        if self._task.goal.met(whole.point):
+            return whole
+        everyone = [whole, *self._found.judged]
+        return self._found.chosen() or min(everyone, key=lambda one: self._task.goal.measure(one.point))
+
+    def _met(self, chosen: Judged) -> bool:
+        return self._task.goal.rises or self._task.goal.met(chosen.point)
+
+    def _finished(self) -> None:
+        done, total = self._points.done, steps_at_most(self._task.goal.rises)
+        self._progress("tuning", min(done, total - 1), total, "point")
+        if self._deadline is not None and time.monotonic() > self._deadline:
+            raise OutOfTime
+
+    @contextlib.contextmanager
+    def _in_time(self) -> Iterator[None]:
+        try:
+            yield
+        except OutOfTime:
+            self._notes.append(
+                "the time budget ran out before the search ended: this is the best point so far; the same command "
+                "goes on from here"
+            )
+
+    def _leave(self, error: BaseException) -> None:
+        """Write the best point so far behind an interruption or a failure, if there is one and room for it."""
+        if self._whole is None or (not self._found.judged and self._task.out.exists()):
+            return
+        chosen = self._chosen()
+        with contextlib.suppress(EdgeTrError, OSError):
+            self._write(chosen)
+            loss = "" if chosen.point.price else ", which is lossless"
+            text = f"the best point so far is in {self._task.out}{loss}; the same command goes on from here"
+            error.args = (f"{error}; {text}" if str(error) else f"interrupted: {text}", *error.args[1:])
+
+    def _write(self, chosen: Judged) -> None:
+        point, group = chosen.point, self._task.settings.group
+        write(self._task.out, self._shared, point, self._selection(point), self._estimates().get(point.key), group)
+
+    def _selection(self, point: Point) -> Selection:
+        return self._whole[1] if point is self._whole[0] else self._points.selection(point)
+
+    def _estimates(self) -> dict[str, Estimate]:
+        """By point's key."""
+        judged = [one for one in self._found.judged if one.output is not None]
+        outputs = [one.output for one in judged]
+        return {one.point.key: e for one, e in zip(judged, self._found.judge.estimates(outputs))} if judged else {}
+
+    def _result(self, chosen: Judged) -> Tuning:
+        task = self._task
+        points = [self._whole[0], *(one.point for one in self._found.judged)]
+        rows = self._rows(points)
+        test = task.test
+        original = None if test is None else accuracy_on(test, test.output)
+        return Tuning(
+            model=task.model,
+            model_sha256=task.graph.sha256,
+            goal=f"{task.goal.name} {task.goal.limit:g}",
+            metric="accuracy" if task.metric is None else task.metric.name,
+            labelled=bool(task.labels),
+            lossless_terms_per_mac=self._whole[0].terms_per_mac,
+            calibration_samples=len(task.x),
+            test_samples=0 if test is None else len(test.x),
+            original_accuracy=original,
+            chosen=next(row for row in rows if row.point is chosen.point),
+            rows=rows,
+            computed=self._points.computed,
+            notes=(*self._notes, *needed(self._found)),
         )
-    return Test(x, labels, run(graph, x).output)
+
+    def _rows(self, points: Sequence[Point]) -> tuple[Row, ...]:
+        """The points with their figures on the test set."""
+        estimates, test = self._estimates(), self._task.test
+        figures: dict[int, tuple[Quality | None, float | None]] = {}
+        if test is not None:
+            models = [rewritten(self._shared, self._selection(point)) for point in points]
+            self._progress("testing", 0, len(points), "point")
+            for index, found in self._workers.run(_measure, test, models):
+                figures[index] = found
+                self._progress("testing", len(figures), len(points), "point")
+        nothing = (None, None)
+        return tuple(Row(p, estimates.get(p.key), *figures.get(i, nothing)) for i, p in enumerate(points))
 
 
-def _counted(points: Points, progress: Progress) -> At:
-    """`points.at` that reports its progress."""
-    done = 0
-
-    def finished(_: Point) -> None:
-        nonlocal done
-        done += 1
-        progress("tuning", min(done, steps_at_most() - 1), steps_at_most(), "point")
-
-    return lambda wanted: points.at(wanted, finished)
-
-
-def _rows(
-    shared: Calibration,
-    points: Points,
-    found: Sequence[Point],
-    test: Test | None,
-    workers: Workers,
-    progress: Progress,
-) -> tuple[Row, ...]:
-    """The points with their figures on the test set."""
-    if test is None:
-        return tuple(Row(point, None, None) for point in found)
-    models = [rewritten(shared, points.selection(point)) for point in found]
-    rows = {}
-    progress("testing", 0, len(found), "point")
-    for index, (agreement, right) in workers.run(_measure, test, models):
-        rows[index] = Row(found[index], agreement, right)
-        progress("testing", len(rows), len(found), "point")
-    return tuple(rows[index] for index in range(len(found)))
-
-
-def _measure(test: Test, model: bytes) -> tuple[float, float | None]:
-    """(agreement with the original, accuracy if there are labels) of a model file, in %."""
+def _measure(test: Test, model: bytes) -> tuple[Quality, float | None]:
+    """(beside the original, accuracy in % if there are labels) of a model file."""
     graph = tflite.parse(model)
-    output = run(graph, test.x).output
-    right = None if test.labels is None else accuracy(output, test.labels)
-    return quality(test.output, output, ends_in_softmax(graph)).agreement, right
-
-
-def _write(out: Path, shared: Calibration, points: Points, point: Point, settings: Settings) -> None:
-    """budget.tflite, then budget.toml that refers to it."""
-    weights = out.with_suffix(".tflite")
-    replace(weights, rewritten(shared, points.selection(point)))
-    lines = [
-        "# Written by edge-tr tune.",
-        f"# {point.terms_per_mac:.3f} terms per MAC; on {len(shared.x)} calibration samples "
-        f"{point.agreement:.1f} % agreement with the original model",
-        "[tuned]",
-        f'weights = "{weights.name}"',
-        f'model_sha256 = "{shared.graph.sha256}"',
-    ]
-    if settings.group is not None:
-        lines += ["", "[default]", f"g = {settings.group}"]
-        lines += [line for name, most in point.most.items() for line in ("", f"[layer.{name}]", f"k = {most}")]
-    replace(out, "\n".join(lines) + "\n")
-
-
-def goal_of(
-    *,
-    max_loss: float | None = None,
-    max_terms: float | None = None,
-    max_cycles: int | None = None,
-    max_flash: int | None = None,
-) -> Goal:
-    """The one limit that is given; UsageError for none, several, or one that is not positive."""
-    goals = [
-        Goal("--max-loss", max_loss, lambda p: p.loss, True),
-        Goal("--max-terms", max_terms, lambda p: p.issued_per_mac, False),
-        Goal("--max-cycles", max_cycles, lambda p: p.cycles_estimated, False),
-        Goal("--max-flash", max_flash, lambda p: p.flash_estimated, False),
-    ]
-    given = [goal for goal in goals if goal.limit is not None]
-    if len(given) != 1:
-        raise UsageError(f"give one of {', '.join(goal.name for goal in goals)}")
-    if not given[0].limit > 0:
-        raise UsageError(f"{given[0].name} {given[0].limit:g}: give a number above 0")
-    return given[0]
+    output = inferences(test.x, run(graph, test.x).output)
+    return quality(test.output, output, ends_in_softmax(graph)), accuracy_on(test, output)

@@ -1,4 +1,4 @@
-"""Speech applications over exports, on an emulated Cortex-M4: what they hear in a recording is what golden computes."""
+"""Applications over exports, on an emulated Cortex-M4: what they find in a recording is what golden computes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from edge_tr.golden.ends import Samples
 from edge_tr.golden.run import run
@@ -21,12 +22,14 @@ COMMON = APPLICATIONS / "common"
 TIMEOUT = 300
 
 
-def heard(folder: Path, model: Path, name: str, application: str, recording: np.ndarray) -> list[str]:
-    """Lines that the application writes on an emulated mps2-an386, its model exported as `name`."""
+def found(folder: Path, model: Path, name: str, application: str, recording: np.ndarray) -> list[str]:
+    """Lines that the application writes of an array of samples or pixels on an emulated mps2-an386, its model exported
+    as `name`."""
     succeed("build", model, "--target", "mps2-an386", "--name", name, "-o", folder / "build")
     succeed("export", folder / "build", "--as", "cmake", "-o", folder / "export")
-    values = ", ".join(map(str, recording.tolist()))
-    (folder / "recording.h").write_text(f"static const int16_t recording[{len(recording)}] = {{{values}}};\n")
+    values = ", ".join(map(str, recording.ravel().tolist()))
+    array = f"static const {recording.dtype.name}_t recording[{recording.size}]"
+    (folder / "recording.h").write_text(f"#include <stdint.h>\n{array} = {{{values}}};\n")
     options = {
         "EXPORT": folder / "export",
         "RECORDING": folder,
@@ -47,7 +50,7 @@ def heard(folder: Path, model: Path, name: str, application: str, recording: np.
 def test_yes_and_no_are_heard_as_golden_hears_them(shared: Path, tmp_path: Path) -> None:
     """Its windows come every 20 ms, which pymicro-features does not offer: the same C on the host, equal at 10 ms."""
     recording, path = said("yes", "no"), shared / "models" / "micro_speech_quantized.tflite"
-    lines = heard(tmp_path, path, "speech", "keyword_spotting", recording)
+    lines = found(tmp_path, path, "speech", "keyword_spotting", recording)
     program = compile_c(tmp_path / "frontend", [FRONTEND / "tr_frontend.c", HARNESS], [FRONTEND])
     features = as_int8(ours(program, recording, step=2 * STEP))
     starts = range(0, len(features) - 48, 10)
@@ -62,7 +65,7 @@ def test_yes_and_no_are_heard_as_golden_hears_them(shared: Path, tmp_path: Path)
 def test_the_wake_word_is_heard_as_golden_hears_it_and_other_words_are_not(shared: Path, tmp_path: Path) -> None:
     before, path = said("good morning"), shared / "models" / "okay_nabu_v2.tflite"
     recording = np.concatenate([before, said("okay nabu")])
-    lines = heard(tmp_path, path, "wake", "wake_word", recording)
+    lines = found(tmp_path, path, "wake", "wake_word", recording)
     features = as_int8(features_of(recording))
     steps = len(features) // 3
     graph = tflite.load(path)
@@ -70,3 +73,14 @@ def test_the_wake_word_is_heard_as_golden_hears_it_and_other_words_are_not(share
     probabilities = run(graph, Samples({graph.inputs[0]: x}, steps)).output.reshape(-1).astype(int) + 128
     assert [int(line) for line in lines if line.isdigit()] == probabilities.tolist()
     assert lines.index("okay nabu") > len(before) // STEP // 3
+
+
+def test_a_person_is_seen_in_the_picture_of_one_alone(shared: Path, tmp_path: Path) -> None:
+    names, path = ("cat", "person", "coffee"), shared / "models" / "person_detect.tflite"
+    folder = APPLICATIONS / "person_detection" / "pictures"
+    pictures = np.stack([np.asarray(Image.open(folder / f"{name}.png")) for name in names])
+    lines = found(tmp_path, path, "person", "person_detection", pictures)
+    graph, x = tflite.load(path), (pictures.astype(np.int16) - 128).astype(np.int8)[..., np.newaxis]
+    scores = run(graph, x).output.tolist()
+    expected = [f"{n}: {' '.join(map(str, row))}{' person' * (n == 1)}" for n, row in enumerate(scores)]
+    assert lines == expected

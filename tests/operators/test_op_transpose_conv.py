@@ -19,8 +19,9 @@ from tests.firmware.harness_models import expected_bytes, lower_with, samples
 from tests.models.drawing import dot_tensors, scale, zero_point
 
 
-def transpose_conv(rng: np.random.Generator) -> bytes:
-    """Both paddings, strides above and below the window, outputs of every size that the input allows."""
+def transpose_conv(rng: np.random.Generator, given: bool = False) -> bytes:
+    """Both paddings, strides above and below the window, outputs of every size that the input allows. `given`: the
+    output's shape is an input."""
     n, h, w, c, c_out = (int(v) for v in rng.integers(1, (3, 6, 6, 5, 5)))
     kernel, stride = rng.integers(1, 5, 2).tolist(), rng.integers(1, 4, 2).tolist()
     same = bool(rng.random() < 0.5)
@@ -33,10 +34,11 @@ def transpose_conv(rng: np.random.Generator) -> bytes:
     model.op("RESHAPE", [x, model.constant(np.array((n, h, w, c), np.int32))], [shaped])
     weights, bias, y_scale = dot_tensors(rng, model, s, (c_out, *kernel, c), 0, bool(rng.random() < 0.5))
     y = model.activation((n, *out, c_out), y_scale, zero_point(rng))
-    inputs = [model.constant(np.array((n, *out, c_out), np.int32)), weights, shaped]
+    shape = model.activation((4,), dtype="int32") if given else model.constant(np.array((n, *out, c_out), np.int32))
+    inputs = [shape, weights, shaped]
     options = dict(padding="SAME" if same else "VALID", stride_h=stride[0], stride_w=stride[1])
     model.op("TRANSPOSE_CONV", inputs + ([bias] if rng.random() < 0.7 else []), [y], version=3, **options)
-    return model.finish([x], [y])
+    return model.finish([shape, x] if given else [x], [y])
 
 
 BUILDERS = {"TRANSPOSE_CONV": transpose_conv}
@@ -75,3 +77,14 @@ def test_a_budget_gives_what_the_interpreter_does_with_its_weights(seed: int) ->
     golden = run(graph, x, weights=revealed, rounding=reference_info().rounding).outputs
     for index, expected in Oracle(rewrite_weights(data, revealed)).outputs(x).items():
         np.testing.assert_array_equal(golden[index], expected)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_shape_that_is_an_input_is_the_output_tensor_s(seed: int) -> None:
+    """As a part of a model has it that was cut in front of the operator: the interpreter is given that shape."""
+    data = transpose_conv(np.random.default_rng([seed, 5]), given=True)
+    graph, oracle = parse(data), Oracle(data)
+    assert len(graph.inputs) == len(graph.file_inputs) == 1
+    x = samples(graph, np.random.default_rng(seed))
+    golden = run(graph, x, rounding=reference_info(oracle.runtime).rounding).output
+    np.testing.assert_array_equal(golden, oracle.run(x))

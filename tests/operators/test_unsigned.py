@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge_tr.errors import ModelError, UsageError
+from edge_tr.errors import ModelError
 from edge_tr.golden.oracle import Oracle
 from edge_tr.golden.probe import reference_info
 from edge_tr.golden.run import run, sample_shape
@@ -16,7 +16,6 @@ from edge_tr.operators import dots
 from edge_tr.operators.unsigned import WITHOUT_KERNEL
 from edge_tr.prepared.budget import parse as parse_budget
 from edge_tr.prepared.revealed import revealed_levels
-from edge_tr.tuning.select import calibrate
 from tests.models.drawing import scale
 from tests.models.random_ops import BUILDERS, build
 from tests.models.unsigned import DOT_KINDS, EXTREMES, as_uint8
@@ -123,13 +122,6 @@ def test_averages_round_halves_up(count):
     values[0] = (sums // count)[:, None]
     values[0, ..., 0] += np.arange(count)[:, None] < (sums % count)
     equal(model.finish([x], [y]), values.astype(np.int8))
-
-
-def test_tuning_says_that_it_searches_int8_weights():
-    rng = np.random.default_rng(2)
-    data = as_uint8(build("FULLY_CONNECTED", rng), rng, 7)
-    with pytest.raises(UsageError, match="fully_connected_0 have uint8 weights with another zero point"):
-        calibrate(data, inputs(data, rng))
 
 
 @pytest.mark.parametrize("kind", [*DOT_KINDS, "AVERAGE_POOL_2D", "L2_NORMALIZATION", "RESIZE_BILINEAR"])

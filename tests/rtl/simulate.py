@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import xml.etree.ElementTree as Tree
+from collections.abc import Sequence
 from pathlib import Path
 
 from cocotb_tools.runner import get_runner
@@ -25,11 +26,19 @@ def sources(configuration: f.Configuration, work: Path) -> list[Path]:
     return [package, *(RTL / name for name in names if name != package.name)]
 
 
-def simulate(toplevel: str, bench: str, work: Path, configuration: f.Configuration = f.SMALL, test: str = "") -> None:
-    """All tests of a bench, or one; AssertionError with the first failure if one fails."""
+def simulate(
+    toplevel: str,
+    bench: str,
+    work: Path,
+    configuration: f.Configuration = f.SMALL,
+    test: str = "",
+    files: Sequence[Path] = (),
+) -> None:
+    """All tests of a bench, or one; AssertionError with the first failure if one fails. `files`: instead of the
+    accelerator's."""
     runner = get_runner("icarus")
     runner.build(
-        sources=sources(configuration, work), hdl_toplevel=toplevel, build_dir=work, build_args=["-g2012"],
+        sources=[*files] or sources(configuration, work), hdl_toplevel=toplevel, build_dir=work, build_args=["-g2012"],
         timescale=("1ns", "1ps"), log_file=work / "build.log",
     )  # fmt: skip
     environment = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from simulate import simulate
+from simulate import RTL, simulate
 
 from edge_tr.formats import accelerator as f
 
@@ -29,3 +29,8 @@ BENCHES = [
 )
 def test_bench(toplevel: str, bench: str, configuration: f.Configuration, tmp_path: Path) -> None:
     simulate(toplevel, bench, tmp_path, configuration)
+
+
+@pytest.mark.parametrize("toplevel", ["int8_mac", "tmac", "pair_mac"])
+def test_cells_that_the_array_is_compared_with(toplevel: str, tmp_path: Path) -> None:
+    simulate(toplevel, "bench_comparison", tmp_path, test=toplevel, files=[RTL / "compare" / f"{toplevel}.sv"])

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import shutil
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -19,13 +22,17 @@ from edge_tr.kernels.waiting import Behind
 from edge_tr.operators import dots
 from edge_tr.prepared import budget
 from edge_tr.tr.hese import term_count
+from edge_tr.tuning import kept
 from edge_tr.tuning.cost import dot_layers
 from edge_tr.tuning.descent import group_sums, terms_of
+from edge_tr.tuning.fit import Settings
+from edge_tr.tuning.judge import one_sided
 from edge_tr.tuning.moments import mean_patch
-from edge_tr.tuning.points import Settings
+from edge_tr.tuning.search import SIGMAS
 from edge_tr.tuning.select import calibrate, corrected_bias
-from edge_tr.tuning.tuning import Tuning, goal_of, tune
+from edge_tr.tuning.tuning import Tuning, tune
 from edge_tr.tuning.worth import worth
+from edge_tr.tuning.written import goal_of
 
 CALIBRATION = 200
 
@@ -95,12 +102,13 @@ def test_an_interrupted_run_goes_on_where_it_was(result, digits, tmp_path):
             raise KeyboardInterrupt
 
     out = tmp_path / "budget.toml"
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt, match=r"best point so far is in .*budget.toml, which is lossless"):
         tuned(digits, out, interrupt)
-    assert not out.exists()
+    assert out.with_suffix(".tflite").read_bytes() == (digits / "model.tflite").read_bytes()
+    assert "[tuned]" in out.read_text(encoding="utf-8")
     resumed = tuned(digits, out)
     assert resumed.computed < result.computed
-    assert resumed.rows == result.rows
+    assert resumed.rows == result.rows and resumed.chosen == result.chosen
     assert out.with_suffix(".tflite").read_bytes() == (digits / "budget.tflite").read_bytes()
     assert tuned(digits, out).computed == 0
 
@@ -132,6 +140,69 @@ def test_a_goal_out_of_reach_says_what_is_in_reach(result, digits, tmp_path):
     shutil.copytree(digits / "budget.work", tmp_path / "b.work")  # most of the points that it looks at
     with pytest.raises(UsageError, match="no choice of terms reaches --max-flash 1; the nearest has"):
         tuned(digits, tmp_path / "b.toml", max_flash=1)
+    assert budget.read(tmp_path / "b.toml").tuned.weights.exists()
+
+
+def test_a_goal_that_the_model_as_given_meets_leaves_it_as_it_is(digits, tmp_path):
+    found = tuned(digits, tmp_path / "b.toml", max_terms=8.0)
+    assert found.chosen.point.terms_per_mac == found.lossless_terms_per_mac and found.computed == 0
+    assert (tmp_path / "b.tflite").read_bytes() == (digits / "model.tflite").read_bytes()
+
+
+def test_a_goal_on_loss_is_met_by_estimates_on_samples_that_were_not_fitted_to(digits, tmp_path):
+    """Once with the labels, once without; the promise is beside the test's figure, and the choice is the last to keep
+    to the goal with a standard error to spare."""
+    arrays = np.load(digits / "test.npz")
+    np.savez(tmp_path / "labelled.npz", x=arrays["x"], y=arrays["y"])
+    found = tune(
+        digits / "model.tflite", tmp_path / "labelled.npz", tmp_path / "b.toml", goal_of(max_loss=2.0),
+        data=digits / "calibration.npz", settings=Settings(costed=False),
+    )  # fmt: skip
+    assert found.labelled and found.chosen.point.terms_per_mac < 0.75 < found.lossless_terms_per_mac
+    for row in found.rows[1:]:
+        meets = row.estimate.at_most(SIGMAS) <= 2.0
+        assert meets or row.point.price > found.chosen.point.price
+        assert row.estimate.low < row.estimate.loss < row.estimate.high and row.estimate.samples == CALIBRATION
+    assert found.chosen.estimate.at_most(SIGMAS) <= 2.0
+    assert found.rows[0].point.terms_per_mac == found.lossless_terms_per_mac and found.rows[0].estimate is None
+    sure = tune(
+        digits / "model.tflite", tmp_path / "labelled.npz", tmp_path / "b.toml", goal_of(max_loss=2.0, confidence=0.99),
+        settings=Settings(costed=False),
+    )  # fmt: skip
+    assert sure.chosen.point.price < found.chosen.point.price and sure.computed < found.computed
+    assert sure.chosen.point.price == 0 or sure.chosen.estimate.at_most(one_sided(0.99)) <= 2.0
+    assert any("that sure of" in note for note in sure.notes)
+
+
+def test_out_of_time_takes_the_best_point_so_far(digits, tmp_path):
+    found = tune(
+        digits / "model.tflite", digits / "calibration.npz", tmp_path / "b.toml", goal_of(max_loss=1.0), time_budget=0.1
+    )
+    assert found.chosen.point.price == 0 and any("time budget ran out" in note for note in found.notes)
+    assert (tmp_path / "b.tflite").read_bytes() == (digits / "model.tflite").read_bytes()
+
+
+def test_a_full_disk_ends_nothing(result, digits, tmp_path, monkeypatch):
+    """Points that cannot be kept stay in memory; the budget is the same, and why nothing was kept is said."""
+    full = OSError(errno.ENOSPC, "No space left on device")
+    monkeypatch.setattr(kept, "replacing", lambda path: contextlib.nullcontext(mock.Mock(side_effect=full)))
+    monkeypatch.setattr(kept.np, "savez", mock.Mock(side_effect=full))
+    found = tuned(digits, tmp_path / "b.toml")
+    assert found.chosen == result.chosen and not list((tmp_path / "b.work").glob("*.npz"))
+    assert any("No space left on device" in note for note in found.notes)
+
+
+def test_too_few_samples_for_a_goal_are_told_at_once(digits, tmp_path):
+    said = []
+    with pytest.raises(KeyboardInterrupt):
+        tune(
+            digits / "model.tflite", digits / "calibration.npz", tmp_path / "b.toml", goal_of(max_loss=0.1),
+            say=said.append, progress=mock.Mock(side_effect=KeyboardInterrupt),
+        )  # fmt: skip
+    assert said == [
+        "200 calibration samples say little about a loss of 0.1 points, which is 0.4 changed answers among them: give "
+        "1000 or more"
+    ]
 
 
 def test_limits_that_make_no_sense_are_refused():
@@ -196,7 +267,7 @@ def test_the_command_prints_json_and_writes_a_page(digits, tmp_path, capsys):
     arguments += ["--max-loss", "1", "--target", "host", "-o", str(tmp_path / "b.toml"), "-q"]
     assert cli.main(arguments) == 0
     result = json.loads(capsys.readouterr().out)
-    assert result["chosen"]["point"]["loss"] <= 1 and len(result["rows"]) >= 6
+    assert result["chosen"]["estimate"]["loss"] <= 1 and len(result["rows"]) >= 5
     assert "<svg" in (tmp_path / "b.html").read_text(encoding="utf-8")
 
 
@@ -245,5 +316,5 @@ def test_for_a_board_layers_that_gain_nothing_keep_all_their_terms(digits):
     assert 0 < len(whole) < len(before)
     for index, weights in before.items():
         assert np.array_equal(weights, after[index]) == (index in whole)
-    points = [row.point for row in found.rows if row.point.loss <= 2.0]
+    points = [row.point for row in found.rows[1:] if row.estimate.at_most(SIGMAS) <= 2.0]
     assert found.chosen.point.cycles_estimated == min(point.cycles_estimated for point in points)

@@ -14,9 +14,10 @@ from distributed import LocalCluster
 from edge_tr import cli, demo
 from edge_tr.errors import ToolMissingError, UsageError
 from edge_tr.tuning import workers
-from edge_tr.tuning.points import Settings
-from edge_tr.tuning.tuning import Tuning, goal_of, tune
+from edge_tr.tuning.fit import Settings
+from edge_tr.tuning.tuning import Tuning, tune
 from edge_tr.tuning.workers import DaskCluster, InProcess, LocalProcesses
+from edge_tr.tuning.written import goal_of
 
 
 def tuned(folder: Path, who: workers.Workers, progress=lambda *step: None) -> tuple[Tuning, bytes]:

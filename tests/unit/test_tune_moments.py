@@ -87,5 +87,7 @@ def test_sensitivities_of_two_layers_and_one_output_are_exact():
     graph = parse(model.finish([x], [y]))
     got = sensitivities(graph, rng.integers(-100, 100, (20, 4)).astype(np.int8), np.random.default_rng(0))
     scales = graph.ops[0].record.requant.real[0], graph.ops[1].record.requant.real[0]
-    np.testing.assert_allclose(got[second], [scales[1] ** 2], rtol=1e-5)
-    np.testing.assert_allclose(got[first], (scales[0] * scales[1] * w2[0].astype(float)) ** 2, rtol=1e-5)
+    assert got[second].shape == (20, 1) and got[first].shape == (20, 3)  # of each sample: the model is linear
+    np.testing.assert_allclose(got[second], np.full((20, 1), scales[1] ** 2), rtol=1e-5)
+    exact = (scales[0] * scales[1] * w2[0].astype(float)) ** 2
+    np.testing.assert_allclose(got[first], np.tile(exact, (20, 1)), rtol=1e-5)

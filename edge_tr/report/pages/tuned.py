@@ -98,9 +98,7 @@ def _point(row: Row, x: float, y: float, samples: int, tuning: Tuning, kind: int
 
 def _cards(tuning: Tuning) -> list[Card]:
     point, row = tuning.chosen.point, tuning.chosen
-    shares = [
-        f"agreement {point.agreement:.1f} % on calibration samples, {point.loss:.2f} points of accuracy (estimated)"
-    ]
+    shares = [f"agreement {point.agreement:.1f} % on calibration samples", *filter(None, [tuned.promise(tuning)])]
     if row.test_accuracy is not None:
         shares.append(f"accuracy {row.test_accuracy:.2f} % on test samples, {tuning.original_accuracy:.2f} % as given")
     return [
@@ -115,8 +113,11 @@ def _cards(tuning: Tuning) -> list[Card]:
 
 def _why(tuning: Tuning) -> str:
     option, _, limit = tuning.goal.partition(" ")
+    estimate = tuning.chosen.estimate
     measured = {
-        "--max-loss": f"{tuning.chosen.point.loss:.2f} points",
+        "--max-loss": "nothing"
+        if estimate is None
+        else f"{estimate.loss:.2f}, with a standard error of {estimate.error:.2f}",
         "--max-terms": f"{tuning.chosen.point.issued_per_mac:.3f} a MAC",
         "--max-cycles": f"{tuning.chosen.point.cycles_estimated:,}",
         "--max-flash": f"{tuning.chosen.point.flash_estimated:,} bytes",
