@@ -17,25 +17,23 @@ from edge_tr.accel.chain import Chain
 from edge_tr.accel.cycles import Coming
 from edge_tr.accel.engines import Cut, Effort, Tables, cut_data, emit, tables_of
 from edge_tr.accel.image import Image
-from edge_tr.accel.layout import COLUMNS, Placed
-from edge_tr.accel.program import AccelLayer, HostLayer, Level, Part, ProgramTurn, Read, Segment, Send
+from edge_tr.accel.indices import index_of, input_index, scattered
+from edge_tr.accel.layout import Placed
+from edge_tr.accel.program import HostLayer, Level, ProgramTurn, Read, Send
 from edge_tr.accel.room import Room
+from edge_tr.accel.runs import INPUT_COMMAND, Computed, Emitted, Run
 from edge_tr.accel.stage import Planned, Round, Stage, TooLarge, Turn
 from edge_tr.accel.stream import Streamed
-from edge_tr.accel.strips import Tiled, is_copy
-from edge_tr.accel.timeline import Span, after, computation, in_turns, transfer
+from edge_tr.accel.strips import Tiled
+from edge_tr.accel.timeline import after
 from edge_tr.accel.traffic import total, traffic_of
 from edge_tr.accel.windows import emit_windows, window_parameters
 from edge_tr.errors import DoesNotFitError
 from edge_tr.formats import accelerator as f
-from edge_tr.graph import PART, layer_name
+from edge_tr.graph import layer_name
 from edge_tr.operators import AddParams, ConvParams, DepthwiseParams, with_cuts
 from edge_tr.prepared.budget import Budget
 from edge_tr.prepared.dead import Alive
-
-INPUT_COMMAND = 7  # cycles besides its beats
-OUTPUT_COMMAND = 14  # cycles besides its beats
-SEGMENT_END = 4
 
 
 @dataclass(frozen=True)
@@ -78,7 +76,7 @@ class Emitter:
         self.turns = [self._segments(turn) for turn in self.assignment.turns]
 
     @property
-    def runs(self) -> list[_Run]:
+    def runs(self) -> list[Run]:
         """Of all turns."""
         return [run for turn in self.turns for run in turn]
 
@@ -114,7 +112,7 @@ class Emitter:
                 )  # fmt: skip
         return tuple(layers)
 
-    def _segments(self, turn: Turn) -> list[_Run]:
+    def _segments(self, turn: Turn) -> list[Run]:
         """Emit a turn's commands: a run, or as many as take its pages."""
         if not turn.stages:
             return []
@@ -139,11 +137,11 @@ class Emitter:
             return 0
         return len(self.image.words[f.MEMORY.COMMANDS])
 
-    def _close(self, entry: int, rounds: Sequence[_Round]) -> _Run:
+    def _close(self, entry: int, rounds: Sequence[Emitted]) -> Run:
         end = self.image.command(opcode=f.OPCODE.END)
-        return _Run(self.image, range(entry, end + 1), tuple(rounds))
+        return Run(self.image, range(entry, end + 1), tuple(rounds))
 
-    def _round(self, part: Round, last: int) -> _Round:
+    def _round(self, part: Round, last: int) -> Emitted:
         """Emit a round's commands, as many as the page takes; `last`: what is read last in the turn."""
         placed, arrival = self.placed, None
         sends, beats, first = [], 0, len(self.grown)
@@ -154,7 +152,7 @@ class Emitter:
                 command = self.image.command(
                     opcode=f.OPCODE.INPUT, tiles=x.words, count=arrival.across, dst=x.base, dst_stride=arrival.stride
                 )
-            index = _input_index(x, arrival, self.job.order.get(tensor))
+            index = input_index(x, arrival, self.job.order.get(tensor))
             sends.append((command, self._of_whole(tensor, index)))
             beats += INPUT_COMMAND + BEATS * x.words
         self.coming = BEATS * placed[part.sends[-1]].words if part.sends else 0
@@ -182,9 +180,9 @@ class Emitter:
             with _blaming(next(stage for stage in part.stages if stage.output == tensor)):
                 command = self.image.command(opcode=f.OPCODE.OUTPUT, tiles=y.words, src=y.base, more=tensor != last)
             whole, begin = self._begins(tensor)
-            reads.append(Read(command, whole, y.words, begin, _index(y, self.job.order.get(tensor))))
+            reads.append(Read(command, whole, y.words, begin, index_of(y, self.job.order.get(tensor))))
         layers = tuple(self._result(stage, planned) for stage, planned in zip(part.stages, done))
-        return _Round(tuple(sends), beats, layers, tuple(reads))
+        return Emitted(tuple(sends), beats, layers, tuple(reads))
 
     def _is_full(self) -> bool:
         """Whether a page has no room for what must be in it whole; each command may need a LOAD of its own."""
@@ -205,19 +203,19 @@ class Emitter:
         whole, begin = self._begins(tensor)
         return Send(whole, np.where(index < 0, index, index + begin).astype(np.int32), 0)
 
-    def _result(self, stage: Stage, planned: Planned) -> _Computed:
+    def _result(self, stage: Stage, planned: Planned) -> Computed:
         """A stage that was emitted, and where its result is found."""
         y, (whole, begin) = self.placed[stage.output], self._begins(stage.output)
         piece = self.job.tiled.pieces.get(stage.output)
         if stage.channels or (piece and piece.channels):
             own, channels = stage.target(y), stage.channels or piece.channels
-            index = _scattered(own, y, self.job.tiled.graph.channels(whole), self.job.order.get(whole), channels)
-            return _Computed(stage, planned, y, whole, 0, index)
-        index = _index(y, self.job.order.get(stage.output))
+            index = scattered(own, y, self.job.tiled.graph.channels(whole), self.job.order.get(whole), channels)
+            return Computed(stage, planned, y, whole, 0, index)
+        index = index_of(y, self.job.order.get(stage.output))
         if stage.rows:
             begin, end = (n * y.shape[1] * y.shape[2] for n in stage.rows)
             index = index[begin:end]
-        return _Computed(stage, planned, y, whole, begin, index)
+        return Computed(stage, planned, y, whole, begin, index)
 
     def _overlaps(self, part: Round) -> bool:
         """Whether the first layer begins while its input comes."""
@@ -307,172 +305,3 @@ def _blaming(stage: Stage) -> Iterator[None]:
         yield
     except DoesNotFitError as error:
         raise TooLarge(stage.op.index, str(error)) from error
-
-
-@dataclass(frozen=True)
-class _Computed:
-    """A stage whose commands are there. Byte index[i] of its output `y` is element `begin` + i of tensor `whole`."""
-
-    stage: Stage
-    planned: Planned
-    y: Placed
-    whole: int
-    begin: int
-    index: np.ndarray
-
-    def parts(self, final: Streamed) -> list[Part]:
-        """What a check reads, stop after stop."""
-        y, bands = self.y, self.planned.bands
-        if not bands:
-            return [Part(final.index[self.planned.command] + 1, y.base, y.words, self.begin, self.index)]
-        block = self.index // COLUMNS % y.blocks
-        indices = [np.where((first <= block) & (block < end), self.index, -1) for _, first, end in bands]
-        stops = [final.index[command] + 1 for command, *_ in bands]
-        return [Part(stop, y.base, y.words, self.begin, index) for stop, index in zip(stops, indices)]
-
-
-@dataclass(frozen=True)
-class _Round:
-    """What is sent, each with its command, computed and read. `input_cycles`: of what nothing runs beside."""
-
-    sends: tuple[tuple[int, Send], ...]
-    input_cycles: int
-    layers: tuple[_Computed, ...]
-    reads: tuple[Read, ...]
-
-
-@dataclass(frozen=True)
-class _Run:
-    """A segment whose commands may still move, from the first to its END."""
-
-    image: Image
-    commands: range
-    rounds: tuple[_Round, ...]
-
-    @property
-    def layers(self) -> tuple[_Computed, ...]:
-        """Of all rounds."""
-        return tuple(layer for part in self.rounds for layer in part.layers)
-
-    def _durations(self) -> dict[int, int]:
-        """By command: cycles until the next one begins."""
-        found: dict[int, int] = {}
-        for part in self.rounds:
-            if part.sends:
-                found[part.sends[-1][0]] = part.input_cycles
-            for layer in part.layers:
-                found |= layer.planned.shares or {layer.planned.command: layer.planned.cycles}
-            found |= {read.command: OUTPUT_COMMAND + BEATS * read.words for read in part.reads}
-        return found
-
-    def waits(self, final: Streamed) -> list[tuple[_Computed, int, range]]:
-        """By layer: its cycles, those that it waits for loads included, and its commands: those after the layer
-        before."""
-        found, before = [], self.commands.start
-        late = final.waits(self._durations(), self.commands)
-        for layer in self.layers:
-            own = range(before, layer.planned.command + 1)
-            found.append((layer, layer.planned.cycles + sum(late[i] for i in own), own))
-            before = max(before, own.stop)
-        return found
-
-    def segment(self, final: Streamed) -> Segment:
-        """What the host is told of it."""
-        loads = final.within(self.commands)
-        stream = np.concatenate([np.empty(0, np.uint64), *(load.beats for load in loads)])
-        sends = tuple(
-            replace(send, after=sum(len(load.beats) for load in loads if load.before <= command))
-            for part in self.rounds
-            for command, send in part.sends
-        )
-        reads = tuple(replace(read, command=final.index[read.command]) for part in self.rounds for read in part.reads)
-        return Segment(final.index[self.commands.start], sends, stream, self._layers(final), reads)
-
-    def _layers(self, final: Streamed) -> tuple[AccelLayer, ...]:
-        """Strips of a layer are one, copies belong to what follows."""
-        found: dict[int, AccelLayer] = {}
-        copied = 0
-        for layer, cycles, _ in self.waits(final):
-            op = layer.stage.op
-            copied += cycles
-            if is_copy(op):
-                continue
-            number = op.index % PART
-            before = found.get(number, AccelLayer(layer_name(op), number, layer.whole, (), 0))
-            parts = (*before.parts, *layer.parts(final))
-            found[number] = replace(before, parts=parts, cycles=before.cycles + copied)
-            copied = 0
-        return tuple(found.values())
-
-    def cycles(self, final: Streamed) -> int:
-        """Predicted, start to done."""
-        layers = sum(cycles for _, cycles, _ in self.waits(final))
-        moved = (part.input_cycles + sum(OUTPUT_COMMAND + BEATS * read.words for read in part.reads)
-                 for part in self.rounds)  # fmt: skip
-        return layers + sum(moved) + SEGMENT_END
-
-    def spans(self, final: Streamed) -> list[Span]:
-        """The run as it goes on: what is sent, layer after layer with the weights that it waits for, what is read. A
-        layer's waits are shown together, before it computes."""
-        found, now, waits = [], 0, iter(self.waits(final))
-        for part in self.rounds:
-            first = layer_name(part.layers[0].stage.op)
-            sent = now
-            for _, send in part.sends:
-                sent += INPUT_COMMAND
-                found.append(transfer("input", first, sent, len(send.index) // COLUMNS))
-                sent += found[-1].cycles
-            now += part.input_cycles
-            computed, now = _spans(self.image, [next(waits) for _ in part.layers], final, now)
-            found += computed
-            for read in part.reads:
-                name = next(layer_name(of.stage.op) for of in reversed(part.layers) if of.whole == read.tensor)
-                found.append(transfer("output", name, now + OUTPUT_COMMAND // 2, read.words))
-                now += OUTPUT_COMMAND + BEATS * read.words
-        return sorted(found, key=lambda span: span.start)
-
-
-def _spans(
-    image: Image, layers: Sequence[tuple[_Computed, int, range]], final: Streamed, now: int
-) -> tuple[list[Span], int]:
-    """Of a round's layers, from cycle `now` on; when they have ended."""
-    found, alone, start = [], [], now
-    for layer, cycles, commands in layers:
-        planned, name = layer.planned, layer_name(layer.stage.op)
-        if wait := cycles - planned.cycles:
-            moved = sum(load.beats.nbytes for load in final.within(commands))
-            found.append(Span("weights", name, "", now, wait, bytes=moved))
-            now += wait
-        alone.append(computation(image, planned.command, name, layer.stage.record, now, planned.cycles))
-        if not planned.pieces:
-            found.append(alone[-1])
-        now += planned.cycles
-    turns = [
-        (c, n, i)
-        for i, (layer, *_) in enumerate(layers)
-        for (c, *_), n in zip(layer.planned.bands, layer.planned.pieces)
-    ]
-    return [*found, *in_turns(alone, [(layer, n) for _, n, layer in sorted(turns)], start)], now
-
-
-def _index(y: Placed, order: np.ndarray | None = None) -> np.ndarray:
-    """int32 [elements], byte of the tensor's words; `order`: which channel lies where."""
-    at = y.addresses() - y.base * COLUMNS
-    return (at if order is None else at[:, :, np.argsort(order)]).ravel().astype(np.int32)
-
-
-def _scattered(own: Placed, y: Placed, count: int, order: np.ndarray | None, channels: tuple[int, int]) -> np.ndarray:
-    """int32 [elements] of a tensor of `count` channels, byte of y's words where `own` has it, else -1."""
-    at = own.addresses() - y.base * COLUMNS
-    pixels = at.size // (channels[1] - channels[0])
-    names = np.arange(count) if order is None else order
-    index = np.full((pixels, count), -1, np.int32)
-    index[:, names[slice(*channels)]] = at.reshape(pixels, -1)
-    return index.ravel()
-
-
-def _input_index(x: Placed, arrival: Arrival, order: np.ndarray | None) -> np.ndarray:
-    index = np.full(x.words * COLUMNS, -1, np.int32)
-    at = _index(x, order)
-    index[at] = np.arange(len(at))
-    return index.reshape(x.words, COLUMNS)[arrival.order()].ravel()

@@ -10,6 +10,7 @@ from edge_tr.accel.assign import Assignment, Refusals, assign
 from edge_tr.accel.chain import Chain, find_chain
 from edge_tr.accel.emitter import Emitter, Job
 from edge_tr.accel.engines import Effort, emit, without_room
+from edge_tr.accel.groups import groups_of
 from edge_tr.accel.image import Image
 from edge_tr.accel.layout import Placed
 from edge_tr.accel.order import by_length
@@ -18,7 +19,7 @@ from edge_tr.accel.program import AccelProgram
 from edge_tr.accel.room import room_for
 from edge_tr.accel.stage import Stage, TooLarge
 from edge_tr.accel.stream import Streamed, page, resident, streamed
-from edge_tr.accel.strips import Tiled, groups_of, tiled
+from edge_tr.accel.strips import Tiled, tiled
 from edge_tr.errors import DoesNotFitError
 from edge_tr.formats import accelerator as f
 from edge_tr.graph import PART, Graph, layer_name

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from edge_tr.accel import lower_accel
-from edge_tr.accel.strips import groups_of, is_copy, tiled, window_rows
+from edge_tr.accel.groups import groups_of, window_rows
+from edge_tr.accel.strips import is_copy, tiled
 from edge_tr.graph import PART, Graph
 from edge_tr.ir.tflite import parse
 from edge_tr.operators import AddParams
