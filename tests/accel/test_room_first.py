@@ -128,7 +128,8 @@ def test_a_memory_that_is_too_small_for_the_model_is_used_run_after_run(
         assert other.used[name][0] <= depth
         compare(board, graph, other, samples(graph, np.random.default_rng(3), 2))
         seen.append([layer.reason for layer in other.most.host_layers if layer.reason])
-    assert not seen[0] and (memory == f.MEMORY.PARAMETERS or any(name in reason for reason in seen[-1]))
+    if memory != f.MEMORY.PARAMETERS:  # which may be streamed through buffers that know nothing of a smaller memory
+        assert not seen[0] and any(name in reason for reason in seen[-1])
 
 
 @pytest.mark.parametrize(("record", "name"), FIELDS)
