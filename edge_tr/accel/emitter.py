@@ -264,8 +264,8 @@ class Emitter:
         return Planned(done.command, done.cycles + extra, shares=shares)
 
     def _load_next(self, i: int, end: int) -> int:
-        """Let the tables come that the next stage of this turn with tables needs; cycles of the command. Not where weights
-        come meanwhile: a LOAD waits for tables."""
+        """Let the tables come that the next stage of this turn with tables needs; cycles of the command. Not where
+        weights come meanwhile: a LOAD waits for tables."""
         if self.effort is Effort.STREAMED:
             return 0
         for stage in self.stages[i + 1 : end]:
