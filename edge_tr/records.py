@@ -223,7 +223,8 @@ class Protection:
 class RamRecord:
     """What the program's RAM is made of, bytes: `arena` tensors and scratch, `states` behind it, `link` the serial
     link's buffers, `data` all other variables, `stack` what is reserved for it. `stack_bound` is the most that the
-    stack can take, None where that is not known; `stack_note`: the deepest path of calls, or why there is no bound."""
+    stack can take, None where that is not known; `stack_note`: the deepest path of calls, or why there is no bound;
+    `code` runs from there because flash is slower."""
 
     arena: int
     states: int
@@ -232,6 +233,7 @@ class RamRecord:
     stack: int
     stack_bound: int | None
     stack_note: str
+    code: int = 0
 
 
 @dataclass(frozen=True)

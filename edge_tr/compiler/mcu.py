@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edge_tr import boards
@@ -22,10 +22,10 @@ from edge_tr.errors import DoesNotFitError, UsageError
 from edge_tr.files.writing import writing_to
 from edge_tr.kernels import parse_choice
 from edge_tr.kernels.machines import isa_of, planned_for
-from edge_tr.kernels.waiting import Behind
+from edge_tr.kernels.waiting import HOT_BYTES, Behind
 from edge_tr.lower.program import Candidates, Limits, Program, choose, explore, lower
 from edge_tr.manifest import BuildFolder, Manifest
-from edge_tr.target.toolchain import Linked, OverflowingLink, compile_and_link
+from edge_tr.target.toolchain import HotTooLarge, Linked, OverflowingLink, compile_and_link
 
 RUNTIME_RAM, LAYER_RAM = 1 << 10, 12
 """Bytes of frame buffers and state beside arena and stack, and of each layer's cost and digest."""
@@ -93,18 +93,21 @@ def _build(
     """`build` into an empty folder; `board` is the `given` one with the memory that may be used."""
     isa = isa_of(core)
     limited = board.memory.ram_bytes < given.memory.ram_bytes
-    memory = Behind.of(board, 100 if limited else None)
-    found = explore(source.graph, source.budget, parse_choice(list(kernels)), isa, source.below, memory)
+
+    def planned(hot: bool) -> Planned:
+        memory = Behind.of(board, 100 if limited else None, hot)
+        found = explore(source.graph, source.budget, parse_choice(list(kernels)), isa, source.below, memory)
+        return Planned(found, _room(board, protocols.ram_bytes + LAYER_RAM * len(found.ops), hot), objective, hot)
 
     def smallest(other: str | None, prescribed: Sequence[str]) -> int:
         cut = source if other is None else source_of(source.name, source.given, (other,))
         choice = parse_choice(list(prescribed))
         return lower(cut.graph, cut.budget, choice, isa, "size", below=cut.below).chosen_flash
 
-    def compiled(program: Program) -> Compiled:
-        return _compiled(program, board, folder, source, sealing.verifies, naming, protocols, progress)
+    def compiled(program: Program, hot: bool) -> Compiled:
+        return _compiled(program, board, folder, source, sealing.verifies, naming, protocols, hot, progress)
 
-    program, build_id, linked = _fitted(found, objective, board, protocols.ram_bytes, compiled)
+    program, build_id, linked = _fastest(planned, board, compiled)
     manifest = manifest_of(program, board, core, source, folder, naming, protocols, build_id, linked)
     estimates = [sum(product.dot.estimate.flash for product in layer.products) for layer in program.layers]
     layers = sum(min(estimate, record.flash_bytes) for estimate, record in zip(estimates, manifest.layers))
@@ -124,15 +127,55 @@ def _build(
     return manifest
 
 
-def _fitted(
-    found: Candidates, objective: str, board: Board, more_ram: int, compiled: Callable[[Program], Compiled]
+def _room(board: Board, more_ram: int, hot: bool) -> Limits:
+    """What the layers have room for. `more_ram`: that the server takes beside what it always does; `hot`: the runtime's
+    code takes some too, at an address that data must not reach."""
+    memory = board.memory
+    ram = memory.ram_bytes
+    if hot and board.code_ram is not None:
+        ram = min(ram - HOT_BYTES, board.code_ram.data_end - memory.ram_origin)
+    return Limits(memory.flash_bytes - RUNTIME_FLASH, ram - memory.stack_bytes - RUNTIME_RAM - more_ram)
+
+
+@dataclass(frozen=True)
+class Planned:
+    """Candidates with room for them; `hot`: where the runtime's code runs from RAM."""
+
+    found: Candidates
+    room: Limits
+    objective: str
+    hot: bool
+
+    @property
+    def rank(self) -> tuple[bool, int]:
+        """The less the better: whether RAM does not do for what is chosen, and its cycles."""
+        program = choose(self.found, self.objective, self.room)
+        return program.memory.size + program.memory.beside > (self.room.ram or 0), program.cycles_estimated
+
+
+def _fastest(
+    planned: Callable[[bool], Planned], board: Board, compiled: Callable[[Program, bool], Compiled]
 ) -> tuple[Program, int, Linked | OverflowingLink]:
-    """The program that fits, compiled: links tell what the layers have room for. `more_ram`: that the server takes
-    beside what it always does."""
-    room = Limits(
-        flash=board.memory.flash_bytes - RUNTIME_FLASH,
-        ram=board.memory.ram_bytes - board.memory.stack_bytes - RUNTIME_RAM - more_ram - LAYER_RAM * len(found.ops),
-    )
+    """The program that fits, compiled: with the runtime's code in RAM where the board has some for it, where that is
+    faster, and where there is room."""
+    cold = planned(False)
+    if board.code_ram is not None:
+        hot = planned(True)
+        if hot.rank <= cold.rank:
+            try:
+                done = _fitted(hot, board, lambda program: compiled(program, True))
+                if done[2].sizes.ram <= board.memory.ram_bytes:
+                    return done
+            except HotTooLarge:
+                pass
+    return _fitted(cold, board, lambda program: compiled(program, False))
+
+
+def _fitted(
+    planned: Planned, board: Board, compiled: Callable[[Program], Compiled]
+) -> tuple[Program, int, Linked | OverflowingLink]:
+    """The program that fits, compiled: links tell what the layers have room for."""
+    found, room, objective = planned.found, planned.room, planned.objective
     for _ in range(FITTING_TRIES):
         program = choose(found, objective, room)
         build_id, linked = compiled(program)
@@ -165,6 +208,7 @@ def _compiled(
     verifies: bool,
     naming: Naming,
     protocols: Protocols,
+    hot: bool,
     progress: Progress,
 ) -> Compiled:
     """Write everything anew and compile it."""
@@ -178,7 +222,7 @@ def _compiled(
         write_tree(folder.path, revealed)
     build_id = mcu.build_id(tree, board.name, naming)
     try:
-        return build_id, _compile(board, folder, list(tree), protocols, progress)
+        return build_id, _compile(board, folder, list(tree), protocols, hot, progress)
     except OverflowingLink as overflow:
         return build_id, overflow
 
@@ -201,9 +245,9 @@ class NotFitting(DoesNotFitError):
 
 
 def _compile(
-    board: Board, folder: BuildFolder, paths: Sequence[str], protocols: Protocols, progress: Progress
+    board: Board, folder: BuildFolder, paths: Sequence[str], protocols: Protocols, hot: bool, progress: Progress
 ) -> Linked:
-    """The application."""
+    """The application; `hot`: the runtime's code is to run from RAM."""
     part = board.application
     if protocols:
         part = replace(part, cflags=part.cflags + PROTOCOL_FLAGS)
@@ -218,5 +262,6 @@ def _compile(
         folder.objects,
         "firmware",
         lambda done, total: progress("compiling", done, total, "file"),
+        hot,
     )
     return linked

@@ -98,9 +98,10 @@ def _ram(program: Program, board: Board, folder: BuildFolder, linked: Linked | O
     """What of the program's RAM is what; the link's buffers are static variables of one name."""
     arena, states, stack = program.memory.size, program.memory.beside, board.memory.stack_bytes
     link = linked.symbols.get(LINK_BUFFER, 0)
-    data = linked.sizes.ram - stack - arena - states - link
+    code = linked.sizes.code_in_ram
+    data = linked.sizes.ram - code - stack - arena - states - link
     bound = _stack(folder, linked)
-    return RamRecord(arena, states, link, data, stack, bound.bytes, bound.note)
+    return RamRecord(arena, states, link, data, stack, bound.bytes, bound.note, code)
 
 
 def _stack(folder: BuildFolder, linked: Linked | OverflowingLink) -> Stack:

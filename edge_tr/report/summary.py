@@ -138,6 +138,7 @@ def _firmware_text(manifest: Manifest) -> str:
 def _ram(ram: RamRecord) -> str:
     """What it is made of."""
     named = {"arena": ram.arena, "states": ram.states, "serial link": ram.link, "other data": ram.data}
+    named["code that runs from there"] = ram.code
     parts = [f"{name} {size:,}" for name, size in named.items() if size]
     bound = "no bound known" if ram.stack_bound is None else f"at most {ram.stack_bound:,} used"
     return f"RAM is {', '.join(parts)}, stack {ram.stack:,} reserved ({bound})"

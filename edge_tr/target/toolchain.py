@@ -19,8 +19,13 @@ from edge_tr.target.tools import require_tool
 OPTIMISATION = ("-O2", "-fno-tree-scev-cprop")
 """The second: no multiplication behind a loop for what its variables end at; some cores call a function for it."""
 WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror")
-MODEL_SECTION, SEAL_SECTION = ".tr_model", ".tr_seal"
-"""Of linked programs: what is checked, and what it must add up to."""
+MODEL_SECTION, HOT_SECTION, SEAL_SECTION = ".tr_model", ".hot", ".tr_seal"
+"""Of linked programs: what is checked, with what of it runs from RAM, and what it must add up to."""
+RUNTIME = "src"
+COLD = {"string", "verify", "crc32", "seal", "table", "softmax", "wide_softmax", "requant"}
+COLD |= {"units", "units_armv7em", "add_armv7m"}
+"""The runtime's folder, and of its sources those that start before code is copied into RAM, those that run little, and
+loops for cores that have a cache for them."""
 THIRD_PARTY = "third_party"
 _JOBS = 4
 _OF_THE_COMPUTER = (
@@ -29,14 +34,17 @@ _OF_THE_COMPUTER = (
     "Too many open files",
 )  # fmt: skip
 """What a compiler says when it is not the program that is wrong."""
+_CODE_RAM = "region `CODE_RAM' overflowed", "data reaches into the RAM of code"
+"""What a linker says, and cortex-m.ld."""
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """Bytes of a linked program: flash holds code, constants and initial data; RAM data and stack."""
+    """Bytes of a linked program: flash holds code, constants and initial data; RAM data, stack and `code_in_ram`."""
 
     flash: int
     ram: int
+    code_in_ram: int = 0
 
 
 @dataclass(frozen=True)
@@ -71,15 +79,17 @@ def compile_and_link(
     build_dir: Path,
     name: str,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    hot: bool = False,
 ) -> Linked:
-    """Compile `sources` and the board's own, link them as `name`.elf below `build_dir`.
+    """Compile `sources` and the board's own, link them as `name`.elf below `build_dir`; `hot`: with the runtime's code
+    in the RAM that code runs from.
 
     ToolMissingError without the compiler; DoesNotFitError, with the sizes, when the link overflows
     the board's memory; UsageError with the compiler's words where a board that is not edge-tr's own does not compile,
     or where files cannot be written; EdgeTrError, likewise, on any other failure.
     """
     try:
-        return _compile_and_link(board, part, sources, include_dirs, build_dir, name, progress)
+        return _compile_and_link(board, part, sources, include_dirs, build_dir, name, progress, hot)
     except CompilerFailed as failed:
         raise _explained(failed, board) from failed
 
@@ -92,6 +102,7 @@ def _compile_and_link(
     build_dir: Path,
     name: str,
     progress: Callable[[int, int], None],
+    hot: bool,
 ) -> Linked:
     gcc = _tool(board, "gcc")
     build_dir.mkdir(parents=True, exist_ok=True)
@@ -99,7 +110,7 @@ def _compile_and_link(
     taken = {path.name for path in part.sources}
     files = [path for path in own if path.name not in taken] + list(part.sources)
     includes = [f"-I{path}" for path in (*include_dirs, *part.include_dirs)]
-    objects = [build_dir / f"{name}-{index:02d}-{_object_name(path)}" for index, path in enumerate(files)]
+    objects = [build_dir / f"{name}-{index:02d}-{_object_name(path, hot)}" for index, path in enumerate(files)]
     commands = [
         [gcc, *OPTIMISATION, *part.cflags, *_warnings(source), *includes, "-c", str(source), "-o", str(target)]
         for source, target in zip(files, objects)
@@ -133,9 +144,11 @@ def _warnings(source: Path) -> tuple[str, ...]:
     return ("-w",) if THIRD_PARTY in source.parts else WARNINGS
 
 
-def _object_name(source: Path) -> str:
-    """After the source and its folder, which linker scripts tell the model's objects by."""
-    return f"{source.stem}.{source.resolve().parent.name}.o"
+def _object_name(source: Path, hot: bool) -> str:
+    """After the source and its folder, which linker scripts tell the model's objects by, or what runs from RAM."""
+    folder = source.resolve().parent.name
+    from_ram = hot and folder == RUNTIME and source.stem.removeprefix("tr_") not in COLD
+    return f"{source.stem}.{'hot' if from_ram else folder}.o"
 
 
 def _seal_model(board: Board, elf: Path) -> int:
@@ -144,7 +157,8 @@ def _seal_model(board: Board, elf: Path) -> int:
     if not sections.get(MODEL_SECTION) or not sections.get(SEAL_SECTION):
         return 0
     objcopy, part = _tool(board, "objcopy"), elf.with_suffix(".part")
-    _run([objcopy, "-O", "binary", f"--only-section={MODEL_SECTION}", str(elf), str(part)])
+    of = (f"--only-section={section}" for section in (HOT_SECTION, MODEL_SECTION))
+    _run([objcopy, "-O", "binary", *of, str(elf), str(part)])
     model = part.read_bytes()
     part.write_bytes(image_format.model_seal(model))
     _run([objcopy, f"--update-section={SEAL_SECTION}={part}", str(elf)])
@@ -162,6 +176,8 @@ def _link(board: Board, part: Part, gcc: str, objects: Sequence[Path], elf: Path
     done = _started(command(part.ldflags))
     if done.returncode == 0:
         return
+    if any(words in done.stderr for words in _CODE_RAM):
+        raise HotTooLarge(done.stderr)
     if "will not fit in region" not in done.stderr and "overflowed by" not in done.stderr:
         raise CompilerFailed(command(part.ldflags), done.stderr)
     unlimited = ("-Wl,--defsym=TR_FLASH_BYTES=0x10000000", "-Wl,--defsym=TR_RAM_BYTES=0x10000000")
@@ -169,6 +185,10 @@ def _link(board: Board, part: Part, gcc: str, objects: Sequence[Path], elf: Path
     sizes, symbols = _sizes(board, elf), _symbols(board, elf)
     elf.unlink()
     raise OverflowingLink(sizes, symbols)
+
+
+class HotTooLarge(EdgeTrError):
+    """The RAM that code runs from does not hold it, or data reaches into it."""
 
 
 class OverflowingLink(DoesNotFitError):
@@ -183,10 +203,12 @@ class OverflowingLink(DoesNotFitError):
 def _sizes(board: Board, elf: Path) -> Sizes:
     """From `size -A`: sections that are loaded, by where they live."""
     sections = _sections(board, elf)
-    data, bss = (sum(size for name, size in sections.items() if name.startswith(kind)) for kind in (".data", ".bss"))
+    data, bss, hot = (
+        sum(size for name, size in sections.items() if name.startswith(kind)) for kind in (".data", ".bss", HOT_SECTION)
+    )
     constant = (".text", ".rodata", ".vectors", ".tr_", ".image", ".ARM", ".init", ".fini", ".eh_frame")
     code = sum(size for name, size in sections.items() if name.startswith(constant))
-    return Sizes(flash=code + data, ram=data + bss + board.memory.stack_bytes)
+    return Sizes(code + data + hot, data + bss + hot + board.memory.stack_bytes, hot)
 
 
 def _sections(board: Board, elf: Path) -> dict[str, int]:
