@@ -126,14 +126,14 @@ def test_a_new_shape_with_other_channels_goes_through_the_processor(board: Simul
     check(board, graph, program)
 
 
-def test_tensors_too_large_for_the_memory_are_the_processors(board: SimulatedBoard) -> None:
+def test_tensors_too_large_for_the_memory_are_computed_in_strips(board: SimulatedBoard) -> None:
     model = Model((42, 42, 1))
     model.conv(38, (1, 1), (1, 1))  # 1,064 words of 64
     model.pool("MAX_POOL_2D", 3)
     model.conv(3, (3, 3), (1, 1))
     graph, program = built(model)
-    assert split(program) == [(["CONV_2D", "MAX_POOL_2D"], ["CONV_2D"])] and program.used["activation words"][0] <= 1024
-    assert all("of 64 values, there are 1,024" in layer.reason for layer in program.most.host_layers)
+    assert not program.most.host_layers and program.used["activation words"][0] <= 1024
+    assert len(program.most.layers[0].parts) > 1
     check(board, graph, program)
 
 
@@ -196,11 +196,11 @@ def test_windows_do_what_pads_did_here_too(board: SimulatedBoard, seed: int) -> 
 
 
 def test_a_model_of_which_nothing_fits_is_the_processors(board: SimulatedBoard) -> None:
-    model = Model((260, 260, 1))
+    model = Model((2, 33000, 1))  # not even a row
     model.conv(1, (1, 1), (1, 1))
     graph, program = built(model)
     (layer,) = program.most.host_layers
-    assert "its tensors need 2,114 words of 64 values, there are 1,024" in layer.reason
+    assert "its tensors need 2,064 words of 64 values, there are 1,024" in layer.reason
     check(board, graph, program)
 
 
