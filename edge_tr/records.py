@@ -313,8 +313,10 @@ class OverlayManifest(BuildRecord):
     segments          runs of the accelerator in one inference; between them the processor computes
     on_chip           what the engines read and write
     memories          on-chip memories, in words
-    resources         of the chip, as `make synth` estimates them; empty if it has not run
+    resources         of the chip, as `make synth` estimates them or as they were placed; empty if neither was done
     bitstream         whether the package holds one
+    clock_routed_mhz  what the router says of it, where it is one of ours
+    host              what the program and the tensors come from: DDR, or the host behind a serial line
     timeline          of one inference, by `start`
     """
 
@@ -330,6 +332,8 @@ class OverlayManifest(BuildRecord):
     resources: tuple[MemoryUse, ...]
     bitstream: bool
     timeline: tuple[SpanRecord, ...]
+    clock_routed_mhz: float | None = None
+    host: str = "DDR"
 
     @property
     def memory_use(self) -> tuple[MemoryUse, ...]:

@@ -26,7 +26,8 @@ def boards_text(boards: Sequence[Board], overlays: Sequence[OverlayBoard] = ()) 
         sizes = (f"{size // 1024:,} KB" for size in (board.memory.flash_bytes, board.memory.ram_bytes))
         rows[board.verified].append((board.name, board.core, *sizes, flashed_by(board)))
     for overlay in overlays:
-        rows["simulated"].append((overlay.name, overlay.part, "", "", "the board's own PYNQ image"))
+        flashers = " or ".join(command.program for command in overlay.serial.flashers) if overlay.serial else ""
+        rows["simulated"].append((overlay.name, overlay.part, "", "", flashers or "the board's own PYNQ image"))
     head = ("board", "core", "flash", "RAM", "flashed by")
     lines = table([head, *(row for of in rows.values() for row in of)], left=(0, 1, 4)).splitlines()
     return "\n".join([*_grouped(lines, rows), "", *_compilers(boards), *_yours(boards), *_unverified(boards)])

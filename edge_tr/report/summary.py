@@ -60,7 +60,7 @@ def _overlay_text(manifest: OverlayManifest) -> str:
             *_hosted(manifest),
             *_levels(manifest),
             _predicted(manifest),
-            f"DDR: {manifest.program_bytes:,} bytes once, then {manifest.input_bytes:,} in{streamed} and "
+            f"{manifest.host}: {manifest.program_bytes:,} bytes once, then {manifest.input_bytes:,} in{streamed} and "
             f"{manifest.output_bytes:,} out per inference",
             f"on chip: {chip.weights:,} bytes of weights and {chip.read:,} of activations read, {chip.written:,} "
             "written per inference",
@@ -95,17 +95,19 @@ def _hosted(manifest: OverlayManifest) -> list[str]:
 
 def _resources(manifest: OverlayManifest) -> str:
     if not manifest.resources:
-        return "overlay: resources were not estimated, run make synth"
+        return "overlay: resources are not known; make synth estimates a Zynq's, a bitstream has those of its board"
     taken = ", ".join(f"{m.name} {m.used:,} of {m.limit:,}" for m in manifest.resources)
-    return f"overlay: {taken} (an estimate by yosys, not a placed design)"
+    how = "an estimate by yosys, not a placed design" if manifest.clock_routed_mhz is None else "placed by nextpnr"
+    return f"overlay: {taken} ({how})"
 
 
 def _bitstream(manifest: OverlayManifest) -> str:
+    if manifest.clock_routed_mhz is not None:
+        routed = f"{manifest.clock_routed_mhz:g} MHz by nextpnr's timing, not measured"
+        return f"bitstream: in the package; it runs at {manifest.clock_mhz} MHz, {routed}"
     if manifest.bitstream:
         return "bitstream: in the package"
-    return (
-        "bitstream: none yet; where Vivado is installed run make -C vivado overlay in the folder, once for all models"
-    )
+    return "bitstream: none yet; docs/bitstream.md says how one is made, once for all models"
 
 
 def _firmware_text(manifest: Manifest) -> str:
