@@ -35,17 +35,23 @@ _NOT_SO = 1 << 40
 
 
 def lower_accel(
-    graph: Graph, budget: Budget, below: Sequence[Budget] = (), *, words: int = f.ACTIVATION_WORDS.value
+    graph: Graph,
+    budget: Budget,
+    below: Sequence[Budget] = (),
+    *,
+    words: int = f.ACTIVATION_WORDS.value,
+    pages: bool = True,
 ) -> AccelProgram:
     """Schedule a model. What has no engine, or does not fit, is left to the processor, which may be all of it.
 
     `below`: budgets nested in `budget`, from the fewest terms on, that the program can be switched to; UsageError if
-    they do not nest. `words`: how much of the activation memory may be used.
+    they do not nest. `words`: how much of the activation memory may be used. `pages`: whether what does not fit in the
+    memories that say what to do may come with each run.
     """
     budgets = (*below, budget)
     names = [layer_name(op) for op in dots(graph)]
     check_budgets(budgets, names)
-    planner = _Planner(revealed_levels(graph, budgets), truncations(graph, budget), words)
+    planner = _Planner(revealed_levels(graph, budgets), truncations(graph, budget), words, pages)
     while True:
         try:
             return planner.program()
@@ -56,8 +62,8 @@ def lower_accel(
 class _Planner:
     """Tries until everything fits. `left_out`: by operator, why it is the processor's whatever else."""
 
-    def __init__(self, levels: Sequence[ProgramLevel], cut: Mapping[int, np.ndarray], words: int) -> None:
-        self.levels, self.cut, self.words = levels, cut, words
+    def __init__(self, levels: Sequence[ProgramLevel], cut: Mapping[int, np.ndarray], words: int, pages: bool) -> None:
+        self.levels, self.cut, self.words, self.pages = levels, cut, words, pages
         self.orders = [by_length(level.alive.graph) for level in levels]
         self.graphs = [reordered(level.alive.graph, order) for level, order in zip(levels, self.orders)]
         self.known: list[Refusals] = [{} for _ in levels]
@@ -90,9 +96,11 @@ class _Planner:
             large = _too_large([final], emitters)
             if large is None:
                 return self._program(final.image, {id(image): final}, emitters)
-        return self._pages(jobs)
+        if not self.pages:
+            raise large
+        return self._in_pages(jobs)
 
-    def _pages(self, jobs: Sequence[Job]) -> AccelProgram:
+    def _in_pages(self, jobs: Sequence[Job]) -> AccelProgram:
         """Of each run all that it needs comes when it begins: what is loaded once is the command that lets it come."""
         emitters = [Emitter(job, None, Effort.STREAMED, None) for job in jobs]
         images = {id(run.image): run.image for emitter in emitters for run in emitter.runs}
