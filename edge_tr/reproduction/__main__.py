@@ -75,12 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     report = arguments.out / "reproduction.md"
     try:
         if arguments.only:
-            section = ALONE[arguments.only](arguments)
-            title = section.partition("\n")[0]
-            report.write_text(
-                effort.replaced(report.read_text(encoding="utf-8"), section, title=title), encoding="utf-8"
-            )
-            print(f"written: {report}")
+            _replace(report, ALONE[arguments.only](arguments))
             return 0
         with LocalProcesses() as workers:
             sections = [

@@ -256,6 +256,7 @@ def test_streams_come_whole_through_a_bad_wire(port: ModelPort, tmp_path: Path) 
 FAKE_TOOL = """#!/bin/sh
 echo "$(basename $0) $@" >> "$FAKE_LOG"
 [ -z "$FAKE_FAILS" ] || { echo "ERROR: Max frequency for clock 'clk': 41.00 MHz (FAIL at 50.00 MHz)"; exit 1; }
+case "$0" in *openFPGALoader) exit 0;; esac
 cat > report.json <<'J'
 {"fmax": {"$glbnet$clk": {"achieved": 61.25, "constraint": 50.0}}, "utilization": {
  "TRELLIS_COMB": {"used": 31000, "available": 83640}, "TRELLIS_FF": {"used": 18600, "available": 83640},
