@@ -24,7 +24,7 @@ else:
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 LOCKS = sorted((PROJECT / "requirements").glob("*.txt"))
 DECLARED = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-GROUPS = {"demo": (), "test": ("test",), "reproduce": ("reproduce",)}
+GROUPS = {"demo": (), "docs": ("docs",), "test": ("test",), "reproduce": ("reproduce",)}
 HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
 
 REGISTRY = re.compile(
@@ -91,7 +91,7 @@ def test_what_pyproject_asks_for_is_locked_once_for_every_python(group: str, pyt
 
 
 @pytest.mark.parametrize("python", PYTHONS)
-@pytest.mark.parametrize("group", ["demo", "build", "reproduce"])
+@pytest.mark.parametrize("group", ["demo", "docs", "build", "reproduce"])
 def test_groups_take_the_versions_of_the_tests(group: str, python: str) -> None:
     of_tests, own = versions("test", python), versions(group, python)
     assert own.keys() & of_tests.keys()
