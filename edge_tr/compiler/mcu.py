@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from edge_tr import boards
 from edge_tr.boards import Board
@@ -16,25 +17,32 @@ from edge_tr.compiler.alternatives import RUNTIME_FLASH, alternatives, would_fit
 from edge_tr.compiler.bill import firmware_bill
 from edge_tr.compiler.common import Progress, Source, no_progress, read_source, source_of, write_tree
 from edge_tr.compiler.folders import claimed, replaced_build
-from edge_tr.compiler.mcu_records import manifest_of, revealed_of
+from edge_tr.compiler.mcu_records import manifest_of, reserved_stack, revealed_of, stack_of
 from edge_tr.compiler.sealing import UNPROTECTED, Protect, Sealing
 from edge_tr.errors import DoesNotFitError, UsageError
 from edge_tr.files.writing import writing_to
-from edge_tr.kernels import parse_choice
+from edge_tr.kernels import KernelChoice, parse_choice
 from edge_tr.kernels.machines import isa_of, planned_for
 from edge_tr.kernels.waiting import Behind
 from edge_tr.lower.program import Candidates, Limits, Program, choose, explore, lower
-from edge_tr.manifest import BuildFolder, Manifest
-from edge_tr.target.toolchain import Linked, OverflowingLink, compile_and_link
+from edge_tr.manifest import AloneRecord, BuildFolder, LevelRecord, Manifest
+from edge_tr.target.count_stack import Stack
+from edge_tr.target.toolchain import Linked, OverflowingLink, Sizes, compile_and_link
 
-RUNTIME_RAM, LAYER_RAM = 1 << 10, 12
-"""Bytes of frame buffers and state beside arena and stack, and of each layer's cost and digest."""
+RUNTIME_RAM, LAYER_RAM, EXPECTED_STACK = 1 << 10, 12, 512
+"""Bytes of frame buffers and state beside arena and stack, of each layer's cost and digest, and of the stack, to begin
+with; the link tells."""
 FITTING_TRIES = 4
 PROTOCOL_FLAGS = ("-DTR_PROTOCOLS=1", '-DPB_SYSTEM_HEADER="tr_nanopb.h"', "-DPB_NO_ERRMSG=1")
 """What the compiler is told of protocols beside frames; nanopb is not to want a C library."""
 
-Compiled = tuple[int, Linked | OverflowingLink]
-"""A build's id, and what was linked or by how much it overflows."""
+
+class Compiled(NamedTuple):
+    """A build's id, what was linked or by how much it overflows, and the bound of its stack, which its RAM counts."""
+
+    build_id: int
+    linked: Linked | OverflowingLink
+    stack: Stack
 
 
 def build(
@@ -95,6 +103,7 @@ def _build(
     limited = board.memory.ram_bytes < given.memory.ram_bytes
     memory = Behind.of(board, 100 if limited else None)
     found = explore(source.graph, source.budget, parse_choice(list(kernels)), isa, source.below, memory)
+    _check_kernel(parse_choice(list(kernels)), found)
 
     def smallest(other: str | None, prescribed: Sequence[str]) -> int:
         cut = source if other is None else source_of(source.name, source.given, (other,))
@@ -104,13 +113,14 @@ def _build(
     def compiled(program: Program) -> Compiled:
         return _compiled(program, board, folder, source, sealing.verifies, naming, protocols, progress)
 
-    program, build_id, linked = _fitted(found, objective, board, protocols.ram_bytes, compiled)
-    manifest = manifest_of(program, board, core, source, folder, naming, protocols, build_id, linked)
+    program, build_id, linked, stack = _fitted(found, objective, board, protocols.ram_bytes, compiled)
+    manifest = manifest_of(program, board, core, source, folder, naming, protocols, build_id, linked, stack)
     estimates = [sum(product.dot.estimate.flash for product in layer.products) for layer in program.layers]
     layers = sum(min(estimate, record.flash_bytes) for estimate, record in zip(estimates, manifest.layers))
     fastest = objective == "speed" and manifest.fits and manifest.flash_limit == given.memory.flash_bytes
     manifest = replace(
         manifest,
+        levels=_with_alone(source, manifest, program, isa, objective, board, memory),
         alternatives=alternatives(program, linked.sizes, layers, given.memory, fastest),
         would_fit=tuple(would_fit(program, linked.sizes, board.memory, given, smallest, bool(kernels))),
     )
@@ -124,29 +134,61 @@ def _build(
     return manifest
 
 
+def _with_alone(
+    source: Source, manifest: Manifest, program: Program, isa: str, objective: str, board: Board, memory: Behind
+) -> tuple[LevelRecord, ...]:
+    """Of several levels, also what each would cost in a build of its own, with the kernels that suit it."""
+    if len(manifest.levels) < 2:
+        return manifest.levels
+    beside = manifest.flash_bytes - program.chosen_flash
+    arena = manifest.ram_limit - manifest.ram_bytes + manifest.arena_bytes
+    room = Limits(flash=board.memory.flash_bytes - beside, ram=arena)
+    levels = []
+    for level, budget in zip(manifest.levels, (*source.below, source.budget), strict=True):
+        own = lower(source.graph, budget, KernelChoice(), isa, objective, room, behind=memory)
+        alone = AloneRecord(own.cycles_estimated, beside + own.chosen_flash)
+        levels.append(replace(level, alone=alone))
+    return tuple(levels)
+
+
+def _check_kernel(choice: KernelChoice, found: Candidates) -> None:
+    """A kernel that is named for all layers must hold for some."""
+    wanted, options = choice.default, [dot.kernel for dots in found.options.values() for dot in dots]
+    if wanted is not None and options and wanted not in options:
+        able = sorted({kernel.name for kernel in options})
+        raise UsageError(f"kernel {wanted.name} takes no layer of this model; use {' or '.join(able)}")
+
+
 def _fitted(
     found: Candidates, objective: str, board: Board, more_ram: int, compiled: Callable[[Program], Compiled]
-) -> tuple[Program, int, Linked | OverflowingLink]:
+) -> tuple[Program, int, Linked | OverflowingLink, Stack]:
     """The program that fits, compiled: links tell what the layers have room for. `more_ram`: that the server takes
     beside what it always does."""
+    memory = board.memory
+    stack = min(memory.stack_bytes, EXPECTED_STACK)
     room = Limits(
-        flash=board.memory.flash_bytes - RUNTIME_FLASH,
-        ram=board.memory.ram_bytes - board.memory.stack_bytes - RUNTIME_RAM - more_ram - LAYER_RAM * len(found.ops),
+        flash=memory.flash_bytes - RUNTIME_FLASH,
+        ram=memory.ram_bytes - stack - RUNTIME_RAM - more_ram - LAYER_RAM * len(found.ops),
     )
     for _ in range(FITTING_TRIES):
         program = choose(found, objective, room)
-        build_id, linked = compiled(program)
-        over = linked.sizes.flash - board.memory.flash_bytes
-        if over <= 0 or program.is_smallest:
+        build_id, linked, bound = compiled(program)
+        over, ram_over = linked.sizes.flash - memory.flash_bytes, linked.sizes.ram - memory.ram_bytes
+        arena = program.memory.size + program.memory.beside
+        if (over <= 0 or program.is_smallest) and (ram_over <= 0 or arena > room.ram):
             break
-        room = replace(room, flash=min(room.flash, program.chosen_flash) - over)
+        room = replace(
+            room,
+            flash=min(room.flash, program.chosen_flash) - over if over > 0 else room.flash,
+            ram=arena - ram_over if ram_over > 0 else room.ram,
+        )
     more = choose(found, objective, replace(room, flash=program.chosen_flash - over))
     if objective == "speed" and over < 0 and more.cycles_estimated < program.cycles_estimated:
         larger = compiled(more)
-        if larger[1].sizes.flash <= board.memory.flash_bytes:
+        if larger.linked.sizes.flash <= memory.flash_bytes and larger.linked.sizes.ram <= memory.ram_bytes:
             return more, *larger
-        build_id, linked = compiled(program)
-    return program, build_id, linked
+        build_id, linked, bound = compiled(program)
+    return program, build_id, linked, bound
 
 
 def _limited(board: Board, flash_limit: int | None, ram_limit: int | None) -> Board:
@@ -177,10 +219,20 @@ def _compiled(
         folder.model.write_bytes(source.given)
         write_tree(folder.path, revealed)
     build_id = mcu.build_id(tree, board.name, naming)
+    linked: Linked | OverflowingLink
     try:
-        return build_id, _compile(board, folder, list(tree), protocols, progress)
+        linked = _compile(board, folder, list(tree), protocols, progress)
+        stack = stack_of(board, folder, linked)
+        linked = replace(linked, sizes=_with_stack(linked.sizes, board, stack))
     except OverflowingLink as overflow:
-        return build_id, overflow
+        linked, stack = overflow, stack_of(board, folder, overflow)
+        linked.sizes = _with_stack(linked.sizes, board, stack)
+    return Compiled(build_id, linked, stack)
+
+
+def _with_stack(sizes: Sizes, board: Board, stack: Stack) -> Sizes:
+    """With what is reserved for the stack now that its bound is known."""
+    return replace(sizes, ram=sizes.ram - board.memory.stack_bytes + reserved_stack(board, stack))
 
 
 class NotFitting(DoesNotFitError):
@@ -195,7 +247,7 @@ class NotFitting(DoesNotFitError):
             )
             if used > limit
         ]
-        remedies = [f"  use {remedy}" for remedy in manifest.would_fit] or ["  no board here is large enough"]
+        remedies = [f"  use {remedy.text}" for remedy in manifest.would_fit] or ["  no board here is large enough"]
         super().__init__("\n".join([f"{manifest.model} does not fit {manifest.target}: {', '.join(over)}", *remedies]))
         self.manifest = manifest
 

@@ -55,8 +55,10 @@ def manifest_of(
     protocols: Protocols,
     build_id: int,
     linked: Linked | OverflowingLink,
+    stack: Stack,
 ) -> Manifest:
-    """A build's manifest, all but the alternatives, the remedies and the protection. `linked` is measured."""
+    """A build's manifest, all but the alternatives, the remedies and the protection. `linked` is measured, and counts
+    what is reserved for the `stack`."""
     memory, sizes = board.memory, linked.sizes
     symbols = [(symbol.removeprefix(naming.code), size) for symbol, size in linked.symbols.items()]
     return Manifest(
@@ -79,7 +81,7 @@ def manifest_of(
         flash_limit=memory.flash_bytes,
         ram_bytes=sizes.ram,
         ram_limit=memory.ram_bytes,
-        ram=_ram(program, board, folder, linked),
+        ram=_ram(program, board, linked, stack),
         arena_bytes=program.memory.size,
         arena_lower_bound=program.memory.lower_bound,
         arena=program.regions,
@@ -94,18 +96,24 @@ def manifest_of(
     )
 
 
-def _ram(program: Program, board: Board, folder: BuildFolder, linked: Linked | OverflowingLink) -> RamRecord:
+def _ram(program: Program, board: Board, linked: Linked | OverflowingLink, stack: Stack) -> RamRecord:
     """What of the program's RAM is what; the link's buffers are static variables of one name."""
-    arena, states, stack = program.memory.size, program.memory.beside, board.memory.stack_bytes
+    arena, states, reserved = program.memory.size, program.memory.beside, reserved_stack(board, stack)
     link = linked.symbols.get(LINK_BUFFER, 0)
-    data = linked.sizes.ram - stack - arena - states - link
-    bound = _stack(folder, linked)
-    return RamRecord(arena, states, link, data, stack, bound.bytes, bound.note)
+    data = linked.sizes.ram - reserved - arena - states - link
+    return RamRecord(arena, states, link, data, reserved, stack.bytes, stack.note)
 
 
-def _stack(folder: BuildFolder, linked: Linked | OverflowingLink) -> Stack:
-    if not isinstance(linked, Linked) or linked.image is None:
-        return Stack(None, "no program of a board was linked")
+def reserved_stack(board: Board, stack: Stack) -> int:
+    """Bytes: the bound and the board's margin, or what board.toml says where there is no bound."""
+    memory = board.memory
+    return memory.stack_bytes if stack.bytes is None else stack.bytes + memory.stack_margin_bytes
+
+
+def stack_of(board: Board, folder: BuildFolder, linked: Linked | OverflowingLink) -> Stack:
+    """The most that the program's stack can take, as far as that is known."""
+    if not board.toolchain.freestanding:
+        return Stack(None, "a process of the host has its own stack")
     try:
         return worst_case(linked.elf, folder.objects)
     except ToolMissingError as error:

@@ -167,17 +167,17 @@ def _link(board: Board, part: Part, gcc: str, objects: Sequence[Path], elf: Path
     unlimited = ("-Wl,--defsym=TR_FLASH_BYTES=0x10000000", "-Wl,--defsym=TR_RAM_BYTES=0x10000000")
     _run(command([*part.ldflags, *unlimited]))
     sizes, symbols = _sizes(board, elf), _symbols(board, elf)
-    elf.unlink()
-    raise OverflowingLink(sizes, symbols)
+    raise OverflowingLink(sizes, symbols, elf.rename(elf.with_suffix(".overflowing")))
 
 
 class OverflowingLink(DoesNotFitError):
-    """The program was linked without limits, only to learn its sizes."""
+    """The program was linked without limits, only to learn its sizes; `elf` is that link."""
 
-    def __init__(self, sizes: Sizes, symbols: Mapping[str, int]) -> None:
+    def __init__(self, sizes: Sizes, symbols: Mapping[str, int], elf: Path) -> None:
         super().__init__(f"needs {sizes.flash} bytes of flash and {sizes.ram} bytes of RAM")
         self.sizes = sizes
         self.symbols = symbols
+        self.elf = elf
 
 
 def _sizes(board: Board, elf: Path) -> Sizes:
