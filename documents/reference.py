@@ -220,7 +220,7 @@ def _api() -> str:
     for function in functions:
         signature = ast.unparse(_definition(function)).partition("\n")[0] + " ..."
         signature = textwrap.fill(signature, 100, subsequent_indent="    ", break_long_words=False)
-        parts += [f"### edge_tr.{function.__name__}", f"```python3\n{signature}\n```", inspect.getdoc(function) or ""]
+        parts += [f"### edge_tr.{function.__name__}", f"```python\n{signature}\n```", inspect.getdoc(function) or ""]
     parts.append("## Results")
     for kind in (api.Model, api.Build, api.Flashed, api.Checked, api.Tuned):
         rows = [("attribute", "type")]

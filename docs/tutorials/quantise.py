@@ -6,8 +6,8 @@ usage: quantise.py FLOAT.tflite CALIBRATION.npz INT8.tflite
 import sys
 
 import numpy as np
-from ai_edge_quantizer import quantizer, recipe
-from ai_edge_quantizer.utils import tfl_interpreter_utils as interpreter_of
+from litert_quantizer import quantizer, recipe
+from litert_quantizer.utils import tfl_interpreter_utils as interpreter_of
 
 source, calibration, output = sys.argv[1:]
 

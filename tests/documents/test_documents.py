@@ -77,7 +77,7 @@ def test_the_pictures_are_what_the_encoder_says() -> None:
 def test_code_in_a_page_is_code_and_commands_can_be_parsed(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     for fence in commands.fences(text):
-        if fence.language in ("python", "python3") and "--8<--" not in fence.text:
+        if fence.language == "python" and "--8<--" not in fence.text:
             ast.parse(fence.text)
         if fence.language == "toml":
             tomllib.loads(fence.text)
