@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from documents import DOCS, PROJECT
+from documents import DOCS, PROJECT, files
 
 FENCE = re.compile(r"^( *)(`{3,})([^\n`]*)\n(.*?)^\1\2 *$", re.DOTALL | re.MULTILINE)
 CALL = re.compile(r"(\S*/)?edge-tr\s")
@@ -71,13 +71,12 @@ def run(page: Path, folder: Path, environment: Mapping[str, str], echo: bool = F
 
 
 def tutorial(page: Path) -> int:
-    """A tutorial in an empty folder, with its scripts and a copy of what git tracks; the shell's exit code."""
+    """A tutorial in an empty folder, with its scripts and a copy of the project; the shell's exit code."""
     folder, source = WORK / page.stem, WORK / "edge-tr"
     for old in (folder, source):
         shutil.rmtree(old, ignore_errors=True)
     folder.mkdir(parents=True)
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=PROJECT, capture_output=True, text=True, check=True)
-    for name in filter(None, listed.stdout.split("\0")):
+    for name in files():
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(PROJECT / name, source / name)
     for script in (DOCS / "tutorials").glob("*.py"):

@@ -7,10 +7,12 @@ from pathlib import Path
 
 from edge_tr import __version__
 
+PACKAGE = Path(__file__).resolve().parent
 
-def described(package: Path = Path(__file__).resolve().parent) -> str:
-    """`0.1.0`; in a checkout with git installed `0.1.0 (commit 0123456789ab)`, or `..., changed` with changes to tracked
-    files. `package`: the folder of the package edge_tr."""
+
+def described(package: Path = PACKAGE) -> str:
+    """`0.1.0`; in a checkout with git installed `0.1.0 (commit 0123456789ab)`, or `..., changed)` with changes to
+    tracked files. `package`: the folder of the package edge_tr."""
     root = package.parent
     if not (root / ".git").exists() or not (root / "pyproject.toml").is_file():
         return __version__

@@ -16,7 +16,7 @@ class Fit(Protocol):
 
 
 def fits_text(fits: Sequence[Fit]) -> str:
-    """A line for each verdict; sizes are the same on every board."""
+    """A line for each verdict, and the sizes where there is least RAM and where there is most."""
     if not fits:
         return "no boards are known"
     named = {
@@ -24,6 +24,6 @@ def fits_text(fits: Sequence[Fit]) -> str:
         for verdict in ("fits", "close", "does not fit")
     }
     words = {"fits": "fits", "close": "close, only build can tell", "does not fit": "does not fit"}
-    size = f"about {fits[0].flash_bytes:,} bytes of flash and {fits[0].ram_bytes:,} of RAM"
-    head = f"smallest lossless firmware, estimated: {size}"
+    sizes = [f"{fit.flash_bytes:,} bytes of flash and {fit.ram_bytes:,} of RAM" for fit in fits]
+    head = "smallest lossless firmware, estimated: " + " or ".join(dict.fromkeys((sizes[0], sizes[-1])))
     return "\n".join([head, *(f"{words[verdict]}: {boards}" for verdict, boards in named.items() if boards)])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from packaging.requirements import Requirement
 
+from documents import files
 from requirements import licences
 from tests.conftest import PROJECT
 
@@ -121,11 +121,10 @@ def test_a_projects_home_page_is_none(text: str) -> None:
 
 
 def test_no_tracked_file_names_a_registry() -> None:
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=PROJECT, capture_output=True, text=True, check=True)
-    files = [PROJECT / name for name in listed.stdout.split("\0") if name]
-    assert len(files) > 100
+    paths = [PROJECT / name for name in files()]
+    assert len(paths) > 100
     found = {}
-    for path in files:
+    for path in paths:
         if path.is_file() and path.resolve() != Path(__file__).resolve():
             text = path.read_bytes().decode("utf-8", errors="ignore")
             if hits := {hit.group() for hit in REGISTRY.finditer(text)}:
