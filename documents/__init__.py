@@ -9,7 +9,7 @@ DOCS = PROJECT / "docs"
 
 
 def files() -> list[Path]:
-    """What belongs to the project, relative to it: in a checkout what git tracks, elsewhere all that was distributed."""
+    """What belongs to the project, relative to it: what git tracks, or outside a checkout all of it."""
     if not (PROJECT / ".git").exists():
         listing = (PROJECT / "edge_tr.egg-info" / "SOURCES.txt").read_text(encoding="utf-8")
         return [Path(name) for name in listing.splitlines() if not name.startswith("edge_tr.egg-info/")]

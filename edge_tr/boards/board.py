@@ -102,11 +102,7 @@ class Board:
         files = self._files(self.sources.files)
         if self.toolchain.freestanding:
             files += (_firmware("src/tr_string.c"),)
-        part = self._part(files, self.memory.flash_origin, self.memory.flash_bytes, {})
-        if not self.toolchain.freestanding:
-            return part
-        least = f"-Wl,--defsym=TR_STACK_BYTES={self.memory.stack_margin_bytes:#x}"  # the bound is known after the link
-        return replace(part, ldflags=(*part.ldflags, least))
+        return self._part(files, self.memory.flash_origin, self.memory.flash_bytes, {})
 
     @property
     def second_stage(self) -> Part | None:

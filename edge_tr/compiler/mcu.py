@@ -27,7 +27,7 @@ from edge_tr.kernels.waiting import Behind
 from edge_tr.lower.program import Candidates, Limits, Program, choose, explore, lower
 from edge_tr.manifest import AloneRecord, BuildFolder, LevelRecord, Manifest
 from edge_tr.target.count_stack import Stack
-from edge_tr.target.toolchain import Linked, OverflowingLink, Sizes, compile_and_link
+from edge_tr.target.toolchain import Linked, OverflowingLink, compile_and_link
 
 RUNTIME_RAM, LAYER_RAM, EXPECTED_STACK = 1 << 10, 12, 512
 """Bytes of frame buffers and state beside arena and stack, of each layer's cost and digest, and of the stack, to begin
@@ -219,20 +219,17 @@ def _compiled(
         folder.model.write_bytes(source.given)
         write_tree(folder.path, revealed)
     build_id = mcu.build_id(tree, board.name, naming)
-    linked: Linked | OverflowingLink
+    stacks = [Stack(None, "a process of the host has its own stack")]
+
+    def stack_for(elf: Path) -> int:
+        stacks.append(stack_of(folder, elf))
+        return reserved_stack(board, stacks[-1])
+
     try:
-        linked = _compile(board, folder, list(tree), protocols, progress)
-        stack = stack_of(board, folder, linked)
-        linked = replace(linked, sizes=_with_stack(linked.sizes, board, stack))
+        linked = _compile(board, folder, list(tree), protocols, progress, stack_for)
     except OverflowingLink as overflow:
-        linked, stack = overflow, stack_of(board, folder, overflow)
-        linked.sizes = _with_stack(linked.sizes, board, stack)
-    return Compiled(build_id, linked, stack)
-
-
-def _with_stack(sizes: Sizes, board: Board, stack: Stack) -> Sizes:
-    """With what is reserved for the stack now that its bound is known."""
-    return replace(sizes, ram=sizes.ram - board.memory.stack_bytes + reserved_stack(board, stack))
+        return Compiled(build_id, overflow, stacks[-1])
+    return Compiled(build_id, linked, stacks[-1])
 
 
 class NotFitting(DoesNotFitError):
@@ -253,7 +250,12 @@ class NotFitting(DoesNotFitError):
 
 
 def _compile(
-    board: Board, folder: BuildFolder, paths: Sequence[str], protocols: Protocols, progress: Progress
+    board: Board,
+    folder: BuildFolder,
+    paths: Sequence[str],
+    protocols: Protocols,
+    progress: Progress,
+    stack_for: Callable[[Path], int],
 ) -> Linked:
     """The application."""
     part = board.application
@@ -270,5 +272,6 @@ def _compile(
         folder.objects,
         "firmware",
         lambda done, total: progress("compiling", done, total, "file"),
+        stack_for,
     )
     return linked

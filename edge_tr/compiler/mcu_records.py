@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from edge_tr import __version__, boards
 from edge_tr.boards import Board
@@ -110,12 +111,10 @@ def reserved_stack(board: Board, stack: Stack) -> int:
     return memory.stack_bytes if stack.bytes is None else stack.bytes + memory.stack_margin_bytes
 
 
-def stack_of(board: Board, folder: BuildFolder, linked: Linked | OverflowingLink) -> Stack:
+def stack_of(folder: BuildFolder, elf: Path) -> Stack:
     """The most that the program's stack can take, as far as that is known."""
-    if not board.toolchain.freestanding:
-        return Stack(None, "a process of the host has its own stack")
     try:
-        return worst_case(linked.elf, folder.objects)
+        return worst_case(elf, folder.objects)
     except ToolMissingError as error:
         return Stack(None, str(error))
 

@@ -6,7 +6,7 @@ import os
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edge_tr import boards
@@ -71,15 +71,17 @@ def compile_and_link(
     build_dir: Path,
     name: str,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    stack_for: Callable[[Path], int] | None = None,
 ) -> Linked:
-    """Compile `sources` and the board's own, link them as `name`.elf below `build_dir`.
+    """Compile `sources` and the board's own, link them as `name`.elf below `build_dir`. `stack_for`: bytes to reserve
+    for the stack of a program that was linked without limits; by default what board.toml says.
 
     ToolMissingError without the compiler; DoesNotFitError, with the sizes, when the link overflows
     the board's memory; UsageError with the compiler's words where a board that is not edge-tr's own does not compile,
     or where files cannot be written; EdgeTrError, likewise, on any other failure.
     """
     try:
-        return _compile_and_link(board, part, sources, include_dirs, build_dir, name, progress)
+        return _compile_and_link(board, part, sources, include_dirs, build_dir, name, progress, stack_for)
     except CompilerFailed as failed:
         raise _explained(failed, board) from failed
 
@@ -92,6 +94,7 @@ def _compile_and_link(
     build_dir: Path,
     name: str,
     progress: Callable[[int, int], None],
+    stack_for: Callable[[Path], int] | None,
 ) -> Linked:
     gcc = _tool(board, "gcc")
     build_dir.mkdir(parents=True, exist_ok=True)
@@ -108,12 +111,17 @@ def _compile_and_link(
         for done, _ in enumerate(pool.map(_run, commands), 1):
             progress(done, len(commands) + 1)
     elf = build_dir / f"{name}.elf"
-    _link(board, part, gcc, objects, elf)
+    stack = board.memory.stack_bytes
+    if stack_for is not None and board.toolchain.freestanding:
+        _run(_link_command(part, gcc, objects, elf, (*part.ldflags, *UNLIMITED)))
+        stack = stack_for(elf)
+        part = replace(part, ldflags=(*part.ldflags, f"-Wl,--defsym=TR_STACK_BYTES={stack:#x}"))
+    _link(board, part, gcc, objects, elf, stack)
     progress(len(commands) + 1, len(commands) + 1)
     model_bytes = _seal_model(board, elf)
     image = _raw_image(board, elf) if board.toolchain.freestanding else None
     pieces = tuple(_pieces(name, dict(zip(map(str, objects), files)), elf.with_suffix(".map")))
-    return Linked(elf, image, _sizes(board, elf), _symbols(board, elf), pieces, model_bytes)
+    return Linked(elf, image, _sizes(board, elf, stack), _symbols(board, elf), pieces, model_bytes)
 
 
 def compiler_version(board: Board) -> str:
@@ -152,41 +160,44 @@ def _seal_model(board: Board, elf: Path) -> int:
     return len(model)
 
 
-def _link(board: Board, part: Part, gcc: str, objects: Sequence[Path], elf: Path) -> None:
+UNLIMITED = ("-Wl,--defsym=TR_FLASH_BYTES=0x10000000", "-Wl,--defsym=TR_RAM_BYTES=0x10000000")
+
+
+def _link_command(part: Part, gcc: str, objects: Sequence[Path], elf: Path, ldflags: Sequence[str]) -> list[str]:
+    listing = "-Xlinker", f"-Map={elf.with_suffix('.map')}"
+    return [gcc, *part.cflags, *map(str, objects), *ldflags, *listing, "-o", str(elf)]
+
+
+def _link(board: Board, part: Part, gcc: str, objects: Sequence[Path], elf: Path, stack: int) -> None:
     """Link within the board's memory; if that overflows, link without limits to say by how much."""
-
-    def command(ldflags: Sequence[str]) -> list[str]:
-        listing = "-Xlinker", f"-Map={elf.with_suffix('.map')}"
-        return [gcc, *part.cflags, *map(str, objects), *ldflags, *listing, "-o", str(elf)]
-
-    done = _started(command(part.ldflags))
+    command = _link_command(part, gcc, objects, elf, part.ldflags)
+    done = _started(command)
     if done.returncode == 0:
         return
     if "will not fit in region" not in done.stderr and "overflowed by" not in done.stderr:
-        raise CompilerFailed(command(part.ldflags), done.stderr)
-    unlimited = ("-Wl,--defsym=TR_FLASH_BYTES=0x10000000", "-Wl,--defsym=TR_RAM_BYTES=0x10000000")
-    _run(command([*part.ldflags, *unlimited]))
-    sizes, symbols = _sizes(board, elf), _symbols(board, elf)
-    raise OverflowingLink(sizes, symbols, elf.rename(elf.with_suffix(".overflowing")))
+        raise CompilerFailed(command, done.stderr)
+    _run(_link_command(part, gcc, objects, elf, (*part.ldflags, *UNLIMITED)))
+    sizes, symbols = _sizes(board, elf, stack), _symbols(board, elf)
+    elf.unlink()
+    raise OverflowingLink(sizes, symbols)
 
 
 class OverflowingLink(DoesNotFitError):
-    """The program was linked without limits, only to learn its sizes; `elf` is that link."""
+    """The program was linked without limits, only to learn its sizes."""
 
-    def __init__(self, sizes: Sizes, symbols: Mapping[str, int], elf: Path) -> None:
+    def __init__(self, sizes: Sizes, symbols: Mapping[str, int]) -> None:
         super().__init__(f"needs {sizes.flash} bytes of flash and {sizes.ram} bytes of RAM")
         self.sizes = sizes
         self.symbols = symbols
-        self.elf = elf
 
 
-def _sizes(board: Board, elf: Path) -> Sizes:
-    """From `size -A`: sections that are loaded, by where they live."""
+def _sizes(board: Board, elf: Path, stack: int) -> Sizes:
+    """From `size -A`: sections that are loaded, by where they live, and the bytes of the stack."""
     sections = _sections(board, elf)
     data, bss = (sum(size for name, size in sections.items() if name.startswith(kind)) for kind in (".data", ".bss"))
     constant = (".text", ".rodata", ".vectors", ".tr_", ".image", ".ARM", ".init", ".fini", ".eh_frame")
     code = sum(size for name, size in sections.items() if name.startswith(constant))
-    return Sizes(flash=code + data, ram=data + bss + board.memory.stack_bytes)
+    return Sizes(flash=code + data, ram=data + bss + stack)
 
 
 def _sections(board: Board, elf: Path) -> dict[str, int]:

@@ -84,7 +84,7 @@ def test_every_board_has_a_cycle_table_or_says_that_there_is_none_and_a_bounded_
 def test_no_layer_digs_deeper_into_the_stack_than_the_bound(board: str, built) -> None:
     folder = BuildFolder(built(board))
     machine = Machine(folder.elf)
-    top, size = machine.symbols["tr_stack_top"], folder.read().ram.stack + 1024
+    top, size = machine.symbols["tr_stack_top"], machine.symbols["TR_STACK_BYTES"]
     machine.write(top - size, b"\xa5" * size)
     machine.write(machine.call("tr_model_input"), bench.seeded_input(tflite.load(folder.revealed)).data(0))
     for layer in range(len(folder.read().layers)):

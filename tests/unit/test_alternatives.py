@@ -113,7 +113,7 @@ def test_prescribed_kernels_are_named_when_they_are_what_is_too_large(wide: Path
 
 
 def test_no_budget_is_promised_where_ram_is_short(tmp_path: Path) -> None:
-    ran = run("build", DIGITS, "--target", "qemu-cortex-m0", "-o", tmp_path, "--json", "--ram-limit", 2_500)
+    ran = run("build", DIGITS, "--target", "qemu-cortex-m0", "-o", tmp_path, "--json", "--ram-limit", 1_000)
     remedies = [remedy["options"] for remedy in ran.json["would_fit"]]
     refused(ran, 4, "does not fit qemu-cortex-m0: RAM", remedies[0])
     assert remedies[0] == f"--ram-limit {ran.json['ram_bytes']}" and not [r for r in remedies if "--budget" in r]
