@@ -16,6 +16,7 @@ from edge_tr.kernels.machines import ISA_OF_CORE, isa_of, planned_for, tables_of
 from edge_tr.lower.program import lower
 from edge_tr.lower.select import Selection, handful, pareto
 from edge_tr.manifest import Manifest
+from edge_tr.report.summary import build_text
 from tests.firmware.harness_models import Network
 from tests.system.helpers import DIGITS, refused, run, succeed
 from tests.unit.test_select import random_layers
@@ -157,3 +158,21 @@ def test_costs_of_other_code_are_refused_with_those_that_are_known(
     ran = run("build", DIGITS, "--target", board, "--core", core, "-o", tmp_path / "out")
     refused(ran, 2, f"--core {core}: {board} runs the code of", f"whose costs are known for {known}")
     assert not (tmp_path / "out").exists()
+
+
+# --- several budgets, and each of them alone ------------------------------------------------
+
+
+def test_a_level_costs_alone_what_a_build_of_its_own_says(tmp_path: Path) -> None:
+    budgets = ("g=8,k=6", "lossless")
+    together = compiler.build(DIGITS, "qemu-cortex-m0", tmp_path / "both", budget=budgets)
+    for level, budget in zip(together.levels, budgets):
+        own = compiler.build(DIGITS, "qemu-cortex-m0", tmp_path / budget, budget=budget)
+        assert level.alone.cycles_estimated == own.cycles_estimated
+        assert level.alone.flash_bytes == pytest.approx(own.flash_bytes, rel=0.1)
+    assert own.levels[0].alone is None and "cycles alone" in build_text(together)
+
+
+def test_a_kernel_that_takes_no_layer_is_refused(tmp_path: Path) -> None:
+    ran = run("build", DIGITS, "--target", "mps2-an386", "-o", tmp_path / "out", "--kernel", "dual")
+    refused(ran, 2, "kernel dual takes no layer of this model; use ", "fours or ")

@@ -90,8 +90,8 @@ def test_a_missing_emulator_names_its_package(tmp_path: Path, monkeypatch: pytes
     ("memory", "said"),
     [
         ({"flash_bytes": 0x2000}, "flash"),
-        ({"ram_bytes": 0x800}, "RAM"),
-        ({"flash_bytes": 0x2000, "ram_bytes": 0x800}, "flash"),
+        ({"ram_bytes": 0x600}, "RAM"),
+        ({"flash_bytes": 0x2000, "ram_bytes": 0x600}, "flash"),
     ],
 )
 def test_a_model_that_does_not_fit_says_by_how_much(memory: dict[str, int], said: str, tmp_path: Path) -> None:
