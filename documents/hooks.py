@@ -5,12 +5,24 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from documents import PROJECT
+from documents import DOCS, PROJECT
 
 TOP = {"CHANGELOG.md": "changelog.md", "SECURITY.md": "security.md", "CONTRIBUTING.md": "contributing.md"}
 """Files of the top folder, and the pages that they are."""
 
 LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)\s#]+)(#[^)\s]*)?\)")
+
+
+def on_config(config: Any) -> Any:
+    """MkDocs' hook: the menu lists every decision."""
+    for section in config.nav:
+        for pages in section.values():
+            for entry in pages if isinstance(pages, list) else []:
+                if "Decisions" in entry:
+                    entry["Decisions"] = [
+                        path.relative_to(DOCS).as_posix() for path in sorted(DOCS.glob("decisions/*.md"))
+                    ]
+    return config
 
 
 def on_files(files: Any, config: Any) -> Any:
