@@ -73,7 +73,7 @@ class _Version(argparse.Action):
         super().__init__(option_strings, dest, nargs=0, default=argparse.SUPPRESS, help=help)
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        from edge_tr.version import described
+        from edge_tr.target.version import described
 
         print(f"edge-tr {described()}")
         parser.exit()

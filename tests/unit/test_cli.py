@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_tr import cli, compiler, errors, overlays, verbs, version
+from edge_tr import cli, compiler, errors, overlays, verbs
 from edge_tr.arguments import EXIT_CODES
 from edge_tr.errors import MismatchError
 from tests.system.helpers import ALL_BOARDS, DIGITS, PROCESS_ENVIRONMENT, refused, run, run_process, succeed

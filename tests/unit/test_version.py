@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_tr import __version__, version
+from edge_tr import __version__
+from edge_tr.target import version
 
 
 def git(folder: Path, *words: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from edge_tr import __version__
 
-PACKAGE = Path(__file__).resolve().parent
+PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def described(package: Path = PACKAGE) -> str:
