@@ -11,7 +11,7 @@ SAME_SUMS := OPENBLAS_CORETYPE=Haswell
 
 # `make -j` would start two package managers at once.
 .NOTPARALLEL:
-.PHONY: install-demo install-docs install-test install-reproduce demo test docs documents tutorials bench cycles synth comparison reproduce fuzz fuzz-serial conformance soak reliability pynq-matrix lint lock sbom formats clean help
+.PHONY: install-demo install-docs install-test install-reproduce demo test docs documents tutorials bench cycles synth bitstream comparison reproduce fuzz fuzz-serial conformance soak reliability pynq-matrix lint lock sbom formats clean help
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile
@@ -51,6 +51,9 @@ synth: install-test ## estimate the accelerator's resources with yosys and write
 
 comparison: install-test install-reproduce ## compare the term array with multipliers and the paper's term MAC at equal LUTs and write docs/accelerator-comparison.md (minutes)
 	$(BIN)/python -m edge_tr.comparison_table
+
+bitstream: install-test ## make the bitstream of the ULX3S by yosys and nextpnr and write docs/ulx3s-bitstream.md (many minutes, once)
+	$(BIN)/python -m edge_tr.bitstream_table
 
 reproduce: install-reproduce ## measure the published tables and write docs/reproduction.md (minutes)
 	$(SAME_SUMS) $(BIN)/python -m edge_tr.reproduction

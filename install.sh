@@ -19,7 +19,7 @@ test="$demo gcc:gcc g++:g++ /usr/include/stdio.h:libc6-dev make:make git:git cla
     verilator:verilator iverilog:iverilog yosys:yosys tclsh:tcl
     chromium:chromium /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf:fonts-dejavu-core"
 docs=
-reproduce=
+reproduce=/usr/share/datasets/fashion-mnist/t10k-labels-idx1-ubyte.gz:dataset-fashion-mnist
 case $group in
     demo) tools=$demo ;;
     docs) tools=$docs ;;

@@ -231,14 +231,10 @@ class Protection:
 
 @dataclass(frozen=True)
 class RamRecord:
-    """What the program's RAM is made of, bytes.
-
-    arena, states  tensors and scratch, and the states behind them
-    link, data     the serial link's buffers, and all other variables
-    stack          what is reserved for it: the bound and a margin, where there is a bound
-    stack_bound    the most that the stack can take, None where that is not known
-    stack_note     the deepest path of calls, or why there is no bound
-    """
+    """What the program's RAM is made of, bytes: `arena` tensors and scratch, `states` behind it, `link` the serial
+    link's buffers, `data` all other variables, `stack` what is reserved for it. `stack_bound` is the most that the
+    stack can take, None where that is not known; `stack_note`: the deepest path of calls, or why there is no bound;
+    `code` runs from there because flash is slower."""
 
     arena: int
     states: int
@@ -247,6 +243,7 @@ class RamRecord:
     stack: int
     stack_bound: int | None
     stack_note: str
+    code: int = 0
 
 
 @dataclass(frozen=True)
@@ -344,8 +341,10 @@ class OverlayManifest(BuildRecord):
     segments          runs of the accelerator in one inference; between them the processor computes
     on_chip           what the engines read and write
     memories          on-chip memories, in words
-    resources         of the chip, as `make synth` estimates them; empty if it has not run
+    resources         of the chip, as `make synth` estimates them or as they were placed; empty if neither was done
     bitstream         whether the package holds one
+    clock_routed_mhz  what the router says of it, where it is one of ours
+    host              what the program and the tensors come from: DDR, or the host behind a serial line
     timeline          of one inference, by `start`
     """
 
@@ -361,6 +360,8 @@ class OverlayManifest(BuildRecord):
     resources: tuple[MemoryUse, ...]
     bitstream: bool
     timeline: tuple[SpanRecord, ...]
+    clock_routed_mhz: float | None = None
+    host: str = "DDR"
 
     @property
     def memory_use(self) -> tuple[MemoryUse, ...]:

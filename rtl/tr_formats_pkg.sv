@@ -149,6 +149,11 @@ package tr_formats_pkg;
   localparam int CommandCalibrate = 9;  // Time a loop of `sample` rounds, at most MAX_CALIBRATION. (nothing; InferReply)
   localparam int CommandResetState = 10;  // Of a model with states: give them their initial values, and let samples run from `sample` on, one after the other. (nothing; nothing)
   localparam int CommandAuthenticate = 32;  // An agent's token, before anything else that it answers. (bytes; nothing)
+  localparam int CommandWriteRegister = 64;  // Of an accelerator behind a serial line: set a register. (RegisterAccess; nothing)
+  localparam int CommandReadRegister = 65;  // The same: a register's value. (RegisterAccess; u32)
+  localparam int CommandSendStream = 66;  // Bytes for the accelerator's input stream from Transfer.offset on, in beats of eight; the last of them ends a packet if Transfer.layer is not 0. Taken whole if they are next and there is room, else not; how many bytes were taken since FLUSH_STREAMS. (Transfer, bytes; u32)
+  localparam int CommandReceiveStream = 67;  // Bytes of the accelerator's output stream from Transfer.offset on, as many beats of eight as are there and wanted; those before are forgotten. (Transfer; bytes)
+  localparam int CommandFlushStreams = 68;  // Forget what is in both streams, and count from 0. (nothing; nothing)
   localparam int StatusOk = 0;  // Done.
   localparam int StatusNak = 1;  // The frame's CRC or length was wrong: send it again.
   localparam int StatusBadCommand = 2;  // No such command.
@@ -208,6 +213,11 @@ package tr_formats_pkg;
   localparam int TransferCountBits = 16;  // How many bytes or layers are wanted or follow.
   localparam int TransferLayerLsb = 48;
   localparam int TransferLayerBits = 16;  // READ_LAYER: whose output.
+  localparam int RegisterAccessBits = 64;  // One of the accelerator's registers.
+  localparam int RegisterAccessRegisterLsb = 0;
+  localparam int RegisterAccessRegisterBits = 32;  // An AccelRegister.
+  localparam int RegisterAccessValueLsb = 32;
+  localparam int RegisterAccessValueBits = 32;  // What to write; ignored in READ_REGISTER.
   localparam int InferRequestBits = 32;  // How far to run, and with which budget.
   localparam int InferRequestStopLayerLsb = 0;
   localparam int InferRequestStopLayerBits = 16;  // Last layer to run, or ALL_LAYERS.

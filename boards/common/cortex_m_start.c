@@ -12,6 +12,7 @@
 
 /* From cortex-m.ld. */
 extern uint32_t tr_stack_top[], tr_data_load[], tr_data_start[], tr_data_end[], tr_bss_start[], tr_bss_end[];
+extern uint32_t tr_hot_load[], tr_hot_start[], tr_hot_end[];
 
 int main(void);
 _Noreturn void tr_start(void);
@@ -48,6 +49,11 @@ _Noreturn void tr_start(void)
     for (uint32_t *to = tr_data_start; to < tr_data_end; to++) {
         *to = *from++;
     }
+    from = tr_hot_load;
+    for (uint32_t *to = tr_hot_start; to < tr_hot_end; to++) {
+        *to = *from++;
+    }
+    __asm__ volatile("dsb\n\tisb" ::: "memory"); /* before code that was just written is fetched */
     for (uint32_t *to = tr_bss_start; to < tr_bss_end; to++) {
         *to = 0u;
     }

@@ -11,6 +11,7 @@ from pathlib import Path
 from edge_tr import resources
 from edge_tr.boards.tables import (
     Boot,
+    CodeRam,
     Emulator,
     Flash,
     Link,
@@ -186,8 +187,17 @@ class Board:
         common = (self.folder.parent / "common", resources.folder("boards") / "common")
         return Part(sources, (_firmware("include"), *filter(Path.is_dir, common)), cflags, ldflags)
 
+    @property
+    def code_ram(self) -> CodeRam | None:
+        """RAM that code runs from faster than from flash."""
+        return self.reads.code_ram if self.reads else None
+
     def _symbols(self, origin: int, size: int) -> dict[str, int]:
+        code = self.code_ram or CodeRam(self.memory.ram_origin, 0)
         return {
+            "TR_CODE_ORIGIN": code.origin,
+            "TR_CODE_BYTES": code.bytes,
+            "TR_CODE_DATA": code.data_end,
             "TR_FLASH_ORIGIN": origin,
             "TR_FLASH_BYTES": size,
             "TR_RAM_ORIGIN": self.memory.ram_origin,

@@ -113,6 +113,9 @@ def _reads_inconsistencies(board: Board) -> Iterator[str]:
             yield from (f"reads.{name}.{problem}" for problem in _cache_problems(cache, max(reads.width, 1)))
     if reads.unified and (reads.code_cache is None or reads.data_cache is not None):
         yield "reads.unified: needs code_cache, which constants are read through, and no data_cache"
+    memory, code = board.memory, reads.code_ram
+    if code is not None and not memory.ram_origin < code.data_end <= memory.ram_origin + memory.ram_bytes:
+        yield f"reads.code_ram: data would have to end at {code.data_end:#x}, which is not in memory's RAM"
 
 
 def _cache_problems(cache: Cache, width: int) -> Iterator[str]:
@@ -151,5 +154,3 @@ def _overlaps(board: Board) -> Iterator[str]:
             yield f"memory: {low} and {high} overlap"
     if memory.stack_bytes > memory.ram_bytes:
         yield "memory.stack_bytes: more than ram_bytes"
-    if memory.stack_margin_bytes > memory.stack_bytes:
-        yield "memory.stack_margin_bytes: more than stack_bytes"

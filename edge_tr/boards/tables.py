@@ -29,8 +29,7 @@ class Memory:
     flash_bytes: int
     ram_origin: int
     ram_bytes: int
-    stack_bytes: int  # of ram_bytes, reserved where no bound of the stack is known
-    stack_margin_bytes: int = 128  # reserved beyond the bound of the stack, where one is known
+    stack_bytes: int  # of ram_bytes
 
 
 @dataclass(frozen=True)
@@ -45,10 +44,17 @@ class Cache:
 
 @dataclass(frozen=True)
 class CodeRam:
-    """RAM that code may run from without waiting, and that nothing else of a program lies in."""
+    """RAM that code may run from without waiting, and that nothing else of a program lies in. `data`: where the same
+    RAM is for loads and stores, None: there too."""
 
     origin: int
     bytes: int
+    data: int | None = None
+
+    @property
+    def data_end(self) -> int:
+        """The address where a program's data must end, so that code has this RAM for itself."""
+        return self.origin if self.data is None else self.data
 
 
 @dataclass(frozen=True)

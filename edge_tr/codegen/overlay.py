@@ -21,13 +21,13 @@ import numpy as np
 
 from edge_tr import __version__, overlays
 from edge_tr.accel import AccelProgram, HostLayer, Level, Segment
-from edge_tr.formats.accelerator import ACCEL_VERSION
+from edge_tr.formats.accelerator import ACCEL_VERSION, COLUMNS
 from edge_tr.graph import Tensor
 from edge_tr.overlays import OverlayBoard
 from edge_tr.resources import folder
 
 PACKAGE = "edge_tr_pynq"
-PROGRAM_FORMAT = 7
+PROGRAM_FORMAT = 8
 SHARED = {
     "errors": "errors", "formats.accelerator": "accelerator", "formats.frames": "frames", "formats.schema": "schema",
     "tr.fixed_point": "fixed_point", "tr.fixed_point16": "fixed_point16", "tr.libm": "libm", "tr.requant": "requant",
@@ -35,6 +35,8 @@ SHARED = {
     "golden.ends": "ends", "graph": "graph", "record": "record", "structs": "structs", "target.token": "token",
 }  # fmt: skip
 """Modules of edge_tr that the driver's package has too, under these names; beside them all of `operators`."""
+SERIAL = ("agent.py", "cobs.py", "driver.py", "program.py", "server.py")
+"""Modules of the package that have nothing of pynq."""
 VIVADO_STEPS = 6
 """That overlay.tcl announces."""
 _IMPORT = re.compile(r"\bedge_tr\.([\w.]+)(?= import)")
@@ -49,10 +51,20 @@ def source_tree(program: AccelProgram, board: OverlayBoard, model_name: str) -> 
     facts["build_id"] = int.from_bytes(digest[:8], "little")
     tree = {f"{PACKAGE}/program.npz": arrays, f"{PACKAGE}/program.json": (json.dumps(facts, indent=1) + "\n").encode()}
     tree |= _shared()
-    context = {"version": __version__, "model_name": model_name, "board": board, "build_id": facts["build_id"]}
-    tree |= _templates(context | _block_design(board))
-    tree |= {f"vivado/rtl/{path.name}": path.read_bytes() for path in sorted(folder("rtl").glob("*.*"))}
+    if board.serial:
+        tree |= _driver()
+    else:
+        context = {"version": __version__, "model_name": model_name, "board": board, "build_id": facts["build_id"]}
+        tree |= _templates(context | _block_design(board))
+        tree |= {f"vivado/rtl/{path.name}": path.read_bytes() for path in sorted(folder("rtl").glob("*.*"))}
     return MappingProxyType(dict(sorted(tree.items())))
+
+
+def _driver() -> dict[str, bytes]:
+    """What of the board's package runs on the host where the board has no processor."""
+    base = folder("codegen_templates")
+    files = [base / "fpga" / PACKAGE / name for name in SERIAL] + [base / "serial" / PACKAGE / "__init__.py"]
+    return {f"{PACKAGE}/{path.name}": path.read_bytes() for path in files}
 
 
 def build_id(tree: Mapping[str, bytes]) -> int:
@@ -78,6 +90,7 @@ def _facts(program: AccelProgram, board: OverlayBoard, model_name: str) -> dict[
         "model_sha256": program.sha256,
         "board_id": board.board_id,
         "clock_hz": board.clock_mhz * 1_000_000,
+        "word_bytes": COLUMNS.value,
         "version": ACCEL_VERSION.value,
         "crc": program.program_crc,
         "tensors": [_tensor(graph.tensor(index)) for index in dict.fromkeys(ends)],

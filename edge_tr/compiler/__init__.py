@@ -11,7 +11,7 @@ from edge_tr import boards, overlays
 from edge_tr.boards import Board
 from edge_tr.codegen.naming import DEFAULT, named
 from edge_tr.codegen.protocols import wanted
-from edge_tr.compiler import mcu, mcu_boards, overlay
+from edge_tr.compiler import mcu, mcu_boards, overlay, overlay_boards
 from edge_tr.compiler import trust as trust_in
 from edge_tr.compiler.cleaning import clean
 from edge_tr.compiler.common import Progress, no_progress, samples
@@ -116,6 +116,11 @@ def flash(
     """
     with opened(path) as (folder, manifest):
         if isinstance(manifest, OverlayManifest):
+            board = overlays.load(manifest.board_folder or manifest.target)
+            if board.serial:
+                if not (trust or overlays.ships(board)):
+                    require(folder, f"a flasher of {board.folder}", "edge-tr flash")
+                return overlay_boards.flash(folder, board)
             raise UsageError(
                 f"{manifest.target} is not flashed: copy the folder, for example scp -r {path} xilinx@pynq:, and there "
                 "run sudo -E python validate.py, or agent.py for edge-tr check"
@@ -134,7 +139,7 @@ def emulated(
     with contextlib.ExitStack() as stack:
         with opened(path) as (folder, manifest):
             if isinstance(manifest, OverlayManifest):
-                raise UsageError(f"{manifest.target} has no UART: edge-tr check runs it in co-simulation")
+                raise UsageError(f"{manifest.target} has no firmware: edge-tr check runs it in co-simulation")
             board = boards.load(manifest.board_folder or manifest.target)
             if not trust:
                 require(folder, run_by(board, folder), "edge-tr emulate")
@@ -302,11 +307,10 @@ def _connect(folder: BuildFolder, manifest: Manifest | OverlayManifest, asked: _
     name, port = manifest.board_folder or manifest.target, asked.port
     allowed = asked.trust or port is not None
     if isinstance(manifest, OverlayManifest):
-        if not allowed:
+        board = overlays.load(name)
+        if not asked.trust and (board.serial or port is None):
             require(folder, run_by_package(folder.package), "edge-tr check")
-        with overlay.connect(
-            overlays.load(name), folder, manifest, port, asked.line, asked.token, asked.progress
-        ) as device:
+        with overlay_boards.connect(board, folder, manifest, port, asked.line, asked.token, asked.progress) as device:
             yield device
     else:
         board = boards.load(name)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
 
 from edge_tr import boards
 from edge_tr.boards import Board
@@ -17,32 +16,25 @@ from edge_tr.compiler.alternatives import RUNTIME_FLASH, alternatives, would_fit
 from edge_tr.compiler.bill import firmware_bill
 from edge_tr.compiler.common import Progress, Source, no_progress, read_source, source_of, write_tree
 from edge_tr.compiler.folders import claimed, replaced_build
-from edge_tr.compiler.mcu_records import manifest_of, reserved_stack, revealed_of, stack_of
+from edge_tr.compiler.mcu_records import manifest_of, revealed_of
 from edge_tr.compiler.sealing import UNPROTECTED, Protect, Sealing
 from edge_tr.errors import DoesNotFitError, UsageError
 from edge_tr.files.writing import writing_to
 from edge_tr.kernels import KernelChoice, parse_choice
 from edge_tr.kernels.machines import isa_of, planned_for
-from edge_tr.kernels.waiting import Behind
+from edge_tr.kernels.waiting import HOT_BYTES, Behind
 from edge_tr.lower.program import Candidates, Limits, Program, choose, explore, lower
 from edge_tr.manifest import AloneRecord, BuildFolder, LevelRecord, Manifest
-from edge_tr.target.count_stack import Stack
-from edge_tr.target.toolchain import Linked, OverflowingLink, compile_and_link
+from edge_tr.target.toolchain import HotTooLarge, Linked, OverflowingLink, compile_and_link
 
-RUNTIME_RAM, LAYER_RAM, EXPECTED_STACK = 1 << 10, 12, 512
-"""Bytes of frame buffers and state beside arena and stack, of each layer's cost and digest, and of the stack, to begin
-with; the link tells."""
+RUNTIME_RAM, LAYER_RAM = 1 << 10, 12
+"""Bytes of frame buffers and state beside arena and stack, and of each layer's cost and digest."""
 FITTING_TRIES = 4
 PROTOCOL_FLAGS = ("-DTR_PROTOCOLS=1", '-DPB_SYSTEM_HEADER="tr_nanopb.h"', "-DPB_NO_ERRMSG=1")
 """What the compiler is told of protocols beside frames; nanopb is not to want a C library."""
 
-
-class Compiled(NamedTuple):
-    """A build's id, what was linked or by how much it overflows, and the bound of its stack, which its RAM counts."""
-
-    build_id: int
-    linked: Linked | OverflowingLink
-    stack: Stack
+Compiled = tuple[int, Linked | OverflowingLink]
+"""A build's id, and what was linked or by how much it overflows."""
 
 
 def build(
@@ -101,26 +93,31 @@ def _build(
     """`build` into an empty folder; `board` is the `given` one with the memory that may be used."""
     isa = isa_of(core)
     limited = board.memory.ram_bytes < given.memory.ram_bytes
-    memory = Behind.of(board, 100 if limited else None)
-    found = explore(source.graph, source.budget, parse_choice(list(kernels)), isa, source.below, memory)
-    _check_kernel(parse_choice(list(kernels)), found)
+
+    def planned(hot: bool) -> Planned:
+        memory = Behind.of(board, 100 if limited else None, hot)
+        found = explore(source.graph, source.budget, parse_choice(list(kernels)), isa, source.below, memory)
+        _check_kernel(parse_choice(list(kernels)), found)
+        return Planned(found, _room(board, protocols.ram_bytes + LAYER_RAM * len(found.ops), hot), objective, hot)
 
     def smallest(other: str | None, prescribed: Sequence[str]) -> int:
         cut = source if other is None else source_of(source.name, source.given, (other,))
         choice = parse_choice(list(prescribed))
         return lower(cut.graph, cut.budget, choice, isa, "size", below=cut.below).chosen_flash
 
-    def compiled(program: Program) -> Compiled:
-        return _compiled(program, board, folder, source, sealing.verifies, naming, protocols, progress)
+    def compiled(program: Program, hot: bool) -> Compiled:
+        return _compiled(program, board, folder, source, sealing.verifies, naming, protocols, hot, progress)
 
-    program, build_id, linked, stack = _fitted(found, objective, board, protocols.ram_bytes, compiled)
-    manifest = manifest_of(program, board, core, source, folder, naming, protocols, build_id, linked, stack)
+    program, build_id, linked = _fastest(planned, board, compiled)
+    manifest = manifest_of(program, board, core, source, folder, naming, protocols, build_id, linked)
     estimates = [sum(product.dot.estimate.flash for product in layer.products) for layer in program.layers]
     layers = sum(min(estimate, record.flash_bytes) for estimate, record in zip(estimates, manifest.layers))
     fastest = objective == "speed" and manifest.fits and manifest.flash_limit == given.memory.flash_bytes
     manifest = replace(
         manifest,
-        levels=_with_alone(source, manifest, program, isa, objective, board, memory),
+        levels=_with_alone(
+            source, manifest, program, isa, objective, board, Behind.of(board, 100 if limited else None)
+        ),
         alternatives=alternatives(program, linked.sizes, layers, given.memory, fastest),
         would_fit=tuple(would_fit(program, linked.sizes, board.memory, given, smallest, bool(kernels))),
     )
@@ -159,36 +156,69 @@ def _check_kernel(choice: KernelChoice, found: Candidates) -> None:
         raise UsageError(f"kernel {wanted.name} takes no layer of this model; use {' or '.join(able)}")
 
 
-def _fitted(
-    found: Candidates, objective: str, board: Board, more_ram: int, compiled: Callable[[Program], Compiled]
-) -> tuple[Program, int, Linked | OverflowingLink, Stack]:
-    """The program that fits, compiled: links tell what the layers have room for. `more_ram`: that the server takes
-    beside what it always does."""
+def _room(board: Board, more_ram: int, hot: bool) -> Limits:
+    """What the layers have room for. `more_ram`: that the server takes beside what it always does; `hot`: the runtime's
+    code takes some too, at an address that data must not reach."""
     memory = board.memory
-    stack = min(memory.stack_bytes, EXPECTED_STACK)
-    room = Limits(
-        flash=memory.flash_bytes - RUNTIME_FLASH,
-        ram=memory.ram_bytes - stack - RUNTIME_RAM - more_ram - LAYER_RAM * len(found.ops),
-    )
+    ram = memory.ram_bytes
+    if hot and board.code_ram is not None:
+        ram = min(ram - HOT_BYTES, board.code_ram.data_end - memory.ram_origin)
+    return Limits(memory.flash_bytes - RUNTIME_FLASH, ram - memory.stack_bytes - RUNTIME_RAM - more_ram)
+
+
+@dataclass(frozen=True)
+class Planned:
+    """Candidates with room for them; `hot`: where the runtime's code runs from RAM."""
+
+    found: Candidates
+    room: Limits
+    objective: str
+    hot: bool
+
+    @property
+    def rank(self) -> tuple[bool, int]:
+        """The less the better: whether RAM does not do for what is chosen, and its cycles."""
+        program = choose(self.found, self.objective, self.room)
+        return program.memory.size + program.memory.beside > (self.room.ram or 0), program.cycles_estimated
+
+
+def _fastest(
+    planned: Callable[[bool], Planned], board: Board, compiled: Callable[[Program, bool], Compiled]
+) -> tuple[Program, int, Linked | OverflowingLink]:
+    """The program that fits, compiled: with the runtime's code in RAM where the board has some for it, where that is
+    faster, and where there is room."""
+    cold = planned(False)
+    if board.code_ram is not None:
+        hot = planned(True)
+        if hot.rank <= cold.rank:
+            try:
+                done = _fitted(hot, board, lambda program: compiled(program, True))
+                if done[2].sizes.ram <= board.memory.ram_bytes:
+                    return done
+            except HotTooLarge:
+                pass
+    return _fitted(cold, board, lambda program: compiled(program, False))
+
+
+def _fitted(
+    planned: Planned, board: Board, compiled: Callable[[Program], Compiled]
+) -> tuple[Program, int, Linked | OverflowingLink]:
+    """The program that fits, compiled: links tell what the layers have room for."""
+    found, room, objective = planned.found, planned.room, planned.objective
     for _ in range(FITTING_TRIES):
         program = choose(found, objective, room)
-        build_id, linked, bound = compiled(program)
-        over, ram_over = linked.sizes.flash - memory.flash_bytes, linked.sizes.ram - memory.ram_bytes
-        arena = program.memory.size + program.memory.beside
-        if (over <= 0 or program.is_smallest) and (ram_over <= 0 or arena > room.ram):
+        build_id, linked = compiled(program)
+        over = linked.sizes.flash - board.memory.flash_bytes
+        if over <= 0 or program.is_smallest:
             break
-        room = replace(
-            room,
-            flash=min(room.flash, program.chosen_flash) - over if over > 0 else room.flash,
-            ram=arena - ram_over if ram_over > 0 else room.ram,
-        )
+        room = replace(room, flash=min(room.flash, program.chosen_flash) - over)
     more = choose(found, objective, replace(room, flash=program.chosen_flash - over))
     if objective == "speed" and over < 0 and more.cycles_estimated < program.cycles_estimated:
         larger = compiled(more)
-        if larger.linked.sizes.flash <= memory.flash_bytes and larger.linked.sizes.ram <= memory.ram_bytes:
+        if larger[1].sizes.flash <= board.memory.flash_bytes:
             return more, *larger
-        build_id, linked, bound = compiled(program)
-    return program, build_id, linked, bound
+        build_id, linked = compiled(program)
+    return program, build_id, linked
 
 
 def _limited(board: Board, flash_limit: int | None, ram_limit: int | None) -> Board:
@@ -207,6 +237,7 @@ def _compiled(
     verifies: bool,
     naming: Naming,
     protocols: Protocols,
+    hot: bool,
     progress: Progress,
 ) -> Compiled:
     """Write everything anew and compile it."""
@@ -219,17 +250,10 @@ def _compiled(
         folder.model.write_bytes(source.given)
         write_tree(folder.path, revealed)
     build_id = mcu.build_id(tree, board.name, naming)
-    stacks = [Stack(None, "a process of the host has its own stack")]
-
-    def stack_for(elf: Path) -> int:
-        stacks.append(stack_of(folder, elf))
-        return reserved_stack(board, stacks[-1])
-
     try:
-        linked = _compile(board, folder, list(tree), protocols, progress, stack_for)
+        return build_id, _compile(board, folder, list(tree), protocols, hot, progress)
     except OverflowingLink as overflow:
-        return Compiled(build_id, overflow, stacks[-1])
-    return Compiled(build_id, linked, stacks[-1])
+        return build_id, overflow
 
 
 class NotFitting(DoesNotFitError):
@@ -250,14 +274,9 @@ class NotFitting(DoesNotFitError):
 
 
 def _compile(
-    board: Board,
-    folder: BuildFolder,
-    paths: Sequence[str],
-    protocols: Protocols,
-    progress: Progress,
-    stack_for: Callable[[Path], int],
+    board: Board, folder: BuildFolder, paths: Sequence[str], protocols: Protocols, hot: bool, progress: Progress
 ) -> Linked:
-    """The application."""
+    """The application; `hot`: the runtime's code is to run from RAM."""
     part = board.application
     if protocols:
         part = replace(part, cflags=part.cflags + PROTOCOL_FLAGS)
@@ -272,6 +291,6 @@ def _compile(
         folder.objects,
         "firmware",
         lambda done, total: progress("compiling", done, total, "file"),
-        stack_for,
+        hot,
     )
     return linked

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from edge_tr import __version__, boards
 from edge_tr.boards import Board
@@ -56,10 +55,8 @@ def manifest_of(
     protocols: Protocols,
     build_id: int,
     linked: Linked | OverflowingLink,
-    stack: Stack,
 ) -> Manifest:
-    """A build's manifest, all but the alternatives, the remedies and the protection. `linked` is measured, and counts
-    what is reserved for the `stack`."""
+    """A build's manifest, all but the alternatives, the remedies and the protection. `linked` is measured."""
     memory, sizes = board.memory, linked.sizes
     symbols = [(symbol.removeprefix(naming.code), size) for symbol, size in linked.symbols.items()]
     return Manifest(
@@ -82,7 +79,7 @@ def manifest_of(
         flash_limit=memory.flash_bytes,
         ram_bytes=sizes.ram,
         ram_limit=memory.ram_bytes,
-        ram=_ram(program, board, linked, stack),
+        ram=_ram(program, board, folder, linked),
         arena_bytes=program.memory.size,
         arena_lower_bound=program.memory.lower_bound,
         arena=program.regions,
@@ -97,24 +94,21 @@ def manifest_of(
     )
 
 
-def _ram(program: Program, board: Board, linked: Linked | OverflowingLink, stack: Stack) -> RamRecord:
+def _ram(program: Program, board: Board, folder: BuildFolder, linked: Linked | OverflowingLink) -> RamRecord:
     """What of the program's RAM is what; the link's buffers are static variables of one name."""
-    arena, states, reserved = program.memory.size, program.memory.beside, reserved_stack(board, stack)
+    arena, states, stack = program.memory.size, program.memory.beside, board.memory.stack_bytes
     link = linked.symbols.get(LINK_BUFFER, 0)
-    data = linked.sizes.ram - reserved - arena - states - link
-    return RamRecord(arena, states, link, data, reserved, stack.bytes, stack.note)
+    code = linked.sizes.code_in_ram
+    data = linked.sizes.ram - code - stack - arena - states - link
+    bound = _stack(folder, linked)
+    return RamRecord(arena, states, link, data, stack, bound.bytes, bound.note, code)
 
 
-def reserved_stack(board: Board, stack: Stack) -> int:
-    """Bytes: the bound and the board's margin, or what board.toml says where there is no bound."""
-    memory = board.memory
-    return memory.stack_bytes if stack.bytes is None else stack.bytes + memory.stack_margin_bytes
-
-
-def stack_of(folder: BuildFolder, elf: Path) -> Stack:
-    """The most that the program's stack can take, as far as that is known."""
+def _stack(folder: BuildFolder, linked: Linked | OverflowingLink) -> Stack:
+    if not isinstance(linked, Linked) or linked.image is None:
+        return Stack(None, "no program of a board was linked")
     try:
-        return worst_case(elf, folder.objects)
+        return worst_case(linked.elf, folder.objects)
     except ToolMissingError as error:
         return Stack(None, str(error))
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import numpy as np
 from edge_tr import __version__, overlays
 from edge_tr.accel import AccelLayer, AccelProgram, HostLayer, Level, lower_accel
 from edge_tr.codegen import overlay as codegen
+from edge_tr.compiler import overlay_boards
 from edge_tr.compiler.bill import package_bill
 from edge_tr.compiler.common import (
     Progress,
@@ -26,7 +26,7 @@ from edge_tr.compiler.common import (
 )
 from edge_tr.compiler.figures import histogram, names_of, reads_of
 from edge_tr.compiler.folders import claimed, remembered, replaced_build
-from edge_tr.errors import DeviceError
+from edge_tr.errors import DoesNotFitError
 from edge_tr.files.writing import replace as replace_file
 from edge_tr.files.writing import writing_to
 from edge_tr.golden.run import run
@@ -49,21 +49,9 @@ from edge_tr.manifest import (
 from edge_tr.operators import DotParams, dots, dots_of
 from edge_tr.overlays import BITFILE, OverlayBoard
 from edge_tr.prepared.padding import pad_notes
-from edge_tr.target import cosim, vivado
-from edge_tr.target.costs import Counts, Device
-from edge_tr.target.emulator import serving
-from edge_tr.target.link import Link, Patience
-from edge_tr.target.port import Line, open_port
-from edge_tr.target.virtual_board import command
+from edge_tr.target import configured
 from edge_tr.tr.hese import term_count
 
-BAUD = 115200
-"""Of a serial port that agent.py --serial answers on."""
-_PATIENCE = Patience(reply_seconds=60.0)
-"""With a simulation on this computer: nothing is lost on the way, and a busy computer simulates slowly."""
-START_SECONDS = 300.0
-"""Until the simulated board listens: it has loaded the program by then, and a simulated cycle takes microseconds."""
-_STARTING = "loading the program into the simulated accelerator"
 VALIDATION = "validation.npz"
 
 
@@ -77,11 +65,15 @@ def build(
     budgets, nested, from the fewest terms on, are one program that can be switched; UsageError if they do not nest.
     """
     board = overlays.load(target)
+    if not configured.is_here(board.accelerator):
+        return configured.call(board.accelerator, build, model, target, out, budgets=budgets, progress=progress)
     source, folder = read_source(model, budgets), BuildFolder(out)
     with claimed(folder):
         progress("scheduling", 0, 1, "model")
         program = lower_accel(source.graph, source.budget, source.below)
         progress("scheduling", 1, 1, "model")
+        if board.serial:
+            _require_residents(program, board)
         tree = codegen.source_tree(program, board, source.name)
         revealed = revealed_files(source, [level.revealed for level in program.levels])
         manifest = _manifest(program, board, source, folder, codegen.build_id(tree), revealed)
@@ -91,21 +83,22 @@ def build(
             _write_validation(staged, program, source, progress)
             staged.manifest_file.write_text(manifest.to_json(), encoding="utf-8")
             staged.bill.write_text(package_bill(manifest, tree), encoding="utf-8")
-        if not manifest.bitstream and _bitstream(folder, codegen.vivado_digest(tree), progress):
-            manifest = replace(manifest, bitstream=True)
+        if found := overlay_boards.bitstream(folder, board, manifest, tree, progress):
+            manifest = replace(manifest, **found)
             replace_file(folder.manifest_file, manifest.to_json())
             replace_file(folder.bill, package_bill(manifest, tree))
             remembered(folder)
     return manifest
 
 
-def _bitstream(folder: BuildFolder, digest: str, progress: Progress) -> bool:
-    """Whether the package has a bitstream, if need be after Vivado has worked for an hour."""
-
-    def step(done: int, total: int) -> None:
-        progress("making the bitstream with Vivado", done, total, "step")
-
-    return vivado.bitstream(folder.path / "vivado", digest, folder.package, step)
+def _require_residents(program: AccelProgram, board: OverlayBoard) -> None:
+    """DoesNotFitError where weights would come with each inference: a serial line is no memory."""
+    streamed = sum(segment.stream.nbytes for level in program.levels for segment in level.segments)
+    if streamed:
+        raise DoesNotFitError(
+            f"the model's weights and parameters do not stay in {board.name}'s block RAM: {streamed:,} bytes of them "
+            "would come with each inference; take a smaller model or a budget of fewer terms, or --target pynq-z2"
+        )
 
 
 def _write_validation(folder: BuildFolder, program: AccelProgram, source: Source, progress: Progress) -> None:
@@ -159,8 +152,9 @@ def _manifest(
         on_chip=OnChip(**asdict(most.traffic)),
         memories=tuple(MemoryUse(name, used, limit, "words") for name, (used, limit) in program.used.items()),
         resources=tuple(MemoryUse(name, n, board.chip[name], "on the chip") for name, n in taken.items()),
-        bitstream=(folder.package / BITFILE).is_file(),
+        bitstream=not board.serial and (folder.package / BITFILE).is_file(),
         timeline=_timeline(most),
+        host="host" if board.serial else "DDR",
     )
 
 
@@ -267,40 +261,3 @@ def _engine(hosted: bool) -> str:
 
 def _macs(record: DotParams) -> int:
     return Work.of(record, 0).macs
-
-
-@contextlib.contextmanager
-def connect(
-    board: OverlayBoard,
-    folder: BuildFolder,
-    manifest: OverlayManifest,
-    port: str | None,
-    line: Line,
-    token: bytes | None,
-    progress: Progress,
-) -> Iterator[Device]:
-    """The board behind `port`, whose agent may want `token`; without one, the package's own driver and agent on the
-    simulated accelerator."""
-    if port is not None:
-        with open_port(port, line.baud or BAUD, wait_seconds=line.wait_seconds) as serial_port:
-            counts = Counts(1.0, "cycles", f"cycle counter of the accelerator at {board.clock_mhz} MHz")
-            link = Link(serial_port)
-            if token is not None:
-                link.authenticate(token)
-            yield Device(link, board.board_id, cycles=counts, predicts=True)
-        return
-    library = cosim.build(
-        progress=lambda done, total: progress("compiling the simulator (minutes, once)", done, total, "file")
-    )
-    progress(_STARTING, 0, 1, "board")
-    source = "co-simulation: counted by the Verilated accelerator under the package's own driver, not on a board"
-    with serving(lambda listener: command(folder.path, board, library, listener), START_SECONDS) as running:
-        progress(_STARTING, 1, 1, "board")
-        try:
-            with open_port(running.url, BAUD) as serial_port:
-                yield Device(
-                    Link(serial_port, _PATIENCE), board.board_id, "co-simulation", cycles=Counts(1.0, "cycles", source),
-                    predicts=True,
-                )  # fmt: skip
-        except DeviceError as error:
-            raise running.explain(str(error)) from error

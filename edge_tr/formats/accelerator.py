@@ -329,9 +329,15 @@ SMALL = Configuration(
     commands=64, partial_words=128,
 )  # fmt: skip
 """For quick simulation of the same RTL."""
-CONFIGURATIONS = {configuration.name: configuration for configuration in (FULL, SMALL)}
-CONFIGURATION = CONFIGURATIONS[os.environ.get("EDGE_TR_ACCELERATOR", FULL.name)]
-"""What this process schedules for: FULL, unless a simulation asks for another one in its environment."""
+ULX3S = Configuration(
+    "ulx3s", columns=16, rows=2, activation_words=1024, weight_words=8192, gather_ops=2048, masks=256, parameters=1024,
+    commands=256, partial_words=512,
+)  # fmt: skip
+"""Of the ulx3s-85f: SMALL with as much memory as an LFE5U-85F has."""
+CONFIGURATIONS = {configuration.name: configuration for configuration in (FULL, SMALL, ULX3S)}
+VARIABLE = "EDGE_TR_ACCELERATOR"
+CONFIGURATION = CONFIGURATIONS[os.environ.get(VARIABLE, FULL.name)]
+"""What this process schedules for: FULL, unless its environment asks for another one."""
 
 _SIZES = CONFIGURATION.constants()
 ROWS, COLUMNS, OUTPUTS, ADDERS = (_SIZES[name] for name in ("ROWS", "COLUMNS", "OUTPUTS", "ADDERS"))

@@ -47,6 +47,24 @@ COMMAND = Enumeration(
             "the other. (nothing; nothing)",
         ),
         Constant("AUTHENTICATE", 32, "An agent's token, before anything else that it answers. (bytes; nothing)"),
+        Constant(
+            "WRITE_REGISTER", 64, "Of an accelerator behind a serial line: set a register. (RegisterAccess; nothing)"
+        ),
+        Constant("READ_REGISTER", 65, "The same: a register's value. (RegisterAccess; u32)"),
+        Constant(
+            "SEND_STREAM",
+            66,
+            "Bytes for the accelerator's input stream from Transfer.offset on, in beats of eight; the last of them "
+            "ends a packet if Transfer.layer is not 0. Taken whole if they are next and there is room, else not; how "
+            "many bytes were taken since FLUSH_STREAMS. (Transfer, bytes; u32)",
+        ),
+        Constant(
+            "RECEIVE_STREAM",
+            67,
+            "Bytes of the accelerator's output stream from Transfer.offset on, as many beats of eight as are there and "
+            "wanted; those before are forgotten. (Transfer; bytes)",
+        ),
+        Constant("FLUSH_STREAMS", 68, "Forget what is in both streams, and count from 0. (nothing; nothing)"),
     ),
 )
 
@@ -119,6 +137,15 @@ TRANSFER = Record(
     ),
 )
 
+REGISTER_ACCESS = Record(
+    "RegisterAccess",
+    "One of the accelerator's registers.",
+    (
+        Field("register", 32, "An AccelRegister."),
+        Field("value", 32, "What to write; ignored in READ_REGISTER."),
+    ),
+)
+
 INFER_REQUEST = Record(
     "InferRequest",
     "How far to run, and with which budget.",
@@ -140,7 +167,7 @@ FORMAT = Format(
     __doc__ or "",
     (LINK_VERSION, REPLY_BIT, MAX_PAYLOAD, ALL_LAYERS, MAX_CALIBRATION),
     (COMMAND, STATUS, COUNTER),
-    (FRAME_HEADER, HELLO_REPLY, TRANSFER, INFER_REQUEST, INFER_REPLY),
+    (FRAME_HEADER, HELLO_REPLY, TRANSFER, REGISTER_ACCESS, INFER_REQUEST, INFER_REPLY),
 )
 
 

@@ -1,18 +1,23 @@
 """int8 weights of four rows beside each other, multiplied with one or two pixels at once.
 
 On cores with dual multiply-accumulates convolutions have layouts of their own, for two elements a multiplication:
-FOURS_JOINT where two rows' weights fit one halfword, else FOURS_APART (tr_joint.h).
+FOURS_JOINT where two rows' weights fit one halfword, else FOURS_APART (tr_joint.h). Fully connected layers take
+FOURS_JOINT too (tr_units.h).
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 
 from edge_tr.formats import term_table
 from edge_tr.formats.term_table import LAYOUT, Table, layout_of
+from edge_tr.kernels import direct
 from edge_tr.kernels.call import DotCall
-from edge_tr.kernels.cost import GATHER, ROW, RUN, Work, column, inside, runs
-from edge_tr.kernels.kernel import Made, OneBudgetKernel
+from edge_tr.kernels.cost import GATHER, ROW, RUN, Estimate, Work, column, inside, runs
+from edge_tr.kernels.direct import Direct
+from edge_tr.kernels.kernel import Made, OneBudgetKernel, is_pointwise
 from edge_tr.kernels.machines import DUAL
 from edge_tr.kernels.pixels import tiles
 from edge_tr.kernels.product import DotProduct, Task
@@ -27,8 +32,15 @@ PAIRS = column(8, 40, 288, 32.4, 9.8, 100, 1120)
 """Cycles of four rows by one element of two pixels."""
 JOINT_PAIR, APART_PAIR, DUAL_BLOCK = 15.9, 18.9, 50
 """Cycles of two elements of two pixels by four rows, layouts FOURS_JOINT and FOURS_APART; of four rows besides."""
-SPREAD_PAIR, SPREAD_ROW, DUAL_TILE = 10, 30, 120
+UNIT_FOUR, UNIT_BLOCK, SPREAD_FOUR = 20.5, 75, 24
+"""Cycles of four elements of one pixel by four rows; of four rows besides; and of laying out four elements."""
+FINISHED_BLOCK, FINISHED_SIGNED, FINISHED_TILE = 88, 8, 86
+"""Cycles of four rows and two pixels besides where they are requantised in registers; that also, more of it with a zero
+point above -128; and of two pixels."""
+SPREAD_PAIR, SPREAD_ROW, DUAL_TILE = 7, 39, 148
 """Cycles of making words of two elements of two pixels; of a row of two windows, and of two pixels besides."""
+POINTWISE_TILE = 55
+"""Of two pixels besides, where windows are the pixels themselves."""
 COPIED_RUN, COPIED_BYTE = 25, 2
 """Cycles of copying a run of a window, and a byte of it."""
 
@@ -45,43 +57,65 @@ class FoursKernel(OneBudgetKernel):
 
     @property
     def headers(self) -> tuple[str, ...]:
-        return ("tr_fours.h", "tr_joint.h")
+        return ("tr_fours.h", "tr_joint.h", "tr_units.h")
 
     def takes(self, task: Task) -> bool:
         return not isinstance(task.params, DepthwiseParams)
 
+    def runs_hot(self, task: Task) -> bool:
+        """Not tr_units.c."""
+        return isinstance(task.params, ConvParams) or _layout(task) != LAYOUT.FOURS_JOINT
+
     def made(self, task: Task, work: Work) -> Made:
         layout = _layout(task)
-        scratch = _scratch_bytes(task.params, layout)
+        finishes = work.direct and _finishes(task.params, layout)
+        scratch = _scratch_bytes(task.params, layout, finishes)
         if layout == LAYOUT.FOURS:
             body = term_table.encode(fours_table(task.revealed, task.setting))
             cycles = _cycles(work, task.params, task.isa)
         else:
-            run = work.depth // task.params.kernel[0]
+            is_conv = isinstance(task.params, ConvParams)
+            run = work.depth // task.params.kernel[0] if is_conv else work.depth
             body = term_table.encode(dual_fours_table(task.revealed, task.setting, layout, run))
-            cycles = _dual_cycles(work, task.params, layout)
+            cycles = _dual_cycles(work, task.params, layout, finishes) if is_conv else _unit_cycles(work)
+        if finishes:
+            return Made(body, scratch, Estimate(round(cycles), len(body) + work.channel_bytes))
         return Made(body, scratch, work.estimate(cycles, len(body), task.isa))
 
     def call(self, name: str, dot: DotProduct) -> DotCall:
-        return tiles(name, dot, _ROUTINES[layout_of(dot.body)])
+        routine = _ROUTINES[layout_of(dot.body)]
+        if not (isinstance(dot.requant, Direct) and _finishes(dot.params, layout_of(dot.body))):
+            return tiles(name, dot, routine)
+        call = tiles(name, dot, f"{routine}_{'plain' if direct.is_unsigned(dot.params) else 'signed'}")
+        nothing = ((0, 0, 0),) * (-len(call.rows.items) % 4)  # read, and not used
+        return replace(call, rows=replace(call.rows, items=call.rows.items + nothing))
 
 
 def _layout(task: Task) -> int:
     """How the weights lie in the table."""
-    if task.isa not in DUAL or not isinstance(task.params, ConvParams):
+    if task.isa not in DUAL or task.gives_sums:
         return LAYOUT.FOURS
-    return LAYOUT.FOURS_JOINT if can_be_joint(task.params.weights, task.cut) else LAYOUT.FOURS_APART
+    if can_be_joint(task.params.weights, task.cut):
+        return LAYOUT.FOURS_JOINT
+    return LAYOUT.FOURS_APART if isinstance(task.params, ConvParams) else LAYOUT.FOURS
 
 
-def _scratch_bytes(params: DotParams, layout: int) -> int:
-    """Two pixels, their sums, and with dual multiplications their windows; of a fully connected layer one row."""
+def _finishes(params: DotParams, layout: int) -> bool:
+    """Whether `direct` requantises sums while they are in registers (tr_joint.h)."""
+    return isinstance(params, ConvParams) and layout != LAYOUT.FOURS and tuple(params.activation) == direct.WHOLE
+
+
+def _scratch_bytes(params: DotParams, layout: int, finishes: bool) -> int:
+    """Two pixels, their sums unless they are requantised at once, and with dual multiplications their windows; of a
+    fully connected layer one row."""
     rows, depth = params.weights.shape
     if not isinstance(params, ConvParams):
-        return 4 * -(-depth // 2)
+        return 8 * -(-depth // 4) if layout == LAYOUT.FOURS_JOINT else 4 * -(-depth // 2)
     sums = 32 * -(-rows // 4)
     if layout == LAYOUT.FOURS:
         return 8 * -(-depth // 2) + sums
     words = params.kernel[0] * -(-depth // params.kernel[0] // 4)
+    sums = 0 if finishes else sums
     return words * (16 if _reads_whole_words(params) else 24) + sums
 
 
@@ -103,12 +137,24 @@ def _cycles(work: Work, params: DotParams, isa: str) -> float:
     return pairs * (blocks * (depth * PAIRS[isa] + ROW[isa]) + gathering)
 
 
-def _dual_cycles(work: Work, params: ConvParams, layout: int) -> float:
-    """Of a convolution of four rows and two pixels at a time by dual multiply-accumulates."""
+def _unit_cycles(work: Work) -> float:
+    """Of a fully connected layer of four rows at a time by dual multiply-accumulates."""
+    fours = -(-work.depth // 4)
+    return work.positions * (-(-work.rows // 4) * (UNIT_BLOCK + fours * UNIT_FOUR) + fours * SPREAD_FOUR)
+
+
+def _dual_cycles(work: Work, params: ConvParams, layout: int, finishes: bool) -> float:
+    """Of a convolution of four rows and two pixels at a time by dual multiply-accumulates; `finishes`: requantisation
+    included."""
     height = params.kernel[0]
     pairs = 2 * height * -(-work.depth // height // 4)
     pair = JOINT_PAIR if layout == LAYOUT.FOURS_JOINT else APART_PAIR
-    tile = -(-work.rows // 4) * (DUAL_BLOCK + pairs * pair) + pairs * SPREAD_PAIR + height * SPREAD_ROW + DUAL_TILE
+    block, tile = DUAL_BLOCK, pairs * SPREAD_PAIR + height * SPREAD_ROW + DUAL_TILE
+    if finishes:
+        tile = pairs * SPREAD_PAIR + POINTWISE_TILE if is_pointwise(params) and work.depth % 4 == 0 else tile
+        block = FINISHED_BLOCK + (0 if direct.is_unsigned(params) else FINISHED_SIGNED)
+        tile += FINISHED_TILE
+    tile += -(-work.rows // 4) * (block + pairs * pair)
     return (work.positions + 1) // 2 * tile + work.positions * _copying(work, params)
 
 

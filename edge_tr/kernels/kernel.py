@@ -63,7 +63,7 @@ class Kernel(ABC):
     def works_in_place(self, params: DotParams) -> bool:
         """Whether the output may take the place of the input. Pointwise convolutions: pixels are copied before those
         are written."""
-        return isinstance(params, ConvParams) and keeps_shape(params) and _is_pointwise(params)
+        return isinstance(params, ConvParams) and keeps_shape(params) and is_pointwise(params)
 
     @abstractmethod
     def product(self, task: Task) -> DotProduct:
@@ -98,16 +98,29 @@ class OneBudgetKernel(Kernel):
         requant = None if task.gives_sums else requantisation(task.params, bias, task.isa)
         work = Work.of(task.params, int(task.revealed.counts.sum()), requant)
         made = self.made(task, work)
-        behind, traffic = task.behind, self.traffic(task, work, made)
-        waiting = made.estimate.slower(stalls(behind.reads, traffic))
+        behind = task.behind if self.runs_hot(task) else replace(task.behind, hot=False)
+        traffic = self.traffic(task, work, made)
+        waiting = made.estimate.slower(stalls(behind, traffic))
         product = DotProduct(
             task.params, task.setting, self, made.body, bias, requant, work.macs, work.terms, task.data_terms,
             made.scratch_bytes, waiting,
         )  # fmt: skip
-        change = copying(behind.reads, traffic.table, task.isa) - table_stalls(behind.reads, traffic)
-        if task.gives_sums or not 0 < traffic.table <= behind.staging or change >= 0:
+        if task.gives_sums:
             return (product,)
-        return product, replace(product, estimate=waiting.slower(change), staged_bytes=traffic.table)
+        parts = self.by_parts(task, product, table_stalls(behind, traffic))
+        copied = copying(behind, traffic.table, task.isa) + stalls(behind, replace(traffic, table=0))
+        if not 0 < traffic.table <= behind.staging or copied >= stalls(behind, traffic):
+            return product, *parts
+        return product, replace(product, estimate=made.estimate.slower(copied), staged_bytes=traffic.table), *parts
+
+    def runs_hot(self, task: Task) -> bool:
+        """Whether its code is among the runtime's that runs from RAM where a board has some for it."""
+        return True
+
+    def by_parts(self, task: Task, product: DotProduct, stalls: float) -> tuple[DotProduct, ...]:
+        """The same with parts of the table copied into scratch, where that takes less than `stalls`, the cycles that it
+        waits for its table."""
+        return ()
 
     def traffic(self, task: Task, work: Work, made: Made) -> Traffic:
         """What the layer reads in one inference."""
@@ -138,5 +151,6 @@ def keeps_shape(params: DotParams) -> bool:
     return params.input_shape == params.output_shape
 
 
-def _is_pointwise(params: ConvParams) -> bool:
+def is_pointwise(params: ConvParams) -> bool:
+    """Whether every window is the pixel at the output's place."""
     return params.kernel == params.stride == (1, 1) and params.pad == (0, 0)

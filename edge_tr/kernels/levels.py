@@ -86,7 +86,7 @@ class LevelsKernel(Kernel):
             work = Work.of(layer, int(term_count(layer.weights).sum()), requant)
             read = lists.by_level[:number]
             estimate = work.estimate(_cycles(work, task, read, scratch), len(body), task.isa)
-            estimate = estimate.slower(stalls(task.behind.reads, _traffic(work, read, scratch, estimate.cycles)))
+            estimate = estimate.slower(stalls(task.behind, _traffic(work, read, scratch, estimate.cycles)))
             levels.append(Level(layer, setting, lack - biases[-1], work.terms, estimate.cycles))
         estimate = replace(estimate, flash=estimate.flash + 4 * len(levels) * work.rows)
         return DotProduct(

@@ -83,6 +83,7 @@ class DotProduct:
     estimate: Estimate
     levels: tuple[Level, ...] = ()  # of a build with several budgets, from the fewest terms to all of these
     staged_bytes: int = 0  # of the table, which is copied into RAM first; 0: it is read where it is
+    by_parts: bool = False  # of the table, what is in use is copied into scratch
 
     @property
     def table(self) -> bytes | None:

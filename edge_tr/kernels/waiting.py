@@ -9,7 +9,7 @@ tile. Figures below were read off the simulated L4R5 and G0B1 (five and two wait
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edge_tr.boards import Board, Reads
 
@@ -19,6 +19,13 @@ SPILT_BYTES = 656
 """Of that, what comes anew with each tile where a cache of 1 KB holds the inner loops."""
 INNER_BYTES = 512
 """Of code of inner loops alone."""
+HOT_BYTES = 8 << 10
+"""Of RAM, what the runtime's code is reckoned to take there: as much as the largest of the MLPerf Tiny models needs. A
+build where it takes more than there is leaves it in flash."""
+HOT_TILE_WORDS = 21
+"""Of `Beside.tile_words`, those that are read of flash where code runs from RAM: all but the literals of that code."""
+SPARE_BYTES = 64
+"""Of a cache of constants, what those by channel do not fill."""
 AHEAD = 1
 """Cycles that a constant waits for code that is being read ahead, where one port reads both."""
 COPY = {"armv7e-m": 0.7, "armv7-m": 0.7, "armv6-m": 1.0, "armv6-m-mul32": 1.0}
@@ -29,17 +36,21 @@ COPY_ELSEWHERE = 1.1
 @dataclass(frozen=True)
 class Behind:
     """What code and constants are read through, None: nothing waits; bytes of RAM that copies of a layer's weights may
-    take."""
+    take; whether the runtime's code runs from RAM (`hot`)."""
 
     reads: Reads | None = None
     staging: int = 0
+    hot: bool = False
 
     @classmethod
-    def of(cls, board: Board, percent: int | None = None) -> Behind:
-        """A board's; `percent` of its RAM that copies may take, by default what board.toml says."""
+    def of(cls, board: Board, percent: int | None = None, hot: bool = True) -> Behind:
+        """A board's; `percent` of its RAM that copies may take, by default what board.toml says; `hot`: code is in RAM
+        if the board has any that code runs from."""
         if board.reads is None:
             return cls()
-        return cls(board.reads, board.memory.ram_bytes * (percent or board.reads.staging_percent) // 100)
+        hot = hot and board.code_ram is not None
+        staging = board.memory.ram_bytes * (percent or board.reads.staging_percent) // 100
+        return cls(board.reads, max(0, staging - HOT_BYTES * hot), hot)
 
 
 INSTANT = Behind()
@@ -85,22 +96,26 @@ class Traffic:
     code_cycles: float = 0.0
 
 
-def stalls(reads: Reads | None, traffic: Traffic) -> float:
+def stalls(behind: Behind, traffic: Traffic) -> float:
     """Cycles; `traffic.table` 0: it is not in flash."""
+    reads = behind.reads
     if reads is None or reads.wait_states == 0:
         return 0.0
-    return _constants(reads, traffic) + _loops(reads, traffic) + _straight(reads, traffic)
+    if behind.hot:
+        beside = replace(traffic.beside, tile_words=min(HOT_TILE_WORDS, traffic.beside.tile_words))
+        return _constants(behind, replace(traffic, beside=beside)) + _straight(reads, traffic)
+    return _constants(behind, traffic) + _loops(reads, traffic) + _straight(reads, traffic)
 
 
-def table_stalls(reads: Reads | None, traffic: Traffic) -> float:
+def table_stalls(behind: Behind, traffic: Traffic) -> float:
     """The part of them that a copy of the table in RAM would save."""
-    return 0.0 if reads is None else _read(reads, traffic.table, traffic.load_bytes, traffic.passes)
+    return _read(behind, traffic.table, traffic.load_bytes, traffic.passes)
 
 
-def copying(reads: Reads | None, table: int, isa: str) -> float:
+def copying(behind: Behind, table: int, isa: str) -> float:
     """Cycles of copying a table into RAM, waiting included."""
-    waits = 0.0 if reads is None else _read(reads, table, reads.width, 1)
-    return table * COPY.get(isa, COPY_ELSEWHERE) + waits
+    width = 1 if behind.reads is None else behind.reads.width
+    return table * COPY.get(isa, COPY_ELSEWHERE) + _read(behind, table, width, 1)
 
 
 def _cache_bytes(reads: Reads, code: bool) -> int:
@@ -108,24 +123,37 @@ def _cache_bytes(reads: Reads, code: bool) -> int:
     return 0 if cache is None else cache.lines * cache.line_bytes
 
 
-def _read(reads: Reads, size: int, load_bytes: float, times: float) -> float:
+def _waits(behind: Behind, reads: Reads) -> int:
+    """Of a constant that no cache holds."""
+    return reads.wait_states + AHEAD * (reads.prefetch and not behind.hot)
+
+
+def _read(behind: Behind, size: int, load_bytes: float, times: float) -> float:
     """Cycles of reading constants so often in a row."""
+    reads = behind.reads
+    if reads is None:
+        return 0.0
     held = _cache_bytes(reads, code=False)
     if size <= held // 2:  # the rest is for others
         times = min(times, 1)
     if held > reads.width * 4:
         return times * size / reads.width * reads.wait_states
-    return times * size / load_bytes * (reads.wait_states + AHEAD * reads.prefetch)
+    return times * size / load_bytes * _waits(behind, reads)
 
 
-def _constants(reads: Reads, traffic: Traffic) -> float:
-    table = table_stalls(reads, traffic)
-    if _cache_bytes(reads, code=False) > reads.width * 4:
-        return table + _read(
-            reads, traffic.channels + round(4 * traffic.beside.tile_words), reads.width, traffic.passes
-        )
+def _constants(behind: Behind, traffic: Traffic) -> float:
+    table, reads = table_stalls(behind, traffic), behind.reads
+    if reads is None:
+        return 0.0
+    held = _cache_bytes(reads, code=False)
+    if held > reads.width * 4:
+        if behind.hot:  # no literals, and where the table is in RAM nothing else
+            alone = not traffic.table and traffic.channels <= held - SPARE_BYTES
+            return table + (1 if alone else traffic.passes) * traffic.channels / reads.width * reads.wait_states
+        constants = traffic.channels + round(4 * traffic.beside.tile_words)
+        return table + _read(behind, constants, reads.width, traffic.passes)
     words = traffic.tiles * traffic.beside.tile_words + traffic.outputs * traffic.beside.output_words
-    return table + words * (reads.wait_states + AHEAD * reads.prefetch)
+    return table + words * _waits(behind, reads)
 
 
 def _loops(reads: Reads, traffic: Traffic) -> float:

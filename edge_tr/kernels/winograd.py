@@ -10,20 +10,27 @@ So the only bound is that four times a sum fits 32 bits: whatever leaves them on
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from edge_tr.formats import term_table
 from edge_tr.formats.term_table import LAYOUT, Table
+from edge_tr.kernels.call import DotCall
 from edge_tr.kernels.cost import Work, column
 from edge_tr.kernels.kernel import Made, OneBudgetKernel
-from edge_tr.kernels.product import Task
+from edge_tr.kernels.pixels import tiles
+from edge_tr.kernels.product import DotProduct, Task
 from edge_tr.kernels.tables import table_of
+from edge_tr.kernels.waiting import copying
 from edge_tr.operators import ConvParams
 from edge_tr.prepared.budget import TrSetting
 
 ROWS = 4
 """Of weights at a time."""
 MOST_TILES, LEAST_TILES = 8, 2
+PART_BYTES = 2 * 16 * ROWS
+"""Of four rows of weights, for each channel."""
 POINTS_BYTES = 8 << 10
 """Of the activations' points, above which fewer tiles are taken at a time."""
 WEIGHTS = np.array([[2, 0, 0], [1, 1, 1], [1, -1, 1], [0, 0, 2]])
@@ -58,16 +65,33 @@ class WinogradKernel(OneBudgetKernel):
         window = params.kernel == (3, 3) and params.stride == params.dilation == (1, 1)
         return window and params.input_shape[2] % 4 == 0 and fits(task.revealed.values)
 
+    def by_parts(self, task: Task, product: DotProduct, stalls: float) -> tuple[DotProduct, ...]:
+        """Every four rows of weights for as many tiles as there may be."""
+        channels, table = task.params.input_shape[2], len(product.table or b"")
+        scratch = _scratch_bytes(channels, MOST_TILES) + PART_BYTES * channels
+        change = -(-_tiles(task.params) // MOST_TILES) * copying(task.behind, table, task.isa) - stalls
+        if scratch - product.scratch_bytes > task.behind.staging or change >= 0:
+            return ()
+        return (replace(product, estimate=product.estimate.slower(change), scratch_bytes=scratch, by_parts=True),)
+
+    def call(self, name: str, dot: DotProduct) -> DotCall:
+        return tiles(name, dot, "winograd_copied" if dot.by_parts else self.name)
+
     def made(self, task: Task, work: Work) -> Made:
         channels = task.params.input_shape[2]
         body = term_table.encode(winograd_table(task.revealed.values, task.setting))
-        height, width, rows = task.params.output_shape
-        tiles, isa = -(-height // 2) * -(-width // 2), task.isa
-        blocks, pairs = -(-rows // ROWS), (tiles + 1) // 2
+        rows, count, isa = task.params.output_shape[2], _tiles(task.params), task.isa
+        blocks, pairs = -(-rows // ROWS), (count + 1) // 2
         multiplied = 16 * pairs * blocks * (channels / 2 * PAIR[isa] + BLOCK[isa])
-        cycles = multiplied + tiles * (channels * POINTS[isa] + 4 * rows * SUMS[isa])
+        cycles = multiplied + count * (channels * POINTS[isa] + 4 * rows * SUMS[isa])
         cycles += _at_the_border(task.params) * (BORDER + BORDER_CHANNEL * channels)
         return Made(body, scratch_bytes(channels), work.estimate(cycles, len(body), isa))
+
+
+def _tiles(params: ConvParams) -> int:
+    """Of four outputs."""
+    height, width, _ = params.output_shape
+    return -(-height // 2) * -(-width // 2)
 
 
 def _at_the_border(params: ConvParams) -> int:
@@ -95,7 +119,11 @@ def tiles_at_once(channels: int) -> int:
 
 def scratch_bytes(channels: int) -> int:
     """Points of the activations; sums of four rows' points; and the activations of a tile at the border."""
-    return 32 * tiles_at_once(channels) * channels + 4 * 16 * MOST_TILES * ROWS + 16 * channels
+    return _scratch_bytes(channels, tiles_at_once(channels))
+
+
+def _scratch_bytes(channels: int, at_once: int) -> int:
+    return 32 * at_once * channels + 4 * 16 * MOST_TILES * ROWS + 16 * channels
 
 
 def winograd_table(weights: np.ndarray, setting: TrSetting) -> Table:

@@ -159,8 +159,8 @@ This file is written by `{command}` at commit {commit}, with
   an STM32L4R5ZI at 120 MHz.
 * Kernels are those that `edge-tr build` chooses for least cycles within the limits; rows "int8 kernel" force the
   multiplying kernel, for comparison. Rows "at most ... KB" are built with that `--flash-limit`, a bar of the project.
-  On the NUCLEO-L4R5ZI weights are copied into RAM where that is faster: within 40 KB of arena for kws, 72 for vww and
-  64 for ic, as `--ram-limit`.
+  On the NUCLEO-L4R5ZI and the NUCLEO-G0B1RE the runtime's code runs from RAM, and weights are copied there, where that
+  is faster: on the NUCLEO-L4R5ZI within 40 KB of arena for kws, 72 for vww and 64 for ic, as `--ram-limit`.
 * One seeded input of noise. What depends on the data is saturation, rounding that needs its exact path, and
   multiplication by software: four inputs differed by 0.03 % on Cortex-M0+ and by 3 % on RV32EC.
 """

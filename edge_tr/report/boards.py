@@ -26,7 +26,8 @@ def boards_text(boards: Sequence[Board], overlays: Sequence[OverlayBoard] = ()) 
         sizes = (f"{size // 1024:,} KB" for size in (board.memory.flash_bytes, board.memory.ram_bytes))
         rows[board.verified].append((board.name, board.core, *sizes, flashed_by(board)))
     for overlay in overlays:
-        rows["simulated"].append((overlay.name, overlay.part, "", "", "the board's own PYNQ image"))
+        flashers = " or ".join(command.program for command in overlay.serial.flashers) if overlay.serial else ""
+        rows["simulated"].append((overlay.name, overlay.part, "", "", flashers or "the board's own PYNQ image"))
     head = ("board", "core", "flash", "RAM", "flashed by")
     lines = table([head, *(row for of in rows.values() for row in of)], left=(0, 1, 4)).splitlines()
     return "\n".join([*_grouped(lines, rows), "", *_compilers(boards), *_yours(boards), *_unverified(boards)])
@@ -89,8 +90,7 @@ def board_text(board: Board) -> str:
         *(f"unverified: {what}" for what in board.doubts),
         f"core: {board.core}, compiled by {board.toolchain.prefix}gcc (apt-get install {board.toolchain.package})",
         f"flash: {memory.flash_bytes:,} bytes at {memory.flash_origin:#x}",
-        f"RAM: {memory.ram_bytes:,} bytes at {memory.ram_origin:#x}, of which builds reserve the bound of "
-        f"their stack and {memory.stack_margin_bytes:,}",
+        f"RAM: {memory.ram_bytes:,} bytes at {memory.ram_origin:#x}, {memory.stack_bytes:,} of them stack",
         *([reads_text(board.reads)] if board.reads else []),
         f"link: {link.baud} baud{parity}{usb}",
         f"flashed by: {flashed_by(board)}",

@@ -61,7 +61,7 @@ def _overlay_text(manifest: OverlayManifest) -> str:
             *_hosted(manifest),
             *_levels(manifest),
             _predicted(manifest),
-            f"DDR: {manifest.program_bytes:,} bytes once, then {manifest.input_bytes:,} in{streamed} and "
+            f"{manifest.host}: {manifest.program_bytes:,} bytes once, then {manifest.input_bytes:,} in{streamed} and "
             f"{manifest.output_bytes:,} out per inference",
             f"on chip: {chip.weights:,} bytes of weights and {chip.read:,} of activations read, {chip.written:,} "
             "written per inference",
@@ -96,17 +96,19 @@ def _hosted(manifest: OverlayManifest) -> list[str]:
 
 def _resources(manifest: OverlayManifest) -> str:
     if not manifest.resources:
-        return "overlay: resources were not estimated, run make synth"
+        return "overlay: resources are not known; make synth estimates a Zynq's, a bitstream has those of its board"
     taken = ", ".join(f"{m.name} {m.used:,} of {m.limit:,}" for m in manifest.resources)
-    return f"overlay: {taken} (an estimate by yosys, not a placed design)"
+    how = "an estimate by yosys, not a placed design" if manifest.clock_routed_mhz is None else "placed by nextpnr"
+    return f"overlay: {taken} ({how})"
 
 
 def _bitstream(manifest: OverlayManifest) -> str:
+    if manifest.clock_routed_mhz is not None:
+        routed = f"{manifest.clock_routed_mhz:g} MHz by nextpnr's timing, not measured"
+        return f"bitstream: in the package; it runs at {manifest.clock_mhz} MHz, {routed}"
     if manifest.bitstream:
         return "bitstream: in the package"
-    return (
-        "bitstream: none yet; where Vivado is installed run make -C vivado overlay in the folder, once for all models"
-    )
+    return "bitstream: none yet; docs/bitstream.md says how one is made, once for all models"
 
 
 def _firmware_text(manifest: Manifest) -> str:
@@ -139,13 +141,10 @@ def _firmware_text(manifest: Manifest) -> str:
 def _ram(ram: RamRecord) -> str:
     """What it is made of."""
     named = {"arena": ram.arena, "states": ram.states, "serial link": ram.link, "other data": ram.data}
+    named["code that runs from there"] = ram.code
     parts = [f"{name} {size:,}" for name, size in named.items() if size]
-    bound = (
-        "reserved, no bound known"
-        if ram.stack_bound is None
-        else f"(bound {ram.stack_bound:,}, margin {ram.stack - ram.stack_bound:,})"
-    )
-    return f"RAM is {', '.join(parts)}, stack {ram.stack:,} {bound}"
+    bound = "no bound known" if ram.stack_bound is None else f"at most {ram.stack_bound:,} used"
+    return f"RAM is {', '.join(parts)}, stack {ram.stack:,} reserved ({bound})"
 
 
 def _milliseconds(cycles: int, clock_mhz: float | None) -> str:

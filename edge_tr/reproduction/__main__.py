@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edge_tr.errors import EdgeTrError
-from edge_tr.reproduction import classifiers, effort, sequences, splits, trained
+from edge_tr.reproduction import classifiers, detector, effort, mobilenets, sequences, splits, trained
 from edge_tr.reproduction.accounting import BASELINE_PAIRS, DATA_BITS, table
 from edge_tr.reproduction.plot import plot
 from edge_tr.tuning.workers import LocalProcesses
@@ -78,6 +78,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                     for s in classifiers.SUBJECTS
                 ),
                 trained.section(arguments.shared, arguments.work, workers),
+                mobilenets.section(arguments.work),
+                detector.section(arguments.work),
                 *sequences.sections(arguments.shared, arguments.work),
             ]
             splits.measure(splits.SUBJECTS, splits.SPLITS, arguments.shared, arguments.work / "splits", workers)

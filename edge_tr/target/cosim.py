@@ -1,6 +1,6 @@
 """The accelerator's RTL as a shared object: Verilator's model of it, driven through ctypes.
 
-Built once for a state of `rtl/` (its digest names the file) in the user's cache folder.
+Built once for a state of the RTL (its digest names the file) in the user's cache folder.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,6 @@ import numpy as np
 from edge_tr.errors import ToolMissingError
 from edge_tr.resources import folder
 
-_WARNINGS = ("-Wall",)
 _SPLIT = 20_000
 """About the size of a generated C++ file, so that several are compiled at once."""
 
@@ -30,16 +30,52 @@ def sources(rtl: Path) -> list[Path]:
     return [rtl / name for name in (rtl / "files.txt").read_text().split()]
 
 
+@dataclass(frozen=True)
+class Design:
+    """What Verilator makes a model of.
+
+    top       its module
+    texts     SystemVerilog by name of a file, in the order in which it is read
+    harness   C++ that gives the model a C interface
+    options   of Verilator, further ones
+    defines   of the harness
+    """
+
+    top: str
+    texts: Mapping[str, bytes]
+    harness: Path
+    options: tuple[str, ...] = ("-Wall",)
+    defines: tuple[str, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """Of all that the model follows from."""
+        parts = (*self.texts.values(), self.harness.read_bytes(), repr((self.top, self.options, self.defines)).encode())
+        return hashlib.sha256(b"".join(parts)).hexdigest()[:16]
+
+
+def accelerator(rtl: Path | None = None) -> Design:
+    """The accelerator with its buses."""
+    rtl = rtl or folder("rtl")
+    return Design(
+        "tr_accelerator", {path.name: path.read_bytes() for path in sources(rtl)}, rtl / "sim" / "harness.cpp"
+    )
+
+
 def build(
     rtl: Path | None = None, cache: Path | None = None, progress: Callable[[int, int], None] = lambda done, total: None
 ) -> Path:
+    """The accelerator as a shared object, see `model`."""
+    return model(accelerator(rtl), cache, progress)
+
+
+def model(
+    design: Design, cache: Path | None = None, progress: Callable[[int, int], None] = lambda done, total: None
+) -> Path:
     """The shared object; ToolMissingError if Verilator or the C++ compiler is missing or fails. `progress`: of how many
     files how many are compiled, if it is not there yet."""
-    rtl = rtl or folder("rtl")
-    files = [*sources(rtl), rtl / "sim" / "harness.cpp"]
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:16]
     cache = cache or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edge-tr"
-    target = cache / f"tr_accelerator-{digest}.so"
+    target = cache / f"{design.top}-{design.digest}.so"
     if target.is_file():
         return target
     verilator, compiler = shutil.which("verilator"), shutil.which("g++")
@@ -52,28 +88,32 @@ def build(
     with open(target.with_suffix(".lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # it takes minutes: another process that builds the same is waited for
         if not target.is_file():
-            _compile(verilator, compiler, files, target, progress)
+            _compile(verilator, compiler, design, target, progress)
     progress(1, 1)
     return target
 
 
-def _compile(
-    verilator: str, compiler: str, files: list[Path], target: Path, progress: Callable[[int, int], None]
-) -> None:
+def _compile(verilator: str, compiler: str, design: Design, target: Path, progress: Callable[[int, int], None]) -> None:
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
-        work = Path(scratch)
-        _run([verilator, "--cc", *_WARNINGS, "-O3", "--noassert", "--x-assign", "fast", "--x-initial", "fast",
-              "--output-split", str(_SPLIT), "--top-module", "tr_accelerator", "--Mdir", str(work),
-              *map(str, files[:-1])])  # fmt: skip
+        work, top = Path(scratch), design.top
+        given = Path(scratch, "given")
+        given.mkdir()
+        for name, text in design.texts.items():
+            (given / name).write_bytes(text)
+        _run([verilator, "--cc", *design.options, "-O3", "--noassert", "--x-assign", "fast", "--x-initial", "fast",
+              "--output-split", str(_SPLIT), "--top-module", top, "--Mdir", str(work),
+              *(str(given / name) for name in design.texts)])  # fmt: skip
         include = _run([verilator, "--getenv", "VERILATOR_ROOT"]).strip() + "/include"
-        sources = sorted(work.glob("Vtr_accelerator*.cpp"), key=lambda path: -path.stat().st_size)
-        sources += [Path(include, f"{name}.cpp") for name in ("verilated", "verilated_threads")]
+        made = sorted(work.glob(f"V{top}*.cpp"), key=lambda path: -path.stat().st_size)
+        made += [Path(include, f"{name}.cpp") for name in ("verilated", "verilated_threads")]
         options = ["-fPIC", "-std=c++17", f"-I{include}", f"-I{include}/vltstd", f"-I{work}", "-pthread"]
-        objects = [work / f"{path.stem}.o" for path in (*sources, files[-1])]
+        options += [f"-D{define}" for define in design.defines]
+        files = (*made, design.harness)
+        objects = [work / f"{path.stem}.o" for path in files]
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             commands = [
-                [compiler, "-c", _optimisation(path), *options, "-o", str(made), str(path)]
-                for made, path in zip(objects, (*sources, files[-1]))
+                [compiler, "-c", _optimisation(path), *options, "-o", str(output), str(path)]
+                for output, path in zip(objects, files)
             ]
             for done, _ in enumerate(pool.map(_run, commands), 1):
                 progress(done, len(commands) + 1)

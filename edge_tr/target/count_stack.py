@@ -108,6 +108,7 @@ class _Program:
                 start = symbol["st_value"] & ~self._thumb
                 self.functions[start] = _Function(symbol.name)
                 ends[start] = start + symbol["st_size"]
+        veneers = {start for start, function in self.functions.items() if _VENEER.match(function.name)}
         marks = sorted((s["st_value"], s.name[1] != "d") for s in symbols if re.match(r"\$[tdx]", s.name))
         vectors_end = (
             next(s["st_value"] for s in symbols if s.name == "TR_FLASH_ORIGIN") + image.IMAGE_HEADER_OFFSET.value
@@ -115,7 +116,11 @@ class _Program:
         for section in file.iter_sections():
             if section["sh_type"] == "SHT_PROGBITS" and section["sh_flags"] & 2:  # SHF_ALLOC
                 for start, data, owner in _parts(section["sh_addr"], section.data(), ends, marks):
-                    if owner is not None:
+                    if veneer := next((at for at in veneers if at < start < ends[at] and owner is None), None):
+                        self.functions[veneer].calls.add(int.from_bytes(data[:4], "little") & ~self._thumb)
+                    elif owner in veneers:
+                        self.functions[owner].frame = _VENEER_FRAME
+                    elif owner is not None:
                         self._read_code(self.functions[owner], owner, ends[owner], start, data)
                     elif start >= vectors_end:
                         self._read_words(start, data)
@@ -172,6 +177,9 @@ _JUMP = re.compile(r"(b(?!ic|f[ci]|kpt)|c?\.?j)[a-z.]* (?:\w+, )*#?(?P<to>-?(?:0
 _INDIRECT = re.compile(r"(c\.)?jalr |(blx|bx|mov pc,|(c\.)?jr) (?!(lr|ra|t0)$)[a-z]+\d*$")
 _NEW_STACK = re.compile(r"(auipc|lui) sp,")
 _VARIABLE = re.compile(r"(add|sub|mov|c\.mv|c\.add)[a-z.]* sp, (sp, )?(?!sp)[a-z]")
+_VENEER = re.compile(r"__.+_veneer$")
+_VENEER_FRAME = 4
+"""Of what a linker puts between a call and a function far away: it ends in the address, and may push a register."""
 _LIST = re.compile(r"(push|stmdb)\S* (sp!, )?\{(?P<registers>.*)\}")
 _SUBTRACT = re.compile(r"(subw?\S* sp, (sp, )?#|(c\.)?addi(16sp)? sp, (sp, )?-|str\S* .*\[sp, #-)(?P<by>\w+)(\]!)?$")
 

@@ -146,16 +146,18 @@ class Machine:
         return engine, {use: getattr(riscv, f"UC_RISCV_REG_{name}") for use, name in names.items()}
 
     def _map(self, segments: list[Any]) -> int:
-        """Memory for the segments, filled as start-up would; an address behind them, where calls return to."""
+        """Memory for the segments and what they are copied from, filled as start-up would; an address behind them,
+        where calls return to."""
         pages: set[int] = set()
         for segment in segments:
-            first, end = segment["p_vaddr"] // _PAGE, -(-(segment["p_vaddr"] + segment["p_memsz"]) // _PAGE)
-            pages.update(range(first, end))
+            for start, size in (("p_vaddr", "p_memsz"), ("p_paddr", "p_filesz")):
+                pages.update(range(segment[start] // _PAGE, -(-(segment[start] + segment[size]) // _PAGE)))
         stop = max(pages) + 2
         for page in (*sorted(pages), stop):
             self._engine.mem_map(page * _PAGE, _PAGE)
         for segment in segments:
-            self._engine.mem_write(segment["p_vaddr"], segment.data())
+            for start in {segment["p_vaddr"], segment["p_paddr"]}:
+                self._engine.mem_write(start, segment.data())
         return stop * _PAGE
 
     def _hook(self, kind: int, function: str) -> Any:

@@ -64,12 +64,12 @@ class StateLost(DeviceError):
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked for, and how many bytes of payload its OK reply has."""
+    """What is asked for, and how many bytes of payload its OK reply has; None: any number."""
 
     command: int
     payload: bytes = b""
     sample: int = 0
-    reply_bytes: int = 0
+    reply_bytes: int | None = 0
 
 
 class Exchange:
@@ -237,7 +237,7 @@ def _payload(request: Request, reply: Frame) -> bytes:
         raise StateLost(f"the board refused {name} with BAD_STATE: reset it and run again")
     if reply.status != STATUS.OK:
         raise DeviceError(f"the board refused {name} with {STATUS.name_of(reply.status)}: reset it and run again")
-    if len(reply.payload) != request.reply_bytes:
+    if request.reply_bytes not in (None, len(reply.payload)):
         raise DeviceError(
             f"the board answered {name} with {len(reply.payload)} bytes instead of {request.reply_bytes}: "
             "its firmware is damaged, or none of edge-tr's: run edge-tr flash again"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from edge_tr.boards import Board, Command
@@ -37,19 +37,23 @@ def run(board: Board, files: Mapping[str, Path], port: str | None, line: Line) -
     if chosen is None:
         raise ToolMissingError(f"{missing(board)} to its path")
     command, path = chosen
-    words = [path, *_filled(board, command, files, port, line)]
+    return launched(command, [path, *_filled(board, command, files, port, line)], board.flash.help)
+
+
+def launched(command: Command, words: Sequence[str], help: str) -> str:
+    """Run a flasher; its command line, for people. DeviceError with `help` if it fails."""
     try:
         done = subprocess.run(
             words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             errors="replace", timeout=LONGEST,
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
-        raise DeviceError(f"{command.program} did not end within {LONGEST:.0f} s: {board.flash.help}") from error
+        raise DeviceError(f"{command.program} did not end within {LONGEST:.0f} s: {help}") from error
     except OSError as error:
-        raise ToolMissingError(f"{path} could not be started: {error}") from error
+        raise ToolMissingError(f"{words[0]} could not be started: {error}") from error
     if done.returncode:
         said = "\n".join(done.stdout.strip().splitlines()[-_SHOWN_LINES:])
-        raise DeviceError(f"{shlex.join(words)} ended with code {done.returncode}: {said}\n{board.flash.help}")
+        raise DeviceError(f"{shlex.join(words)} ended with code {done.returncode}: {said}\n{help}")
     return shlex.join([command.program, *words[1:]])
 
 

@@ -6,7 +6,7 @@ import os
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from edge_tr import boards
@@ -19,8 +19,13 @@ from edge_tr.target.tools import require_tool
 OPTIMISATION = ("-O2", "-fno-tree-scev-cprop")
 """The second: no multiplication behind a loop for what its variables end at; some cores call a function for it."""
 WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror")
-MODEL_SECTION, SEAL_SECTION = ".tr_model", ".tr_seal"
-"""Of linked programs: what is checked, and what it must add up to."""
+MODEL_SECTION, HOT_SECTION, SEAL_SECTION = ".tr_model", ".hot", ".tr_seal"
+"""Of linked programs: what is checked, with what of it runs from RAM, and what it must add up to."""
+RUNTIME = "src"
+COLD = {"string", "verify", "crc32", "seal", "table", "softmax", "wide_softmax", "requant"}
+COLD |= {"units", "units_armv7em", "add_armv7m"}
+"""The runtime's folder, and of its sources those that start before code is copied into RAM, those that run little, and
+loops for cores that have a cache for them."""
 THIRD_PARTY = "third_party"
 _JOBS = 4
 _OF_THE_COMPUTER = (
@@ -29,14 +34,17 @@ _OF_THE_COMPUTER = (
     "Too many open files",
 )  # fmt: skip
 """What a compiler says when it is not the program that is wrong."""
+_CODE_RAM = "region `CODE_RAM' overflowed", "data reaches into the RAM of code"
+"""What a linker says, and cortex-m.ld."""
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """Bytes of a linked program: flash holds code, constants and initial data; RAM data and stack."""
+    """Bytes of a linked program: flash holds code, constants and initial data; RAM data, stack and `code_in_ram`."""
 
     flash: int
     ram: int
+    code_in_ram: int = 0
 
 
 @dataclass(frozen=True)
@@ -71,17 +79,17 @@ def compile_and_link(
     build_dir: Path,
     name: str,
     progress: Callable[[int, int], None] = lambda done, total: None,
-    stack_for: Callable[[Path], int] | None = None,
+    hot: bool = False,
 ) -> Linked:
-    """Compile `sources` and the board's own, link them as `name`.elf below `build_dir`. `stack_for`: bytes to reserve
-    for the stack of a program that was linked without limits; by default what board.toml says.
+    """Compile `sources` and the board's own, link them as `name`.elf below `build_dir`; `hot`: with the runtime's code
+    in the RAM that code runs from.
 
     ToolMissingError without the compiler; DoesNotFitError, with the sizes, when the link overflows
     the board's memory; UsageError with the compiler's words where a board that is not edge-tr's own does not compile,
     or where files cannot be written; EdgeTrError, likewise, on any other failure.
     """
     try:
-        return _compile_and_link(board, part, sources, include_dirs, build_dir, name, progress, stack_for)
+        return _compile_and_link(board, part, sources, include_dirs, build_dir, name, progress, hot)
     except CompilerFailed as failed:
         raise _explained(failed, board) from failed
 
@@ -94,7 +102,7 @@ def _compile_and_link(
     build_dir: Path,
     name: str,
     progress: Callable[[int, int], None],
-    stack_for: Callable[[Path], int] | None,
+    hot: bool,
 ) -> Linked:
     gcc = _tool(board, "gcc")
     build_dir.mkdir(parents=True, exist_ok=True)
@@ -102,7 +110,7 @@ def _compile_and_link(
     taken = {path.name for path in part.sources}
     files = [path for path in own if path.name not in taken] + list(part.sources)
     includes = [f"-I{path}" for path in (*include_dirs, *part.include_dirs)]
-    objects = [build_dir / f"{name}-{index:02d}-{_object_name(path)}" for index, path in enumerate(files)]
+    objects = [build_dir / f"{name}-{index:02d}-{_object_name(path, hot)}" for index, path in enumerate(files)]
     commands = [
         [gcc, *OPTIMISATION, *part.cflags, *_warnings(source), *includes, "-c", str(source), "-o", str(target)]
         for source, target in zip(files, objects)
@@ -111,17 +119,12 @@ def _compile_and_link(
         for done, _ in enumerate(pool.map(_run, commands), 1):
             progress(done, len(commands) + 1)
     elf = build_dir / f"{name}.elf"
-    stack = board.memory.stack_bytes
-    if stack_for is not None and board.toolchain.freestanding:
-        _run(_link_command(part, gcc, objects, elf, (*part.ldflags, *UNLIMITED)))
-        stack = stack_for(elf)
-        part = replace(part, ldflags=(*part.ldflags, f"-Wl,--defsym=TR_STACK_BYTES={stack:#x}"))
-    _link(board, part, gcc, objects, elf, stack)
+    _link(board, part, gcc, objects, elf)
     progress(len(commands) + 1, len(commands) + 1)
     model_bytes = _seal_model(board, elf)
     image = _raw_image(board, elf) if board.toolchain.freestanding else None
     pieces = tuple(_pieces(name, dict(zip(map(str, objects), files)), elf.with_suffix(".map")))
-    return Linked(elf, image, _sizes(board, elf, stack), _symbols(board, elf), pieces, model_bytes)
+    return Linked(elf, image, _sizes(board, elf), _symbols(board, elf), pieces, model_bytes)
 
 
 def compiler_version(board: Board) -> str:
@@ -141,9 +144,11 @@ def _warnings(source: Path) -> tuple[str, ...]:
     return ("-w",) if THIRD_PARTY in source.parts else WARNINGS
 
 
-def _object_name(source: Path) -> str:
-    """After the source and its folder, which linker scripts tell the model's objects by."""
-    return f"{source.stem}.{source.resolve().parent.name}.o"
+def _object_name(source: Path, hot: bool) -> str:
+    """After the source and its folder, which linker scripts tell the model's objects by, or what runs from RAM."""
+    folder = source.resolve().parent.name
+    from_ram = hot and folder == RUNTIME and source.stem.removeprefix("tr_") not in COLD
+    return f"{source.stem}.{'hot' if from_ram else folder}.o"
 
 
 def _seal_model(board: Board, elf: Path) -> int:
@@ -152,7 +157,8 @@ def _seal_model(board: Board, elf: Path) -> int:
     if not sections.get(MODEL_SECTION) or not sections.get(SEAL_SECTION):
         return 0
     objcopy, part = _tool(board, "objcopy"), elf.with_suffix(".part")
-    _run([objcopy, "-O", "binary", f"--only-section={MODEL_SECTION}", str(elf), str(part)])
+    of = (f"--only-section={section}" for section in (HOT_SECTION, MODEL_SECTION))
+    _run([objcopy, "-O", "binary", *of, str(elf), str(part)])
     model = part.read_bytes()
     part.write_bytes(image_format.model_seal(model))
     _run([objcopy, f"--update-section={SEAL_SECTION}={part}", str(elf)])
@@ -160,26 +166,29 @@ def _seal_model(board: Board, elf: Path) -> int:
     return len(model)
 
 
-UNLIMITED = ("-Wl,--defsym=TR_FLASH_BYTES=0x10000000", "-Wl,--defsym=TR_RAM_BYTES=0x10000000")
-
-
-def _link_command(part: Part, gcc: str, objects: Sequence[Path], elf: Path, ldflags: Sequence[str]) -> list[str]:
-    listing = "-Xlinker", f"-Map={elf.with_suffix('.map')}"
-    return [gcc, *part.cflags, *map(str, objects), *ldflags, *listing, "-o", str(elf)]
-
-
-def _link(board: Board, part: Part, gcc: str, objects: Sequence[Path], elf: Path, stack: int) -> None:
+def _link(board: Board, part: Part, gcc: str, objects: Sequence[Path], elf: Path) -> None:
     """Link within the board's memory; if that overflows, link without limits to say by how much."""
-    command = _link_command(part, gcc, objects, elf, part.ldflags)
-    done = _started(command)
+
+    def command(ldflags: Sequence[str]) -> list[str]:
+        listing = "-Xlinker", f"-Map={elf.with_suffix('.map')}"
+        return [gcc, *part.cflags, *map(str, objects), *ldflags, *listing, "-o", str(elf)]
+
+    done = _started(command(part.ldflags))
     if done.returncode == 0:
         return
+    if any(words in done.stderr for words in _CODE_RAM):
+        raise HotTooLarge(done.stderr)
     if "will not fit in region" not in done.stderr and "overflowed by" not in done.stderr:
-        raise CompilerFailed(command, done.stderr)
-    _run(_link_command(part, gcc, objects, elf, (*part.ldflags, *UNLIMITED)))
-    sizes, symbols = _sizes(board, elf, stack), _symbols(board, elf)
+        raise CompilerFailed(command(part.ldflags), done.stderr)
+    unlimited = ("-Wl,--defsym=TR_FLASH_BYTES=0x10000000", "-Wl,--defsym=TR_RAM_BYTES=0x10000000")
+    _run(command([*part.ldflags, *unlimited]))
+    sizes, symbols = _sizes(board, elf), _symbols(board, elf)
     elf.unlink()
     raise OverflowingLink(sizes, symbols)
+
+
+class HotTooLarge(EdgeTrError):
+    """The RAM that code runs from does not hold it, or data reaches into it."""
 
 
 class OverflowingLink(DoesNotFitError):
@@ -191,13 +200,15 @@ class OverflowingLink(DoesNotFitError):
         self.symbols = symbols
 
 
-def _sizes(board: Board, elf: Path, stack: int) -> Sizes:
-    """From `size -A`: sections that are loaded, by where they live, and the bytes of the stack."""
+def _sizes(board: Board, elf: Path) -> Sizes:
+    """From `size -A`: sections that are loaded, by where they live."""
     sections = _sections(board, elf)
-    data, bss = (sum(size for name, size in sections.items() if name.startswith(kind)) for kind in (".data", ".bss"))
+    data, bss, hot = (
+        sum(size for name, size in sections.items() if name.startswith(kind)) for kind in (".data", ".bss", HOT_SECTION)
+    )
     constant = (".text", ".rodata", ".vectors", ".tr_", ".image", ".ARM", ".init", ".fini", ".eh_frame")
     code = sum(size for name, size in sections.items() if name.startswith(constant))
-    return Sizes(flash=code + data, ram=data + bss + stack)
+    return Sizes(code + data + hot, data + bss + hot + board.memory.stack_bytes, hot)
 
 
 def _sections(board: Board, elf: Path) -> dict[str, int]:

@@ -26,16 +26,20 @@ SECONDS = 300.0
 STREAM_CYCLES = 200_000
 _START = (
     "import sys; sys.path[0] = sys.argv.pop(1); import runpy; "
-    "runpy.run_module('edge_tr.target.virtual_board', run_name='__main__', alter_sys=True)"
+    "runpy.run_module(sys.argv.pop(1), run_name='__main__', alter_sys=True)"
 )
 """`python -m` would look for modules in the current folder first, which may be the build's."""
 
 
+def started(name: str, *arguments: object) -> list[str]:
+    """What runs a module of this package as a program."""
+    root = Path(__file__).resolve().parents[2]
+    return [sys.executable, "-c", _START, str(root), f"edge_tr.target.{name}", *map(str, arguments)]
+
+
 def command(build: Path, board: OverlayBoard, library: Path, listener: int) -> list[str]:
     """What runs the package of a build folder; it answers at the inherited socket `listener`."""
-    paths = (build.resolve(), board.folder, library)
-    root = Path(__file__).resolve().parents[2]
-    return [sys.executable, "-c", _START, str(root), *map(str, paths), "--listener", str(listener)]
+    return started("virtual_board", build.resolve(), board.folder, library, "--listener", listener)
 
 
 def main() -> int:
@@ -51,27 +55,28 @@ def main() -> int:
     board = overlays.load(arguments.board)
     with tempfile.TemporaryDirectory() as scratch, Core(arguments.library) as core:
         sys.pycache_prefix = scratch
-        agent, overlay, server = _package(arguments.build / PACKAGE)
+        agent, overlay, server = package(arguments.build / PACKAGE, "agent", "overlay", "server")
         bitfile, device = overlay_files(Path(scratch), board), VirtualZynq(board, core)
         loaded = overlay.TermOverlay(bitfile, device=device, seconds=SECONDS, stream_cycles=STREAM_CYCLES)
         with socket.socket(fileno=arguments.listener) as listener:
             print("waiting for connection", file=sys.stderr, flush=True)
-            server.Server(lambda: agent.Agent(loaded.accelerator, _log), listener).serve()
+            server.Server(lambda: agent.Agent(loaded.accelerator, log), listener).serve()
     return 0
 
 
-def _package(folder: Path) -> Iterator[ModuleType]:
-    """The build's agent, overlay and server. Nothing else in the build folder can be imported, nor what was compiled
+def package(folder: Path, *names: str) -> Iterator[ModuleType]:
+    """These modules of the build's package. Nothing else in the build folder can be imported, nor what was compiled
     there."""
     spec = importlib.util.spec_from_file_location(
         PACKAGE, folder / "__init__.py", submodule_search_locations=[str(folder)]
     )
     sys.modules[PACKAGE] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(sys.modules[PACKAGE])
-    return (importlib.import_module(f"{PACKAGE}.{name}") for name in ("agent", "overlay", "server"))
+    return (importlib.import_module(f"{PACKAGE}.{name}") for name in names)
 
 
-def _log(line: str) -> None:
+def log(line: str) -> None:
+    """For people, beside what is answered."""
     print(line, file=sys.stderr, flush=True)
 
 

@@ -95,7 +95,7 @@ class _Channel:
         elif offset == 0x18:
             self.address = value
         elif offset == 0x28 and value and not self.status & _HALTED:
-            self.length = value
+            self.length = value % (1 << DMA_SETTINGS["c_sg_length_width"])  # the register has no more bits
             self.status &= ~_IDLE
             return True
         return False

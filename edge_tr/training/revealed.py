@@ -1,8 +1,9 @@
 """The wrapper: a convolution or linear layer that computes what TFLite's int8 layer with revealed weights does.
 
-Activations between layers are integers q - zero_point in float tensors. Forwards, every step is exact: the outputs are
-those of `golden`, and of TFLite's reference kernels, bit for bit. Backwards, rounding and revealing count as the
-identity.
+Activations between layers are integers q - zero_point in float tensors. Evaluating, every step is exact: the outputs
+are those of `golden`, and of TFLite's reference kernels, bit for bit. Training, sums are requantised by one product in
+float32, where TFLite rounds twice in fixed point: about one output in a thousand is a step away. Backwards, rounding
+and revealing count as the identity.
 """
 
 from __future__ import annotations
@@ -11,33 +12,19 @@ import torch
 from torch import nn
 
 from edge_tr.errors import UsageError
+from edge_tr.training.grid import Grid
 from edge_tr.training.through import LARGEST, requantised, revealed, rounded
 
-LOW, HIGH = -128, 127
 MATRIX = 2
 """Dimensions of [n, features]."""
 EXACT_IN_SINGLE = 2**24 // (128 * 255)
 """Products of a weight and an activation whose sum float32 holds exactly."""
 
 
-class Grid(nn.Module):
-    """int8 quantisation of an activation: real = scale * (q - zero_point); range `low`..`high` must hold 0."""
-
-    def __init__(self, low: float, high: float) -> None:
-        super().__init__()
-        low, high = min(low, 0.0), max(high, 0.0)
-        scale = torch.tensor(max(high - low, 1e-6) / (HIGH - LOW), dtype=torch.float32)
-        self.register_buffer("scale", scale)
-        self.register_buffer("zero_point", torch.floor(LOW - low / scale + 0.5).clamp(LOW, HIGH))
-
-    def steps(self, x: torch.Tensor) -> torch.Tensor:
-        """q - zero_point of real x."""
-        return (rounded(x / self.scale) + self.zero_point).clamp(LOW, HIGH) - self.zero_point
-
-
 class RevealedLayer(nn.Module):
-    """An nn.Conv2d (of one group, or depthwise) or nn.Linear, with a ReLU behind it or not.
+    """An nn.Conv2d (of one group, or depthwise) or nn.Linear, with an activation behind it or not.
 
+    activation      "NONE", "RELU" or "RELU6"
     source, target  the grids of its input and output
     group           g, along the reduction axis in TFLite's order: height, width, input channel
     budget          k terms a group, None: all; may be changed at any time
@@ -50,7 +37,7 @@ class RevealedLayer(nn.Module):
     def __init__(
         self,
         layer: nn.Conv2d | nn.Linear,
-        relu: bool,
+        activation: str,
         source: Grid,
         target: Grid,
         group: int,
@@ -59,7 +46,7 @@ class RevealedLayer(nn.Module):
     ) -> None:
         super().__init__()
         self.register_buffer("order", order)
-        self.layer, self.relu, self.group, self.budget = layer, relu, group, budget
+        self.layer, self.activation, self.group, self.budget = layer, activation, group, budget
         self.source, self.target = source, target
         if isinstance(layer, nn.Conv2d):
             _check(layer)
@@ -89,10 +76,13 @@ class RevealedLayer(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """q - zero_point of the output for q - zero_point of the input."""
-        sums = self._dot(x).double() + _along_channels(self.integer_bias(), x.dim())
-        y = requantised(sums, _along_channels(self._step() / self.target.scale.double(), x.dim()))
-        zero_point = self.target.zero_point
-        return ((y + zero_point).clamp(int(zero_point) if self.relu else LOW, HIGH) - zero_point).float()
+        sums = self._dot(x)
+        bias, real = (
+            _along_channels(of, x.dim()) for of in (self.integer_bias(), self._step() / self.target.scale.double())
+        )
+        if self.training:
+            return self.target.settled(torch.addcmul((bias * real).float(), sums, real.float()), self.activation)
+        return self.target.settled(requantised(sums.double() + bias, real), self.activation).float()
 
     def _step(self) -> torch.Tensor:
         """float64 [rows], what one step of the accumulator is worth, to TFLite's precision."""
@@ -102,7 +92,7 @@ class RevealedLayer(nn.Module):
 
     def _dot(self, x: torch.Tensor) -> torch.Tensor:
         weights = self.integer_weights(self.budget)
-        if weights.shape[1] > EXACT_IN_SINGLE:
+        if not self.training and weights.shape[1] > EXACT_IN_SINGLE:
             x, weights = x.double(), weights.double()
         if isinstance(self.layer, nn.Linear):
             return nn.functional.linear(x if self.order is None else x[:, self.order], weights)

@@ -17,6 +17,25 @@ def rounded(x: torch.Tensor) -> torch.Tensor:
     return x + (torch.floor(x + 0.5) - x).detach()
 
 
+def settled(x: torch.Tensor, low: float, high: float) -> torch.Tensor:
+    """The nearest integers, halves up, inside low..high; the gradient is the identity there and 0 outside."""
+    return _Settled.apply(x, low, high)
+
+
+class _Settled(torch.autograd.Function):
+    """One pass each way over what is large: a whole layer's outputs."""
+
+    @staticmethod
+    def forward(context, x: torch.Tensor, low: float, high: float) -> torch.Tensor:
+        nearest = x.add(0.5).floor_()
+        context.save_for_backward((nearest < low) | (nearest > high))
+        return nearest.clamp_(low, high)
+
+    @staticmethod
+    def backward(context, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None]:
+        return gradient.masked_fill(context.saved_tensors[0], 0), None, None
+
+
 def revealed(weights: torch.Tensor, group: int, most: int | None) -> torch.Tensor:
     """Real weights [rows, K] in steps of their scale, rounded to -127..127 and revealed as `tr.reveal` does it:
     the `most` largest terms of each `group` (None: all). The gradient is the identity inside that range."""
@@ -25,7 +44,10 @@ def revealed(weights: torch.Tensor, group: int, most: int | None) -> torch.Tenso
 
 
 def _values(weights: torch.Tensor, group: int, most: int | None) -> torch.Tensor:
-    q = torch.round(weights).to(torch.int8).numpy()
+    nearest = torch.round(weights)
+    if most is None:
+        return nearest
+    q = nearest.to(torch.int8).numpy()
     return torch.from_numpy(reveal(q, group, most).values.astype(np.float32))
 
 

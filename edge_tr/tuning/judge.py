@@ -106,9 +106,7 @@ class Judge:
         whole = np.ones((1, len(looked[0])))
         losses, drawn = changes.losses(whole)[0], changes.losses(np.repeat(self._draws, steps // each, axis=1))
         noise = drawn.std(axis=0)
-        errors = np.hypot(noise, MISFIT * losses)
-        if not self.labelled:
-            errors = np.hypot(errors, PRIOR * losses)
+        errors = np.sqrt(np.square(noise) + np.square(losses) * (MISFIT**2 + np.square(PRIOR * (1 - changes.trust()))))
         spread = np.sqrt(changes.variances() / (self._samples * (steps // each)))
         return [self._estimate(*values, 0.5 / self._samples) for values in zip(losses, errors, noise, spread)]
 
@@ -180,7 +178,7 @@ class Changes:
         ratio = (expected @ near) / (divergence @ near)
         if self.seen is not None:
             own = (weights @ self.seen.T / count) @ near / (divergence @ near)
-            ratio = ratio + self._trust(near) * (own - ratio)
+            ratio = ratio + self.trust() * (own - ratio)
         return np.maximum(divergence * ratio, 0.0)
 
     def variances(self) -> np.ndarray:
@@ -193,9 +191,11 @@ class Changes:
         at = np.log(self.divergence.mean(axis=1) + 1e-12)
         return np.exp(-0.5 * np.square((at[:, None] - at) / NEIGHBOURS))
 
-    def _trust(self, near: np.ndarray) -> np.ndarray:
+    def trust(self) -> np.ndarray:
         """[points]: the weight of the labels beside the probabilities, by their variances."""
-        samples = self.changed.shape[1]
+        near, samples = self._neighbours(), self.changed.shape[1]
+        if self.seen is None:
+            return np.zeros(len(near))
         sums = self.expected.mean(axis=1) @ near
         noise = ((self.seen - self.expected).T @ near).std(axis=0) / np.sqrt(samples)
         prior = PRIOR * (sums + UNSEEN / samples)

@@ -8,7 +8,7 @@ from pathlib import Path
 from edge_tr.errors import UsageError
 from edge_tr.files.writing import replace
 from edge_tr.tuning.fit import LOSSLESS, Point
-from edge_tr.tuning.judge import MISFIT, Estimate, one_sided
+from edge_tr.tuning.judge import Estimate, one_sided
 from edge_tr.tuning.search import SIGMAS, Found, Goal
 from edge_tr.tuning.select import Calibration, Selection, rewritten
 
@@ -98,7 +98,8 @@ def needed(found: Found) -> list[str]:
     if not usual:
         return []
     judged, estimate = usual[-1]
-    allowed = ((goal.limit - estimate.loss) / sigmas) ** 2 - (MISFIT * estimate.loss) ** 2
+    fixed = estimate.error**2 - estimate.noise**2
+    allowed = ((goal.limit - estimate.loss) / sigmas) ** 2 - fixed
     what = f"{judged.point.terms_per_mac:.2f} terms a MAC (estimated loss {estimate.loss:.2f})"
     if estimate.at_most(sigmas) <= goal.limit:
         return []

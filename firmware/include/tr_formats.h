@@ -310,6 +310,11 @@ enum tr_command {
     TR_COMMAND_CALIBRATE = 9, /* Time a loop of `sample` rounds, at most MAX_CALIBRATION. (nothing; InferReply) */
     TR_COMMAND_RESET_STATE = 10, /* Of a model with states: give them their initial values, and let samples run from `sample` on, one after the other. (nothing; nothing) */
     TR_COMMAND_AUTHENTICATE = 32, /* An agent's token, before anything else that it answers. (bytes; nothing) */
+    TR_COMMAND_WRITE_REGISTER = 64, /* Of an accelerator behind a serial line: set a register. (RegisterAccess; nothing) */
+    TR_COMMAND_READ_REGISTER = 65, /* The same: a register's value. (RegisterAccess; u32) */
+    TR_COMMAND_SEND_STREAM = 66, /* Bytes for the accelerator's input stream from Transfer.offset on, in beats of eight; the last of them ends a packet if Transfer.layer is not 0. Taken whole if they are next and there is room, else not; how many bytes were taken since FLUSH_STREAMS. (Transfer, bytes; u32) */
+    TR_COMMAND_RECEIVE_STREAM = 67, /* Bytes of the accelerator's output stream from Transfer.offset on, as many beats of eight as are there and wanted; those before are forgotten. (Transfer; bytes) */
+    TR_COMMAND_FLUSH_STREAMS = 68, /* Forget what is in both streams, and count from 0. (nothing; nothing) */
 };
 
 /* How it went. */
@@ -419,6 +424,17 @@ static inline void tr_transfer_set_count(uint8_t *record, uint32_t value) { tr_s
 #define TR_TRANSFER_LAYER_OFFSET 6u
 static inline uint32_t tr_transfer_layer(const uint8_t *record) { return tr_load_u16(record + TR_TRANSFER_LAYER_OFFSET); }
 static inline void tr_transfer_set_layer(uint8_t *record, uint32_t value) { tr_store_u16(record + TR_TRANSFER_LAYER_OFFSET, value); }
+
+/* One of the accelerator's registers. */
+#define TR_REGISTER_ACCESS_SIZE 8u
+/* An AccelRegister. */
+#define TR_REGISTER_ACCESS_REGISTER_OFFSET 0u
+static inline uint32_t tr_register_access_register(const uint8_t *record) { return tr_load_u32(record + TR_REGISTER_ACCESS_REGISTER_OFFSET); }
+static inline void tr_register_access_set_register(uint8_t *record, uint32_t value) { tr_store_u32(record + TR_REGISTER_ACCESS_REGISTER_OFFSET, value); }
+/* What to write; ignored in READ_REGISTER. */
+#define TR_REGISTER_ACCESS_VALUE_OFFSET 4u
+static inline uint32_t tr_register_access_value(const uint8_t *record) { return tr_load_u32(record + TR_REGISTER_ACCESS_VALUE_OFFSET); }
+static inline void tr_register_access_set_value(uint8_t *record, uint32_t value) { tr_store_u32(record + TR_REGISTER_ACCESS_VALUE_OFFSET, value); }
 
 /* How far to run, and with which budget. */
 #define TR_INFER_REQUEST_SIZE 4u

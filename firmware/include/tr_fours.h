@@ -16,6 +16,11 @@ void tr_sums_fours(const struct tr_tiles *layer, const int8_t *input, int32_t *s
 
 /* Sums of four rows and one pixel to sums[0], [2], [4], [6]; `x` [pairs] holds two activations a word. In assembly
  * where there is a file for the core. */
-void tr_fours_pixel(const int8_t *weights, const int16_t *x, uint32_t pairs, int32_t *sums);
+typedef void tr_pixel_sums(const int8_t *weights, const int16_t *x, uint32_t pairs, int32_t *sums);
+tr_pixel_sums tr_fours_pixel;
+
+/* All units of a fully connected layer, four at a time by `pixel`, requantised. */
+void tr_fours_units(const struct tr_output *to, const int8_t *weights, const int16_t *x, uint32_t pairs, uint32_t units,
+                    int8_t *output, tr_pixel_sums *pixel);
 
 #endif

@@ -21,6 +21,12 @@ static inline int32_t tr_held(const struct tr_pixels *pixels, int8_t x)
     return pixels->data_terms != 0 ? pixels->data_terms[x + 128] : x;
 }
 
+/* Two activations as a word of halves. */
+static inline int32_t tr_both(const struct tr_pixels *pixels, int8_t low, int8_t high)
+{
+    return (int32_t)(((uint32_t)tr_held(pixels, low) & 0xFFFFu) | (uint32_t)tr_held(pixels, high) << 16);
+}
+
 /* The channels of input pixel (y, x), `at` bytes behind the first one's; null outside the image. */
 static inline const int8_t *tr_channels_at(const struct tr_pixels *pixels, const int8_t *input, uint32_t y, uint32_t x,
                                            uint32_t at)

@@ -12,6 +12,10 @@
  * four rows' points, [16][TR_WINOGRAD_TILES][TR_WINOGRAD_ROWS]; and activations of a tile, [4][4][channels]. */
 void tr_conv_2d_winograd(const struct tr_tiles *layer, const int8_t *input, int8_t *output, int32_t *scratch);
 
+/* The same with as many tiles at once as there may be, whatever their points take, and with every four rows of weights
+ * copied before they are read for all of them. Scratch besides: such four rows, 128 bytes a channel. */
+void tr_conv_2d_winograd_copied(const struct tr_tiles *layer, const int8_t *input, int8_t *output, int32_t *scratch);
+
 /* Activations of a tile, and how far it is from one row of them to the next and from one pixel; bytes. */
 struct tr_winograd_tile {
     const int8_t *at;

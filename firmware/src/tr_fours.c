@@ -112,6 +112,22 @@ static inline __attribute__((always_inline)) void copy_row(const struct tr_pixel
     }
 }
 
+void tr_fours_units(const struct tr_output *to, const int8_t *weights, const int16_t *x, uint32_t pairs, uint32_t units,
+                    int8_t *output, tr_pixel_sums *pixel)
+{
+    for (uint32_t unit = 0u, count; unit < units; unit += count) {
+        int32_t sums[2u * UNITS];
+        uint32_t left = units - unit;
+        count = left < UNITS ? left : UNITS;
+        for (uint32_t n = 0u; n < count; n += 4u) {
+            pixel(weights, x, pairs, sums + 2u * n);
+            weights += 8u * pairs;
+        }
+        tr_finish_units(to, unit, count, sums, output);
+        output += count;
+    }
+}
+
 void tr_fully_connected_fours(const struct tr_tiles *layer, const int8_t *input, int8_t *output, int32_t *scratch)
 {
     const struct tr_pixels *pixels = &layer->pixels;
@@ -119,20 +135,10 @@ void tr_fully_connected_fours(const struct tr_tiles *layer, const int8_t *input,
     uint32_t pairs = (table.depth + 1u) / 2u;
     int16_t *patch = (int16_t *)scratch;
     for (uint32_t row = 0u; row < pixels->input.height; row++) {
-        const int8_t *weights = table.words;
         copy_row(pixels, input, table.depth, patch);
-        for (uint32_t unit = 0u, count; unit < table.rows; unit += count) {
-            int32_t sums[2u * UNITS];
-            uint32_t left = table.rows - unit;
-            count = left < UNITS ? left : UNITS;
-            for (uint32_t n = 0u; n < count; n += 4u) {
-                tr_fours_pixel(weights, patch, pairs, sums + 2u * n);
-                weights += 8u * pairs;
-            }
-            tr_finish_units(&layer->to, unit, count, sums, output);
-            output += count;
-        }
+        tr_fours_units(&layer->to, table.words, patch, pairs, table.rows, output, tr_fours_pixel);
         input += table.depth;
+        output += table.rows;
     }
 }
 

@@ -5,6 +5,7 @@
 
 typedef void multiplication(const int8_t *weights, const int32_t *words, const int32_t *end, int32_t *sums,
                             uint32_t blocks);
+typedef void finished(const int8_t *weights, const int32_t *words, const int32_t *end, const struct tr_rows_to *to);
 
 /* A layer's windows as rows of bytes, rounded up to four: what lies in the gap is multiplied by zero. */
 struct rows {
@@ -92,39 +93,27 @@ __attribute__((always_inline)) static inline struct place place_of(const struct 
     return place;
 }
 
-/* Two elements as a word. */
-static int32_t both(const struct tr_pixels *pixels, int8_t low, int8_t high)
-{
-    return (int32_t)(((uint32_t)tr_held(pixels, low) & 0xFFFFu) | (uint32_t)tr_held(pixels, high) << 16);
-}
-
 /* A row of two windows as words of two elements: of every four elements 0 and 2, then 1 and 3, each of the first window
  * and then of the second; the word behind them. */
-static int32_t *spread(const struct tr_pixels *pixels, const int8_t *first, const int8_t *second, uint32_t count,
-                       int32_t *words)
+__attribute__((always_inline)) static inline int32_t *spread(const struct tr_pixels *pixels, const int8_t *first,
+                                                             const int8_t *second, uint32_t count, int32_t *words)
 {
-    const int32_t *end = words + count;
-    if (pixels->data_terms != 0) {
-        for (; words != end; words += 4, first += 4, second += 4) {
-            words[0] = both(pixels, first[0], first[2]);
-            words[1] = both(pixels, second[0], second[2]);
-            words[2] = both(pixels, first[1], first[3]);
-            words[3] = both(pixels, second[1], second[3]);
-        }
-        return words;
+    if (pixels->data_terms == 0) {
+        return tr_spread(first, second, count, words);
     }
-    for (; words != end; words += 4, first += 4, second += 4) {
-        uint32_t a = four_bytes(first), b = four_bytes(second);
-        words[0] = (int32_t)__sxtb16((int32_t)a);
-        words[1] = (int32_t)__sxtb16((int32_t)b);
-        words[2] = (int32_t)__sxtb16((int32_t)(a >> 8 | a << 24));
-        words[3] = (int32_t)__sxtb16((int32_t)(b >> 8 | b << 24));
+    for (const int32_t *end = words + count; words != end; words += 4, first += 4, second += 4) {
+        words[0] = tr_both(pixels, first[0], first[2]);
+        words[1] = tr_both(pixels, second[0], second[2]);
+        words[2] = tr_both(pixels, first[1], first[3]);
+        words[3] = tr_both(pixels, second[1], second[3]);
     }
     return words;
 }
 
-static void convolve(const struct tr_tiles *layer, const int8_t *input, int8_t *output, int32_t *scratch,
-                     multiplication *multiply)
+/* One of `multiply` and `finish` is null. */
+__attribute__((always_inline)) static inline void convolve(const struct tr_tiles *layer, const int8_t *input,
+                                                           int8_t *output, int32_t *scratch, multiplication *multiply,
+                                                           finished *finish)
 {
     const struct tr_pixels *pixels = &layer->pixels;
     struct tr_table table = tr_table_open(layer->table);
@@ -133,7 +122,8 @@ static void convolve(const struct tr_tiles *layer, const int8_t *input, int8_t *
     uint32_t blocks = (table.rows + 3u) / 4u;
     uint32_t depth = pixels->window.height * rows.pitch;
     int32_t *sums = scratch + depth;
-    int8_t *copies = (int8_t *)(sums + 8u * blocks);
+    int8_t *copies = (int8_t *)(sums + (finish != 0 ? 0u : 8u * blocks));
+    struct tr_rows_to to = {layer->to.direct, output, channels, channels, 2 * layer->to.zero_point + 1};
     struct tr_corner corner = tr_first_corner(pixels);
     for (uint32_t left = pixels->output.height * pixels->output.width; left > 0u;) {
         uint32_t pair = left > 1u ? 2u : 1u; /* a last odd pixel is computed twice */
@@ -145,22 +135,91 @@ static void convolve(const struct tr_tiles *layer, const int8_t *input, int8_t *
             first.bytes += first.step;
             second.bytes += second.step;
         }
-        multiply(table.words, scratch, sums, sums, blocks);
-        tr_finish_pixels(&layer->to, channels, sums, output, output + (pair - 1u) * channels);
+        if (finish != 0) {
+            to.output = output;
+            to.second = (pair - 1u) * channels;
+            finish(table.words, scratch, sums, &to);
+        } else {
+            multiply(table.words, scratch, sums, sums, blocks);
+            tr_finish_pixels(&layer->to, channels, sums, output, output + (pair - 1u) * channels);
+        }
         output += pair * channels;
         corner = tr_next_corner(pixels, next);
         left -= pair;
     }
 }
 
+__attribute__((noinline)) static void convolve_sums(const struct tr_tiles *layer, const int8_t *input, int8_t *output,
+                                                    int32_t *scratch, multiplication *multiply)
+{
+    convolve(layer, input, output, scratch, multiply, 0);
+}
+
+/* Whether every window is one pixel of whole words, and the next window's is the next pixel. */
+static bool is_pointwise(const struct tr_pixels *pixels)
+{
+    const struct tr_window *window = &pixels->window;
+    bool one = window->height == 1u && window->width == 1u && window->stride_y == 1u && window->stride_x == 1u;
+    bool whole = pixels->input.channels % 4u == 0u && pixels->data_terms == 0;
+    return one && whole && pixels->input.width == pixels->output.width && pixels->input.height == pixels->output.height;
+}
+
+__attribute__((noinline)) static void pointwise(const struct tr_tiles *layer, const int8_t *input, int8_t *output,
+                                                int32_t *scratch, finished *finish)
+{
+    const struct tr_pixels *pixels = &layer->pixels;
+    struct tr_table table = tr_table_open(layer->table);
+    uint32_t depth = pixels->input.channels, channels = pixels->output.channels;
+    struct tr_rows_to to = {layer->to.direct, output, channels, channels, 2 * layer->to.zero_point + 1};
+    for (uint32_t left = pixels->output.height * pixels->output.width; left > 0u;) {
+        uint32_t pair = left > 1u ? 2u : 1u; /* a last odd pixel is computed twice */
+        const int32_t *end = tr_spread(input, input + (pair - 1u) * depth, depth, scratch);
+        to.second = (pair - 1u) * channels;
+        finish(table.words, scratch, end, &to);
+        to.output += pair * channels;
+        input += pair * depth;
+        left -= pair;
+    }
+}
+
+__attribute__((noinline)) static void convolve_finished(const struct tr_tiles *layer, const int8_t *input,
+                                                        int8_t *output, int32_t *scratch, finished *finish)
+{
+    if (is_pointwise(&layer->pixels)) {
+        pointwise(layer, input, output, scratch, finish);
+    } else {
+        convolve(layer, input, output, scratch, 0, finish);
+    }
+}
+
 void tr_conv_2d_joint(const struct tr_tiles *layer, const int8_t *input, int8_t *output, int32_t *scratch)
 {
-    convolve(layer, input, output, scratch, tr_rows_joint);
+    convolve_sums(layer, input, output, scratch, tr_rows_joint);
 }
 
 void tr_conv_2d_apart(const struct tr_tiles *layer, const int8_t *input, int8_t *output, int32_t *scratch)
 {
-    convolve(layer, input, output, scratch, tr_rows_apart);
+    convolve_sums(layer, input, output, scratch, tr_rows_apart);
+}
+
+void tr_conv_2d_joint_plain(const struct tr_tiles *layer, const int8_t *input, int8_t *output, int32_t *scratch)
+{
+    convolve_finished(layer, input, output, scratch, tr_rows_joint_plain);
+}
+
+void tr_conv_2d_joint_signed(const struct tr_tiles *layer, const int8_t *input, int8_t *output, int32_t *scratch)
+{
+    convolve_finished(layer, input, output, scratch, tr_rows_joint_signed);
+}
+
+void tr_conv_2d_apart_plain(const struct tr_tiles *layer, const int8_t *input, int8_t *output, int32_t *scratch)
+{
+    convolve_finished(layer, input, output, scratch, tr_rows_apart_plain);
+}
+
+void tr_conv_2d_apart_signed(const struct tr_tiles *layer, const int8_t *input, int8_t *output, int32_t *scratch)
+{
+    convolve_finished(layer, input, output, scratch, tr_rows_apart_signed);
 }
 
 #endif

@@ -1,5 +1,7 @@
 #include "tr_winograd.h"
 
+#include "tr_stage.h"
+
 #define BELOW 1u /* struct tr_winograd_place */
 #define BESIDE 2u
 #define POINT (TR_WINOGRAD_TILES * TR_WINOGRAD_ROWS) /* sums of a point */
@@ -218,12 +220,13 @@ static void read_tile(const struct tr_pixels *pixels, const int8_t *input, uint3
     tr_winograd_points(&tile, channels, points, step);
 }
 
-void tr_conv_2d_winograd(const struct tr_tiles *layer, const int8_t *input, int8_t *output, int32_t *scratch)
+/* `copied`: every four rows of weights are copied behind the rest of scratch before they are read. */
+static void convolve(const struct tr_tiles *layer, const int8_t *input, int8_t *output, int32_t *scratch,
+                     uint32_t at_once, bool copied)
 {
     const struct tr_pixels *pixels = &layer->pixels;
     struct tr_table table = tr_table_open(layer->table);
     uint32_t depth = pixels->input.channels / 2u, channels = pixels->output.channels;
-    uint32_t at_once = tiles_at_once(pixels->input.channels);
     int32_t *sums = scratch + 16u * at_once * depth;
     uint32_t y = 0u, x = 0u;
     while (y < pixels->output.height) {
@@ -245,8 +248,24 @@ void tr_conv_2d_winograd(const struct tr_tiles *layer, const int8_t *input, int8
         }
         const int16_t *weights = table.words;
         for (uint32_t row = 0u; row < channels; row += TR_WINOGRAD_ROWS, weights += 128u * depth) {
-            tr_winograd_block(weights, scratch, sums, depth, pairs);
+            const int16_t *block = weights;
+            if (copied) {
+                uint32_t *copy = (uint32_t *)(sums + 16u * POINT + 8u * depth);
+                tr_stage(copy, (const uint32_t *)(const void *)weights, 256u * depth);
+                block = (const int16_t *)copy;
+            }
+            tr_winograd_block(block, scratch, sums, depth, pairs);
             finish_block(layer, row, sums, places, places + count);
         }
     }
+}
+
+void tr_conv_2d_winograd(const struct tr_tiles *layer, const int8_t *input, int8_t *output, int32_t *scratch)
+{
+    convolve(layer, input, output, scratch, tiles_at_once(layer->pixels.input.channels), false);
+}
+
+void tr_conv_2d_winograd_copied(const struct tr_tiles *layer, const int8_t *input, int8_t *output, int32_t *scratch)
+{
+    convolve(layer, input, output, scratch, TR_WINOGRAD_TILES, true);
 }

@@ -90,7 +90,7 @@ def test_pynq_binds_our_driver_and_outputs_equal_golden(
     load: Callable, board: FaultyZynq, package: SimpleNamespace, samples: SimpleNamespace
 ) -> None:
     overlay = load()
-    assert isinstance(overlay.tr_accelerator_0, package.driver.TermAccelerator) and board.downloads == 1
+    assert isinstance(overlay.tr_accelerator_0, package.overlay.TermAccelerator) and board.downloads == 1
     assert overlay.interrupt_pins["tr_accelerator_0/irq"]["controller"] == "axi_intc_0"
     assert overlay.interrupt_controllers["axi_intc_0"]["raw_irq"] == 61  # the first one of IRQ_F2P
     assert np.array_equal(overlay.predict(samples.x), samples.golden)

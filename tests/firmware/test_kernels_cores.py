@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -303,6 +305,47 @@ def test_dual_multiplications_of_rows_in_one_halfword_and_apart(network, shape, 
     layers = lower_with(graph, "fours", budget, "armv7e-m").layers
     assert DUAL_LAYOUTS[network] in {layout_of(layer.dot.body) for layer in layers if layer.dot is not None}
     assert_core_equals_golden(graph, "cortex-m4", ("fours", budget), samples(graph, rng, 3), tmp_path, runtimes)
+
+
+@pytest.mark.parametrize("zero", [-128, -20])
+@pytest.mark.parametrize("network", DUAL_LAYOUTS, ids=["joint", "apart"])
+def test_sums_that_are_requantised_in_registers(network, zero, tmp_path, runtimes):
+    """Each number of rows that is left over from blocks of four, and of pairs that a round of eight begins with."""
+    rng = np.random.default_rng([14, -zero])
+    net = network(rng, (3, 5, 36))
+    net._zero = lambda: zero
+    for rows in (33, 26, 23, 17, 12, 6, 3, 7, 8):
+        net.conv(rows, (1, 1), (1, 1), "RELU" if zero == -128 else "NONE")
+    graph = parse(net.finish())
+    program = lower_with(graph, "fours", "lossless", "armv7e-m")
+    way = f"{network.__name__.lower()}_{'plain' if zero == -128 else 'signed'}"
+    assert f"tr_conv_2d_{way}" in {layer.dot.kernel.call(layer.name, layer.dot).function for layer in program.layers}
+    assert_core_equals_golden(graph, "cortex-m4", ("fours", "lossless"), samples(graph, rng, 3), tmp_path, runtimes)
+
+
+@pytest.mark.parametrize("budget", ["lossless", "g=8,k=30,s=3"])
+def test_units_with_two_rows_in_one_halfword(budget, tmp_path, runtimes):
+    """Depths of every remainder of the loop of sixteen elements, and of four; units of every remainder of four."""
+    rng = np.random.default_rng(15)
+    net = Joint(rng, (1, 1, 61))
+    net.flatten()
+    for units in (39, 34, 28, 21, 13, 10, 5, 2, 1, 3):
+        net.dense(units)
+    graph = parse(net.finish())
+    layers = lower_with(graph, "fours", budget, "armv7e-m").layers
+    assert LAYOUT.FOURS_JOINT in {layout_of(layer.dot.body) for layer in layers if layer.dot is not None}
+    assert_core_equals_golden(graph, "cortex-m4", ("fours", budget), samples(graph, rng, 3), tmp_path, runtimes)
+
+
+@pytest.mark.parametrize("core", ["cortex-m4", "rv32imc"])
+def test_tiles_whose_weights_are_copied_by_fours(core, tmp_path, runtimes):
+    """Where RAM holds no more of them."""
+    rng = np.random.default_rng(16)
+    graph = threes(Alive(rng, (9, 8, 16)))
+    program = lower_with(graph, "winograd", "lossless", TARGETS[core].isa, replace(SLOW_FLASH, staging=6000))
+    assert any(layer.dot.by_parts for layer in program.layers)
+    elf, x = link_model(TARGETS[core], program, runtimes(core), tmp_path), samples(graph, rng, 2)
+    assert run_model(elf, program, x) == expected_bytes(graph, program, x)
 
 
 @pytest.mark.parametrize("shape", [(5, 7, 1), (6, 3, 3)], ids=str)

@@ -6,11 +6,12 @@ import dataclasses
 from pathlib import Path
 
 import pytest
+from elftools.elf.elffile import ELFFile
 
-from edge_tr import boards
+from edge_tr import boards, resources
 from edge_tr.boards import Board
 from edge_tr.errors import EdgeTrError, ToolMissingError
-from edge_tr.target.toolchain import OverflowingLink, compile_and_link
+from edge_tr.target.toolchain import HotTooLarge, OverflowingLink, compile_and_link
 from edge_tr.target.tools import require_tool, variable_of
 
 MAIN = "#include <stdint.h>\nstatic volatile uint8_t big[{size}u];\nint main(void) {{ return big[3] + {data}; }}\n"
@@ -29,6 +30,41 @@ def test_ram_is_counted_to_the_byte(name: str, tmp_path: Path) -> None:
     large = compile_main(board, tmp_path, MAIN.format(size=10_004, data=0)).sizes
     assert large.ram - small.ram == 10_000 and large.flash == small.flash
     assert small.ram >= board.memory.stack_bytes
+
+
+HOT = '#include "tr_crc32.h"\n#include "tr_stage.h"\nstatic uint32_t to[{words}u];\n'
+HOT += "int main(void) {{ tr_stage(to, to, 4u); return (int)tr_crc32(0u, (const uint8_t *)to, 4u); }}\n"
+
+
+@pytest.mark.parametrize("name", ["nucleo-l4r5zi", "nucleo-g0b1re", "rpi-pico"])
+def test_the_runtimes_code_runs_from_ram_and_is_sealed_in_flash(name: str, tmp_path: Path) -> None:
+    """What runs before it is copied, or once, stays in flash."""
+    board, source = boards.load(name), tmp_path / "program.c"
+    source.write_text(HOT.format(words=1))
+    runtime = [resources.folder("firmware") / "src" / f"{part}.c" for part in ("tr_stage", "tr_crc32")]
+    cold, hot = (
+        compile_and_link(board, board.application, [source, *runtime], [], tmp_path / str(hot), "program", hot=hot)
+        for hot in (False, True)
+    )
+    file = ELFFile(hot.elf.open("rb"))
+    symbols = {symbol.name: symbol["st_value"] for symbol in file.get_section_by_name(".symtab").iter_symbols()}
+    ram = board.code_ram
+    assert ram.origin <= symbols["tr_stage"] < ram.origin + ram.bytes
+    assert board.memory.flash_origin <= symbols["tr_crc32"] < board.memory.flash_origin + board.memory.flash_bytes
+    copied = symbols["tr_hot_end"] - symbols["tr_hot_start"]
+    assert hot.sizes.ram - cold.sizes.ram == copied > 0
+    section, image = file.get_section_by_name(".hot").data(), hot.image
+    at = symbols["tr_hot_load"] - board.memory.flash_origin
+    assert image[at : at + copied] == section and symbols["tr_model_start"] == symbols["tr_hot_load"]
+
+
+def test_data_that_reaches_the_ram_of_code_is_told(tmp_path: Path) -> None:
+    board, source = boards.load("nucleo-g0b1re"), tmp_path / "program.c"
+    source.write_text(HOT.format(words=(board.memory.ram_bytes - board.memory.stack_bytes - 64) // 4))
+    runtime = [resources.folder("firmware") / "src" / f"{part}.c" for part in ("tr_stage", "tr_crc32")]
+    assert compile_and_link(board, board.application, [source, *runtime], [], tmp_path / "cold", "program").image
+    with pytest.raises(HotTooLarge):
+        compile_and_link(board, board.application, [source, *runtime], [], tmp_path / "hot", "program", hot=True)
 
 
 def test_an_overflow_tells_the_size_the_program_would_have(tmp_path: Path) -> None:

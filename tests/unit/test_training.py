@@ -221,7 +221,15 @@ def test_what_was_trained_builds_and_answers_as_simulated(trained, tmp_path):
         (nn.Conv2d(4, 4, 3, groups=2), "2 groups"),
         (nn.Conv2d(4, 4, 3, padding="same"), "padding='same'"),
         (nn.Conv2d(4, 4, 3, padding_mode="circular", padding=1), "padding_mode='circular'"),
-        (nn.Conv2d(4, 4, 3, padding=1), "must end in a Linear layer"),
+        (nn.Flatten(), "no Conv2d and no Linear"),
+        (nn.Upsample(scale_factor=1.5), "supported are"),
+        (nn.Upsample(scale_factor=2, mode="bilinear"), "supported are"),
+        (nn.AdaptiveAvgPool2d(2), "supported are"),
+        (nn.BatchNorm2d(4), "BatchNorm2d behind a convolution"),
+        (nn.ReLU(), "ReLU and ReLU6 behind one of them"),
+        (nn.Sequential(nn.Conv2d(4, 4, 3), nn.Flatten()), "end in a Linear layer"),
+        (nn.Sequential(nn.Flatten(), nn.SiLU(), nn.Linear(256, 3)), "SiLU.* behind a Flatten"),
+        (nn.Sequential(nn.Conv2d(3, 4, 3)), "cannot take what comes before it"),
     ],
 )
 def test_what_cannot_be_exported_is_refused(module, says):

@@ -34,7 +34,7 @@ def test_a_table_that_no_cache_holds_waits_in_each_pass(board: str, size: int) -
     for _ in range(passes):
         waits.play(np.concatenate([[np.uint64(IS_BLOCK)], words]), [RAM], steps)
     traffic = replace(NOTHING, passes=passes, table=size)
-    assert table_stalls(reads, traffic) == pytest.approx(waits.take().data, rel=0.02)
+    assert table_stalls(Behind(reads), traffic) == pytest.approx(waits.take().data, rel=0.02)
 
 
 @pytest.mark.parametrize("board", ["nucleo-l4r5zi", "nucleo-g0b1re", "stm32f4-discovery"])
@@ -45,14 +45,15 @@ def test_straight_line_code_waits_for_what_flash_does_not_give(board: str, each:
     for _ in range(times):
         waits.play(np.array([IS_BLOCK], np.uint64), [FLASH], [[(each, 1, 0)] * count])
     code = replace(NOTHING, code=times * count * each, code_cycles=times * count)
-    plain = stalls(reads, NOTHING)
-    assert stalls(reads, code) - plain == pytest.approx(waits.take().code, rel=0.01, abs=20)
+    plain = stalls(Behind(reads), NOTHING)
+    assert stalls(Behind(reads), code) - plain == pytest.approx(waits.take().code, rel=0.01, abs=20)
 
 
 def test_nothing_waits_without_memory_or_wait_states() -> None:
     busy = Traffic(passes=9, table=999, load_bytes=4, channels=99, tiles=9, outputs=99, jumps=99, code=999)
-    assert stalls(None, busy) == stalls(replace(reads_of("nucleo-l4r5zi"), wait_states=0), busy) == 0
-    assert stalls(reads_of("nucleo-l4r5zi"), busy) > 0
+    reads = reads_of("nucleo-l4r5zi")
+    assert stalls(INSTANT, busy) == stalls(Behind(replace(reads, wait_states=0)), busy) == 0
+    assert stalls(Behind(reads), busy) > stalls(Behind(reads, hot=True), busy) > 0
 
 
 def convolution() -> Graph:
@@ -79,11 +80,13 @@ def test_a_table_is_copied_where_that_is_faster_and_there_is_room() -> None:
     traffic = replace(
         NOTHING, passes=layer.op.record.output_shape[0] * layer.op.record.output_shape[1] / 2, table=layer.staged_bytes
     )
-    assert saved == pytest.approx(table_stalls(reads, traffic) - copying(reads, traffic.table, "armv7e-m"), abs=2)
+    assert saved == pytest.approx(
+        table_stalls(Behind(reads), traffic) - copying(Behind(reads), traffic.table, "armv7e-m"), abs=2
+    )
 
 
 def test_a_table_that_is_read_once_is_never_copied() -> None:
     graph = convolution()
     one = Behind(Reads(clock_hz=1, wait_states=5, width=8, manual=""), 1 << 16)
     assert lower_with(graph, "fours", "lossless", "armv7e-m", INSTANT).layers[0].staged_bytes == 0
-    assert copying(one.reads, 4096, "armv7e-m") > table_stalls(one.reads, replace(NOTHING, table=4096, load_bytes=8))
+    assert copying(one, 4096, "armv7e-m") > table_stalls(one, replace(NOTHING, table=4096, load_bytes=8))

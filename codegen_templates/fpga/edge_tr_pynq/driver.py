@@ -1,7 +1,7 @@
 """The accelerator and its DMA: load a program, run inferences, read tensors. Every wait has an end.
 
-Works with pynq 3.0.1, 3.1.2 and 4.0.0: `Overlay`, `DefaultIP`, `allocate` and the register reads of `AxiDMA` are all
-that is used of it. `AxiDMA.wait` is not: it waits for ever. Registers of the DMA: Xilinx PG021, direct register mode.
+Of pynq's `AxiDMA` its channels' `transfer`, `idle` and `error` and its registers are used; `wait` is not, as it waits
+for ever. Registers of the DMA: Xilinx PG021, direct register mode.
 """
 
 from __future__ import annotations
@@ -9,15 +9,13 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import ClassVar
+from typing import Protocol
 
 import numpy as np
-from pynq import DefaultIP, allocate
 
 from edge_tr_pynq.accelerator import ACCEL_ID, ACCEL_VERSION, CONTROL, ERROR, NO_STOP, REGISTER, STATUS
 from edge_tr_pynq.ends import Samples, sample_shape, samples_of
 from edge_tr_pynq.errors import DeviceError, UsageError
-from edge_tr_pynq.hardware import VLNV
 from edge_tr_pynq.program import HostLayer, Layer, Level, Program, Segment
 from edge_tr_pynq.requant import Rounding
 
@@ -32,32 +30,35 @@ _INFERENCE = "an inference"  # what is waited for, in messages
 _DMA_RESET, _DMA_CONTROL, _DMA_SEND_STATUS, _DMA_RECEIVE_STATUS, _DMA_RECEIVED = 4, 0x00, 0x04, 0x34, 0x58
 
 
-class TermAccelerator(DefaultIP):
-    """The registers of one accelerator, bound by pynq to its VLNV."""
+class Registers(Protocol):
+    """The accelerator's registers, and buffers that its streams are moved from and to."""
 
-    bindto: ClassVar[list[str]] = [VLNV]
+    def read(self, offset: int) -> int: ...
+    def write(self, offset: int, value: int) -> None: ...
+    def allocate(self, size: int, dtype: type) -> np.ndarray: ...
 
-    def identify(self) -> None:
-        """DeviceError unless the bitstream holds an accelerator of this driver's version."""
-        if self.read(REGISTER.ID) != ACCEL_ID.value:
-            raise DeviceError("the bitstream is not edge-tr's: load tr_accelerator.bit")
-        found = self.read(REGISTER.VERSION)
-        if found != ACCEL_VERSION.value:
-            raise DeviceError(
-                f"the bitstream's accelerator has version {found}, this program needs {ACCEL_VERSION.value}: "
-                "make the bitstream again"
-            )
+
+def identify(ip: Registers) -> None:
+    """DeviceError unless the bitstream holds an accelerator of this driver's version."""
+    if ip.read(REGISTER.ID) != ACCEL_ID.value:
+        raise DeviceError("the bitstream is not edge-tr's: load tr_accelerator.bit")
+    found = ip.read(REGISTER.VERSION)
+    if found != ACCEL_VERSION.value:
+        raise DeviceError(
+            f"the bitstream's accelerator has version {found}, this program needs {ACCEL_VERSION.value}: "
+            "make the bitstream again"
+        )
 
 
 class _Slot:
     """Buffers of one run of the accelerator on its way, and by number the tensors that the processor has."""
 
-    def __init__(self, segment: Segment, device: object) -> None:
+    def __init__(self, segment: Segment, ip: Registers, word_bytes: int) -> None:
         self.segment = segment
         self.values: Tensors = {}
         inputs = sum(len(send.index) for send in segment.sends)
-        self.sent = allocate((inputs + BEAT * len(segment.stream),), np.uint8, target=device)
-        self.received = allocate((64 * segment.result.words,), np.uint8, target=device)
+        self.sent = ip.allocate(inputs + BEAT * len(segment.stream), np.uint8)
+        self.received = ip.allocate(word_bytes * segment.result.words, np.uint8)
         self.sent[inputs:] = segment.stream.view(np.uint8)
 
     def fill(self, values: Tensors) -> None:
@@ -86,7 +87,7 @@ class Accelerator:
     """
 
     def __init__(
-        self, ip: TermAccelerator, dma: object, seconds: float = SECONDS, stream_cycles: int = STREAM_CYCLES
+        self, ip: Registers, dma: object, seconds: float = SECONDS, stream_cycles: int = STREAM_CYCLES
     ) -> None:
         self.ip, self.dma, self.seconds, self.stream_cycles = ip, dma, seconds, stream_cycles
         self.program: Program | None = None
@@ -96,7 +97,7 @@ class Accelerator:
         self._slots: list[list[_Slot]] = []  # by level
         self._scratch: object | None = None
         self._counted: int | None = None  # cycles of the last inference, if it took several runs
-        ip.identify()
+        identify(ip)
         ip.write(REGISTER.TIMEOUT, stream_cycles)
 
     # --- programs ---
@@ -104,8 +105,7 @@ class Accelerator:
     def load(self, program: Program) -> None:
         """Send the program's memories; DeviceError if they did not arrive whole."""
         self.close()
-        device = self.ip.device
-        with allocate((len(program.load),), np.uint64, target=device) as buffer:
+        with self.ip.allocate(len(program.load), np.uint64) as buffer:
             buffer[:] = program.load
             self.dma.sendchannel.transfer(buffer)
             self._control(CONTROL.LOAD)
@@ -114,9 +114,11 @@ class Accelerator:
             raise DeviceError("the accelerator holds another program than was sent: load it again")
         self.program, self._level = program, len(program.levels) - 1
         self.reset_state()
-        self._slots = [[_Slot(segment, device) for segment in self._runs(level)] for level in program.levels]
+        self._slots = [
+            [_Slot(segment, self.ip, program.word_bytes) for segment in self._runs(level)] for level in program.levels
+        ]
         most = max((layer.words for level in program.levels for layer in level.layers), default=1)
-        self._scratch = allocate((64 * most,), np.uint8, target=device)
+        self._scratch = self.ip.allocate(program.word_bytes * most, np.uint8)
 
     @property
     def level(self) -> int:
@@ -397,7 +399,7 @@ class Accelerator:
         return tuple(values[index].reshape(shape) for index, shape in zip(program.results, shapes))
 
     def _tensor(self, layer: Layer) -> np.ndarray:
-        nbytes = 64 * layer.words
+        nbytes = self._loaded().word_bytes * layer.words
         self.ip.write(REGISTER.DUMP_ADDRESS, layer.address)
         self.ip.write(REGISTER.DUMP_COUNT, layer.words)
         self.dma.recvchannel.transfer(self._scratch, nbytes=nbytes)

@@ -11,6 +11,9 @@ from edge_tr_pynq.driver import SECONDS, STREAM_CYCLES, Accelerator, Given
 from edge_tr_pynq.errors import UsageError
 from edge_tr_pynq.hardware import ACCELERATOR, BITFILE, DMA
 from edge_tr_pynq.program import FOLDER, Program, read_program
+from edge_tr_pynq.registers import TermAccelerator
+
+__all__ = ["TermAccelerator", "TermOverlay"]
 
 
 class TermOverlay(Overlay):

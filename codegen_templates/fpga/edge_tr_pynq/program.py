@@ -15,7 +15,7 @@ from edge_tr_pynq.errors import UsageError
 from edge_tr_pynq.graph import Graph, Quantization, Tensor
 from edge_tr_pynq.record import Record
 
-FORMAT = 7
+FORMAT = 8
 FOLDER = Path(__file__).resolve().parent
 
 
@@ -120,14 +120,15 @@ class Level:
 @dataclass(frozen=True)
 class Program:
     """A model for the accelerator, with each of its budgets from the fewest terms on; arrays as in
-    edge_tr.accel.AccelProgram. `graph` has the model's ends and states alone; `results`: for each output the tensor
-    whose values it has, maybe in another shape."""
+    edge_tr.accel.AccelProgram; `word_bytes`: of an activation word. `graph` has the model's ends and states alone;
+    `results`: for each output the tensor whose values it has, maybe in another shape."""
 
     model: str
     model_sha256: str
     build_id: int
     board_id: int
     clock_hz: int
+    word_bytes: int
     version: int
     crc: int
     graph: Graph
@@ -180,7 +181,7 @@ def read_program(folder: Path = FOLDER) -> Program:
 
 def _program(facts: dict, arrays: dict[str, np.ndarray]) -> Program:
     levels = tuple(_level(level, _below(arrays, f"{number}.")) for number, level in enumerate(facts["levels"]))
-    names = ("model", "model_sha256", "build_id", "board_id", "clock_hz", "version", "crc")
+    names = ("model", "model_sha256", "build_id", "board_id", "clock_hz", "word_bytes", "version", "crc")
     results, graph = tuple(facts["results"]), _graph(facts, arrays)
     return Program(
         **{name: facts[name] for name in names}, graph=graph, results=results, levels=levels, load=arrays["load"]

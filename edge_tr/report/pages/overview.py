@@ -71,6 +71,7 @@ def _time(manifest: Manifest, report: CheckReport | None) -> Card:
 def _ram(manifest: Manifest) -> Card:
     ram = manifest.ram
     named = {"arena": ram.arena, "states": ram.states, "link": ram.link, "other data": ram.data, "stack": ram.stack}
+    named |= {"code": ram.code} if ram.code else {}
     parts = tuple(Part(name, size, n) for n, (name, size) in enumerate(named.items(), 1) if size > 0)
     if ram.stack_bound is None:
         stack = f"stack: {ram.stack:,} bytes reserved, no bound known"
