@@ -11,7 +11,7 @@ SAME_SUMS := OPENBLAS_CORETYPE=Haswell
 
 # `make -j` would start two package managers at once.
 .NOTPARALLEL:
-.PHONY: install-demo install-docs install-test install-reproduce demo test docs documents tutorials bench cycles synth bitstream comparison reproduce fuzz fuzz-serial conformance soak reliability pynq-matrix lint lock sbom formats clean help
+.PHONY: install-demo install-docs install-test install-reproduce demo test docs documents tutorials bench cycles synth bitstream comparison reproduce fuzz fuzz-serial conformance matrix soak reliability pynq-matrix lint lock sbom formats clean help
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile
@@ -66,6 +66,9 @@ fuzz-serial: install-test ## hostile bytes to the firmware, the loader and the h
 
 conformance: install-test ## hundreds of cases of every operator through everything that must agree, and docs/operators.md: COUNT=cases (about 45 minutes of one core; resumable)
 	$(BIN)/python -m tests.conformance $(call option,count,COUNT)
+
+matrix: install-test ## every model of a folder on the host, emulated cores and the accelerator, and docs/models.md: MODELS=folder (hours; resumable)
+	$(BIN)/python -m tests.model_matrix $(call option,models,MODELS)
 
 soak: install-test ## inferences with faults on the wire, in the DMA and in the accelerator: COUNT=inferences, MINUTES=, SEED=; PARTS=wire,kill: checks over a bad wire and killed transfers, RECORD=1
 	$(if $(PARTS),,$(BIN)/python -m tests.flips -o docs/reliability/flips.json)

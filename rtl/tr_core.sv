@@ -45,8 +45,10 @@ module tr_core
   logic [15:0] tiles, src, src2, src_stride, dst, dst_stride;  // memories are smaller than the fields
   /* verilator lint_on UNUSEDSIGNAL */
   logic is_input, is_output, is_load, is_array, is_dense, is_sum, is_maximum, is_table, is_add;
+  logic goes_on;  // with the packet, behind an OUTPUT
   logic launch, loading, ended, engine_busy, command_read;
-  logic input_busy, table_busy, scan_busy, gather_busy, player_busy, leaving_busy, output_busy, load_complete;
+  logic input_busy, table_busy, scan_busy, gather_busy, player_busy, leaving_busy, output_busy, load_complete,
+      load_busy;
   logic [2:0] failure;
   logic [7:0] zero_point;
   logic [15:0] count, first_weight;
@@ -57,8 +59,8 @@ module tr_core
       .clk, .reset, .start_run, .start_load, .start_dump, .entry, .stop, .dump_address, .dump_count, .select, .busy,
       .done, .error, .command_index, .cycles, .stamp, .command_read, .command_address, .command_data, .command,
       .engine_busy, .table_busy,
-      .in_busy(input_busy), .failure, .launch, .loading, .ended, .is_input, .is_output, .is_load, .is_array,
-      .is_dense, .is_sum, .is_maximum, .is_table, .is_add, .tiles, .src);
+      .in_busy(input_busy), .load_busy, .failure, .launch, .loading, .ended, .is_input, .is_output, .is_load, .is_array,
+      .is_dense, .is_sum, .is_maximum, .is_table, .is_add, .more(goes_on), .tiles, .src);
   assign count = command[CommandCountLsb+:16];
   assign first_weight = command[CommandWeightsLsb+:16];  // in halves of a word
   assign weights = first_weight[AccelWeightAddressBits:1];
@@ -76,7 +78,7 @@ module tr_core
   always_ff @(posedge clk)
     if (launch) engine_busy <= 1'b1;
     else if (is_input || is_table) engine_busy <= 1'b0;  // they go on beside what follows
-    else if (is_load) engine_busy <= !load_complete;
+    else if (is_load) engine_busy <= (loading || !command[CommandDuringLoadLsb]) && !load_complete;  // so may a LOAD
     else if (is_output) engine_busy <= output_busy;
     else if (is_array) engine_busy <= gather_busy || player_busy || leaving_busy;
     else if (is_sum || is_maximum) engine_busy <= gather_busy;
@@ -99,7 +101,8 @@ module tr_core
       .write_data(input_data));
   tr_loader loader (
       .clk, .stop(ended), .launch, .starts(is_load), .whole(loading), .in_data,
-      .take(load_wanted && in_valid), .wanted(load_wanted), .complete(load_complete), .bad_packet, .bad_crc,
+      .take(load_wanted && in_valid), .wanted(load_wanted), .complete(load_complete), .busy(load_busy),
+      .bad_packet, .bad_crc,
       .program_crc, .write(load_write), .memory(load_memory), .address(load_address), .word(load_word));
   tr_watch watch (
       .clk, .busy, .timeout, .in_wanted(in_ready), .in_take(in_ready && in_valid), .in_last, .waits_input,
@@ -243,7 +246,8 @@ module tr_core
       .lanes_valid, .lanes_one, .lanes_place, .lanes_half, .lanes_address, .lanes_results, .other_write,
       .address(write_address), .enable_even(write_even), .enable_odd(write_odd), .data(write_data));
   tr_output out_words (
-      .clk, .stop(ended), .launch, .tiles, .reads(scan_valid && is_output), .room(out_room),
+      .clk, .stop(ended), .launch, .tiles, .more(goes_on), .reads(scan_valid && is_output),
+      .room(out_room),
       .valid(valid_5 && is_output), .values(window[8*W-1:0]), .busy(output_busy), .out_data, .out_valid, .out_ready,
       .out_last);
   assign waits_output = out_valid && !out_ready;

@@ -231,7 +231,7 @@ package tr_formats_pkg;
 
   // ---- Term accelerator ----
   localparam int AccelId = 32'h43415254;  // Register ID, 'TRAC'.
-  localparam int AccelVersion = 2;  // Version of registers, commands and words.
+  localparam int AccelVersion = 3;  // Version of registers, commands and words.
   localparam int AccelBanks = 3;  // Banks of a column's data memory, each with three read ports.
   localparam int AccelEntries = 32;  // Values in each bank of a column's data memory.
   localparam int AccelLanes = 9;  // Terms that an element adds in a cycle: three from each bank.
@@ -343,8 +343,8 @@ package tr_formats_pkg;
   localparam int CommandEachBits = 1;  // DENSE: every result has its own parameter; they leave one a cycle.
   localparam int CommandExtremeLsb = 14;
   localparam int CommandExtremeBits = 9;  // DENSE: what the value 127 is less the zero point, or -128 if this is negative; signed.
-  localparam int CommandReservedLsb = 23;
-  localparam int CommandReservedBits = 1;  // Zero.
+  localparam int CommandMoreLsb = 23;
+  localparam int CommandMoreBits = 1;  // OUTPUT: 1 if another OUTPUT of the run goes on with the packet; else TLAST ends it.
   localparam int CommandZeroPointLsb = 24;
   localparam int CommandZeroPointBits = 8;  // Signed, of the input; ARRAY, SUM: what padding reads; DENSE: taken off each value.
   localparam int CommandTilesLsb = 32;
@@ -375,8 +375,10 @@ package tr_formats_pkg;
   localparam int CommandHighBits = 8;  // Largest result, signed.
   localparam int CommandOutputZeroPointLsb = 224;
   localparam int CommandOutputZeroPointBits = 8;  // Signed; ARRAY, DENSE, SUM: added to the scaled sums.
-  localparam int CommandReserved2Lsb = 232;
-  localparam int CommandReserved2Bits = 8;  // Zero.
+  localparam int CommandDuringLoadLsb = 232;
+  localparam int CommandDuringLoadBits = 1;  // 1: begins though a LOAD is under way (INPUT, LOAD and END never do); LOAD: others may.
+  localparam int CommandReservedLsb = 233;
+  localparam int CommandReservedBits = 7;  // Zero.
   localparam int CommandTagLsb = 240;
   localparam int CommandTagBits = 16;  // The layer, for the host; ignored.
   localparam int GatherOpBits = 64;  // Values from two neighbouring activation words to all columns: column j, bank b gets window[j + b].

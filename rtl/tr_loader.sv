@@ -11,6 +11,7 @@ module tr_loader
     input  logic                       take,         // a beat, only when wanted
     output logic                       wanted,
     output logic                       complete,     // the END packet came
+    output logic                       busy,         // from then on until what is wrong with it was said
     output logic                       bad_packet,
     output logic                       bad_crc,
     output logic [               31:0] program_crc,  // of the program that was loaded last; 0: none
@@ -26,7 +27,8 @@ module tr_loader
   logic [15:0] packet_address, depth;
   logic [31:0] packet_left, crc, claimed;
   logic [63:0] data_q;
-  logic counts, compared, agrees;
+  logic counts, compared, agrees, starting;
+  logic [2:0] said;
   logic [3:0] beat, beats, packet_beats;
   logic [AccelWeightBits-65:0] early;
 
@@ -48,6 +50,8 @@ module tr_loader
     assign crc_next[i] = ^({data_q, crc} & CrcRows[96*i+:96]);
   end
 
+  assign starting = launch && starts;
+  assign busy = wanted || compares || said != '0;
   assign is_end = in_data[LoadPacketMemoryLsb+:8] == 8'(AccelMemoryEnd);
   always_comb begin
     header_valid = 1'b1;
@@ -79,7 +83,7 @@ module tr_loader
       bad_crc <= !agrees;
       if (whole && agrees) program_crc <= ~crc;
     end
-    if (launch) begin
+    if (starting) begin
       open <= 1'b0;
       complete <= 1'b0;
       crc <= '1;
@@ -118,8 +122,9 @@ module tr_loader
         end
       end
     end
-    if (launch) wanted <= starts;
+    if (starting) wanted <= 1'b1;
     else if (stop || (take && !open && is_end)) wanted <= 1'b0;
-    if (stop) {write, compares, compared} <= '0;
+    said <= {said[1:0], compares};
+    if (stop) {write, compares, compared, said} <= '0;
   end
 endmodule

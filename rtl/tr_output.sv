@@ -6,6 +6,7 @@ module tr_output
     input  logic        stop,
     input  logic        launch,
     input  logic [15:0] tiles,
+    input  logic        more,        // another OUTPUT goes on with the packet
     input  logic        reads,       // a read for the queue
     output logic        room,        // for another one
     input  logic        valid,       // its window
@@ -27,7 +28,7 @@ module tr_output
   assign busy = left != '0;
   assign out_valid = level != '0;
   assign out_data = queue[head];
-  assign out_last = left == 19'd1;
+  assign out_last = left == 19'd1 && !more;
   assign pop = out_valid && out_ready;
   always_ff @(posedge clk) begin
     push <= valid;

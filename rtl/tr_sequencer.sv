@@ -31,6 +31,7 @@ module tr_sequencer
     input  logic                              engine_busy,
     input  logic                              table_busy,  // TABLE goes on
     input  logic                              in_busy,     // INPUT goes on
+    input  logic                              load_busy,   // LOAD goes on
     input  logic [                       2:0] failure,     // an error of this cycle, or none
     output logic                              launch,      // one cycle: the command begins
     output logic                              loading,     // a program, not a LOAD command
@@ -45,20 +46,21 @@ module tr_sequencer
     output logic                              is_maximum,
     output logic                              is_table,
     output logic                              is_add,
+    output logic                              more,  // an OUTPUT's packet goes on
     output logic [                      15:0] tiles,
     output logic [                      15:0] src
 );
   localparam logic [9*8-1:0] Opcodes = {
     8'(OpcodeAdd), 8'(OpcodeTable), 8'(OpcodeMaximum), 8'(OpcodeSum), 8'(OpcodeDense), 8'(OpcodeArray), 8'(OpcodeLoad),
     8'(OpcodeOutput), 8'(OpcodeInput)};
-  localparam int Add = 8, Table = 7, Array = 3, Load = 2, Output = 1;  // places in it
+  localparam int Add = 8, Table = 7, Array = 3, Load = 2, Output = 1, Input = 0;  // places in it
   typedef enum logic [2:0] {Idle, Fetch, Decode, Launch, Run, Settle, Finish} state_t;
   state_t state;
   logic dumping;  // a load or a dump is a command of its own
   logic [4:0] settle;
   logic must_wait, at_stop, stop_follows, is_last;
   logic [8:0] named, kind;  // one bit for each opcode but END: of the command in Decode, and of the one that runs
-  logic ends, waits_tables, waits_input;  // the command in Decode is END, waits for a TABLE, for an INPUT
+  logic ends, waits_tables, waits_input, waits_load;  // the command in Decode is END, waits for a TABLE, an INPUT, a LOAD
   logic [31:0] stamps[AccelCommands];
 
   assign launch = state == Launch;
@@ -84,13 +86,14 @@ module tr_sequencer
     if (state == Fetch) begin
       named <= fetched;
       ends <= command_data[CommandOpcodeLsb+:8] == 8'(OpcodeEnd);
-      // INPUT and TABLE go on beside what follows, unless that needs what they bring.
+      // INPUT, TABLE and LOAD go on beside what follows, unless that needs what they bring.
       waits_tables <= fetched[Add] || fetched[Table] || fetched[Load];
       waits_input <= !fetched[Table] && !(fetched[Array] && command_data[CommandSrcLsb+:16] != '0);
+      waits_load <= fetched[Input] || fetched[Load] || !command_data[CommandDuringLoadLsb];
     end
   assign {is_add, is_table, is_maximum, is_sum, is_dense, is_array, is_load, is_output, is_input} = kind;
 
-  assign must_wait = (table_busy && waits_tables) || (in_busy && waits_input);
+  assign must_wait = (table_busy && waits_tables) || (in_busy && waits_input) || (load_busy && waits_load);
 
   always_ff @(posedge clk) begin
     if (busy) cycles <= cycles + 32'd1;
@@ -103,7 +106,7 @@ module tr_sequencer
           state <= start_run ? Fetch : Launch;
           kind <= '0;
           {kind[Load], kind[Output]} <= {start_load, start_dump && !start_load};
-          {tiles, src} <= {dump_count, dump_address};
+          {more, tiles, src} <= {1'b0, dump_count, dump_address};
           loading <= start_load;
           dumping <= start_dump;
           command_index <= entry;
@@ -115,12 +118,13 @@ module tr_sequencer
       end
       Fetch:
       if (!at_stop) state <= Decode;
-      else if (!(table_busy || in_busy)) state <= Finish;  // a run from here on may need what comes
+      else if (!(table_busy || in_busy || load_busy)) state <= Finish;  // a run from here on may need what comes
       Decode: begin
         kind <= named;
-        {tiles, src} <= {command[CommandTilesLsb+:16], command[CommandSrcLsb+:16]};
-        if (ends) state <= Finish;
-        else if (named != '0) begin
+        {more, tiles, src} <= {command[CommandMoreLsb], command[CommandTilesLsb+:16], command[CommandSrcLsb+:16]};
+        if (ends) begin
+          if (!load_busy) state <= Finish;  // it may yet fail
+        end else if (named != '0) begin
           if (!must_wait) state <= Launch;
         end else begin
           error <= 3'(AccelErrorOpcode);

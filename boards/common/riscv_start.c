@@ -31,8 +31,10 @@ __attribute__((naked, used, section(".tr_vectors"))) _Noreturn void tr_start(voi
 static const uint8_t header[TR_IMAGE_HEADER_SIZE] __attribute__((section(".tr_image_header"), used)) = {0};
 #endif
 
-/* gp may not be relaxed against itself while it is set (RISC-V psABI, "Linker relaxation"). */
-__attribute__((naked, used)) _Noreturn void tr_begin(void)
+/* This and what it jumps to lie behind the header, before all of the model: a jump reaches 1 MiB (The RISC-V Instruction
+ * Set Manual, 2.5.1, JAL), and models may be larger.
+ * gp may not be relaxed against itself while it is set (RISC-V psABI, "Linker relaxation"). */
+__attribute__((naked, used, section(".tr_begin"))) _Noreturn void tr_begin(void)
 {
     __asm__ volatile(".option push\n\t"
                      ".option norelax\n\t"
@@ -49,7 +51,7 @@ __attribute__((naked, used)) _Noreturn void tr_begin(void)
 __attribute__((used, aligned(4))) _Noreturn void tr_trap(void) { tr_board_reset(); }
 
 _Noreturn void tr_prepare(void);
-__attribute__((used)) _Noreturn void tr_prepare(void)
+__attribute__((used, section(".tr_begin"))) _Noreturn void tr_prepare(void)
 {
     const uint32_t *from = tr_data_load;
     for (uint32_t *to = tr_data_start; to < tr_data_end; to++) {

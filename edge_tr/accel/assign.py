@@ -8,17 +8,18 @@ nothing but another name for it, unless a reader would find its channels elsewhe
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from edge_tr.accel.engines import hwc, output_layout, refusal, zero_point
 from edge_tr.accel.layout import Placed, planar, vector
-from edge_tr.accel.stage import Stage, Turn
+from edge_tr.accel.stage import Round, Stage, TooLarge, Turn
+from edge_tr.accel.strips import Tiled
 from edge_tr.errors import ModelError
 from edge_tr.formats import accelerator as f
-from edge_tr.graph import Graph, Op
+from edge_tr.graph import Op
 from edge_tr.operators import (
     AddParams,
     ConvParams,
@@ -56,15 +57,19 @@ Refusals = dict[tuple[object, ...], str]
 
 
 def assign(
-    graph: Graph, cut: Mapping[int, np.ndarray], left_out: Mapping[int, str], known: Refusals | None = None
+    tiled: Tiled,
+    cut: Mapping[int, np.ndarray],
+    left_out: Mapping[int, str],
+    words: int,
+    known: Refusals | None = None,
 ) -> Assignment:
     """`cut`: by operator, what data is truncated to; `left_out`: by operator, why it is the processor's whatever else;
-    `known`: what was found out before, of the same graph and budget.
+    `words`: of activation memory; `known`: what was found out before, of the same graph and budget.
 
-    All of it may be the processor's: then there is one turn without stages.
+    All of it may be the processor's: then there is one turn without stages. TooLarge if no engine computes a strip.
     """
-    work = _Assigner(graph, cut, left_out, {} if known is None else known)
-    for op in graph.ops:
+    work = _Assigner(tiled, cut, left_out, words, {} if known is None else known)
+    for op in tiled.graph.ops:
         work.place(op)
     turns = work.turns()
     layouts = {t: work.sent_layout(t) for turn in turns for t in turn.sends}
@@ -75,10 +80,12 @@ class _Assigner:
     """Decides operator after operator; `made`: layouts of the accelerator's results."""
 
     def __init__(
-        self, graph: Graph, cut: Mapping[int, np.ndarray], left_out: Mapping[int, str], known: Refusals
+        self, tiled: Tiled, cut: Mapping[int, np.ndarray], left_out: Mapping[int, str], words: int, known: Refusals
     ) -> None:
-        self.graph, self.cut, self.left_out, self.known = graph, cut, left_out, known
-        self.records = {op.index: op.record for op in graph.ops}
+        self.tiled, self.graph, self.cut, self.left_out = tiled, tiled.graph, cut, left_out
+        self.words, self.known = words, known
+        self.records = {op.index: op.record for op in self.graph.ops}
+        self.last_writers = {t: op.index for op in self.graph.ops for t in op.outputs}
         self.aliases: dict[int, int] = {}
         self.stages: dict[int, Stage] = {}
         self.made: dict[int, Placed] = {}
@@ -102,13 +109,16 @@ class _Assigner:
         if reason := self.left_out.get(op.index) or self._unlike_the_engines(op):
             self.reasons[op.index] = reason
             return
-        stage = Stage(op, self.records[op.index], inputs, output)
+        parts = self.tiled.rows.get(op.index), self.tiled.channels.get(op.index)
+        stage = Stage(op, self.records[op.index], inputs, output, *parts)
         try:
             layouts = [self.made.get(t) or self._offered(t, stage.record) for t in inputs]
             layout = output_layout(self.graph, stage, layouts)
-            reason = self._without_room(layouts, layout) or self._refused(stage, layouts, layout)
+            reason = self._without_room(layouts, layout) or self._refused(stage, layouts, stage.target(layout))
         except ModelError as error:
             reason = str(error)
+        if reason and op.index in self.tiled.strips:
+            raise TooLarge(op.index, reason)
         if reason:
             self.reasons[op.index] = reason
         else:
@@ -131,7 +141,7 @@ class _Assigner:
     def _without_room(self, inputs: list[Placed], y: Placed) -> str:
         """Why activation memory cannot hold the layer's own tensors; empty if it can."""
         distinct = {id(x): x for x in (*inputs, y)}.values()
-        words, depth = sum(x.words for x in distinct), f.ACTIVATION_WORDS.value
+        words, depth = sum(x.words for x in distinct), self.words
         return f"its tensors need {words:,} words of {f.COLUMNS.value} values, there are {depth:,}" * (words > depth)
 
     def _refused(self, stage: Stage, inputs: list[Placed], y: Placed) -> str:
@@ -175,19 +185,49 @@ class _Assigner:
         outputs = {self.aliases.get(t, t) for t in self.graph.outputs}
         parts: list[tuple[list[Op], list[Op]]] = []
         while waiting:
+            there |= self._joined(there)
             host = self._take(waiting, there, lambda op: op.index in self.reasons)
+            there |= self._joined(there)
             stages = self._take(waiting, there, lambda op: op.index not in self.reasons)
             parts.append((host, [op for op in stages if op.index in self.stages]))
         turns, sent = [], set()
         for i, (host, ops) in enumerate(parts):
-            later = {t for hosts, _ in parts[i + 1 :] for op in hosts for t in self.inputs(op)} | outputs
-            stages = tuple(self.stages[op.index] for op in ops)
-            read = dict.fromkeys(t for stage in reversed(stages) for t in stage.inputs if t not in self.made)
-            sends = tuple(t for t in read if t not in sent)  # the first stage's last
-            reads = tuple(stage.output for stage in stages if stage.output in later)
-            sent |= set(sends)
-            turns.append(Turn(tuple(host), stages, sends, reads or tuple(stage.output for stage in stages[-1:])))
+            later = {t for own in parts[i + 1 :] for t in self._asked(own)} | outputs
+            groups = itertools.groupby(ops, key=lambda op: self.tiled.strips.get(op.index))
+            rounds = [self._round([self.stages[op.index] for op in group], later, sent) for _, group in groups]
+            if rounds and not any(part.reads for part in rounds):
+                rounds[-1] = replace(rounds[-1], reads=(rounds[-1].stages[-1].output,))
+            turns.append(Turn(tuple(host), tuple(rounds)))
         return tuple(turns)
+
+    def _round(self, stages: Sequence[Stage], later: Set[int], sent: set[int]) -> Round:
+        """`later`: tensors that the processor, or another turn, asks for; `sent`: what was sent before, and now is."""
+        read = dict.fromkeys(t for stage in reversed(stages) for t in stage.inputs if t not in self.made)
+        sends = tuple(t for t in read if t not in sent)  # the first stage's last
+        sent |= {*sends}
+        whole = (stage for stage in stages if self.last_writers[stage.output] == stage.op.index)
+        reads = tuple(stage.output for stage in whole if self._whole(stage.output) in later)
+        return Round(tuple(stages), sends, reads)
+
+    def _whole(self, tensor: int) -> int:
+        """The tensor that it is a piece of, or it."""
+        piece = self.tiled.pieces.get(tensor)
+        return piece.whole if piece else tensor
+
+    def _asked(self, part: tuple[list[Op], list[Op]]) -> Iterator[int]:
+        """What the processor must have for its operators, and for pieces that it sends."""
+        hosts, ops = part
+        yield from (t for op in hosts for t in self.inputs(op))
+        sources = (t for op in ops for t in self.inputs(op) if t not in self.made)
+        yield from (self._whole(t) for t in sources)
+
+    def _joined(self, there: Set[int]) -> set[int]:
+        """What the processor has besides, since it has the pieces, or the whole, of it."""
+        made, parts = {t for op in self.graph.ops for t in op.outputs}, {}
+        for t, piece in self.tiled.pieces.items():
+            parts.setdefault(piece.whole, []).append(t)
+        wholes = {t for t, own in parts.items() if made.intersection(own) and there.issuperset(made.intersection(own))}
+        return wholes | {t for t, piece in self.tiled.pieces.items() if t not in made and piece.whole in there | wholes}
 
     def _take(self, waiting: list[Op], there: set[int], wanted: Callable[[Op], bool]) -> list[Op]:
         """Move what is wanted and can be computed out of `waiting`."""
@@ -195,9 +235,14 @@ class _Assigner:
         for op in list(waiting):
             if wanted(op) and there.issuperset(self.graph.activations(op)) and not self._must_wait(op, waiting):
                 waiting.remove(op)
-                there.update(op.outputs)
+                if self._complete(op):
+                    there.update(op.outputs)
                 taken.append(op)
         return taken
+
+    def _complete(self, op: Op) -> bool:
+        """Whether its output is: no other strip of it is to come."""
+        return all(self.last_writers[t] == op.index for t in op.outputs)
 
     def _must_wait(self, op: Op, waiting: list[Op]) -> bool:
         """Whether an operator before it still reads a state that it updates, or updates one that it touches."""

@@ -48,11 +48,13 @@ def chain_length(
     return min(len(stages), LONGEST)
 
 
-def find_chain(assignment: Assignment, layouts: Mapping[int, Placed], cut: Mapping[int, np.ndarray]) -> Chain | None:
+def find_chain(
+    assignment: Assignment, layouts: Mapping[int, Placed], cut: Mapping[int, np.ndarray], depth: int
+) -> Chain | None:
     """The first layers in bands, as many as gain most; None where none gains. They are of the first turn of the
     accelerator, and nothing else is in its memory meanwhile."""
     turn = next((turn for turn in assignment.turns if turn.stages), None)
-    if turn is None or len(turn.sends) != 1:
+    if turn is None or len(turn.rounds) > 1 or len(turn.sends) != 1:
         return None
     others = {tensor for own in assignment.turns if own is not turn for s in own.stages for tensor in s.inputs}
     count = chain_length(turn.stages, layouts, turn.sends[0], others | {*turn.reads}, cut)
@@ -61,7 +63,7 @@ def find_chain(assignment: Assignment, layouts: Mapping[int, Placed], cut: Mappi
     for n in range(2, len(windows) + 1):
         inner = {stage.inputs[0]: w.x for stage, w in zip(turn.stages, windows[:n])}
         try:
-            room = room_for(assignment, cut, inner)
+            room = room_for(assignment, cut, depth, inner)
         except DoesNotFitError:
             continue
         last = windows[n - 1]

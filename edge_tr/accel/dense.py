@@ -45,7 +45,7 @@ def dense_layer(
     words = [[int.from_bytes(row.tobytes(), "little") for row in block] for block in data]
     parameters = image.parameters([(scale, 0) for scale in (scales if each else scales[:1])])
     pause = COLUMNS + 8 if each else 7  # until the next block may begin
-    step, cycles, gaps = 1 if pieces else blocks, 0, []
+    step, cycles, gaps, shares = 1 if pieces else blocks, 0, [], {}
     for first in range(0, blocks, step):
         command = image.command(
             opcode=f.OPCODE.DENSE, tiles=step, count=channels, pixels=pixels, each=each,
@@ -56,6 +56,7 @@ def dense_layer(
             **results(p.activation, p.output_zero_point),
         )  # fmt: skip
         read = [cycles + i * (len(rows) + pause) + len(rows) for i in range(step)]
-        cycles += step * (len(rows) + pause) - (0 if each else 7) + DRAIN
+        shares[command] = step * (len(rows) + pause) - (0 if each else 7) + DRAIN
+        cycles += shares[command]
         gaps += [(at, at + pause) for at in read[:-1]] + [(read[-1], cycles)]
-    return Planned(command, cycles, gaps=Gaps(tuple(gaps), False))
+    return Planned(command, cycles, gaps=Gaps(tuple(gaps), False), shares=shares)

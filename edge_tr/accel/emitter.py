@@ -17,13 +17,16 @@ from edge_tr.accel.chain import Chain
 from edge_tr.accel.cycles import Coming
 from edge_tr.accel.engines import Cut, Effort, Tables, cut_data, emit, tables_of
 from edge_tr.accel.image import Image
-from edge_tr.accel.layout import COLUMNS, Placed
-from edge_tr.accel.program import AccelLayer, HostLayer, Level, ProgramTurn, Segment, Send
-from edge_tr.accel.room import Room, TooLarge
-from edge_tr.accel.stage import Planned, Stage, Turn
+from edge_tr.accel.indices import index_of, input_index, scattered
+from edge_tr.accel.layout import Placed
+from edge_tr.accel.program import HostLayer, Level, ProgramTurn, Read, Send
+from edge_tr.accel.room import Room
+from edge_tr.accel.runs import INPUT_COMMAND, Computed, Emitted, Run
+from edge_tr.accel.stage import Planned, Round, Stage, TooLarge, Turn
 from edge_tr.accel.stream import Streamed
-from edge_tr.accel.timeline import Span, after, computation, in_turns, transfer
-from edge_tr.accel.traffic import traffic_of
+from edge_tr.accel.strips import Tiled
+from edge_tr.accel.timeline import after
+from edge_tr.accel.traffic import total, traffic_of
 from edge_tr.accel.windows import emit_windows, window_parameters
 from edge_tr.errors import DoesNotFitError
 from edge_tr.formats import accelerator as f
@@ -31,9 +34,6 @@ from edge_tr.graph import layer_name
 from edge_tr.operators import AddParams, ConvParams, DepthwiseParams, with_cuts
 from edge_tr.prepared.budget import Budget
 from edge_tr.prepared.dead import Alive
-
-INPUT_COMMAND = 7  # cycles besides its beats
-SEGMENT_END = 14 + 4  # of OUTPUT and END besides the former's beats
 
 
 @dataclass(frozen=True)
@@ -53,16 +53,18 @@ class Job:
     assignment: Assignment
     room: Room
     layouts: Mapping[int, Placed]
+    tiled: Tiled
 
 
 class Emitter:
-    """A job's commands, in `image` from its construction on. TooLarge if a layer's numbers do not fit them so."""
+    """A job's commands, in `image` from its construction on, or in pages: then each run has an image of its own, which
+    comes from DDR when it begins. TooLarge if a layer's numbers do not fit them so."""
 
-    def __init__(self, job: Job, image: Image, effort: Effort, chain: Chain | None) -> None:
-        self.job, self.image, self.effort, self.chain = job, image, effort, chain
+    def __init__(self, job: Job, image: Image | None, effort: Effort, chain: Chain | None) -> None:
+        self.job, self.effort, self.chain, self.paged = job, effort, chain, image is None
+        self.image = image or Image()
         self.assignment, self.stages, self.cut = job.assignment, job.assignment.stages, job.cut
         self.room = chain.room if chain else job.room
-        self.ends = np.cumsum([len(turn.stages) for turn in self.assignment.turns])  # of each turn's stages
         self.grown: list[dict[str, int]] = []  # by stage, how much of each memory it took
         self.tables: Tables | None = None  # that were loaded last
         self.fetched = Coming()  # they, on their way
@@ -71,23 +73,25 @@ class Emitter:
         placed = {tensor: y.at(self.room.words[tensor]) for tensor, y in job.layouts.items() if tensor not in inner}
         self.placed = placed | inner
         self.peak = max([self.room.peak, *(x.base + x.words for x in inner.values())])
-        start = len(image.words[f.MEMORY.COMMANDS])
-        self.parts = [self._segment(i) for i, turn in enumerate(self.assignment.turns) if turn.stages]
-        self.commands = range(start, len(image.words[f.MEMORY.COMMANDS]))
+        self.turns = [self._segments(turn) for turn in self.assignment.turns]
 
-    def level(self, final: Streamed) -> Level:
-        """The schedule, once it is known what became of the image."""
-        segments = [part.segment(final) for part in self.parts]
-        starts = [0, *accumulate(part.cycles(segment) for part, segment in zip(self.parts, segments))]
-        runs = zip(self.parts, segments, starts)
-        spans = [after(part.spans(self.image, segment, final), start) for part, segment, start in runs]
-        waiting = iter(segments)
-        turns = tuple(
-            ProgramTurn(self._host(turn), next(waiting) if turn.stages else None) for turn in self.assignment.turns
-        )
-        traffic = traffic_of(self.image, self.commands)
+    @property
+    def runs(self) -> list[Run]:
+        """Of all turns."""
+        return [run for turn in self.turns for run in turn]
+
+    def level(self, finals: Mapping[int, Streamed]) -> Level:
+        """The schedule, once it is known what became of each image, by its id."""
+        runs = [(run, finals[id(run.image)]) for run in self.runs]
+        starts = [0, *accumulate(run.cycles(final) for run, final in runs)]
+        spans = [after(run.spans(final), start) for (run, final), start in zip(runs, starts)]
+        turns = []
+        for turn, own in zip(self.assignment.turns, self.turns):
+            segments = [run.segment(finals[id(run.image)]) for run in own] or [None]
+            turns += [ProgramTurn(self._host(turn), segments[0]), *(ProgramTurn((), more) for more in segments[1:])]
+        traffic = total([traffic_of(run.image, run.commands) for run, _ in runs])
         timeline = tuple(itertools.chain(*spans))
-        return Level(self.job.budget, turns, starts[-1], traffic, self.job.revealed, self.job.alive, timeline)
+        return Level(self.job.budget, tuple(turns), starts[-1], traffic, self.job.revealed, self.job.alive, timeline)
 
     # --- turns ---
 
@@ -108,47 +112,116 @@ class Emitter:
                 )  # fmt: skip
         return tuple(layers)
 
-    def _segment(self, number: int) -> _Part:
-        """Emit a turn's commands."""
-        turn, placed, arrival = self.assignment.turns[number], self.placed, None
-        first = int(self.ends[number]) - len(turn.stages)
-        entry, sends, beats = len(self.image.words[f.MEMORY.COMMANDS]), [], 0
-        for tensor in turn.sends:
+    def _segments(self, turn: Turn) -> list[Run]:
+        """Emit a turn's commands: a run, or as many as take its pages."""
+        if not turn.stages:
+            return []
+        runs, entry = [], self._open()
+        rounds, waiting, last = [], list(turn.rounds), turn.reads[-1]
+        while waiting:
+            part = waiting.pop(0)
+            done = self._round(part, last)
+            rounds.append(done)
+            left = part.stages[len(done.layers) :]
+            if left:
+                runs.append(self._close(entry, rounds))
+                rounds, entry = [], self._open()
+                waiting.insert(0, replace(part, stages=left, sends=(), reads=part.reads[len(done.reads) :]))
+        return [*runs, self._close(entry, rounds)]
+
+    def _open(self) -> int:
+        """Begin a run; its first command."""
+        if self.paged:
+            self.image, self.tables, self.fetched = Image(), None, Coming()
+            self.image.command(opcode=f.OPCODE.LOAD)
+            return 0
+        return len(self.image.words[f.MEMORY.COMMANDS])
+
+    def _close(self, entry: int, rounds: Sequence[Emitted]) -> Run:
+        end = self.image.command(opcode=f.OPCODE.END)
+        return Run(self.image, range(entry, end + 1), tuple(rounds))
+
+    def _round(self, part: Round, last: int) -> Emitted:
+        """Emit a round's commands, as many as the page takes; `last`: what is read last in the turn."""
+        placed, arrival = self.placed, None
+        sends, beats, first = [], 0, len(self.grown)
+        for tensor in part.sends:
             x = placed[tensor]
             arrival = arrival_of(x)
-            with _blaming(next(stage for stage in turn.stages if tensor in stage.inputs)):
-                self.image.command(
+            with _blaming(next(stage for stage in part.stages if tensor in stage.inputs)):
+                command = self.image.command(
                     opcode=f.OPCODE.INPUT, tiles=x.words, count=arrival.across, dst=x.base, dst_stride=arrival.stride
                 )
-            sends.append(Send(tensor, _input_index(x, arrival, self.job.order.get(tensor))))
+            index = input_index(x, arrival, self.job.order.get(tensor))
+            sends.append((command, self._of_whole(tensor, index)))
             beats += INPUT_COMMAND + BEATS * x.words
-        self.coming = BEATS * placed[turn.sends[-1]].words if turn.sends else 0
-        if self._overlaps(number):
+        self.coming = BEATS * placed[part.sends[-1]].words if part.sends else 0
+        overlaps = self._overlaps(part)
+        if overlaps:
             beats, self.coming = beats - self.coming, 0
-        done = self._emit_chain(self.chain, int(self.ends[number])) if self.chain and first == 0 else []
+        done = self._emit_chain(self.chain, len(part.stages)) if self.chain and first == 0 else []
         self.grown += [{name: 0 for name in self.image.used()} for _ in done]  # it is not asked for with a chain
-        for i in range(len(done), len(turn.stages)):
-            before = {name: n for name, (n, _) in self.image.used().items()}
-            with _blaming(turn.stages[i]):
-                done.append(self._emit(first + i, number, arrival if i == 0 and self._overlaps(number) else None))
+        for i in range(len(done), len(part.stages)):
+            before, there = {name: n for name, (n, _) in self.image.used().items()}, self.image
+            self.image = there.copied() if self.paged else there
+            with _blaming(part.stages[i]):
+                done.append(self._emit(first + i, first + len(part.stages), arrival if i == 0 and overlaps else None))
+            if self.paged and i and part.may_end and self._is_full():
+                self.image = there
+                del done[-1]
+                break
             self.grown.append({name: n - before[name] for name, (n, _) in self.image.used().items()})
-        outputs = [stage.output for stage in turn.stages]
-        layers = [
-            (stage, placed[t], _index(placed[t], self.job.order.get(t))) for stage, t in zip(turn.stages, outputs)
-        ]
-        reads = tuple(outputs.index(tensor) for tensor in turn.reads)
-        result = placed[turn.reads[0]]
-        with _blaming(turn.stages[reads[0]]):
-            self.image.command(opcode=f.OPCODE.OUTPUT, tiles=result.words, src=result.base)
-        self.image.command(opcode=f.OPCODE.END)
-        return _Part(entry, tuple(sends), beats, tuple(done), tuple(layers), reads)
+        reads = []
+        made = {stage.output for stage in part.stages[: len(done)]}
+        own = [tensor for tensor in part.reads if tensor in made]
+        last = last if len(done) == len(part.stages) else own[-1] if own else last
+        for tensor in own:
+            y = placed[tensor]
+            with _blaming(next(stage for stage in part.stages if stage.output == tensor)):
+                command = self.image.command(opcode=f.OPCODE.OUTPUT, tiles=y.words, src=y.base, more=tensor != last)
+            whole, begin = self._begins(tensor)
+            reads.append(Read(command, whole, y.words, begin, index_of(y, self.job.order.get(tensor))))
+        layers = tuple(self._result(stage, planned) for stage, planned in zip(part.stages, done))
+        return Emitted(tuple(sends), beats, layers, tuple(reads))
 
-    def _overlaps(self, number: int) -> bool:
-        """Whether a turn's first layer begins while its input comes."""
-        turn = self.assignment.turns[number]
-        stage = turn.stages[0]
+    def _is_full(self) -> bool:
+        """Whether a page has no room for what must be in it whole; each command may need a LOAD of its own."""
+        used = self.image.used()
+        names = "commands", "gather operations", "masks"
+        return any(used[name][0] * (2 if name == "commands" else 1) > used[name][1] for name in names)
+
+    def _begins(self, tensor: int) -> tuple[int, int]:
+        """The tensor that it is a piece of, or it, and which element of that is its first."""
+        piece = self.job.tiled.pieces.get(tensor)
+        if piece is None:
+            return tensor, 0
+        _, _, width, channels = self.job.tiled.graph.tensor(piece.whole).shape
+        return piece.whole, piece.rows[0] * width * channels
+
+    def _of_whole(self, tensor: int, index: np.ndarray) -> Send:
+        """What is sent of it."""
+        whole, begin = self._begins(tensor)
+        return Send(whole, np.where(index < 0, index, index + begin).astype(np.int32), 0)
+
+    def _result(self, stage: Stage, planned: Planned) -> Computed:
+        """A stage that was emitted, and where its result is found."""
+        y, (whole, begin) = self.placed[stage.output], self._begins(stage.output)
+        piece = self.job.tiled.pieces.get(stage.output)
+        if stage.channels or (piece and piece.channels):
+            own, channels = stage.target(y), stage.channels or piece.channels
+            index = scattered(own, y, self.job.tiled.graph.channels(whole), self.job.order.get(whole), channels)
+            return Computed(stage, planned, y, whole, 0, index)
+        index = index_of(y, self.job.order.get(stage.output))
+        if stage.rows:
+            begin, end = (n * y.shape[1] * y.shape[2] for n in stage.rows)
+            index = index[begin:end]
+        return Computed(stage, planned, y, whole, begin, index)
+
+    def _overlaps(self, part: Round) -> bool:
+        """Whether the first layer begins while its input comes."""
+        stage = part.stages[0]
         window = isinstance(stage.record, (ConvParams, DepthwiseParams))
-        return window and turn.sends[-1:] == stage.inputs and stage.op.index not in self.cut
+        return window and part.sends[-1:] == stage.inputs and stage.op.index not in self.cut
 
     def _emit_chain(self, chain: Chain, end: int) -> list[Planned]:
         """The commands of layers that take turns, the first ones of stages up to `end`."""
@@ -169,9 +242,10 @@ class Emitter:
 
     # --- layers ---
 
-    def _emit(self, i: int, number: int, arrival: Arrival | None) -> Planned:
+    def _emit(self, i: int, end: int, arrival: Arrival | None) -> Planned:
+        """Stage i, of a round that ends before stage `end`."""
         stage, placed, extra = self.stages[i], self.placed, 0
-        x, y = placed[stage.inputs[0]], placed[stage.output]
+        x, y = placed[stage.inputs[0]], stage.target(placed[stage.output])
         if stage.op.index in self.cut:
             extra += self._beside_input(self._load(self._cut(stage).tables) + self.fetched.take())
             x, cycles = self._truncate(stage, x)
@@ -179,15 +253,21 @@ class Emitter:
         if isinstance(stage.record, AddParams):
             extra += self._beside_input(self._load(tables_of(stage)) + self.fetched.take())
         else:
-            before = self._load_next(i, int(self.ends[number]))
+            before = self._load_next(i, end)
             if arrival:
                 arrival = replace(arrival, late=before)
             extra += self._beside_input(before)
         done = emit(self.image, stage, x, placed[stage.inputs[-1]], y, self.effort, arrival)
-        return Planned(done.command, done.cycles + extra + self.fetched.go_by(done.cycles, done.gaps))
+        extra += self.fetched.go_by(done.cycles, done.gaps)
+        own = done.shares or {done.command: done.cycles}
+        shares = {**own, done.command: own[done.command] + extra}
+        return Planned(done.command, done.cycles + extra, shares=shares)
 
     def _load_next(self, i: int, end: int) -> int:
-        """Let the tables come that the next stage of this turn with tables needs; cycles of the command."""
+        """Let the tables come that the next stage of this turn with tables needs; cycles of the command. Not where
+        weights come meanwhile: a LOAD waits for tables."""
+        if self.effort is Effort.STREAMED:
+            return 0
         for stage in self.stages[i + 1 : end]:
             if stage.op.index in self.cut:
                 return self._load(self._cut(stage).tables)
@@ -228,86 +308,3 @@ def _blaming(stage: Stage) -> Iterator[None]:
         yield
     except DoesNotFitError as error:
         raise TooLarge(stage.op.index, str(error)) from error
-
-
-@dataclass(frozen=True)
-class _Part:
-    """A segment whose commands may still move: of each layer its stage, result and index."""
-
-    entry: int
-    sends: tuple[Send, ...]
-    input_cycles: int
-    done: tuple[Planned, ...]
-    layers: tuple[tuple[Stage, Placed, np.ndarray], ...]
-    reads: tuple[int, ...]
-
-    def segment(self, final: Streamed) -> Segment:
-        """What the host is told of it; a layer's commands are those after the one before."""
-        layers, before = [], self.entry
-        for (stage, y, index), planned in zip(self.layers, self.done):
-            last, bands = planned.command, planned.bands
-            cycles = planned.cycles + sum(final.cycles[before : last + 1])
-            stops = tuple(final.index[command] + 1 for command, *_ in bands) or (final.index[last] + 1,)
-            layers.append(
-                AccelLayer(layer_name(stage.op), stage.op.index, stage.output, stops, y.base, y.words, index,
-                           _part(y, index, bands), cycles)
-            )  # fmt: skip
-            before = max(before, last + 1)
-        packets = [final.packets[i] for i in range(self.entry, before) if i in final.packets]
-        stream = np.concatenate([np.empty(0, np.uint64), *packets])
-        return Segment(final.index[self.entry], self.sends, stream, tuple(layers), self.reads)
-
-    def cycles(self, segment: Segment) -> int:
-        """Predicted, start to done."""
-        output = BEATS * segment.layers[segment.reads[0]].words
-        return self.input_cycles + sum(layer.cycles for layer in segment.layers) + output + SEGMENT_END
-
-    def spans(self, image: Image, segment: Segment, final: Streamed) -> list[Span]:
-        """The run as it goes on: what is sent, layer after layer with the weights that it waits for, what is read. A
-        layer's waits are shown together, before it computes."""
-        first, result = self.layers[0][0], segment.layers[segment.reads[0]]
-        found, now = [], 0
-        for send in self.sends:
-            now += INPUT_COMMAND
-            found.append(transfer("input", layer_name(first.op), now, len(send.index) // COLUMNS))
-            now += found[-1].cycles
-        now, before = self.input_cycles, self.entry
-        alone = []
-        for (stage, *_), planned in zip(self.layers, self.done):
-            name = layer_name(stage.op)
-            waits = range(before, planned.command + 1)
-            wait = sum(final.cycles[before : planned.command + 1])
-            if wait:
-                moved = sum(final.packets[i].nbytes for i in waits if i in final.packets)
-                found.append(Span("weights", name, "", now, wait, bytes=moved))
-                now += wait
-            alone.append(computation(image, planned.command, name, stage.record, now, planned.cycles))
-            if not planned.pieces:
-                found.append(alone[-1])
-            now += planned.cycles
-            before = max(before, planned.command + 1)
-        turns = [(c, n, i) for i, p in enumerate(self.done) for (c, *_), n in zip(p.bands, p.pieces)]
-        found += in_turns(alone, [(layer, n) for _, n, layer in sorted(turns)], self.input_cycles)
-        found.append(transfer("output", result.name, now + SEGMENT_END // 2, result.words))
-        return sorted(found, key=lambda span: span.start)
-
-
-def _index(y: Placed, order: np.ndarray | None = None) -> np.ndarray:
-    """int32 [elements], byte of the tensor's words; `order`: which channel lies where."""
-    at = y.addresses() - y.base * COLUMNS
-    return (at if order is None else at[:, :, np.argsort(order)]).ravel().astype(np.int32)
-
-
-def _part(y: Placed, index: np.ndarray, bands: Sequence[tuple[int, int, int]]) -> np.ndarray:
-    """Which band each element is in, [elements], in the smallest type; [1] if there are none."""
-    part = np.zeros(y.blocks, np.min_scalar_type(max(0, len(bands) - 1)))
-    for n, (_, first, end) in enumerate(bands):
-        part[first:end] = n
-    return part[index // COLUMNS % y.blocks] if bands else part[:1]
-
-
-def _input_index(x: Placed, arrival: Arrival, order: np.ndarray | None) -> np.ndarray:
-    index = np.full(x.words * COLUMNS, -1, np.int32)
-    at = _index(x, order)
-    index[at] = np.arange(len(at))
-    return index.reshape(x.words, COLUMNS)[arrival.order()].ravel()

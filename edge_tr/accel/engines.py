@@ -15,6 +15,7 @@ from edge_tr.accel.image import Image
 from edge_tr.accel.layout import Placed, alike, planar, vector
 from edge_tr.accel.pools import maximum_layer, sum_layer
 from edge_tr.accel.stage import Planned, Stage
+from edge_tr.accel.sums import output_channels
 from edge_tr.accel.windows import PARTIAL_CHANNELS, choose_windows, window_layer
 from edge_tr.errors import DoesNotFitError, EdgeTrError, ModelError
 from edge_tr.formats import accelerator as f
@@ -39,8 +40,8 @@ class Effort(Enum):
     STREAMED = "weights and channel parameters that do not fit come from DDR with each inference"
 
 
-STREAMED_WORDS = f.WEIGHT_WORDS.value // 2
-"""About as many weight words as one command has when weights are streamed."""
+STREAMED_WORDS = f.WEIGHT_WORDS.value // 4
+"""About as many weight words as one command has when weights are streamed, through two buffers."""
 Tables = tuple[np.ndarray, np.ndarray]
 """Of an addition: int64 [256] each."""
 
@@ -140,13 +141,14 @@ def _windows(
         w, *_ = choose_windows(*_part(record, x, y, 0, size), name, compact, arrival)
         words = -(-len(w.terms.words) // 2)
         size = min(size, max(f.ROWS.value, size * STREAMED_WORDS // words // 4 * 4))
-    cycles, gaps, done = 0, [], None
+    cycles, gaps, done, shares = 0, [], None, {}
     for first in range(0, channels, size):
         part = _part(record, x, y, first, min(first + size, channels))
         done = window_layer(image, *part, name, compact, arrival if first == 0 else None)
         gaps += [(cycles + start, cycles + end) for start, end in done.gaps.spans]
         cycles += done.cycles
-    return Planned(done.command, cycles, gaps=Gaps(tuple(gaps), True))
+        shares[done.command] = done.cycles
+    return Planned(done.command, cycles, gaps=Gaps(tuple(gaps), True), shares=shares)
 
 
 def _part(
@@ -155,12 +157,7 @@ def _part(
     """Output channels `first` to `last` of a layer, and where their input and output lie."""
     if (first, last) == (0, len(p.weights)):
         return p, x, y
-    rows = slice(first, last)
-    requant = replace(
-        p.requant, multiplier=p.requant.multiplier[rows], shift=p.requant.shift[rows], real=p.requant.real[rows]
-    )
-    shape = (*p.output_shape[:2], last - first)
-    part = replace(p, weights=p.weights[rows], bias=p.bias[rows], requant=requant, output_shape=shape)
+    part = output_channels(p, first, last)
     if isinstance(p, DepthwiseParams):
         if p.depth_multiplier != 1:
             raise DoesNotFitError(f"more than {PARTIAL_CHANNELS} channels with a depth multiplier")

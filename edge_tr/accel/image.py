@@ -62,8 +62,18 @@ class Image:
     words: dict[int, list[int] | list[Fields]] = field(default_factory=lambda: {memory: [] for memory in _BEATS})
     shared: dict[tuple[int, int], int] = field(default_factory=dict)
     lists: dict[tuple[tuple[int, ...], ...], int] = field(default_factory=dict)
+    weights: dict[tuple[int, ...], int] = field(default_factory=dict)
+    scales: dict[tuple[tuple[Scale, int], ...], int] = field(default_factory=dict)
     extents: dict[int, list[Extent]] = field(default_factory=lambda: {memory: [] for memory in _STREAMED})
     buffers: dict[int, int] = field(default_factory=dict)
+
+    def copied(self) -> Image:
+        """Another image of the same words, to which other ones can be added."""
+        return Image(
+            {memory: list(words) for memory, words in self.words.items()}, dict(self.shared), dict(self.lists),
+            dict(self.weights), dict(self.scales), {memory: list(of) for memory, of in self.extents.items()},
+            dict(self.buffers),
+        )  # fmt: skip
 
     def _share(self, memory: int, word: int) -> int:
         key = (memory, word)
@@ -73,11 +83,13 @@ class Image:
         return self.shared[key]
 
     def terms(self, words: Sequence[int]) -> int:
-        """Term words; the address of the first, in halves."""
-        halves = self.words[f.MEMORY.WEIGHTS]
-        start = len(halves)
-        halves += words
-        return start
+        """Term words; the address of the first, in halves. Strips of a layer have the same."""
+        key = tuple(words)
+        if key not in self.weights:
+            halves = self.words[f.MEMORY.WEIGHTS]
+            self.weights[key] = len(halves)
+            halves += key
+        return self.weights[key]
 
     def dense(self, words: list[int]) -> int:
         """Whole words; the address of the first, in halves."""
@@ -112,8 +124,12 @@ class Image:
         return len(memory) - 1
 
     def parameters(self, channels: list[tuple[Scale, int]]) -> int:
-        """Those of neighbouring channels, (scale, bias) each; the first one's address."""
-        return min(self.parameter(scale, bias) for scale, bias in channels)
+        """Those of neighbouring channels, (scale, bias) each; the first one's address. Strips of a layer have the
+        same."""
+        key = tuple(channels)
+        if key not in self.scales:
+            self.scales[key] = min(self.parameter(scale, bias) for scale, bias in channels)
+        return self.scales[key]
 
     def command(self, extent: Extent = None, channels: int = 0, **fields: int) -> int:
         """One command; its index. DoesNotFitError if a number is larger than its field.

@@ -13,10 +13,10 @@ COLUMNS = f.COLUMNS.value
 
 @dataclass(frozen=True)
 class Placed:
-    """A tensor [h, w, c] in words of 64 values.
+    """A tensor [h, w, c], or rows of one, in words of 64 values.
 
-    A planar tensor has for each channel `blocks` words of pixels; pixel (y, x) is value `position[y, x]` of them. A
-    vector has its elements one after the other: one channel of 1 x n "pixels".
+    A planar tensor has for each channel `blocks` words of pixels, the first of which are its own; pixel (y, x) is value
+    `position[y, x]` of them. A vector has its elements one after the other: one channel of 1 x n "pixels".
     """
 
     shape: tuple[int, int, int]
@@ -42,6 +42,18 @@ class Placed:
         if self.vector or shape == self.shape:
             return self
         return replace(self, shape=shape, position=self.position.reshape(shape[:2]))
+
+    def band(self, first: int, end: int) -> Placed:
+        """Rows `first` to `end` of a planar tensor; they must begin with a word."""
+        position = self.position[first:end]
+        word = int(position.min()) // COLUMNS
+        return replace(
+            self, shape=(end - first, *self.shape[1:]), position=position - word * COLUMNS, base=self.base + word
+        )
+
+    def elements(self, first: int, last: int) -> Placed:
+        """Elements `first` to `last` of a vector; they must begin with a word."""
+        return replace(vector(last - first, self.zero_point), base=self.base + first // COLUMNS)
 
     def channels(self, first: int, last: int) -> Placed:
         """Channels `first` to `last` of a planar tensor."""

@@ -16,20 +16,31 @@ from edge_tr.prepared.dead import Alive
 
 
 @dataclass(frozen=True)
+class Part:
+    """Part of a layer's tensor: stop before command `stop` and dump `words` words from `address`; byte `index[i]` of
+    them is element `first` + i (NHWC), unless it is -1."""
+
+    stop: int
+    address: int
+    words: int
+    first: int
+    index: np.ndarray
+
+
+@dataclass(frozen=True)
 class AccelLayer:
-    """A layer that the accelerator computes: stop before a command and dump `words` words from `address`; byte
-    `index[i]` of them is element i of the tensor (NHWC). Element i is there before command `stops[part[i]]`; the layer
-    is done before the last of them."""
+    """A layer that the accelerator computes. It is done before the stop of the last of its parts."""
 
     name: str
     op: int
     tensor: int
-    stops: tuple[int, ...]
-    address: int
-    words: int
-    index: np.ndarray
-    part: np.ndarray  # int [elements], or [1] for all
+    parts: tuple[Part, ...]
     cycles: int
+
+    @property
+    def stops(self) -> tuple[int, ...]:
+        """Commands before which parts of it are there."""
+        return tuple(part.stop for part in self.parts)
 
 
 @dataclass(frozen=True)
@@ -50,9 +61,22 @@ class HostLayer:
 
 @dataclass(frozen=True)
 class Send:
-    """int32 [64 * words], which element of the tensor each byte of an INPUT is; -1: zero."""
+    """int32 [64 * words], which element of the tensor each byte of an INPUT is; -1: zero. It comes behind `after` beats
+    of the segment's stream."""
 
     tensor: int
+    index: np.ndarray
+    after: int
+
+
+@dataclass(frozen=True)
+class Read:
+    """An OUTPUT, number `command`, of `words` words: byte `index[i]` is element `first` + i of the tensor."""
+
+    command: int
+    tensor: int
+    words: int
+    first: int
     index: np.ndarray
 
 
@@ -60,17 +84,17 @@ class Send:
 class Segment:
     """One run of the accelerator, from command `entry` to an END.
 
-    sends   come first, one INPUT each
-    stream  uint64 [n], load packets that follow them
-    layers  in the order in which they run
-    reads   positions in `layers` of what the processor needs; the first one comes by OUTPUT, others are dumped
+    sends   one INPUT each
+    stream  uint64 [n], load packets, between which they come
+    layers  in the order in which they begin
+    reads   one OUTPUT each, all in one packet
     """
 
     entry: int
     sends: tuple[Send, ...]
     stream: np.ndarray
     layers: tuple[AccelLayer, ...]
-    reads: tuple[int, ...]
+    reads: tuple[Read, ...]
 
     @property
     def sent_bytes(self) -> int:
@@ -80,7 +104,7 @@ class Segment:
     @property
     def read_bytes(self) -> int:
         """By DMA, in each inference."""
-        return sum(self.layers[read].words * COLUMNS for read in self.reads)
+        return sum(read.words * COLUMNS for read in self.reads)
 
 
 @dataclass(frozen=True)

@@ -9,17 +9,8 @@ import numpy as np
 
 from edge_tr.accel.assign import Assignment
 from edge_tr.accel.layout import COLUMNS
-from edge_tr.errors import DoesNotFitError
-from edge_tr.formats import accelerator as f
+from edge_tr.accel.stage import TooLarge
 from edge_tr.memory_plan import Buffer, plan
-
-
-class TooLarge(DoesNotFitError):
-    """What does not fit beside the rest; were operator `op` the processor's, it might."""
-
-    def __init__(self, op: int, reason: str) -> None:
-        super().__init__(reason)
-        self.op = op
 
 
 @dataclass(frozen=True)
@@ -31,10 +22,10 @@ class Room:
     peak: int
 
 
-def room_for(assignment: Assignment, cut: Mapping[int, np.ndarray], without: Container[int] = ()) -> Room:
-    """Place all tensors but those of `without`, which are not copied; TooLarge names the layer at the peak if the
-    memory is too small."""
-    stages, depth = assignment.stages, f.ACTIVATION_WORDS.value
+def room_for(assignment: Assignment, cut: Mapping[int, np.ndarray], depth: int, without: Container[int] = ()) -> Room:
+    """Place all tensors but those of `without`, which are not copied, in `depth` words; TooLarge names the layer at the
+    peak if these are too few."""
+    stages = assignment.stages
     words = {tensor: y.words for tensor, y in assignment.layouts.items() if tensor not in without}
     first, last = _lifetimes(assignment)
     buffers = [Buffer(str(t), n * COLUMNS, first[t], last[t]) for t, n in words.items()]
@@ -52,6 +43,7 @@ def room_for(assignment: Assignment, cut: Mapping[int, np.ndarray], without: Con
         raise TooLarge(
             stages[peak].op.index,
             f"with it activations need {needed:,} words of {COLUMNS} values, there are {depth:,}",
+            in_strips=True,
         )
     offsets = {name: at // COLUMNS for name, at in memory.offsets.items()}
     copies = {stages[i].op.index: offsets[f"cut {i}"] for i in copied}
@@ -63,13 +55,13 @@ def _lifetimes(assignment: Assignment) -> tuple[dict[int, int], dict[int, int]]:
     first: dict[int, int] = {}
     last: dict[int, int] = {}
     start = 0
-    for turn in assignment.turns:
-        end = start + len(turn.stages) - 1
-        first |= dict.fromkeys(turn.sends, start)
-        for i, stage in enumerate(turn.stages, start):
-            first[stage.output] = last[stage.output] = i
+    for part in (part for turn in assignment.turns for part in turn.rounds):
+        end = start + len(part.stages) - 1
+        first |= dict.fromkeys(part.sends, start)
+        for i, stage in enumerate(part.stages, start):
+            first.setdefault(stage.output, i)
+            last[stage.output] = i
             last |= dict.fromkeys(stage.inputs, i)
-        if turn.stages:
-            last |= dict.fromkeys(turn.reads, end)
+        last |= dict.fromkeys(part.reads, end)
         start = end + 1
     return first, last

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from edge_tr.accel.scale import Scale, scale_of
@@ -31,6 +33,15 @@ def check_sums(p: ConvParams | DepthwiseParams, name: str) -> None:
     """DoesNotFitError if the accumulators are too narrow."""
     if reach_of(p).max(initial=0) >= 1 << (f.SUM_BITS.value - 1):
         raise DoesNotFitError(f"{name}: its sums may need more than {f.SUM_BITS.value} bits")
+
+
+def output_channels(p: ConvParams | DepthwiseParams, first: int, last: int) -> ConvParams | DepthwiseParams:
+    """Output channels `first` to `last` of a layer; its inputs are all there."""
+    rows, shape = slice(first, last), (*p.output_shape[:2], last - first)
+    requant = replace(
+        p.requant, multiplier=p.requant.multiplier[rows], shift=p.requant.shift[rows], real=p.requant.real[rows]
+    )
+    return replace(p, weights=p.weights[rows], bias=p.bias[rows], requant=requant, output_shape=shape)
 
 
 def wrapped(bias: int) -> int:

@@ -30,10 +30,11 @@ class Geometry:
 def tile_pixels(output: Placed) -> list[np.ndarray]:
     """For each word of an output channel int64 [64, 2]: pixel (y, x) of each column, -1 if none."""
     h, w, _ = output.shape
-    pixels = np.full((output.blocks * COLUMNS, 2), -1, np.int64)
+    words = int(output.position.max()) // COLUMNS + 1
+    pixels = np.full((words * COLUMNS, 2), -1, np.int64)
     y, x = np.mgrid[:h, :w]
     pixels[output.position.ravel()] = np.stack([y.ravel(), x.ravel()], axis=1)
-    return list(pixels.reshape(output.blocks, COLUMNS, 2))
+    return list(pixels.reshape(words, COLUMNS, 2))
 
 
 def needs_of(x: Placed, g: Geometry, pixels: np.ndarray, tap: Tap, channel: int) -> np.ndarray:

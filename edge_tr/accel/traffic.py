@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edge_tr.accel.cycles import TABLE_WORDS
@@ -20,6 +21,11 @@ class Traffic:
     weights: int
     read: int
     written: int
+
+
+def total(parts: Sequence[Traffic]) -> Traffic:
+    """Of all of them."""
+    return Traffic(*(sum(getattr(part, name) for part in parts) for name in ("weights", "read", "written")))
 
 
 def traffic_of(image: Image, commands: range) -> Traffic:

@@ -120,12 +120,20 @@ def _level_facts(level: Level) -> dict[str, object]:
 
 
 def _segment_facts(segment: Segment) -> dict[str, object]:
-    names = ("name", "tensor", "stops", "address", "words", "cycles")
+    parts, reads = ("stop", "address", "words", "first"), ("command", "tensor", "words", "first")
     return {
         "entry": segment.entry,
-        "sends": [send.tensor for send in segment.sends],
-        "reads": list(segment.reads),
-        "layers": [{name: getattr(layer, name) for name in names} for layer in segment.layers],
+        "sends": [{"tensor": send.tensor, "after": send.after} for send in segment.sends],
+        "reads": [{name: getattr(read, name) for name in reads} for read in segment.reads],
+        "layers": [
+            {
+                "name": layer.name,
+                "tensor": layer.tensor,
+                "cycles": layer.cycles,
+                "parts": [{name: getattr(part, name) for name in parts} for part in layer.parts],
+            }
+            for layer in segment.layers
+        ],
     }
 
 
@@ -177,14 +185,15 @@ def _arrays(program: AccelProgram) -> dict[str, np.ndarray]:
 
 
 def _level_arrays(level: Level) -> dict[str, np.ndarray]:
-    """Of segment n `stream<n>`, `send<n>.<which>`, `layer<n>.<which>` (index) and `part<n>.<which>`; of the processor's
-    layer n `host<n>.<field>`, see `packed`, and `host<n>.data_terms`."""
+    """Of segment n `stream<n>`, `send<n>.<which>`, `read<n>.<which>` and, of its layers' parts, index
+    `part<n>.<layer>.<which>`; of the processor's layer n `host<n>.<field>`, see `packed`, and `host<n>.data_terms`."""
     arrays: dict[str, np.ndarray] = {}
     for n, segment in enumerate(level.segments):
         arrays[f"stream{n}"] = segment.stream
         arrays |= {f"send{n}.{i}": send.index for i, send in enumerate(segment.sends)}
-        arrays |= {f"layer{n}.{i}": layer.index for i, layer in enumerate(segment.layers)}
-        arrays |= {f"part{n}.{i}": layer.part for i, layer in enumerate(segment.layers)}
+        arrays |= {f"read{n}.{i}": read.index for i, read in enumerate(segment.reads)}
+        for i, layer in enumerate(segment.layers):
+            arrays |= {f"part{n}.{i}.{j}": part.index for j, part in enumerate(layer.parts)}
     for n, layer in enumerate(level.host_layers):
         packed(layer.record, f"host{n}", arrays)
         packed(layer.data_terms, f"host{n}.data_terms", arrays)

@@ -70,7 +70,7 @@ def build(
     source, folder = read_source(model, budgets), BuildFolder(out)
     with claimed(folder):
         progress("scheduling", 0, 1, "model")
-        program = lower_accel(source.graph, source.budget, source.below)
+        program = lower_accel(source.graph, source.budget, source.below, pages=not board.serial)
         progress("scheduling", 1, 1, "model")
         if board.serial:
             _require_residents(program, board)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from edge_tr.formats.schema import Constant, Enumeration, Field, Format, Record
 
 ACCEL_ID = Constant("ACCEL_ID", int.from_bytes(b"TRAC", "little"), "Register ID, 'TRAC'.")
-ACCEL_VERSION = Constant("ACCEL_VERSION", 2, "Version of registers, commands and words.")
+ACCEL_VERSION = Constant("ACCEL_VERSION", 3, "Version of registers, commands and words.")
 BANKS = Constant("ACCEL_BANKS", 3, "Banks of a column's data memory, each with three read ports.")
 ENTRIES = Constant("ACCEL_ENTRIES", 32, "Values in each bank of a column's data memory.")
 LANES = Constant("ACCEL_LANES", 9, "Terms that an element adds in a cycle: three from each bank.")
@@ -93,7 +93,7 @@ _COMMAND_FIELDS = (
     ("double_buffer", 1, "ARRAY: 1 if entries 16 to 31 are used in turn with 0 to 15."),
     ("each", 1, "DENSE: every result has its own parameter; they leave one a cycle."),
     ("extreme", 9, "DENSE: what the value 127 is less the zero point, or -128 if this is negative; signed."),
-    ("reserved", 1, "Zero."),
+    ("more", 1, "OUTPUT: 1 if another OUTPUT of the run goes on with the packet; else TLAST ends it."),
     ("zero_point", 8, "Signed, of the input; ARRAY, SUM: what padding reads; DENSE: taken off each value."),
     ("tiles", 16, "Tiles, blocks or words."),
     ("count", 16, "TermWords a tile, or channels; INPUT: words dst_stride apart that come one after the other."),
@@ -113,7 +113,8 @@ _COMMAND_FIELDS = (
     ("low", 8, "Smallest result, signed."),
     ("high", 8, "Largest result, signed."),
     ("output_zero_point", 8, "Signed; ARRAY, DENSE, SUM: added to the scaled sums."),
-    ("reserved2", 8, "Zero."),
+    ("during_load", 1, "1: begins though a LOAD is under way (INPUT, LOAD and END never do); LOAD: others may."),
+    ("reserved", 7, "Zero."),
     ("tag", 16, "The layer, for the host; ignored."),
 )
 COMMAND = Record("Command", "One step of a program.", tuple(Field(*item) for item in _COMMAND_FIELDS))

@@ -112,6 +112,7 @@ def section(records: Mapping[str, Sequence[Mapping[str, object]]]) -> str:
         f"`edge-tr tune --max-loss {MAX_LOSS:g}` on seeded splits of the model's samples: labelled ones for",
         "calibration, and the test on all others. **inside**: tests whose loss is in the interval that was printed for",
         "it, which should hold nine in ten. Splits of one model share samples, so their losses vary together.",
+        f"`python -m edge_tr.reproduction.splits` does {SPLITS} of each model; here are those that are finished.",
         "",
         "| model | calibration, test | splits | estimated loss, mean | test loss, mean | worst | inside | terms/MAC |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",

@@ -23,7 +23,7 @@ MODEL_SECTION, HOT_SECTION, SEAL_SECTION = ".tr_model", ".hot", ".tr_seal"
 """Of linked programs: what is checked, with what of it runs from RAM, and what it must add up to."""
 RUNTIME = "src"
 COLD = {"string", "verify", "crc32", "seal", "table", "softmax", "wide_softmax", "requant"}
-COLD |= {"units", "units_armv7em", "add_armv7m"}
+COLD |= {"units", "units_armv7em", "add_armv7m", "pool"}
 """The runtime's folder, and of its sources those that start before code is copied into RAM, those that run little, and
 loops for cores that have a cache for them."""
 THIRD_PARTY = "third_party"

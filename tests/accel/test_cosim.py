@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_tr.accel import AccelLayer, AccelProgram, lower_accel
+from edge_tr.accel import AccelLayer, AccelProgram, Part, lower_accel
 from edge_tr.formats import accelerator as f
 from edge_tr.golden.run import run
 from edge_tr.ir import tflite
@@ -58,32 +58,34 @@ def infer(core: Core, program: AccelProgram, x: np.ndarray, stop: int = f.NO_STO
 
 def output(core: Core, program: AccelProgram) -> np.ndarray:
     """What came out, int8 [elements]."""
-    beats, last = core.receive(8 * program.most.layers[-1].words)
+    (read,) = program.most.segments[-1].reads
+    beats, last = core.receive(8 * read.words)
     assert last
-    return beats.view(np.int8)[program.most.layers[-1].index]
+    return beats.view(np.int8)[read.index]
 
 
-def dump(core: Core, layer: AccelLayer) -> np.ndarray:
-    """What lies where a layer's tensor is, int8 [elements]."""
-    core.write(R.DUMP_ADDRESS, layer.address)
-    core.write(R.DUMP_COUNT, layer.words)
+def dump(core: Core, part: Part) -> np.ndarray:
+    """What lies where part of a layer's tensor is, int8 [elements]."""
+    core.write(R.DUMP_ADDRESS, part.address)
+    core.write(R.DUMP_COUNT, part.words)
     control(core, C.DUMP)
     core.run(LIMIT)
-    beats, last = core.receive(8 * layer.words)
+    beats, last = core.receive(8 * part.words)
     assert last
-    return beats.view(np.int8)[layer.index]
+    return beats.view(np.int8)[part.index]
 
 
 def stops_of(program: AccelProgram) -> list[tuple[int, AccelLayer, int]]:
     """(command, layer, part) in order: where a part of a layer's tensor is there."""
-    stops = [(stop, layer, n) for layer in program.most.layers for n, stop in enumerate(layer.stops)]
+    stops = [(part.stop, layer, n) for layer in program.most.layers for n, part in enumerate(layer.parts)]
     return sorted(stops, key=lambda entry: entry[0])
 
 
-def assert_part(core: Core, layer: AccelLayer, part: int, expected: np.ndarray) -> None:
+def assert_part(core: Core, layer: AccelLayer, number: int, expected: np.ndarray) -> None:
     """A part of a layer's tensor equals that of `expected`."""
-    there = np.broadcast_to(layer.part == part, layer.index.shape)
-    assert there.any() and np.array_equal(dump(core, layer)[there], expected.ravel()[there]), (layer.name, part)
+    part = layer.parts[number]
+    there, own = part.index >= 0, expected.ravel()[part.first : part.first + len(part.index)]
+    assert there.any() and np.array_equal(dump(core, part)[there], own[there]), (layer.name, number)
 
 
 def assert_every_layer(core: Core, program: AccelProgram, x: np.ndarray, expected: Mapping[int, np.ndarray]) -> None:

@@ -3,33 +3,35 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable, Iterator
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_tr.accel.image import Image
+from edge_tr.accel.image import _BEATS, Image
 from edge_tr.accel.scale import Scale
-from edge_tr.accel.stream import LOAD_OVERHEAD, _resident, streamed
+from edge_tr.accel.stream import BUFFERS, _resident, page, streamed
 from edge_tr.formats import accelerator as f
 
 CAPACITY = f.WEIGHT_WORDS.value
-BEATS = 9  # of a weight word
 
 
-@given(st.lists(st.integers(0, 12), min_size=1, max_size=7), st.integers(1, 30), st.sets(st.integers(0, 6)))
-def test_no_choice_of_resident_commands_streams_less_than_a_tenth_more(
-    sizes: list[int], capacity: int, named: set[int]
+@given(
+    st.lists(st.integers(1, 12), min_size=1, max_size=7), st.integers(1, 30), st.sets(st.integers(0, 6)),
+    st.sampled_from([1, BUFFERS]),
+)  # fmt: skip
+def test_no_choice_of_resident_words_streams_less_than_the_largest_more(
+    sizes: list[int], capacity: int, named: set[int], buffers: int
 ) -> None:
     """The choice is legal, and near the best of all subsets with the pinned ones."""
-    pinned = {i for i in named if i < len(sizes) and sizes[i]}
-    kept = _resident(sizes, capacity, pinned)
+    pinned = {i for i in named if i < len(sizes)}
     everyone = set(range(len(sizes)))
+    kept = _resident(dict(enumerate(sizes)), dict.fromkeys(everyone, 1), capacity, buffers, pinned)
 
     def fits(some: set[int]) -> bool:
         buffer = max((sizes[i] for i in everyone - some), default=0)
-        return sum(sizes[i] for i in some) + buffer <= capacity
+        return sum(sizes[i] for i in some) + buffers * buffer <= capacity
 
     subsets = (set(s) for n in range(len(sizes) + 1) for s in itertools.combinations(sorted(everyone), n))
     legal = [sum(sizes[i] for i in everyone - s) for s in subsets if pinned <= s and fits(s)]
@@ -38,12 +40,12 @@ def test_no_choice_of_resident_commands_streams_less_than_a_tenth_more(
         return
     assert pinned <= kept and fits(kept)
     streamed_words = sum(sizes[i] for i in everyone - kept)
-    assert streamed_words <= min(legal) + max(sizes)
+    assert streamed_words <= min(legal) + buffers * max(sizes)
 
 
-def image_of(sizes: list[int]) -> tuple[Image, list[list[int]]]:
+def image_of(sizes: list[int], image: Image, words: list[list[int]]) -> tuple[Image, list[list[int]]]:
     """Commands that read so many term words each, every word another; and those words."""
-    image, words, count = Image(), [], itertools.count(1)
+    count = itertools.count(1)
     for size in sizes:
         mine = list(itertools.islice(count, size))
         words.append(mine)
@@ -52,26 +54,33 @@ def image_of(sizes: list[int]) -> tuple[Image, list[list[int]]]:
     return image, words
 
 
-@pytest.mark.parametrize("sizes", [[2000, 3001, 4999, 777], [9215, 1, 2], [1, 9001, 3, 5001, 7]])
-def test_every_command_reads_its_own_words_when_its_turn_comes(sizes: list[int]) -> None:
-    image, words = image_of(sizes)
-    done = streamed(image)
+@pytest.mark.parametrize(
+    "sizes", [[2000, 3001, 4999, 777], [9215, 1, 2], [1, 9001, 3, 5001, 7], [4000] * 4, [3000] * 7]
+)
+@pytest.mark.parametrize("whole", [streamed, page])
+def test_every_command_reads_its_own_words_when_its_turn_comes(sizes: list[int], whole: Callable) -> None:
+    """Whenever a LOAD ends: each takes at once what the command reads that runs beside it, or it is waited for."""
+    image, words = Image(), []
+    if whole is page:
+        image.command(opcode=f.OPCODE.LOAD)
+        words.append([])
+    image, words = image_of(sizes, image, words)
+    done = whole(image)
     memory = [0] * (2 * CAPACITY)
-    kept = done.image.words[f.MEMORY.WEIGHTS]
-    memory[: len(kept)] = kept
-    beats = itertools.chain.from_iterable(done.packets[command].tolist() for command in sorted(done.packets))
-    commands = [
-        f.COMMAND.unpack(word.to_bytes(f.COMMAND.size, "little")) for word in done.image.packed(f.MEMORY.COMMANDS)
-    ]
-    extra = [0]
-    for position, command in enumerate(commands):
+    if whole is streamed:
+        kept = done.image.words[f.MEMORY.WEIGHTS]
+        memory[: len(kept)] = kept
+    loads, under_way = list(done.loads), None
+    for position, command in enumerate(done.image.words[f.MEMORY.COMMANDS]):
         if command["opcode"] == f.OPCODE.LOAD:
-            extra.append(load(memory, beats) + LOAD_OVERHEAD)
+            under_way = loads.pop(0)
+            load(memory, iter(under_way.beats.tolist()))
         if command["opcode"] == f.OPCODE.ARRAY:
-            mine = words[done.index.index(position)]
+            own = done.index.index(position)
+            mine = words[own]
             assert memory[command["weights"] : command["weights"] + len(mine)] == mine
-    assert next(beats, None) is None and len(extra) > 1
-    assert sum(done.cycles) == sum(extra)
+            assert not (command["during_load"] and under_way.needed <= own)
+    assert not loads and len(done.loads) > 1
     assert done.image.used()["weight words"][0] <= CAPACITY
 
 
@@ -84,7 +93,7 @@ def test_commands_beside_an_input_stay_resident(sizes: list[int]) -> None:
         beside = {"src": 40} if number == 1 else {}  # so the first one runs beside the INPUT too
         whole.command(opcode=f.OPCODE.ARRAY, weights=whole.terms([number + 1] * size), **beside)
     done = streamed(whole)
-    assert set(done.packets) and not set(done.packets) & {1, 2}
+    assert done.loads and all(load.before > 2 for load in done.loads)
     assert done.image.used()["weight words"][0] <= CAPACITY
 
 
@@ -102,10 +111,11 @@ def test_channel_parameters_that_do_not_fit_come_with_the_command_that_reads_the
     memory = [0] * f.PARAMETERS.value
     kept = done.image.words[f.MEMORY.PARAMETERS]
     memory[: len(kept)] = kept
-    assert 0 < len(done.packets) <= len(channels) and done.image.used()["channel parameters"][0] <= len(memory)
+    packets = {load.needed: load.beats for load in done.loads}
+    assert 0 < len(packets) <= len(channels) and done.image.used()["channel parameters"][0] <= len(memory)
     for number, biases in enumerate(mine):
-        if number in done.packets:
-            header, *data = done.packets[number].tolist()
+        if number in packets:
+            header, *data = packets[number].tolist()
             where = f.PACKET.unpack(int(header).to_bytes(8, "little"))
             assert where["memory"] == f.MEMORY.PARAMETERS and where["value"] == len(biases)
             values = [low | high << 64 for low, high in zip(data[::2], data[1::2])][: len(biases)]
@@ -117,7 +127,7 @@ def test_channel_parameters_that_do_not_fit_come_with_the_command_that_reads_the
     assert done.image.words[f.MEMORY.WEIGHTS] == image.words[f.MEMORY.WEIGHTS]  # they fit
 
 
-def load(memory: list[int], beats: itertools.chain) -> int:
+def load(memory: list[int], beats: Iterator[int]) -> int:
     """What the LOAD command does; how many beats it took."""
     taken = 0
     while True:
@@ -125,15 +135,28 @@ def load(memory: list[int], beats: itertools.chain) -> int:
         taken += 1
         if header["memory"] == f.MEMORY.END:
             return taken
+        size = _BEATS[header["memory"]][0] // 64
         for word in range(header["value"]):
-            value = sum(int(next(beats)) << 64 * i for i in range(BEATS))
-            taken += BEATS
+            value = sum(int(next(beats)) << 64 * i for i in range(size))
+            taken += size
             at = 2 * (header["address"] + word)
-            memory[at : at + 2] = [value & (1 << 288) - 1, value >> 288]
+            if header["memory"] == f.MEMORY.WEIGHTS:
+                memory[at : at + 2] = [value & (1 << 288) - 1, value >> 288]
 
 
 def test_an_image_that_fits_stays_as_it_is() -> None:
-    image, _ = image_of([100, 200])
+    image, _ = image_of([100, 200], Image(), [])
     done = streamed(image)
-    assert done.image is image and not done.packets and done.index == (0, 1, 2)
-    assert np.array_equal(done.cycles, (0, 0, 0))
+    assert done.image is image and not done.loads and done.index == (0, 1, 2)
+    assert not any(done.waits({0: 10, 1: 20}, range(3)).values())
+
+
+def test_a_command_waits_for_what_of_a_load_is_left() -> None:
+    """Loads of 3,000 beats, commands of 2,000 cycles: the second load comes beside the first command, and so on."""
+    image, _ = image_of([4000, 4000, 4000, 4000], Image(), [])
+    done = streamed(image)
+    beats = [len(load.beats) for load in done.loads]
+    late = done.waits(dict.fromkeys(range(4), 2000), range(5))
+    needing = [load.needed for load in done.loads]
+    assert all(late[command] >= n - 2000 for command, n in zip(needing[1:], beats[1:]))
+    assert sum(late.values()) <= sum(beats) - 2000 * (len(beats) - 1) + 20 * len(beats)

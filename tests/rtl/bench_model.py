@@ -42,7 +42,7 @@ class Digits:
         """One inference, equal to golden."""
         await board.start(C.START, self.beats)
         assert await board.done() == E.NONE
-        output = np.frombuffer(await board.frame(), np.int8)[self.last.index]
+        output = np.frombuffer(await board.frame(), np.int8)[self.segment.reads[0].index]
         assert np.array_equal(output, self.expected)
 
 

@@ -15,7 +15,9 @@ from edge_tr.formats.frames import COUNTER
 from edge_tr.target.emulator import emulate, flash_file
 from edge_tr.target.flash import flash
 from edge_tr.target.port import open_port
+from edge_tr.target.toolchain import compile_and_link
 
+LARGE = 2 << 20
 EMULATED = [name for name in boards.names() if boards.load(name).emulator]
 WITH_LOADER = [name for name in EMULATED if boards.load(name).loader]
 COUNTING = [name for name in EMULATED if boards.load(name).instructions_per_tick]
@@ -98,3 +100,18 @@ def test_what_was_flashed_survives_a_killed_emulator_and_is_replaced_by_the_next
         with connected(target, tmp_path) as running, open_port(running.url, 115200) as port:
             Echo(port).wake()
     assert flash_file(tmp_path).stat().st_blocks * 512 < 10_000_000
+
+
+@pytest.mark.parametrize("name", ["mps2-an386", "qemu-cortex-m0", "qemu-rv32ec", "qemu-rv32imc"])
+def test_start_up_reaches_over_a_model_of_two_megabytes(name: str, tmp_path: Path) -> None:
+    """A jump of RISC-V reaches one, a branch of Arm sixteen."""
+    board = boards.load(name)
+    assert board.memory.flash_bytes > LARGE
+    source = tmp_path / "model" / "large.c"
+    source.parent.mkdir()
+    source.write_text(
+        f"#include <stdint.h>\nstatic const uint8_t large[{LARGE}u] = {{1}};\nint main(void);\n"
+        f"int main(void) {{ volatile uint32_t last = {LARGE - 1}u; return large[last]; }}\n"
+    )
+    linked = compile_and_link(board, board.application, [source], [], tmp_path / "objects", "large")
+    assert linked.sizes.flash > LARGE

@@ -65,6 +65,7 @@ class Agent:
         self._layers = len(self._program.levels[0].names)
         self._input_bytes = sum(tensor.bytes for tensor in self._program.inputs)
         accelerator.reset_state()
+        accelerator.times_layers = True
         self._sample, self._sequence = _Sample(), _Sequence(accelerator.states)
         self._calibrated = (0, 0, 0)  # sequence, rounds and ticks of the last one
         self._commands = {

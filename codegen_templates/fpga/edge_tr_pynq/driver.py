@@ -16,7 +16,7 @@ import numpy as np
 from edge_tr_pynq.accelerator import ACCEL_ID, ACCEL_VERSION, CONTROL, ERROR, NO_STOP, REGISTER, STATUS
 from edge_tr_pynq.ends import Samples, sample_shape, samples_of
 from edge_tr_pynq.errors import DeviceError, UsageError
-from edge_tr_pynq.program import HostLayer, Layer, Level, Program, Segment
+from edge_tr_pynq.program import HostLayer, Level, Part, Program, Segment
 from edge_tr_pynq.requant import Rounding
 
 Tensors = dict[int, np.ndarray]
@@ -58,20 +58,29 @@ class _Slot:
         self.values: Tensors = {}
         inputs = sum(len(send.index) for send in segment.sends)
         self.sent = ip.allocate(inputs + BEAT * len(segment.stream), np.uint8)
-        self.received = ip.allocate(word_bytes * segment.result.words, np.uint8)
-        self.sent[inputs:] = segment.stream.view(np.uint8)
+        outputs = word_bytes * sum(read.words for read in segment.reads)
+        self.received = ip.allocate(outputs, np.uint8) if outputs else None
+        stream, at, done = segment.stream.view(np.uint8), 0, 0
+        self._places = []  # of each send
+        for send in segment.sends:
+            before = stream[done : BEAT * send.after]
+            self.sent[at : at + len(before)] = before
+            done, at = done + len(before), at + len(before)
+            self._places.append(at)
+            at += len(send.index)
+        self.sent[at:] = stream[done:]
 
     def fill(self, values: Tensors) -> None:
         """What is sent, from int8 tensors."""
-        self.values, at = values, 0
-        for send in self.segment.sends:
-            data = np.append(values[send.tensor], np.int8(0))[send.index].view(np.uint8)
-            self.sent[at : at + len(data)] = data
-            at += len(data)
+        self.values = values
+        padded = {send.tensor: np.append(values[send.tensor], np.int8(0)) for send in self.segment.sends}
+        for send, at in zip(self.segment.sends, self._places):
+            self.sent[at : at + len(send.index)] = padded[send.tensor][send.index].view(np.uint8)
 
     def free(self) -> None:
         self.sent.freebuffer()
-        self.received.freebuffer()
+        if self.received is not None:
+            self.received.freebuffer()
 
 
 def _flat(samples: Samples, n: int) -> Tensors:
@@ -96,6 +105,9 @@ class Accelerator:
         self._level = 0
         self._slots: list[list[_Slot]] = []  # by level
         self._scratch: object | None = None
+        self.times_layers = False
+        """Whether `layer_cycles` will be asked for; it takes register reads after each of several runs."""
+        self._stamped: list[list[int]] = []  # by run of the last inference, if it took several
         self._counted: int | None = None  # cycles of the last inference, if it took several runs
         identify(ip)
         ip.write(REGISTER.TIMEOUT, stream_cycles)
@@ -117,7 +129,8 @@ class Accelerator:
         self._slots = [
             [_Slot(segment, self.ip, program.word_bytes) for segment in self._runs(level)] for level in program.levels
         ]
-        most = max((layer.words for level in program.levels for layer in level.layers), default=1)
+        parts = (part for level in program.levels for layer in level.layers for part in layer.parts)
+        most = max((part.words for part in parts), default=1)
         self._scratch = self.ip.allocate(program.word_bytes * most, np.uint8)
 
     @property
@@ -219,7 +232,7 @@ class Accelerator:
     def _pipelined(self, level: Level) -> bool:
         """Whether the accelerator can begin the next sample as soon as it has sent this one's result."""
         is_stateless = not self._loaded().graph.states
-        return is_stateless and len(level.segments) == 1 and len(level.segments[0].reads) == 1
+        return is_stateless and len(level.segments) == 1 and bool(level.segments[0].reads)
 
     def _runs(self, level: Level) -> tuple[Segment, ...]:
         """Runs that have a buffer each: a pipelined one has two."""
@@ -252,7 +265,7 @@ class Accelerator:
     def _one(self, sample: Tensors) -> tuple[np.ndarray, ...]:
         """A sample through all turns; states change when it is through."""
         values, slots = {**sample, **self.states}, iter(self._slots[self._level])
-        counted = 0
+        counted, stamped = 0, []
         for turn in self._now().turns:
             self._compute(turn.host, values)
             if turn.segment is None:
@@ -262,13 +275,13 @@ class Accelerator:
             self.dma.sendchannel.transfer(slot.sent)
             self._start(slot)
             self._finish(_INFERENCE)
-            self._received(slot.received, slot.received.nbytes)
             counted += self.ip.read(REGISTER.CYCLES)
-            self._take(slot)
-            for read in turn.segment.reads[1:]:
-                layer = turn.segment.layers[read]
-                values[layer.tensor] = self._tensor(layer)
-        self._counted = counted
+            if slot.received is not None:
+                self._received(slot.received, slot.received.nbytes)
+                self._take(slot)
+            if self.times_layers:
+                stamped.append(self._stamps(turn.segment))
+        self._counted, self._stamped = counted, stamped
         self.states = {index: values[index] for index in self.states}
         return self._outputs(values)
 
@@ -279,20 +292,23 @@ class Accelerator:
 
     def layer_cycles(self) -> list[int]:
         """Clock cycles of each layer in the last whole inference, 0 of the processor's; a segment's first one's include
-        the transfer to it, or what of it no other layer ran beside."""
-        cycles = []
-        for turn in self._now().turns:
-            cycles += [0] * len(turn.host)
-            if turn.segment is None:
-                continue
-            own, before = dict.fromkeys((layer.tensor for layer in turn.segment.layers), 0), 0
-            for stop, layer, _ in turn.segment.stops:
-                self.ip.write(REGISTER.SELECT, stop - 1)
-                stamp = self.ip.read(REGISTER.STAMP)
-                own[layer.tensor] += stamp - before
-                before = stamp
-            cycles += own.values()
+        the transfer to it, or what of it no other layer ran beside. Of several runs `times_layers` must be set before:
+        each one's stamps take the place of those of the run before."""
+        level, cycles = self._now(), []
+        stamped = iter(self._stamped if len(level.segments) > 1 else map(self._stamps, level.segments))
+        for turn in level.turns:
+            cycles += [0] * len(turn.host) + ([] if turn.segment is None else next(stamped))
         return cycles
+
+    def _stamps(self, segment: Segment) -> list[int]:
+        """Cycles of each layer of the last run."""
+        own, before = dict.fromkeys((layer.tensor for layer in segment.layers), 0), 0
+        for part, layer in segment.stops:
+            self.ip.write(REGISTER.SELECT, part.stop - 1)
+            stamp = self.ip.read(REGISTER.STAMP)
+            own[layer.tensor] += stamp - before
+            before = stamp
+        return [*own.values()]
 
     def run_layers(self, x: Given, last: int) -> Iterator[tuple[np.ndarray, int]]:
         """(tensor [elements], cycles) of layers 0 to `last`, one after the other, of the first sample; `states` stay.
@@ -315,17 +331,28 @@ class Accelerator:
             slot.fill(values)
             self.dma.sendchannel.transfer(slot.sent)
             cycles, waiting = dict.fromkeys((layer.tensor for layer in turn.segment.layers), 0), [*turn.segment.layers]
-            for stop, layer, part in turn.segment.stops:
-                self._segment(entry, stop)
-                self._done(layer.name)
-                entry = stop
-                cycles[layer.tensor] += self.ip.read(REGISTER.CYCLES)
-                value = values.setdefault(layer.tensor, np.zeros(len(layer.index), np.int8))
-                np.copyto(value, self._tensor(layer), where=layer.part == part)
-                while waiting and waiting[0].stops[-1] <= stop:
+            for part, layer in turn.segment.stops:
+                cycles[layer.tensor] += self._go_on(turn.segment, entry, part.stop, layer.name)
+                entry = part.stop
+                value = values.setdefault(layer.tensor, np.zeros(layer.elements, np.int8))
+                there = part.index >= 0
+                own = value[part.first : part.first + len(part.index)]
+                np.copyto(own, self._part(part, layer.name), where=there)
+                while waiting and waiting[0].parts[-1].stop <= part.stop:
                     done = waiting.pop(0)
                     yield values[done.tensor], cycles[done.tensor]
             self._finish(turn.segment.layers[-1].name)
+
+    def _go_on(self, segment: Segment, entry: int, stop: int, name: str) -> int:
+        """Run commands [entry, stop) but for OUTPUTs, which nobody receives; cycles."""
+        cycles = 0
+        for end in [*(read.command for read in segment.reads if entry <= read.command < stop), stop]:
+            if entry < end:
+                self._segment(entry, end)
+                self._done(name)
+                cycles += self.ip.read(REGISTER.CYCLES)
+            entry = end + 1
+        return cycles
 
     def idle_cycles(self, count: int) -> int:
         """What the cycle counter says of a run that waits `count` cycles, at least one, for an input that does not
@@ -364,7 +391,8 @@ class Accelerator:
 
     def _start(self, slot: _Slot) -> None:
         """The input is on its way already and waits for the start, so that the start does not wait for it."""
-        self.dma.recvchannel.transfer(slot.received)
+        if slot.received is not None:
+            self.dma.recvchannel.transfer(slot.received)
         self._segment(slot.segment.entry, NO_STOP.value)
 
     def _follow(self, running: _Slot, following: _Slot) -> None:
@@ -383,8 +411,14 @@ class Accelerator:
 
     def _take(self, slot: _Slot) -> None:
         """What a run sent becomes one of the slot's tensors."""
-        layer = slot.segment.result
-        slot.values[layer.tensor] = np.array(slot.received).view(np.int8)[layer.index]
+        received, at = np.array(slot.received).view(np.int8), 0
+        sizes: dict[int, int] = {}
+        for read in slot.segment.reads:
+            sizes[read.tensor] = max(sizes.get(read.tensor, 0), read.first + len(read.index))
+        slot.values.update((tensor, np.empty(size, np.int8)) for tensor, size in sizes.items())
+        for read in slot.segment.reads:
+            slot.values[read.tensor][read.first : read.first + len(read.index)] = received[at:][read.index]
+            at += self._loaded().word_bytes * read.words
 
     def _finished(self, slot: _Slot) -> tuple[np.ndarray, ...]:
         """The outputs of a pipelined inference."""
@@ -398,15 +432,16 @@ class Accelerator:
         shapes = map(sample_shape, program.outputs)
         return tuple(values[index].reshape(shape) for index, shape in zip(program.results, shapes))
 
-    def _tensor(self, layer: Layer) -> np.ndarray:
-        nbytes = self._loaded().word_bytes * layer.words
-        self.ip.write(REGISTER.DUMP_ADDRESS, layer.address)
-        self.ip.write(REGISTER.DUMP_COUNT, layer.words)
+    def _part(self, part: Part, name: str) -> np.ndarray:
+        """The part's elements, of those that are not in it any value."""
+        nbytes = self._loaded().word_bytes * part.words
+        self.ip.write(REGISTER.DUMP_ADDRESS, part.address)
+        self.ip.write(REGISTER.DUMP_COUNT, part.words)
         self.dma.recvchannel.transfer(self._scratch, nbytes=nbytes)
         self._control(CONTROL.DUMP)
-        self._done(f"reading {layer.name}")
+        self._done(f"reading {name}")
         self._received(self._scratch, nbytes)
-        return np.array(self._scratch[:nbytes])[layer.index].view(np.int8)
+        return np.array(self._scratch[:nbytes])[part.index].view(np.int8)
 
     # --- waiting ---
 

@@ -20,19 +20,30 @@ FOLDER = Path(__file__).resolve().parent
 
 
 @dataclass(frozen=True)
+class Part:
+    """Part of a layer's tensor, which is there before command `stop`, and later perhaps no more: byte `index[i]` of
+    `words` activation words from `address` is element `first` + i (NHWC), unless it is -1."""
+
+    stop: int
+    address: int
+    words: int
+    first: int
+    index: np.ndarray
+
+
+@dataclass(frozen=True)
 class Layer:
-    """A layer of the accelerator: it ends before the last of the commands `stops`; its tensor is `words` activation
-    words from `address`, element i (NHWC) in byte `index[i]`. Layers that take turns have several stops: element i is
-    there at stop `part[i]`, and later perhaps no more."""
+    """A layer of the accelerator: it ends before the stop of the last of its parts."""
 
     name: str
     tensor: int
-    stops: tuple[int, ...]
-    address: int
-    words: int
     cycles: int
-    index: np.ndarray
-    part: np.ndarray
+    parts: tuple[Part, ...]
+
+    @property
+    def elements(self) -> int:
+        """Of its tensor."""
+        return max(part.first + len(part.index) for part in self.parts)
 
 
 @dataclass(frozen=True)
@@ -51,32 +62,39 @@ class HostLayer:
 
 @dataclass(frozen=True)
 class Send:
-    """An INPUT: which element of a tensor each byte is, -1 for zero."""
+    """An INPUT: which element of a tensor each byte is, -1 for zero; it comes behind `after` beats of the stream."""
 
     tensor: int
+    after: int
+    index: np.ndarray
+
+
+@dataclass(frozen=True)
+class Read:
+    """An OUTPUT, number `command`, of `words` words: byte `index[i]` is element `first` + i of the tensor."""
+
+    command: int
+    tensor: int
+    words: int
+    first: int
     index: np.ndarray
 
 
 @dataclass(frozen=True)
 class Segment:
-    """One run of the accelerator from command `entry` on: `sends`, then `stream`; of its layers the processor needs
-    those at `reads`, the first of which comes by itself."""
+    """One run of the accelerator from command `entry` on: `stream`, between whose beats the `sends` come; `reads` come
+    back, one after the other."""
 
     entry: int
     sends: tuple[Send, ...]
     stream: np.ndarray
     layers: tuple[Layer, ...]
-    reads: tuple[int, ...]
+    reads: tuple[Read, ...]
 
     @property
-    def result(self) -> Layer:
-        return self.layers[self.reads[0]]
-
-    @property
-    def stops(self) -> list[tuple[int, Layer, int]]:
-        """(stop, layer, part) in order: the commands before a stop, from the stop before, are of that layer."""
-        stops = [(stop, layer, n) for layer in self.layers for n, stop in enumerate(layer.stops)]
-        return sorted(stops, key=lambda entry: entry[0])
+    def stops(self) -> list[tuple[Part, Layer]]:
+        """By stop: the commands before it, from the stop before, are of that part."""
+        return sorted(((part, layer) for layer in self.layers for part in layer.parts), key=lambda entry: entry[0].stop)
 
 
 @dataclass(frozen=True)
@@ -114,7 +132,7 @@ class Level:
     def name_at(self, command: int) -> str:
         """The layer that a command belongs to, for messages."""
         stops = (entry for segment in self.segments for entry in segment.stops)
-        return next((layer.name for stop, layer, _ in stops if command < stop), "output")
+        return next((layer.name for part, layer in stops if command < part.stop), "output")
 
 
 @dataclass(frozen=True)
@@ -226,12 +244,10 @@ def _level(facts: dict, arrays: dict[str, np.ndarray]) -> Level:
 
 
 def _segment(facts: dict, arrays: dict[str, np.ndarray], number: int) -> Segment:
-    sends = tuple(Send(tensor, arrays[f"send{number}.{i}"]) for i, tensor in enumerate(facts["sends"]))
-    layers = tuple(
-        _layer(layer, *(arrays[f"{name}{number}.{i}"] for name in ("layer", "part")))
-        for i, layer in enumerate(facts["layers"])
-    )
-    return Segment(facts["entry"], sends, arrays[f"stream{number}"], layers, tuple(facts["reads"]))
+    sends = tuple(Send(**send, index=arrays[f"send{number}.{i}"]) for i, send in enumerate(facts["sends"]))
+    reads = tuple(Read(**read, index=arrays[f"read{number}.{i}"]) for i, read in enumerate(facts["reads"]))
+    layers = tuple(_layer(layer, _below(arrays, f"part{number}.{i}.")) for i, layer in enumerate(facts["layers"]))
+    return Segment(facts["entry"], sends, arrays[f"stream{number}"], layers, reads)
 
 
 def _host(facts: dict, arrays: dict[str, np.ndarray]) -> HostLayer:
@@ -255,5 +271,6 @@ def _unpacked(value: object, arrays: dict[str, np.ndarray]) -> object:
     return getattr(import_module(f"edge_tr_pynq.{module}"), value["class"])(**fields)
 
 
-def _layer(facts: dict, index: np.ndarray, part: np.ndarray) -> Layer:
-    return Layer(**{**facts, "stops": tuple(facts["stops"])}, index=index, part=np.broadcast_to(part, index.shape))
+def _layer(facts: dict, arrays: dict[str, np.ndarray]) -> Layer:
+    parts = tuple(Part(**part, index=arrays[str(i)]) for i, part in enumerate(facts["parts"]))
+    return Layer(**{**facts, "parts": parts})
