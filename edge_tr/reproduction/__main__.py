@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edge_tr.errors import EdgeTrError
-from edge_tr.reproduction import classifiers, detector, effort, mobilenets, sequences, splits, trained
+from edge_tr.reproduction import classifiers, detector, effort, mobilenets, sequences, splits, summary, trained
 from edge_tr.reproduction.accounting import BASELINE_PAIRS, DATA_BITS, table
 from edge_tr.reproduction.plot import plot
 from edge_tr.tuning.workers import LocalProcesses
@@ -54,6 +54,14 @@ NOT_REPRODUCED = """\
 | Accuracy of ResNet-8 on CIFAR-10 and of the wake words | their data have no clear licence and are not here |
 """
 
+ALONE = {
+    "mobilenet": lambda given: mobilenets.section(given.work),
+    "detector": lambda given: detector.section(given.work),
+    "summary": lambda given: summary.section((given.out / "reproduction.md").read_text(encoding="utf-8")),
+    "effort": lambda given: effort.section(classifiers.SUBJECTS, given.shared, given.work),
+}
+"""Sections that can be written anew by themselves, by name, of the parsed arguments."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; the exit code."""
@@ -61,15 +69,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--shared", type=Path, default=ROOT.parent / "shared", help="folder of models and data")
     parser.add_argument("--out", type=Path, default=ROOT / "docs", help="folder for reproduction.md and plots")
     parser.add_argument("--work", type=Path, default=ROOT / "out" / "reproduction", help="folder for finished points")
-    parser.add_argument("--only-effort", action="store_true", help=f"measure {effort.HEADING!r} and leave the rest")
+    parser.add_argument("--only", choices=ALONE, help="measure this section and leave the rest of the document")
     arguments = parser.parse_args(argv)
     arguments.work.mkdir(parents=True, exist_ok=True)
     report = arguments.out / "reproduction.md"
     try:
-        if arguments.only_effort:
-            section = effort.section(classifiers.SUBJECTS, arguments.shared, arguments.work)
-            report.write_text(effort.replaced(report.read_text(encoding="utf-8"), section), encoding="utf-8")
-            print(f"written: {report}")
+        if arguments.only:
+            _replace(report, ALONE[arguments.only](arguments))
             return 0
         with LocalProcesses() as workers:
             sections = [
@@ -78,20 +84,28 @@ def main(argv: Sequence[str] | None = None) -> int:
                     for s in classifiers.SUBJECTS
                 ),
                 trained.section(arguments.shared, arguments.work, workers),
-                mobilenets.section(arguments.work),
-                detector.section(arguments.work),
+                ALONE["mobilenet"](arguments),
+                ALONE["detector"](arguments),
                 *sequences.sections(arguments.shared, arguments.work),
             ]
             splits.measure(splits.SUBJECTS, splits.SPLITS, arguments.shared, arguments.work / "splits", workers)
             sections.append(splits.section(splits.kept(arguments.work / "splits")))
-        sections.append(effort.section(classifiers.SUBJECTS, arguments.shared, arguments.work))
+        sections.append(ALONE["effort"](arguments))
     except EdgeTrError as error:
         print(f"reproduction: {error}", file=sys.stderr)
         return error.exit_code
     text = "\n".join(["# Reproduction of the published tables\n", PAPER, TERMS, *sections, NOT_REPRODUCED])
     report.write_text(text, encoding="utf-8")
-    print(f"written: {report}")
+    _replace(report, ALONE["summary"](arguments))
     return 0
+
+
+def _replace(report: Path, section: str) -> None:
+    """Put a section in the place of the one with its title; the summary goes first, others last."""
+    text, title = report.read_text(encoding="utf-8"), section.partition("\n")[0]
+    before = "## MLP" if title == summary.HEADING else "## Not reproduced"
+    report.write_text(effort.replaced(text, section, before=before, title=title), encoding="utf-8")
+    print(f"written: {report}")
 
 
 def _classifier(subject: classifiers.Subject, shared: Path, work: Path, out: Path, workers: LocalProcesses) -> str:

@@ -1,8 +1,7 @@
-"""The detector: trained in floats, quantised, and its mAP with plain and with trained terms at equal budgets."""
+"""The detector: trained in floats, quantised, and its mAP with every term and with plain term revealing."""
 
 from __future__ import annotations
 
-import copy
 from pathlib import Path
 
 import numpy as np
@@ -20,14 +19,12 @@ from edge_tr.reproduction.yolo import Detector
 from edge_tr.tr.reveal import reveal
 from edge_tr.training import export, prepare
 from edge_tr.training.loop import Progress, quiet
-from edge_tr.training.train import resolve
 from edge_tr.tuning.cost import dot_layers
 
 GROUP = 8
 BUDGETS = (6, 8)
-STEPS, BATCH, RATE = 50, 8, 5e-4
 TEST, CALIBRATION = 200, 100
-SEEDS = {"test": [2], "calibration": [3], "training": 4}
+SEEDS = {"test": [2], "calibration": [3]}
 
 
 TITLE = "Detector of YOLOv5's kind, scenes of Fashion-MNIST"
@@ -37,7 +34,8 @@ decoded and suppressed on the host: with every term, and with at most k terms in
 The network (Conv-BN-SiLU, C3, SPPF, PAN neck, three heads; {{weights:,}} weights, {{macs:.1f}} M MACs, 96 x 96 grey
 scenes of 2 to 6 objects of 16 to 48 pixels, ten classes) was trained here in floats for {detection.STEPS} steps of
 {detection.BATCH} scenes, minutes of a core: its level is what that gives. **plain**: quantised after training.
-**trained**: {STEPS} steps of {BATCH} scenes more, all these k together, one set of weights.
+Training for these budgets is not in this table: a first attempt (50 steps of 8 scenes) made every row worse, and why
+has not been found.
 """
 
 
@@ -45,7 +43,7 @@ def section(work: Path, progress: Progress = quiet) -> str:
     """The section of the report."""
     network = float_network(work, progress)
     plain = quantised(network)
-    rows = {"plain": plain, "trained": trained(network, work, progress)}
+    rows = {"plain": plain}
     graph, heads = parse(plain), ["every term", *(f"k={k} ({k / GROUP:g} terms/MAC)" for k in BUDGETS)]
     truth = scenes(fashion("t10k"), TEST, SEEDS["test"])
     layers = dot_layers(graph)
@@ -100,26 +98,3 @@ def calibration() -> Scenes:
 def quantised(network: Detector) -> bytes:
     """The int8 file, every term."""
     return export(prepare(network, detection.images_of(calibration().images), group=GROUP))
-
-
-def trained(network: Detector, work: Path, progress: Progress) -> bytes:
-    """The int8 file after training for all BUDGETS together."""
-    revealed = prepare(copy.deepcopy(network), detection.images_of(calibration().images), group=GROUP)
-    objects = fashion("train")
-
-    def draw(step: int, generator: torch.Generator) -> tuple[torch.Tensor, Scenes]:
-        drawn = scenes(objects, BATCH, [SEEDS["training"], step])
-        return detection.images_of(drawn.images), drawn
-
-    resolve(
-        revealed,
-        draw,
-        detection.DETECTION,
-        budgets=BUDGETS,
-        steps=STEPS,
-        rate=RATE,
-        clip=detection.CLIP,
-        kept=work / "detector-trained.pt",
-        progress=progress,
-    )
-    return export(revealed)

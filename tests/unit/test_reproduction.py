@@ -12,7 +12,7 @@ from edge_tr.golden.ends import samples_of
 from edge_tr.ir.tflite import parse
 from edge_tr.ir.writer import ModelWriter
 from edge_tr.operators import FullyConnectedParams
-from edge_tr.reproduction import effort
+from edge_tr.reproduction import effort, summary
 from edge_tr.reproduction.accounting import BASELINE_PAIRS, DATA_BITS, Measured, quantised, table
 from edge_tr.reproduction.classifiers import Bench, revealing
 from edge_tr.reproduction.plot import plot
@@ -171,3 +171,23 @@ def test_the_machine_is_named(tmp_path):
     (tmp_path / "cpuinfo").write_text("processor: 0\nmodel name\t: Abacus 3000\nmodel name\t: Abacus 3000\n")
     assert effort.machine(tmp_path / "cpuinfo").startswith("Abacus 3000, ")
     assert effort.machine(tmp_path / "none").endswith(" cores")
+
+
+# --- summary ------------------------------------------------------------------------------
+
+
+def test_the_summary_takes_the_fewest_pairs_that_are_good_enough():
+    """Of tables as `table` prints them: points of accuracy, percent of a perplexity, a section without pairs."""
+
+    def rows(values: list[tuple[str, float, float]]) -> str:
+        return table([Measured(name, "", 1.0, pairs, None, value, None) for name, pairs, value in values])
+
+    accuracy = rows([("int8", 64, 90), ("TR k=8", 8, 89.6), ("TR k=4", 4, 89.4), ("calibrated", 6, 90), ("QT", 2, 90)])
+    perplexity = rows([("int8", 64, 100), ("TR k=8", 8, 100.6), ("calibrated", 4, 100.4)]).replace(
+        "accuracy %", "perplexity"
+    )
+    text = f"# R\n\n## A\n\n{accuracy}\n## B\n\nnone\n\n## C\n\n{perplexity}\n"
+    assert [title for title, _ in summary.tables(text)] == ["A", "C"]
+    written = summary.section(text)
+    assert "| A | 8.0 (TR k=8) | 8 | 6.0 (calibrated) | 11 |" in written
+    assert "| C | none is as good |  | 4.0 (calibrated) | 16 |" in written
