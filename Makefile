@@ -11,7 +11,7 @@ SAME_SUMS := OPENBLAS_CORETYPE=Haswell
 
 # `make -j` would start two package managers at once.
 .NOTPARALLEL:
-.PHONY: install-demo install-test install-reproduce demo test bench cycles synth bitstream comparison reproduce fuzz fuzz-serial conformance matrix soak reliability pynq-matrix lint lock sbom formats clean help
+.PHONY: install-demo install-docs install-test install-reproduce demo test docs documents tutorials bench cycles synth bitstream comparison reproduce fuzz fuzz-serial conformance matrix soak reliability pynq-matrix lint lock sbom formats clean help
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile
@@ -28,6 +28,17 @@ test: install-test ## the whole test suite, every tool needed
 	$(BIN)/ruff format --check .
 	@echo "== pytest"
 	EDGE_TR_NO_SKIPS=$(CI) $(TEST_ENVIRONMENT) $(BIN)/python -m pytest -n 2 --dist worksteal --durations=10 tests
+
+docs: install-docs ## build the documentation as a site in out/site; a dead link is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+documents: install-test ## write the pages, pictures and numbers of the documentation that come from the source
+	$(BIN)/python -m documents.reference
+	$(BIN)/python -m documents.pictures
+	$(BIN)/python -m documents.numbers
+
+tutorials: install-test ## run every command of docs/tutorials, each page in an empty folder (gigabytes, minutes): PAGES=docs/tutorials/keras.md
+	$(BIN)/python -m documents.commands $(PAGES)
 
 bench: install-test install-reproduce ## tune, count whole models on every core and write docs/benchmarks.md (minutes)
 	$(SAME_SUMS) $(BIN)/python -m edge_tr.bench_table
@@ -87,7 +98,7 @@ clean: ## remove what was built, not the virtual environment
 	rm -rf out build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
 
 # What is missing is installed first; ./install.sh says which group is what. PYTHON=/path/to/python3 chooses one.
-install-demo install-test install-reproduce: install-%:
+install-demo install-docs install-test install-reproduce: install-%:
 	@PYTHON='$(PYTHON)' ./install.sh $*
 
 # --name VALUE if the variable is set

@@ -1,13 +1,13 @@
 #!/bin/sh
-# Installs what `make demo`, `make test` or `make reproduce` needs, and nothing that is there already: Debian packages
+# Installs what `make demo`, `make docs`, `make test` or `make reproduce` needs, and nothing that is there already: Debian packages
 # first, so that a missing compiler is seen in the first second, then Python packages into .venv, Node.js among them, and
 # at last what runs in that.
 #
-# usage: ./install.sh demo|test|reproduce
+# usage: ./install.sh demo|docs|test|reproduce
 # Ends with 0, or with 5 where something is missing and cannot be installed. make, which calls this, says "Error 5" then,
 # and like after any failure itself ends with 2.
 set -eu
-group=${1:?usage: ./install.sh demo|test|reproduce}
+group=${1:?usage: ./install.sh demo|docs|test|reproduce}
 cd "$(dirname "$0")"
 venv=.venv
 
@@ -18,12 +18,14 @@ test="$demo gcc:gcc g++:g++ /usr/include/stdio.h:libc6-dev make:make git:git cla
     riscv64-unknown-elf-gcc:gcc-riscv64-unknown-elf qemu-system-riscv32:qemu-system-misc
     verilator:verilator iverilog:iverilog yosys:yosys tclsh:tcl
     chromium:chromium /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf:fonts-dejavu-core"
+docs=
 reproduce=/usr/share/datasets/fashion-mnist/t10k-labels-idx1-ubyte.gz:dataset-fashion-mnist
 case $group in
     demo) tools=$demo ;;
+    docs) tools=$docs ;;
     test) tools=$test ;;
     reproduce) tools=$reproduce ;;
-    *) echo "usage: ./install.sh demo|test|reproduce" >&2; exit 2 ;;
+    *) echo "usage: ./install.sh demo|docs|test|reproduce" >&2; exit 2 ;;
 esac
 
 fail() {

@@ -15,6 +15,7 @@ from edge_tr.files.reading import brief, read_json
 from edge_tr.files.typed import typed
 from edge_tr.records import (
     NO_TERMS,
+    AloneRecord,
     Alternative,
     BuildRecord,
     CandidateRecord,
@@ -27,6 +28,7 @@ from edge_tr.records import (
     PartRecord,
     Protection,
     RamRecord,
+    Remedy,
     Signature,
     SpanRecord,
     TensorRecord,
@@ -38,6 +40,7 @@ __all__ = [
     "MANIFEST_VERSION",
     "NO_TERMS",
     "REVEALED",
+    "AloneRecord",
     "Alternative",
     "BuildFolder",
     "BuildRecord",
@@ -51,13 +54,14 @@ __all__ = [
     "PartRecord",
     "Protection",
     "RamRecord",
+    "Remedy",
     "Signature",
     "SpanRecord",
     "TensorRecord",
     "TermsRecord",
 ]  # fmt: skip
 
-MANIFEST_VERSION = 8
+MANIFEST_VERSION = 9
 FILE_NAME = "build.json"
 REVEALED = "revealed.tflite"
 

@@ -111,6 +111,15 @@ class LayerRecord:
 
 
 @dataclass(frozen=True)
+class AloneRecord:
+    """What a budget would cost in a build of its own, estimated: cycles of the layers with weights, flash of the whole
+    program."""
+
+    cycles_estimated: int
+    flash_bytes: int
+
+
+@dataclass(frozen=True)
 class LevelRecord:
     """One of the budgets that a build holds, `revealed`: the model file with its weights, in the build folder."""
 
@@ -119,13 +128,14 @@ class LevelRecord:
     terms: int  # of all weights
     terms_per_mac: float
     cycles_estimated: int  # of the layers with weights; of an accelerator the whole inference's, predicted
+    alone: AloneRecord | None = None  # of a build with several budgets for a microcontroller
 
 
 @dataclass(frozen=True)
 class Alternative:
     """A choice of kernels for the whole model that no other beats in flash and in cycles.
 
-    flash_bytes, ram_bytes  of the whole program, estimated from this build's
+    flash_bytes, ram_bytes  of the whole program, estimated from this build's, and with its stack
     cycles_estimated        of the layers with weights
     options                 of `edge-tr build` that get it: "" for none but this build's; None if the board is too small
     chosen                  whether this build has it
@@ -256,7 +266,7 @@ class Manifest(BuildRecord):
     arena: tuple[Region, ...]  # what lies in it, where, and in which layers; states lie behind it
     cycles_estimated: int  # of the layers with weights
     alternatives: tuple[Alternative, ...]
-    would_fit: tuple[str, ...]
+    would_fit: tuple[Remedy, ...]
     protection: Protection
 
     @property
@@ -266,6 +276,24 @@ class Manifest(BuildRecord):
             MemoryUse("flash", self.flash_bytes, self.flash_limit, "bytes"),
             MemoryUse("RAM", self.ram_bytes, self.ram_limit, "bytes"),
         )
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """`options` of `edge-tr build` with which a model fits that did not, and what the program would take then, of how
+    much: bytes, estimated from the build that did not fit."""
+
+    options: str
+    flash_bytes: int
+    flash_limit: int
+    ram_bytes: int
+    ram_limit: int
+
+    @property
+    def text(self) -> str:
+        """For a person."""
+        flash = f"flash {self.flash_bytes:,} of {self.flash_limit:,}"
+        return f"{self.options}  (about: {flash}, RAM {self.ram_bytes:,} of {self.ram_limit:,})"
 
 
 @dataclass(frozen=True)

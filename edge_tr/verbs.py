@@ -14,6 +14,7 @@ from importlib.resources import as_file
 
 from edge_tr import bench, boards, compiler, completion, demo, overlays, project
 from edge_tr.arguments import ALL_LEVELS, printable
+from edge_tr.compiler import fitting
 from edge_tr.errors import DeviceError, MismatchError, ToolMissingError, UsageError
 from edge_tr.files import datasets, registered
 from edge_tr.ir import tflite
@@ -21,6 +22,7 @@ from edge_tr.report import checked, summary, terminal, tuned
 from edge_tr.report.bench import bench_text
 from edge_tr.report.boards import board_text, boards_text
 from edge_tr.report.doctor import doctor_text
+from edge_tr.report.fits import fits_text
 from edge_tr.target import doctor, serve
 from edge_tr.target.port import Line, refuse_to_guess
 from edge_tr.target.signing import make_keys
@@ -69,8 +71,9 @@ def _encodable(text: str) -> str:
 
 
 def _inspect(arguments: argparse.Namespace) -> int:
-    model = summary.describe(tflite.load(arguments.model))
-    _print(arguments, model, summary.inspect_text(model))
+    graph = tflite.load(arguments.model)
+    model, fits = summary.describe(graph), fitting.fits(graph)
+    _print(arguments, model | {"boards": list(map(asdict, fits))}, f"{summary.inspect_text(model)}\n{fits_text(fits)}")
     return 0
 
 

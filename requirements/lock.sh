@@ -15,5 +15,6 @@ lock() {
 lock test --extra test pyproject.toml
 # The others take the versions of `test`.
 lock demo --constraints requirements/test.txt pyproject.toml
+lock docs --constraints requirements/test.txt --extra docs pyproject.toml
 lock reproduce --constraints requirements/test.txt --extra reproduce pyproject.toml
 lock build --constraints requirements/test.txt requirements/build.in

@@ -6,7 +6,7 @@ import argparse
 import difflib
 from collections.abc import Sequence
 
-from edge_tr import __version__, project
+from edge_tr import project
 from edge_tr.arguments.verb import EXIT_CODES
 from edge_tr.arguments.verbs import VERBS
 from edge_tr.project import Project
@@ -66,6 +66,19 @@ def did_you_mean(word: str, known: Sequence[str]) -> str:
     return f": did you mean {close[0]}?" if close else ""
 
 
+class _Version(argparse.Action):
+    """Prints the version and ends; git is asked only then."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str) -> None:
+        super().__init__(option_strings, dest, nargs=0, default=argparse.SUPPRESS, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from edge_tr.target.version import described
+
+        print(f"edge-tr {described()}")
+        parser.exit()
+
+
 def parser() -> argparse.ArgumentParser:
     """All commands without their arguments: what --help of edge-tr itself needs."""
     return _made(None, Project())[0]
@@ -87,7 +100,7 @@ def _made(wanted: str | None, defaults: Project) -> tuple[argparse.ArgumentParse
         epilog=f"{FIRST_STEPS}\n\n{EXIT_CODES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    made.add_argument("--version", action="version", version=f"edge-tr {__version__}")
+    made.add_argument("--version", action=_Version, help="print the version, and the commit in a checkout")
     made.add_argument("--json", action="store_true", help="print JSON on stdout; before the command or behind it")
     made.add_argument("-q", "--quiet", action="store_true", help="no progress; the same")
     subparsers, commands = made.add_subparsers(required=True, metavar="COMMAND", dest="verb"), {}

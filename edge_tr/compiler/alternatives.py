@@ -9,7 +9,7 @@ from edge_tr import boards
 from edge_tr.boards import Board, Memory
 from edge_tr.lower.program import Program
 from edge_tr.lower.select import Selection, handful, select
-from edge_tr.manifest import Alternative
+from edge_tr.manifest import Alternative, Remedy
 from edge_tr.target.toolchain import Sizes
 
 RUNTIME_FLASH = 13 << 10
@@ -63,8 +63,8 @@ def alternatives(program: Program, sizes: Sizes, layers: int, memory: Memory, fa
 
 def would_fit(
     program: Program, sizes: Sizes, limits: Memory, given: Board, smallest: Smallest, kernels: bool
-) -> Iterator[str]:
-    """Options of `edge-tr build` of which each makes a program fit that is too large; none if it fits.
+) -> Iterator[Remedy]:
+    """Ways to make a program fit that is too large; none if it fits.
 
     limits   memory that the build may use of the board `given`
     kernels  whether kernels were prescribed
@@ -75,26 +75,32 @@ def would_fit(
         return
     if sizes.flash <= own.flash_bytes and sizes.ram <= own.ram_bytes:
         raised = {f"--flash-limit {sizes.flash}": flash_over, f"--ram-limit {sizes.ram}": ram_over}
-        yield " ".join(option for option, needed in raised.items() if needed)
+        yield _remedy(" ".join(option for option, needed in raised.items() if needed), sizes.flash, sizes.ram, own)
     if flash_over and not ram_over:
-        room = limits.flash_bytes - max(sizes.flash - program.selection.flash, RUNTIME_FLASH)
-        yield from _smaller(program, int(room / MARGIN), smallest, kernels)
+        beside = max(sizes.flash - program.selection.flash, RUNTIME_FLASH)
+        for options, layers in _smaller(program, int((limits.flash_bytes - beside) / MARGIN), smallest, kernels):
+            yield _remedy(options, beside + layers, sizes.ram, limits)
     others = (board for board in map(boards.load, boards.names()) if board.name != given.name)
     larger = (board for board in others if board.toolchain.freestanding and _holds(board.memory, sizes))
     ordered = sorted(larger, key=lambda board: (board.memory.ram_bytes, board.memory.flash_bytes))
-    yield from (f"--target {board.name}" for board in ordered[:MOST_BOARDS])
+    for board in ordered[:MOST_BOARDS]:
+        yield _remedy(f"--target {board.name}", sizes.flash, sizes.ram, board.memory)
+
+
+def _remedy(options: str, flash: int, ram: int, memory: Memory) -> Remedy:
+    return Remedy(options, flash, memory.flash_bytes, ram, memory.ram_bytes)
 
 
 def _holds(memory: Memory, sizes: Sizes) -> bool:
     return memory.flash_bytes >= sizes.flash and memory.ram_bytes >= sizes.ram
 
 
-def _smaller(program: Program, room: int, smallest: Smallest, kernels: bool) -> Iterator[str]:
-    """Kernels or a budget with which the layers take at most `room` bytes of flash."""
+def _smaller(program: Program, room: int, smallest: Smallest, kernels: bool) -> Iterator[tuple[str, int]]:
+    """Kernels or a budget with which the layers take at most `room` bytes of flash, and how many they take."""
     if program.front[0].flash <= room:
-        yield "--optimise size"
-    elif kernels and smallest(None, ()) <= room:
-        yield "no --kernel"
+        yield "--optimise size", program.front[0].flash
+    elif kernels and (layers := smallest(None, ())) <= room:
+        yield "no --kernel", layers
     else:
-        fitting = (budget for budget in SMALLER_BUDGETS if smallest(budget, ("lists",)) <= room)
-        yield from (f"--budget {budget}" for budget in itertools.islice(fitting, 1))
+        tried = ((f"--budget {budget}", smallest(budget, ("lists",))) for budget in SMALLER_BUDGETS)
+        yield from itertools.islice(((options, layers) for options, layers in tried if layers <= room), 1)

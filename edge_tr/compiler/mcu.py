@@ -20,11 +20,11 @@ from edge_tr.compiler.mcu_records import manifest_of, revealed_of
 from edge_tr.compiler.sealing import UNPROTECTED, Protect, Sealing
 from edge_tr.errors import DoesNotFitError, UsageError
 from edge_tr.files.writing import writing_to
-from edge_tr.kernels import parse_choice
+from edge_tr.kernels import KernelChoice, parse_choice
 from edge_tr.kernels.machines import isa_of, planned_for
 from edge_tr.kernels.waiting import HOT_BYTES, Behind
 from edge_tr.lower.program import Candidates, Limits, Program, choose, explore, lower
-from edge_tr.manifest import BuildFolder, Manifest
+from edge_tr.manifest import AloneRecord, BuildFolder, LevelRecord, Manifest
 from edge_tr.target.toolchain import HotTooLarge, Linked, OverflowingLink, compile_and_link
 
 RUNTIME_RAM, LAYER_RAM = 1 << 10, 12
@@ -97,6 +97,7 @@ def _build(
     def planned(hot: bool) -> Planned:
         memory = Behind.of(board, 100 if limited else None, hot)
         found = explore(source.graph, source.budget, parse_choice(list(kernels)), isa, source.below, memory)
+        _check_kernel(parse_choice(list(kernels)), found)
         return Planned(found, _room(board, protocols.ram_bytes + LAYER_RAM * len(found.ops), hot), objective, hot)
 
     def smallest(other: str | None, prescribed: Sequence[str]) -> int:
@@ -114,6 +115,9 @@ def _build(
     fastest = objective == "speed" and manifest.fits and manifest.flash_limit == given.memory.flash_bytes
     manifest = replace(
         manifest,
+        levels=_with_alone(
+            source, manifest, program, isa, objective, board, Behind.of(board, 100 if limited else None)
+        ),
         alternatives=alternatives(program, linked.sizes, layers, given.memory, fastest),
         would_fit=tuple(would_fit(program, linked.sizes, board.memory, given, smallest, bool(kernels))),
     )
@@ -125,6 +129,31 @@ def _build(
         folder.manifest_file.write_text(manifest.to_json(), encoding="utf-8")
         folder.bill.write_text(firmware_bill(board, folder, manifest, linked.pieces + pieces), encoding="utf-8")
     return manifest
+
+
+def _with_alone(
+    source: Source, manifest: Manifest, program: Program, isa: str, objective: str, board: Board, memory: Behind
+) -> tuple[LevelRecord, ...]:
+    """Of several levels, also what each would cost in a build of its own, with the kernels that suit it."""
+    if len(manifest.levels) < 2:
+        return manifest.levels
+    beside = manifest.flash_bytes - program.chosen_flash
+    arena = manifest.ram_limit - manifest.ram_bytes + manifest.arena_bytes
+    room = Limits(flash=board.memory.flash_bytes - beside, ram=arena)
+    levels = []
+    for level, budget in zip(manifest.levels, (*source.below, source.budget), strict=True):
+        own = lower(source.graph, budget, KernelChoice(), isa, objective, room, behind=memory)
+        alone = AloneRecord(own.cycles_estimated, beside + own.chosen_flash)
+        levels.append(replace(level, alone=alone))
+    return tuple(levels)
+
+
+def _check_kernel(choice: KernelChoice, found: Candidates) -> None:
+    """A kernel that is named for all layers must hold for some."""
+    wanted, options = choice.default, [dot.kernel for dots in found.options.values() for dot in dots]
+    if wanted is not None and options and wanted not in options:
+        able = sorted({kernel.name for kernel in options})
+        raise UsageError(f"kernel {wanted.name} takes no layer of this model; use {' or '.join(able)}")
 
 
 def _room(board: Board, more_ram: int, hot: bool) -> Limits:
@@ -239,7 +268,7 @@ class NotFitting(DoesNotFitError):
             )
             if used > limit
         ]
-        remedies = [f"  use {remedy}" for remedy in manifest.would_fit] or ["  no board here is large enough"]
+        remedies = [f"  use {remedy.text}" for remedy in manifest.would_fit] or ["  no board here is large enough"]
         super().__init__("\n".join([f"{manifest.model} does not fit {manifest.target}: {', '.join(over)}", *remedies]))
         self.manifest = manifest
 

@@ -9,6 +9,7 @@ import numpy as np
 from edge_tr.graph import Graph, Op, Tensor, layer_name
 from edge_tr.ir.float_ends import host_notes
 from edge_tr.ir.free import free_notes
+from edge_tr.kernels.cost import Work
 from edge_tr.manifest import (
     BuildRecord,
     LayerRecord,
@@ -19,7 +20,7 @@ from edge_tr.manifest import (
     RamRecord,
     Signature,
 )
-from edge_tr.operators import parts_of
+from edge_tr.operators import DotParams, parts_of
 from edge_tr.report.terminal import WIDTH
 from edge_tr.tr.hese import term_count
 
@@ -238,11 +239,17 @@ def _levels(manifest: BuildRecord) -> list[str]:
     """The budgets of a build with several; costs are what the build estimates or predicts."""
     if len(manifest.levels) < 2:
         return []
-    rows = [("level", "budget", "terms", "terms/MAC", "cycles estimated")]
+    alone = all(level.alone for level in manifest.levels)
+    rows = [("level", "budget", "terms", "terms/MAC", "cycles estimated", *(_ALONE if alone else ()))]
     for number, level in enumerate(manifest.levels):
         figures = (f"{level.terms:,}", f"{level.terms_per_mac:.2f}", f"{level.cycles_estimated:,}")
-        rows.append((str(number), level.budget, *figures))
-    return [table(rows, left=(1,))]
+        own = (f"{level.alone.cycles_estimated:,}", f"{level.alone.flash_bytes:,}") if level.alone else ()
+        rows.append((str(number), level.budget, *figures, *own))
+    note = ["alone: a build with this budget only, estimated; this build holds all of them"] if alone else []
+    return [table(rows, left=(1,)), *note]
+
+
+_ALONE = ("cycles alone", "flash alone")
 
 
 def describe(graph: Graph) -> dict[str, object]:
@@ -281,6 +288,7 @@ def _describe_layer(graph: Graph, op: Op, number: int = 0) -> dict[str, object]:
     output = graph.tensor(op.targets[number])
     weights = getattr(op.record, "weights", np.zeros(0, np.int8))
     return {
+        "macs": Work.of(op.record, 0).macs if isinstance(op.record, DotParams) else 0,
         "name": layer_name(op, number),
         "op": op.kind,
         "tensor": output.name,
@@ -292,12 +300,12 @@ def _describe_layer(graph: Graph, op: Op, number: int = 0) -> dict[str, object]:
 
 def inspect_text(model: dict) -> str:
     """The layers of a model that `describe` described."""
-    rows = [("layer", "output shape", "weights", "terms", "terms/weight", "tensor")]
+    rows = [("layer", "output shape", "MACs", "weights", "terms", "terms/weight", "tensor")]
     for layer in model["layers"]:
-        figures = ("", "", "")
+        figures = ("", "", "", "")
         if layer["weights"]:
             per_weight = layer["terms"] / layer["weights"]
-            figures = (f"{layer['weights']:,}", f"{layer['terms']:,}", f"{per_weight:.2f}")
+            figures = (f"{layer['macs']:,}", f"{layer['weights']:,}", f"{layer['terms']:,}", f"{per_weight:.2f}")
         rows.append((layer["name"], "x".join(map(str, layer["shape"])), *figures, layer["tensor"][:48]))
     ends = [
         _end_text(f"{side} {number}" if len(model[f"{side}s"]) > 1 else side, end)
@@ -305,7 +313,9 @@ def inspect_text(model: dict) -> str:
         for number, end in enumerate(model[f"{side}s"])
     ]
     notes = [f"note: {note}" for note in model["notes"]]
-    return "\n".join([f"sha256 {model['model_sha256']}", *ends, *notes, table(rows, left=(0, 1, 5))])
+    total = [sum(layer[of] for layer in model["layers"]) for of in ("macs", "weights", "terms")]
+    sums = "in all: {:,} MACs, {:,} weights, {:,} terms".format(*total)
+    return "\n".join([f"sha256 {model['model_sha256']}", *ends, *notes, table(rows, left=(0, 1, 6)), sums])
 
 
 def _end_text(side: str, end: dict) -> str:

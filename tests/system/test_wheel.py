@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import email
 import json
 import os
 import shutil
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from documents import files
 from edge_tr import overlays
 from tests.conftest import PROJECT
 from tests.system.helpers import ALL_BOARDS, DIGITS, DIGITS_DATA, succeed
@@ -57,6 +60,54 @@ class Installed:
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
     return Installed(tmp_path_factory.mktemp("fresh") / "venv", wheel)
+
+
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The source distribution, made of what belongs to the project, and unpacked."""
+    folder = tmp_path_factory.mktemp("sdist")
+    for name in files():
+        (folder / "source" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(PROJECT / name, folder / "source" / name)
+    said = call(sys.executable, "-m", "build", "--sdist", "--no-isolation", "-o", folder, folder / "source")
+    assert [line for line in said.splitlines() if "warn" in line.lower() and "no previously-included" not in line] == []
+    (made,) = folder.glob("*.tar.gz")
+    with tarfile.open(made) as archive:
+        archive.extractall(folder, filter="data")
+    return folder / made.name.removesuffix(".tar.gz")
+
+
+def test_the_source_distribution_is_the_project(unpacked: Path) -> None:
+    inside = {path.relative_to(unpacked) for path in unpacked.rglob("*") if path.is_file()}
+    made = {path for path in inside if path.parts[0] in ("PKG-INFO", "setup.cfg", "edge_tr.egg-info")}
+    assert inside - made == set(files())
+
+
+def test_tests_pass_from_the_source_distribution(unpacked: Path) -> None:
+    """Some that need files of the project; all others are there, too."""
+    some = (
+        "tests/unit/test_emit.py",
+        "tests/unit/test_hese.py",
+        "tests/unit/test_version.py",
+        "tests/test_architecture.py",
+    )
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST")}
+    environment |= {"PYTHONPATH": str(unpacked)}
+    options = ("-q", "-n", "0", "-p", "no:cacheprovider")
+    said = call(sys.executable, "-m", "pytest", *options, *some, cwd=unpacked, env=environment)
+    assert " passed" in said
+    where = "import edge_tr; print(edge_tr.__file__)"
+    assert call(sys.executable, "-c", where, cwd=unpacked, env=environment).strip().startswith(str(unpacked))
+
+
+def test_the_package_says_what_it_is(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        about = email.message_from_bytes(archive.read(name))
+        assert "edge_tr/py.typed" in archive.namelist()
+    assert about["License-Expression"] == "Apache-2.0" and about["Requires-Python"] == ">=3.10,<3.14"
+    pythons = {kind.rpartition(" ")[2] for kind in about.get_all("Classifier") if ":: Python :: 3." in kind}
+    assert pythons == {"3.10", "3.11", "3.12", "3.13"} and "Typing :: Typed" in about.get_all("Classifier")
 
 
 @pytest.mark.parametrize("name", DATA)

@@ -16,6 +16,7 @@ from edge_tr.kernels.machines import ISA_OF_CORE, isa_of, planned_for, tables_of
 from edge_tr.lower.program import lower
 from edge_tr.lower.select import Selection, handful, pareto
 from edge_tr.manifest import Manifest
+from edge_tr.report.summary import build_text
 from tests.firmware.harness_models import Network
 from tests.system.helpers import DIGITS, refused, run, succeed
 from tests.unit.test_select import random_layers
@@ -90,8 +91,10 @@ def wide(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_each_remedy_for_too_little_flash_is_one(wide: Path, tmp_path: Path) -> None:
     words = ("build", wide, "--target", "qemu-cortex-m0", "-o", tmp_path / "out")
     ran = run(*words, "--json", "--flash-limit", 50_000)
-    remedies = ran.json["would_fit"]
+    remedies = [remedy["options"] for remedy in ran.json["would_fit"]]
     refused(ran, 4, "does not fit qemu-cortex-m0: flash", *remedies)
+    for remedy in ran.json["would_fit"]:
+        assert remedy["flash_bytes"] <= remedy["flash_limit"] and f"flash {remedy['flash_bytes']:,} of " in ran.err
     assert ran.json["fits"] is False and f"--flash-limit {ran.json['flash_bytes']}" in remedies
     assert [remedy.split("=")[0] for remedy in remedies if "--budget" in remedy] == ["--budget g"]
     targets = [remedy for remedy in remedies if remedy.startswith("--target")]
@@ -111,7 +114,7 @@ def test_prescribed_kernels_are_named_when_they_are_what_is_too_large(wide: Path
 
 def test_no_budget_is_promised_where_ram_is_short(tmp_path: Path) -> None:
     ran = run("build", DIGITS, "--target", "qemu-cortex-m0", "-o", tmp_path, "--json", "--ram-limit", 12_000)
-    remedies = ran.json["would_fit"]
+    remedies = [remedy["options"] for remedy in ran.json["would_fit"]]
     refused(ran, 4, "does not fit qemu-cortex-m0: RAM", remedies[0])
     assert remedies[0] == f"--ram-limit {ran.json['ram_bytes']}" and not [r for r in remedies if "--budget" in r]
 
@@ -154,3 +157,21 @@ def test_costs_of_other_code_are_refused_with_those_that_are_known(
     ran = run("build", DIGITS, "--target", board, "--core", core, "-o", tmp_path / "out")
     refused(ran, 2, f"--core {core}: {board} runs the code of", f"whose costs are known for {known}")
     assert not (tmp_path / "out").exists()
+
+
+# --- several budgets, and each of them alone ------------------------------------------------
+
+
+def test_a_level_costs_alone_what_a_build_of_its_own_says(tmp_path: Path) -> None:
+    budgets = ("g=8,k=6", "lossless")
+    together = compiler.build(DIGITS, "qemu-cortex-m0", tmp_path / "both", budget=budgets)
+    for level, budget in zip(together.levels, budgets):
+        own = compiler.build(DIGITS, "qemu-cortex-m0", tmp_path / budget, budget=budget)
+        assert level.alone.cycles_estimated == own.cycles_estimated
+        assert level.alone.flash_bytes == pytest.approx(own.flash_bytes, rel=0.1)
+    assert own.levels[0].alone is None and "cycles alone" in build_text(together)
+
+
+def test_a_kernel_that_takes_no_layer_is_refused(tmp_path: Path) -> None:
+    ran = run("build", DIGITS, "--target", "mps2-an386", "-o", tmp_path / "out", "--kernel", "dual")
+    refused(ran, 2, "kernel dual takes no layer of this model; use ", "fours or ")

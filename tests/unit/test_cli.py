@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from edge_tr import __version__, cli, compiler, errors, overlays, verbs
+from edge_tr import cli, compiler, errors, overlays, verbs
 from edge_tr.arguments import EXIT_CODES
 from edge_tr.errors import MismatchError
+from edge_tr.target.version import described
 from tests.system.helpers import ALL_BOARDS, DIGITS, PROCESS_ENVIRONMENT, refused, run, run_process, succeed
 
 COMMANDS = ("inspect", "build", "flash", "check", "emulate", "bench", "tune", "keys", "boards", "doctor", "demo")
@@ -54,7 +55,7 @@ def test_every_command_explains_itself_within_80_columns(command: str) -> None:
 
 
 def test_the_version_is_the_packages() -> None:
-    assert run("--version").out.strip() == f"edge-tr {__version__}"
+    assert run("--version").out.strip() == f"edge-tr {described()}"
 
 
 def test_every_documented_exit_code_is_an_error_class_and_no_other() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from packaging.requirements import Requirement
 
+from documents import files
 from requirements import licences
 from tests.conftest import PROJECT
 
@@ -24,7 +24,7 @@ else:
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 LOCKS = sorted((PROJECT / "requirements").glob("*.txt"))
 DECLARED = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-GROUPS = {"demo": (), "test": ("test",), "reproduce": ("reproduce",)}
+GROUPS = {"demo": (), "docs": ("docs",), "test": ("test",), "reproduce": ("reproduce",)}
 HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
 
 REGISTRY = re.compile(
@@ -91,7 +91,7 @@ def test_what_pyproject_asks_for_is_locked_once_for_every_python(group: str, pyt
 
 
 @pytest.mark.parametrize("python", PYTHONS)
-@pytest.mark.parametrize("group", ["demo", "build", "reproduce"])
+@pytest.mark.parametrize("group", ["demo", "docs", "build", "reproduce"])
 def test_groups_take_the_versions_of_the_tests(group: str, python: str) -> None:
     of_tests, own = versions("test", python), versions(group, python)
     assert own.keys() & of_tests.keys()
@@ -121,11 +121,10 @@ def test_a_projects_home_page_is_none(text: str) -> None:
 
 
 def test_no_tracked_file_names_a_registry() -> None:
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=PROJECT, capture_output=True, text=True, check=True)
-    files = [PROJECT / name for name in listed.stdout.split("\0") if name]
-    assert len(files) > 100
+    paths = [PROJECT / name for name in files()]
+    assert len(paths) > 100
     found = {}
-    for path in files:
+    for path in paths:
         if path.is_file() and path.resolve() != Path(__file__).resolve():
             text = path.read_bytes().decode("utf-8", errors="ignore")
             if hits := {hit.group() for hit in REGISTRY.finditer(text)}:
