@@ -120,9 +120,9 @@ def _dataset(samples: Sequence[tuple[np.ndarray, np.ndarray, Mapping[str, object
 
 
 def map_50(outputs: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray]) -> float:
-    """A metric for `check --metric`: outputs are the heads by name; labels `boxes` [n, most, 4] and `classes`
+    """A metric for `check --metric`: outputs are the heads by name; labels `boxes` [n, most, 4] and `kinds`
     [n, most], -1 where a sample has no more."""
     heads = sorted(outputs.values(), key=lambda head: -head.shape[1])
-    there = labels["classes"] >= 0
-    boxes, classes = ([values[keep] for values, keep in zip(labels[name], there)] for name in ("boxes", "classes"))
+    there = labels["kinds"] >= 0
+    boxes, classes = ([values[keep] for values, keep in zip(labels[name], there)] for name in ("boxes", "kinds"))
     return mean_average_precision(detections(heads), boxes, classes)

@@ -76,7 +76,7 @@ def labelled(truth: Scenes) -> dict[str, np.ndarray]:
     boxes, classes = np.zeros((len(truth.boxes), most, 4), np.float32), np.full((len(truth.boxes), most), -1)
     for i, (mine, of) in enumerate(zip(truth.boxes, truth.classes)):
         boxes[i, : len(mine)], classes[i, : len(of)] = mine, of
-    return {"x": _pixels(truth), "boxes": boxes, "classes": classes}
+    return {"x": _pixels(truth), "boxes": boxes, "kinds": classes}
 
 
 def _pixels(truth: Scenes) -> np.ndarray:

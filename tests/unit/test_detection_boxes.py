@@ -54,7 +54,7 @@ def test_boxes_come_back_from_the_heads_that_stand_for_them():
             expected = [x - width / 2, y - height / 2, x + width / 2, y + height / 2]
             np.testing.assert_allclose(one.boxes[0], expected)
             assert one.classes[0] == 6 and one.scores[0] == pytest.approx(1 / (1 + np.exp(-4)) / (1 + np.exp(-3)))
-            labels = {"boxes": np.array([[expected, [0] * 4]]), "classes": np.array([[6, -1]])}
+            labels = {"boxes": np.array([[expected, [0] * 4]]), "kinds": np.array([[6, -1]])}
             named = dict(zip("bca", heads))
             assert boxes.map_50(named, labels) == pytest.approx(1.0)
 
