@@ -54,7 +54,7 @@ class Serial:
 
     usb          ids of the port's adapter, vendor and product
     top          module of `rtl/ecp5/TOP.sv`
-    multiplier   of the oscillator to the accelerator's clock, whose `vco_divider`-fold the PLL's VCO has
+    multiplier   over `divider`, of the oscillator to the accelerator's clock; `vco_divider` times that is the PLL's VCO
     constraints  .lpf in the board's folder
     device       options of nextpnr-ecp5 that name the chip
     flashers     by preference; {bit} in their arguments is the bitstream
@@ -66,6 +66,7 @@ class Serial:
     top: str
     constraints: str
     device: tuple[str, ...]
+    divider: int
     multiplier: int
     vco_divider: int
     flashers: tuple[Command, ...]

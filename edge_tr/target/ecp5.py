@@ -124,7 +124,8 @@ def synthesis(board: OverlayBoard, texts: Mapping[str, bytes], clocks_per_bit: i
     """yosys commands from `sources` to a netlist of the chip's cells."""
     chip = board.serial
     files = [name for name in texts if name.endswith(".sv")]
-    parameters = {"CLOCKS_PER_BIT": clocks_per_bit, "MULTIPLIER": chip.multiplier, "VCO_DIVIDER": chip.vco_divider}
+    pll = {"DIVIDER": chip.divider, "MULTIPLIER": chip.multiplier, "VCO_DIVIDER": chip.vco_divider}
+    parameters = {"CLOCKS_PER_BIT": clocks_per_bit} | pll
     given = " ".join(f"-G {name}={value}" for name, value in parameters.items())
     read_in = f"read_slang -j 1 -U SYNTHESIS --top {chip.top} {given} {' '.join(files)}"
     return f"{read_in}; synth_ecp5 -top {chip.top} -json out.json"

@@ -25,7 +25,7 @@ from edge_tr.target.serial_model import ModelPort
 from edge_tr.target.virtual_board import SECONDS, log, package, started
 
 STREAM_CYCLES = 500_000_000
-"""Without progress of a stream, until the accelerator gives up: the host is slow, 10 s at 50 MHz."""
+"""Without progress of a stream, until the accelerator gives up: the host is slow, 12 s at 40 MHz."""
 _SIMULATED = Patience(reply_seconds=60.0)
 
 

@@ -1,8 +1,9 @@
 // The accelerator on a Radiona ULX3S with an LFE5U-85F: its clock, its reset and its pins (boards/ulx3s-85f/ulx3s.lpf).
 module ulx3s_top #(
-    parameter int CLOCKS_PER_BIT = 25,  // of the accelerator's clock
-    parameter int MULTIPLIER = 2,       // that clock in units of the oscillator's
-    parameter int VCO_DIVIDER = 12      // MULTIPLIER x 25 MHz x VCO_DIVIDER is 400 to 800 MHz
+    parameter int CLOCKS_PER_BIT = 20,  // of the accelerator's clock, 25 MHz / DIVIDER x MULTIPLIER
+    parameter int DIVIDER = 5,
+    parameter int MULTIPLIER = 8,
+    parameter int VCO_DIVIDER = 15      // that clock x VCO_DIVIDER is 400 to 800 MHz
 ) (
     input  logic clk_25mhz,
     input  logic ftdi_txd,    // from the FT231X
@@ -18,7 +19,8 @@ module ulx3s_top #(
   // Charge pump and loop filter are as ecppll sets them; nextpnr's own values are 0, no current.
   (* ICP_CURRENT = "12", LPF_RESISTOR = "8", MFG_ENABLE_FILTEROPAMP = "1", MFG_GMCREF_SEL = "2" *)
   EHXPLLL #(
-      .CLKI_DIV(1), .CLKFB_DIV(MULTIPLIER), .CLKOP_DIV(VCO_DIVIDER), .CLKOP_CPHASE(VCO_DIVIDER - 1), .CLKOP_FPHASE(0),
+      .CLKI_DIV(DIVIDER), .CLKFB_DIV(MULTIPLIER), .CLKOP_DIV(VCO_DIVIDER),
+      .CLKOP_CPHASE(VCO_DIVIDER - 1), .CLKOP_FPHASE(0),
       .CLKOP_ENABLE("ENABLED"), .FEEDBK_PATH("CLKOP"), .OUTDIVIDER_MUXA("DIVA"), .PLLRST_ENA("DISABLED"),
       .INTFB_WAKE("DISABLED"), .STDBY_ENABLE("DISABLED"), .DPHASE_SOURCE("DISABLED")
   ) pll (
