@@ -48,7 +48,7 @@ def test_a_build_shows_every_layer_and_the_memory() -> None:
     assert softmax.split() == ["softmax_1", "SOFTMAX", "reference"]
     assert "used 24,625 of 100,000" in text and "used 40,900 of 131,072" in text
     assert "arena 1,536 bytes; no plan can go below 1,500" in text
-    assert "RAM is arena 1,536, serial link 531, other data 22,449, stack 16,384 reserved (at most 392 used)" in text
+    assert "RAM is arena 1,536, serial link 531, other data 38,313, stack 520 (bound 392, margin 128)" in text
 
 
 def test_a_build_shows_what_other_kernels_would_take() -> None:
