@@ -57,7 +57,9 @@ def test_a_build_shows_what_other_kernels_would_take() -> None:
     assert head == f"1,234 cycles estimated {where}; other choices of kernels:"
     unclocked = build_text(replace(MANIFEST, clock_mhz=None))
     assert "1,234 cycles estimated for the layers with weights, on cortex-m4; other choices of kernels:" in unclocked
-    assert columns.split("  ")[0] == "build with" and columns.endswith("flash bytes (est.)  RAM bytes  cycles (est.)")
+    assert columns.split("  ")[0] == "build with" and columns.endswith(
+        "flash bytes (est.)  RAM bytes (est.)  cycles (est.)"
+    )
     assert small.split() == ["--optimise", "size", "20,000", "41,000", "3,456"]
     assert own.split() == ["this", "build", "24,625", "40,900", "1,234"]
     assert large.split() == ["a", "larger", "board", "124,625", "40,900", "1,000"]
