@@ -132,7 +132,7 @@ def _compile_and_link(
             progress(done, len(commands) + 1)
     elf = build_dir / f"{name}.elf"
     if stack_for is not None and board.toolchain.freestanding:
-        _linked_in(_link_command(part, gcc, objects, elf, UNLIMITED))
+        _link_without_limits(part, gcc, objects, elf)
         part = replace(part, ldflags=(*part.ldflags, f"-Wl,--defsym=TR_STACK_BYTES={stack_for(elf):#x}"))
     _link(board, part, gcc, objects, elf)
     progress(len(commands) + 1, len(commands) + 1)
@@ -190,10 +190,16 @@ def _link(board: Board, part: Part, gcc: str, objects: Sequence[Path], elf: Path
     """Link within the board's memory; if that overflows, link without limits to say by how much."""
     if _linked_in(_link_command(part, gcc, objects, elf)):
         return
-    _linked_in(_link_command(part, gcc, objects, elf, UNLIMITED))
+    _link_without_limits(part, gcc, objects, elf)
     sizes, symbols = _sizes(board, elf), _symbols(board, elf)
     elf.unlink()
     raise OverflowingLink(sizes, symbols)
+
+
+def _link_without_limits(part: Part, gcc: str, objects: Sequence[Path], elf: Path) -> None:
+    command = _link_command(part, gcc, objects, elf, UNLIMITED)
+    if not _linked_in(command):
+        raise CompilerFailed(command, "the program is larger than an address space has room for")
 
 
 def _linked_in(command: Sequence[str]) -> bool:
