@@ -15,6 +15,8 @@ module ulx3s_top #(
   assign wifi_gpio0 = 1'b1;
 
   // FPGA-TN-02200: the output is CLKFB_DIV / CLKI_DIV times the input, and the VCO runs CLKOP_DIV times as fast as it.
+  // Charge pump and loop filter are as ecppll sets them; nextpnr's own values are 0, no current.
+  (* ICP_CURRENT = "12", LPF_RESISTOR = "8", MFG_ENABLE_FILTEROPAMP = "1", MFG_GMCREF_SEL = "2" *)
   EHXPLLL #(
       .CLKI_DIV(1), .CLKFB_DIV(MULTIPLIER), .CLKOP_DIV(VCO_DIVIDER), .CLKOP_CPHASE(VCO_DIVIDER - 1), .CLKOP_FPHASE(0),
       .CLKOP_ENABLE("ENABLED"), .FEEDBK_PATH("CLKOP"), .OUTDIVIDER_MUXA("DIVA"), .PLLRST_ENA("DISABLED"),

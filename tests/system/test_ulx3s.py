@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import shutil
+import subprocess
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +27,7 @@ from edge_tr.target import cosim, ecp5, serial_model
 from edge_tr.target.exchange import Patience
 from edge_tr.target.serial_accelerator import Registers, SerialAccelerator
 from edge_tr.target.serial_model import ModelPort
+from edge_tr.target.tools import find_tool
 from tests.system.helpers import DIGITS, DIGITS_DATA, run, succeed
 
 BOARD = overlays.load("ulx3s-85f")
@@ -320,11 +323,34 @@ def test_flash_without_a_bitstream_or_a_flasher_says_what_to_do(
 def test_pins_are_those_of_the_top_and_the_line_divides_the_clock() -> None:
     texts = ecp5.sources(BOARD)
     pins = {line.split('"')[1] for line in texts["ulx3s.lpf"].decode().splitlines() if line.startswith("LOCATE")}
-    top = texts["ulx3s_top.sv"].decode()
-    ports = {line.split()[2].strip(",") for line in top.splitlines() if line.lstrip().startswith(("input", "output"))}
+    ports = {
+        line.split()[2].strip(",") for line in _top().splitlines() if line.lstrip().startswith(("input", "output"))
+    }
     assert pins == ports
     wrong = abs(BOARD.clock_mhz * 1e6 / BOARD.clocks_per_bit / BOARD.serial.baud - 1)
     assert wrong < 0.01  # of the 5 % that a byte of ten bits allows
+
+
+def test_the_pll_is_set_as_ecppll_sets_it(tmp_path: Path) -> None:
+    """Dividers are parameters; charge pump and loop filter are attributes, without which nextpnr takes 0."""
+    asked = ("-i", "25", "-o", str(BOARD.clock_mhz), "--file", "pll.v")
+    subprocess.run([find_tool("yowasp-ecppll"), *asked], cwd=tmp_path, check=True, capture_output=True)
+    (attributes, theirs), (own, ours) = map(_pll, ((tmp_path / "pll.v").read_text(), _top()))
+    assert own == {name: value for name, value in attributes.items() if not name.startswith("FREQUENCY_PIN")}
+    assert all(ours[name] == theirs[name] for name in ("CLKI_DIV", "FEEDBK_PATH"))
+    given = {"CLKFB_DIV": BOARD.serial.multiplier, "CLKOP_DIV": BOARD.serial.vco_divider}
+    assert given == {name: int(theirs[name]) for name in given}
+
+
+def _top() -> str:
+    return ecp5.sources(BOARD)["ulx3s_top.sv"].decode()
+
+
+def _pll(text: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Attributes and parameters of the EHXPLLL in a text."""
+    before, behind = text.split("EHXPLLL #(")
+    attributes = re.findall(r'(\w+) *= *"(\w+)"', before)
+    return dict(attributes), dict(re.findall(r'\.(\w+)\("?(\w+)', behind))
 
 
 def test_programs_are_those_of_the_configuration(digits: Path) -> None:
