@@ -138,7 +138,7 @@ def _report(ran: Run, core: cores.Core, counted: Count) -> BenchReport:
         ram_limit=manifest.ram_limit,
         arena_bytes=manifest.arena_bytes,
         stack_bytes=stack.bytes,
-        stack_reserved=ran.board.memory.stack_bytes,
+        stack_reserved=manifest.ram.stack,
         stack_note=stack.note,
         layers=tuple(
             _layer(record, figures, waited, all_cycles, core)

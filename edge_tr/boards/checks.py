@@ -154,3 +154,5 @@ def _overlaps(board: Board) -> Iterator[str]:
             yield f"memory: {low} and {high} overlap"
     if memory.stack_bytes > memory.ram_bytes:
         yield "memory.stack_bytes: more than ram_bytes"
+    if memory.stack_margin_bytes > memory.stack_bytes:
+        yield "memory.stack_margin_bytes: more than stack_bytes"

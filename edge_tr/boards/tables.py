@@ -29,7 +29,8 @@ class Memory:
     flash_bytes: int
     ram_origin: int
     ram_bytes: int
-    stack_bytes: int  # of ram_bytes
+    stack_bytes: int  # of ram_bytes, reserved where no bound of the stack is known
+    stack_margin_bytes: int = 128  # reserved beyond the bound of the stack, where one is known
 
 
 @dataclass(frozen=True)

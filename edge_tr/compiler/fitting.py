@@ -8,7 +8,7 @@ from typing import Literal
 from edge_tr import boards
 from edge_tr.boards import Board
 from edge_tr.compiler.alternatives import MARGIN, RUNTIME_FLASH
-from edge_tr.compiler.mcu import LAYER_RAM, RUNTIME_RAM
+from edge_tr.compiler.rooms import EXPECTED_STACK, LAYER_RAM, RUNTIME_RAM
 from edge_tr.graph import Graph
 from edge_tr.kernels import KernelChoice
 from edge_tr.lower.program import Candidates, Limits, choose, explore
@@ -42,7 +42,7 @@ def fits(graph: Graph) -> tuple[Fit, ...]:
 
 def _fit(board: Board, found: Candidates) -> Fit:
     memory = board.memory
-    beside = memory.stack_bytes + RUNTIME_RAM + LAYER_RAM * len(found.ops)
+    beside = EXPECTED_STACK + RUNTIME_RAM + LAYER_RAM * len(found.ops)
     program = choose(found, "size", Limits(ram=memory.ram_bytes - beside))
     flash = int(program.chosen_flash * MARGIN) + RUNTIME_FLASH
     ram = program.memory.size + program.memory.beside + beside

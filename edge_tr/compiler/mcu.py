@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from edge_tr import boards
@@ -12,29 +12,25 @@ from edge_tr.boards import Board
 from edge_tr.codegen import mcu
 from edge_tr.codegen.naming import DEFAULT, Naming
 from edge_tr.codegen.protocols import NOTHING, Protocols, Wanted, protocols_of
-from edge_tr.compiler.alternatives import RUNTIME_FLASH, alternatives, would_fit
+from edge_tr.compiler.alternatives import alternatives, would_fit
 from edge_tr.compiler.bill import firmware_bill
 from edge_tr.compiler.common import Progress, Source, no_progress, read_source, source_of, write_tree
 from edge_tr.compiler.folders import claimed, replaced_build
-from edge_tr.compiler.mcu_records import manifest_of, revealed_of
+from edge_tr.compiler.mcu_records import manifest_of, reserved_stack, revealed_of, stack_of
+from edge_tr.compiler.rooms import LAYER_RAM, Compiled, Planned, expected_room, fastest
 from edge_tr.compiler.sealing import UNPROTECTED, Protect, Sealing
 from edge_tr.errors import DoesNotFitError, UsageError
 from edge_tr.files.writing import writing_to
 from edge_tr.kernels import KernelChoice, parse_choice
 from edge_tr.kernels.machines import isa_of, planned_for
-from edge_tr.kernels.waiting import HOT_BYTES, Behind
-from edge_tr.lower.program import Candidates, Limits, Program, choose, explore, lower
+from edge_tr.kernels.waiting import Behind
+from edge_tr.lower.program import Candidates, Limits, Program, explore, lower
 from edge_tr.manifest import AloneRecord, BuildFolder, LevelRecord, Manifest
-from edge_tr.target.toolchain import HotTooLarge, Linked, OverflowingLink, compile_and_link
+from edge_tr.target.count_stack import Stack
+from edge_tr.target.toolchain import Linked, OverflowingLink, compile_and_link
 
-RUNTIME_RAM, LAYER_RAM = 1 << 10, 12
-"""Bytes of frame buffers and state beside arena and stack, and of each layer's cost and digest."""
-FITTING_TRIES = 4
 PROTOCOL_FLAGS = ("-DTR_PROTOCOLS=1", '-DPB_SYSTEM_HEADER="tr_nanopb.h"', "-DPB_NO_ERRMSG=1")
 """What the compiler is told of protocols beside frames; nanopb is not to want a C library."""
-
-Compiled = tuple[int, Linked | OverflowingLink]
-"""A build's id, and what was linked or by how much it overflows."""
 
 
 def build(
@@ -98,7 +94,8 @@ def _build(
         memory = Behind.of(board, 100 if limited else None, hot)
         found = explore(source.graph, source.budget, parse_choice(list(kernels)), isa, source.below, memory)
         _check_kernel(parse_choice(list(kernels)), found)
-        return Planned(found, _room(board, protocols.ram_bytes + LAYER_RAM * len(found.ops), hot), objective, hot)
+        more_ram = protocols.ram_bytes + LAYER_RAM * len(found.ops)
+        return Planned(found, expected_room(board, more_ram, hot), objective, hot)
 
     def smallest(other: str | None, prescribed: Sequence[str]) -> int:
         cut = source if other is None else source_of(source.name, source.given, (other,))
@@ -108,17 +105,17 @@ def _build(
     def compiled(program: Program, hot: bool) -> Compiled:
         return _compiled(program, board, folder, source, sealing.verifies, naming, protocols, hot, progress)
 
-    program, build_id, linked = _fastest(planned, board, compiled)
-    manifest = manifest_of(program, board, core, source, folder, naming, protocols, build_id, linked)
+    program, (build_id, linked, stack) = fastest(planned, board, compiled)
+    manifest = manifest_of(program, board, core, source, naming, protocols, build_id, linked, stack)
     estimates = [sum(product.dot.estimate.flash for product in layer.products) for layer in program.layers]
     layers = sum(min(estimate, record.flash_bytes) for estimate, record in zip(estimates, manifest.layers))
-    fastest = objective == "speed" and manifest.fits and manifest.flash_limit == given.memory.flash_bytes
+    is_fastest = objective == "speed" and manifest.fits and manifest.flash_limit == given.memory.flash_bytes
     manifest = replace(
         manifest,
         levels=_with_alone(
             source, manifest, program, isa, objective, board, Behind.of(board, 100 if limited else None)
         ),
-        alternatives=alternatives(program, linked.sizes, layers, given.memory, fastest),
+        alternatives=alternatives(program, linked.sizes, layers, given.memory, is_fastest),
         would_fit=tuple(would_fit(program, linked.sizes, board.memory, given, smallest, bool(kernels))),
     )
     if not isinstance(linked, Linked) or not manifest.fits:
@@ -156,71 +153,6 @@ def _check_kernel(choice: KernelChoice, found: Candidates) -> None:
         raise UsageError(f"kernel {wanted.name} takes no layer of this model; use {' or '.join(able)}")
 
 
-def _room(board: Board, more_ram: int, hot: bool) -> Limits:
-    """What the layers have room for. `more_ram`: that the server takes beside what it always does; `hot`: the runtime's
-    code takes some too, at an address that data must not reach."""
-    memory = board.memory
-    ram = memory.ram_bytes
-    if hot and board.code_ram is not None:
-        ram = min(ram - HOT_BYTES, board.code_ram.data_end - memory.ram_origin)
-    return Limits(memory.flash_bytes - RUNTIME_FLASH, ram - memory.stack_bytes - RUNTIME_RAM - more_ram)
-
-
-@dataclass(frozen=True)
-class Planned:
-    """Candidates with room for them; `hot`: where the runtime's code runs from RAM."""
-
-    found: Candidates
-    room: Limits
-    objective: str
-    hot: bool
-
-    @property
-    def rank(self) -> tuple[bool, int]:
-        """The less the better: whether RAM does not do for what is chosen, and its cycles."""
-        program = choose(self.found, self.objective, self.room)
-        return program.memory.size + program.memory.beside > (self.room.ram or 0), program.cycles_estimated
-
-
-def _fastest(
-    planned: Callable[[bool], Planned], board: Board, compiled: Callable[[Program, bool], Compiled]
-) -> tuple[Program, int, Linked | OverflowingLink]:
-    """The program that fits, compiled: with the runtime's code in RAM where the board has some for it, where that is
-    faster, and where there is room."""
-    cold = planned(False)
-    if board.code_ram is not None:
-        hot = planned(True)
-        if hot.rank <= cold.rank:
-            try:
-                done = _fitted(hot, board, lambda program: compiled(program, True))
-                if done[2].sizes.ram <= board.memory.ram_bytes:
-                    return done
-            except HotTooLarge:
-                pass
-    return _fitted(cold, board, lambda program: compiled(program, False))
-
-
-def _fitted(
-    planned: Planned, board: Board, compiled: Callable[[Program], Compiled]
-) -> tuple[Program, int, Linked | OverflowingLink]:
-    """The program that fits, compiled: links tell what the layers have room for."""
-    found, room, objective = planned.found, planned.room, planned.objective
-    for _ in range(FITTING_TRIES):
-        program = choose(found, objective, room)
-        build_id, linked = compiled(program)
-        over = linked.sizes.flash - board.memory.flash_bytes
-        if over <= 0 or program.is_smallest:
-            break
-        room = replace(room, flash=min(room.flash, program.chosen_flash) - over)
-    more = choose(found, objective, replace(room, flash=program.chosen_flash - over))
-    if objective == "speed" and over < 0 and more.cycles_estimated < program.cycles_estimated:
-        larger = compiled(more)
-        if larger[1].sizes.flash <= board.memory.flash_bytes:
-            return more, *larger
-        build_id, linked = compiled(program)
-    return program, build_id, linked
-
-
 def _limited(board: Board, flash_limit: int | None, ram_limit: int | None) -> Board:
     """The board with less memory than it has."""
     memory = board.memory
@@ -250,10 +182,18 @@ def _compiled(
         folder.model.write_bytes(source.given)
         write_tree(folder.path, revealed)
     build_id = mcu.build_id(tree, board.name, naming)
+    stacks = [Stack(None, "a process of the host has its own stack")]
+
+    def stack_for(elf: Path) -> int:
+        stacks.append(stack_of(folder, elf))
+        return reserved_stack(board, stacks[-1])
+
+    linked: Linked | OverflowingLink
     try:
-        return build_id, _compile(board, folder, list(tree), protocols, hot, progress)
+        linked = _compile(board, folder, list(tree), protocols, hot, stack_for, progress)
     except OverflowingLink as overflow:
-        return build_id, overflow
+        linked = overflow
+    return Compiled(build_id, linked, stacks[-1])
 
 
 class NotFitting(DoesNotFitError):
@@ -274,7 +214,13 @@ class NotFitting(DoesNotFitError):
 
 
 def _compile(
-    board: Board, folder: BuildFolder, paths: Sequence[str], protocols: Protocols, hot: bool, progress: Progress
+    board: Board,
+    folder: BuildFolder,
+    paths: Sequence[str],
+    protocols: Protocols,
+    hot: bool,
+    stack_for: Callable[[Path], int],
+    progress: Progress,
 ) -> Linked:
     """The application; `hot`: the runtime's code is to run from RAM."""
     part = board.application
@@ -292,5 +238,6 @@ def _compile(
         "firmware",
         lambda done, total: progress("compiling", done, total, "file"),
         hot,
+        stack_for,
     )
     return linked

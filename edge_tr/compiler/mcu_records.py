@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from edge_tr import __version__, boards
 from edge_tr.boards import Board
@@ -50,13 +51,14 @@ def manifest_of(
     board: Board,
     core: str,
     source: Source,
-    folder: BuildFolder,
     naming: Naming,
     protocols: Protocols,
     build_id: int,
     linked: Linked | OverflowingLink,
+    stack: Stack,
 ) -> Manifest:
-    """A build's manifest, all but the alternatives, the remedies and the protection. `linked` is measured."""
+    """A build's manifest, all but the alternatives, the remedies and the protection. `linked` is measured, with what
+    was reserved for the `stack`."""
     memory, sizes = board.memory, linked.sizes
     symbols = [(symbol.removeprefix(naming.code), size) for symbol, size in linked.symbols.items()]
     return Manifest(
@@ -79,7 +81,7 @@ def manifest_of(
         flash_limit=memory.flash_bytes,
         ram_bytes=sizes.ram,
         ram_limit=memory.ram_bytes,
-        ram=_ram(program, board, folder, linked),
+        ram=_ram(program, linked, stack),
         arena_bytes=program.memory.size,
         arena_lower_bound=program.memory.lower_bound,
         arena=program.regions,
@@ -94,23 +96,26 @@ def manifest_of(
     )
 
 
-def _ram(program: Program, board: Board, folder: BuildFolder, linked: Linked | OverflowingLink) -> RamRecord:
+def _ram(program: Program, linked: Linked | OverflowingLink, stack: Stack) -> RamRecord:
     """What of the program's RAM is what; the link's buffers are static variables of one name."""
-    arena, states, stack = program.memory.size, program.memory.beside, board.memory.stack_bytes
+    arena, states, sizes = program.memory.size, program.memory.beside, linked.sizes
     link = linked.symbols.get(LINK_BUFFER, 0)
-    code = linked.sizes.code_in_ram
-    data = linked.sizes.ram - code - stack - arena - states - link
-    bound = _stack(folder, linked)
-    return RamRecord(arena, states, link, data, stack, bound.bytes, bound.note, code)
+    data = sizes.ram - sizes.code_in_ram - sizes.stack - arena - states - link
+    return RamRecord(arena, states, link, data, sizes.stack, stack.bytes, stack.note, sizes.code_in_ram)
 
 
-def _stack(folder: BuildFolder, linked: Linked | OverflowingLink) -> Stack:
-    if not isinstance(linked, Linked) or linked.image is None:
-        return Stack(None, "no program of a board was linked")
+def stack_of(folder: BuildFolder, elf: Path) -> Stack:
+    """The most that the program's stack can take, as far as that is known."""
     try:
-        return worst_case(linked.elf, folder.objects)
+        return worst_case(elf, folder.objects)
     except ToolMissingError as error:
         return Stack(None, str(error))
+
+
+def reserved_stack(board: Board, stack: Stack) -> int:
+    """Bytes: the bound and the board's margin, or what board.toml says where there is no bound."""
+    memory = board.memory
+    return memory.stack_bytes if stack.bytes is None else stack.bytes + memory.stack_margin_bytes
 
 
 def _levels(program: Program, source: Source) -> tuple[LevelRecord, ...]:

@@ -110,7 +110,7 @@ FLASH_BARS = {  # bytes, Cortex-M0: these builds are held to them as `--flash-li
 }
 STAGING_BARS = {"kws": 40 << 10, "vww": 72 << 10, "ic": 64 << 10}
 """Bytes on the L4R5ZI, arena with copied weights: these builds are held to them by `--ram-limit`."""
-BESIDE_ARENA = 10 << 10
+BESIDE_ARENA = 5 << 9
 """Bytes that stack, frames and costs of layers take of that limit."""
 RUNTIME_BAR = 12_000  # bytes of flash besides the layers' own
 

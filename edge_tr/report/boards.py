@@ -90,7 +90,8 @@ def board_text(board: Board) -> str:
         *(f"unverified: {what}" for what in board.doubts),
         f"core: {board.core}, compiled by {board.toolchain.prefix}gcc (apt-get install {board.toolchain.package})",
         f"flash: {memory.flash_bytes:,} bytes at {memory.flash_origin:#x}",
-        f"RAM: {memory.ram_bytes:,} bytes at {memory.ram_origin:#x}, {memory.stack_bytes:,} of them stack",
+        f"RAM: {memory.ram_bytes:,} bytes at {memory.ram_origin:#x}, of which builds reserve the bound of "
+        f"their stack and {memory.stack_margin_bytes:,}",
         *([reads_text(board.reads)] if board.reads else []),
         f"link: {link.baud} baud{parity}{usb}",
         f"flashed by: {flashed_by(board)}",

@@ -143,8 +143,12 @@ def _ram(ram: RamRecord) -> str:
     named = {"arena": ram.arena, "states": ram.states, "serial link": ram.link, "other data": ram.data}
     named["code that runs from there"] = ram.code
     parts = [f"{name} {size:,}" for name, size in named.items() if size]
-    bound = "no bound known" if ram.stack_bound is None else f"at most {ram.stack_bound:,} used"
-    return f"RAM is {', '.join(parts)}, stack {ram.stack:,} reserved ({bound})"
+    bound = (
+        "reserved, no bound known"
+        if ram.stack_bound is None
+        else f"(bound {ram.stack_bound:,}, margin {ram.stack - ram.stack_bound:,})"
+    )
+    return f"RAM is {', '.join(parts)}, stack {ram.stack:,} {bound}"
 
 
 def _milliseconds(cycles: int, clock_mhz: float | None) -> str:
@@ -218,7 +222,7 @@ def _alternatives(manifest: Manifest) -> list[str]:
     if len(found) < 2:
         return [head]
     ram = len({other.ram_bytes for other in found}) > 1
-    rows = [("build with", "flash bytes (est.)", *(["RAM bytes"] if ram else []), "cycles (est.)")]
+    rows = [("build with", "flash bytes (est.)", *(["RAM bytes (est.)"] if ram else []), "cycles (est.)")]
     for other in found:
         name = "a larger board" if other.options is None else other.options or "no such options"
         used = [f"{other.ram_bytes:,}"] if ram else []

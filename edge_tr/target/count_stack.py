@@ -42,8 +42,9 @@ class _Function:
     indirect: bool = False
 
 
-def worst_case(elf: Path, objects: Path) -> Stack:
-    """The bound for a program from its entry on; `objects`: where the compiler left .su files."""
+def worst_case(elf: Path, objects: Path, start: str | None = None) -> Stack:
+    """The bound for a program from its entry on, or from the function `start`; `objects`: where the compiler left .su
+    files."""
     with elf.open("rb") as stream:
         program = _Program(require("elftools.elf.elffile").ELFFile(stream))
     try:
@@ -51,7 +52,8 @@ def worst_case(elf: Path, objects: Path) -> Stack:
             for function in program.functions.values():
                 if function.name.partition(".")[0] == name:
                     function.frame = bytes_
-        deepest, path = _deepest(program, program.entry, ())
+        begin = program.entry if start is None else program.address_of(start)
+        deepest, path = _deepest(program, begin, ())
     except _Unbounded as reason:
         return Stack(None, str(reason))
     return Stack(deepest, " > ".join(path))
@@ -124,6 +126,10 @@ class _Program:
                         self._read_code(self.functions[owner], owner, ends[owner], start, data)
                     elif start >= vectors_end:
                         self._read_words(start, data)
+
+    def address_of(self, name: str) -> int:
+        """Of the function that is called so; KeyError where there is none."""
+        return {function.name: start for start, function in self.functions.items()}[name]
 
     def _read_words(self, start: int, data: bytes) -> None:
         for at in range(-start % 4, len(data) - 3, 4):

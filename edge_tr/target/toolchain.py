@@ -6,7 +6,7 @@ import os
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edge_tr import boards
@@ -34,16 +34,25 @@ _OF_THE_COMPUTER = (
     "Too many open files",
 )  # fmt: skip
 """What a compiler says when it is not the program that is wrong."""
+UNLIMITED = tuple(
+    f"-Wl,--defsym={limit}"
+    for limit in ("TR_FLASH_BYTES=0x10000000", "TR_RAM_BYTES=0x10000000", "TR_CODE_DATA=0xffffffff")
+)
+"""For a link that is to tell sizes and the bound of the stack, whether the program fits or not."""
+STACK_SECTION = ".stack"
+"""In the linker scripts of boards/common: what is reserved."""
 _CODE_RAM = "region `CODE_RAM' overflowed", "data reaches into the RAM of code"
 """What a linker says, and cortex-m.ld."""
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """Bytes of a linked program: flash holds code, constants and initial data; RAM data, stack and `code_in_ram`."""
+    """Bytes of a linked program: flash holds code, constants and initial data; RAM data, the
+    reserved `stack` and `code_in_ram`."""
 
     flash: int
     ram: int
+    stack: int
     code_in_ram: int = 0
 
 
@@ -80,16 +89,18 @@ def compile_and_link(
     name: str,
     progress: Callable[[int, int], None] = lambda done, total: None,
     hot: bool = False,
+    stack_for: Callable[[Path], int] | None = None,
 ) -> Linked:
     """Compile `sources` and the board's own, link them as `name`.elf below `build_dir`; `hot`: with the runtime's code
-    in the RAM that code runs from.
+    in the RAM that code runs from. `stack_for`: bytes to reserve for the stack of a program that was linked without
+    limits; None: what board.toml says.
 
     ToolMissingError without the compiler; DoesNotFitError, with the sizes, when the link overflows
     the board's memory; UsageError with the compiler's words where a board that is not edge-tr's own does not compile,
     or where files cannot be written; EdgeTrError, likewise, on any other failure.
     """
     try:
-        return _compile_and_link(board, part, sources, include_dirs, build_dir, name, progress, hot)
+        return _compile_and_link(board, part, sources, include_dirs, build_dir, name, progress, hot, stack_for)
     except CompilerFailed as failed:
         raise _explained(failed, board) from failed
 
@@ -103,6 +114,7 @@ def _compile_and_link(
     name: str,
     progress: Callable[[int, int], None],
     hot: bool,
+    stack_for: Callable[[Path], int] | None,
 ) -> Linked:
     gcc = _tool(board, "gcc")
     build_dir.mkdir(parents=True, exist_ok=True)
@@ -119,6 +131,9 @@ def _compile_and_link(
         for done, _ in enumerate(pool.map(_run, commands), 1):
             progress(done, len(commands) + 1)
     elf = build_dir / f"{name}.elf"
+    if stack_for is not None and board.toolchain.freestanding:
+        _link_without_limits(part, gcc, objects, elf)
+        part = replace(part, ldflags=(*part.ldflags, f"-Wl,--defsym=TR_STACK_BYTES={stack_for(elf):#x}"))
     _link(board, part, gcc, objects, elf)
     progress(len(commands) + 1, len(commands) + 1)
     model_bytes = _seal_model(board, elf)
@@ -166,25 +181,37 @@ def _seal_model(board: Board, elf: Path) -> int:
     return len(model)
 
 
+def _link_command(part: Part, gcc: str, objects: Sequence[Path], elf: Path, limits: Sequence[str] = ()) -> list[str]:
+    listing = "-Xlinker", f"-Map={elf.with_suffix('.map')}"
+    return [gcc, *part.cflags, *map(str, objects), *part.ldflags, *limits, *listing, "-o", str(elf)]
+
+
 def _link(board: Board, part: Part, gcc: str, objects: Sequence[Path], elf: Path) -> None:
     """Link within the board's memory; if that overflows, link without limits to say by how much."""
-
-    def command(ldflags: Sequence[str]) -> list[str]:
-        listing = "-Xlinker", f"-Map={elf.with_suffix('.map')}"
-        return [gcc, *part.cflags, *map(str, objects), *ldflags, *listing, "-o", str(elf)]
-
-    done = _started(command(part.ldflags))
-    if done.returncode == 0:
+    if _linked_in(_link_command(part, gcc, objects, elf)):
         return
-    if any(words in done.stderr for words in _CODE_RAM):
-        raise HotTooLarge(done.stderr)
-    if "will not fit in region" not in done.stderr and "overflowed by" not in done.stderr:
-        raise CompilerFailed(command(part.ldflags), done.stderr)
-    unlimited = ("-Wl,--defsym=TR_FLASH_BYTES=0x10000000", "-Wl,--defsym=TR_RAM_BYTES=0x10000000")
-    _run(command([*part.ldflags, *unlimited]))
+    _link_without_limits(part, gcc, objects, elf)
     sizes, symbols = _sizes(board, elf), _symbols(board, elf)
     elf.unlink()
     raise OverflowingLink(sizes, symbols)
+
+
+def _link_without_limits(part: Part, gcc: str, objects: Sequence[Path], elf: Path) -> None:
+    command = _link_command(part, gcc, objects, elf, UNLIMITED)
+    if not _linked_in(command):
+        raise CompilerFailed(command, "the program is larger than an address space has room for")
+
+
+def _linked_in(command: Sequence[str]) -> bool:
+    """Whether the program has room in flash and RAM; HotTooLarge where its code has none in RAM."""
+    done = _started(command)
+    if done.returncode == 0:
+        return True
+    if any(words in done.stderr for words in _CODE_RAM):
+        raise HotTooLarge(done.stderr)
+    if "will not fit in region" not in done.stderr and "overflowed by" not in done.stderr:
+        raise CompilerFailed(command, done.stderr)
+    return False
 
 
 class HotTooLarge(EdgeTrError):
@@ -208,7 +235,8 @@ def _sizes(board: Board, elf: Path) -> Sizes:
     )
     constant = (".text", ".rodata", ".vectors", ".tr_", ".image", ".ARM", ".init", ".fini", ".eh_frame")
     code = sum(size for name, size in sections.items() if name.startswith(constant))
-    return Sizes(code + data + hot, data + bss + hot + board.memory.stack_bytes, hot)
+    stack = sections.get(STACK_SECTION, board.memory.stack_bytes)
+    return Sizes(code + data + hot, data + bss + hot + stack, stack, hot)
 
 
 def _sections(board: Board, elf: Path) -> dict[str, int]:

@@ -70,7 +70,10 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / "source" / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(PROJECT / name, folder / "source" / name)
     said = call(sys.executable, "-m", "build", "--sdist", "--no-isolation", "-o", folder, folder / "source")
-    assert [line for line in said.splitlines() if "warn" in line.lower() and "no previously-included" not in line] == []
+    warnings = [
+        line for line in said.splitlines() if "warn" in line.lower() and not line.startswith(("copying", "adding"))
+    ]
+    assert [line for line in warnings if "no previously-included" not in line] == []
     (made,) = folder.glob("*.tar.gz")
     with tarfile.open(made) as archive:
         archive.extractall(folder, filter="data")
@@ -93,7 +96,7 @@ def test_tests_pass_from_the_source_distribution(unpacked: Path) -> None:
     )
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST")}
     environment |= {"PYTHONPATH": str(unpacked)}
-    options = ("-q", "-n", "0", "-p", "no:cacheprovider")
+    options = ("-n", "0", "-p", "no:cacheprovider")
     said = call(sys.executable, "-m", "pytest", *options, *some, cwd=unpacked, env=environment)
     assert " passed" in said
     where = "import edge_tr; print(edge_tr.__file__)"
@@ -105,7 +108,8 @@ def test_the_package_says_what_it_is(wheel: Path) -> None:
         (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
         about = email.message_from_bytes(archive.read(name))
         assert "edge_tr/py.typed" in archive.namelist()
-    assert about["License-Expression"] == "Apache-2.0" and about["Requires-Python"] == ">=3.10,<3.14"
+    assert about["License-Expression"] == "Apache-2.0"
+    assert set(about["Requires-Python"].split(",")) == {">=3.10", "<3.14"}
     pythons = {kind.rpartition(" ")[2] for kind in about.get_all("Classifier") if ":: Python :: 3." in kind}
     assert pythons == {"3.10", "3.11", "3.12", "3.13"} and "Typing :: Typed" in about.get_all("Classifier")
 

@@ -142,6 +142,7 @@ def test_all_problems_are_reported_at_once(folder: Path) -> None:
         ("ram_origin = 0x2000_0000", "ram_origin = 0x2100_0000", "memory: flash and ram overlap"),
         ("origin = 0x0\n", "origin = 0x2000_0000\n", "overlap"),
         ("stack_bytes = 0x4000", "stack_bytes = 0x4000_0000", "memory.stack_bytes: more than ram_bytes"),
+        ("stack_bytes = 0x4000", "stack_bytes = 0x40", "memory.stack_margin_bytes: more than stack_bytes"),
         ('"5/8"', '"five"', "emulator.instructions_per_tick: 'five' is not like 1 or 5/8"),
         (
             'instructions_per_tick = "5/8"',

@@ -48,7 +48,10 @@ def test_the_flash_size_is_the_length_of_the_image(board: str, tmp_path: Path) -
     assert 0 <= BuildFolder(tmp_path).image.stat().st_size - manifest.flash_bytes < 16
     memory = boards.load(board).memory
     assert (manifest.flash_limit, manifest.ram_limit) == (memory.flash_bytes, memory.ram_bytes)
-    assert manifest.ram_bytes >= manifest.arena_bytes + memory.stack_bytes
+    ram = manifest.ram
+    assert 0 <= ram.stack - (ram.stack_bound + memory.stack_margin_bytes) < 16  # the section begins aligned
+    assert ram.stack < memory.stack_bytes
+    assert manifest.ram_bytes == ram.arena + ram.states + ram.link + ram.data + ram.stack
 
 
 def test_progress_counts_files_to_the_last_one(tmp_path: Path) -> None:

@@ -71,6 +71,23 @@ def test_a_frame_of_variable_size_has_no_bound(tmp_path: Path) -> None:
         assert stack.bytes is None and "start" in stack.note
 
 
+FAR = POINTED.partition("int (*const")[0].replace("static int deep", 'int __attribute__((section(".far"))) deep')
+FAR += "int start(volatile int *x) { return deep(x) + *x; }\n"
+
+
+def test_a_call_through_the_linkers_veneer_is_a_call(tmp_path: Path) -> None:
+    """From flash to code in RAM and back: each way has its veneer, of four bytes."""
+    elf = link(ARM, FAR, tmp_path, "-fstack-usage", "-Wl,--section-start=.far=0x20000000")
+    found = worst_case(elf, tmp_path)
+    assert found.note == "start > __deep_veneer > deep > __leaf_veneer > leaf"
+    assert found.bytes == compiler_says(tmp_path, "start", "deep", "leaf") + 2 * 4
+
+
+def test_a_bound_can_begin_at_another_function(tmp_path: Path) -> None:
+    found = worst_case(link(ARM, HOPS, tmp_path, "-fstack-usage"), tmp_path, "hop")
+    assert (found.bytes, found.note) == (compiler_says(tmp_path, "hop", "leaf"), "hop > leaf")
+
+
 def test_a_large_frame_needs_the_compilers_word_on_cortex_m0(tmp_path: Path) -> None:
     code = "int start(volatile int *x) { volatile int a[1000]; a[*x] = 1; return a[0]; }\n"
     elf = link(ARM, code, tmp_path, "-fstack-usage")

@@ -90,12 +90,12 @@ def test_a_missing_emulator_names_its_package(tmp_path: Path, monkeypatch: pytes
     ("memory", "said"),
     [
         ({"flash_bytes": 0x2000}, "flash"),
-        ({"ram_bytes": 0x4100}, "RAM"),
-        ({"flash_bytes": 0x2000, "ram_bytes": 0x4100}, "flash"),
+        ({"ram_bytes": 0x600}, "RAM"),
+        ({"flash_bytes": 0x2000, "ram_bytes": 0x600}, "flash"),
     ],
 )
 def test_a_model_that_does_not_fit_says_by_how_much(memory: dict[str, int], said: str, tmp_path: Path) -> None:
-    ran = build(tmp_path / "out", "--json", target=small_board(tmp_path, **memory))
+    ran = build(tmp_path / "out", "--json", target=small_board(tmp_path, **memory, stack_bytes=0x400))
     refused(ran, 4, "does not fit small", f"{said} ", "too many", "use --target ")
     built = ran.json
     assert built["fits"] is False

@@ -10,8 +10,8 @@ import pytest
 import tflite
 
 from edge_tr.errors import ModelError
-from edge_tr.golden.ends import sample_shape
 from edge_tr.golden.run import run
+from edge_tr.golden.samples import seeded_samples
 from edge_tr.ir.tflite import parse
 from tests.models.random_ops import BUILDERS, build
 
@@ -24,8 +24,7 @@ def survives(data: bytes) -> bool:
     start = time.monotonic()
     try:
         graph = parse(data)
-        shape = sample_shape(graph.tensor(graph.inputs[0]))
-        run(graph, np.zeros((1, *shape), np.int8))
+        run(graph, seeded_samples(graph, 1))
         return True
     except ModelError:
         return False

@@ -50,7 +50,7 @@ def test_a_good_report_shows_the_verdict_the_figures_and_the_plots() -> None:
         *("digits.tflite on mps2-an386", "Bit-exact", "4 of 4 samples equal golden", "the tensors of all 2 layers"),
         *("75.00% (30.1% to 95.4%)", "the model as given", "tflite-runtime 2.14.0, BUILTIN_REF, rounding double"),
         *("instructions per inference (counted by an emulator)", "24.6% of 100,000 bytes", "49.4 µs at 25 MHz"),
-        *("stack: at most 392 of 16,384 bytes reserved", "arena 1,536", "link 531", "ab" * 32, "0123456789abcdef"),
+        *("stack: at most 392 of 520 bytes reserved", "arena 1,536", "link 531", "ab" * 32, "0123456789abcdef"),
         *("Memory over time", "Recall by class", "cat", "dog", "Choices of kernels", "By power of two"),
     ):
         assert words in page.text, words

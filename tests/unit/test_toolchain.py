@@ -32,6 +32,23 @@ def test_ram_is_counted_to_the_byte(name: str, tmp_path: Path) -> None:
     assert small.ram >= board.memory.stack_bytes
 
 
+@pytest.mark.parametrize(("name", "reserved"), [("mps2-an386", 0x128), ("qemu-rv32imc", 0x130)])
+def test_the_stack_is_what_the_program_without_limits_asks_for_and_padding(name: str, reserved: int, tmp_path) -> None:
+    board, source, asked = boards.load(name), tmp_path / "main.c", []
+    source.write_text(MAIN.format(size=16, data=0))
+
+    def stack_for(elf: Path) -> int:
+        asked.append(elf.is_file())
+        return 0x124
+
+    fixed = compile_and_link(board, board.application, [source], [], tmp_path / "fixed", "program").sizes
+    asking = compile_and_link(
+        board, board.application, [source], [], tmp_path / "asking", "program", stack_for=stack_for
+    ).sizes
+    assert asked == [True] and (fixed.stack, asking.stack) == (board.memory.stack_bytes, reserved)
+    assert fixed.ram - asking.ram == fixed.stack - asking.stack
+
+
 HOT = '#include "tr_crc32.h"\n#include "tr_stage.h"\nstatic uint32_t to[{words}u];\n'
 HOT += "int main(void) {{ tr_stage(to, to, 4u); return (int)tr_crc32(0u, (const uint8_t *)to, 4u); }}\n"
 
