@@ -51,7 +51,7 @@ def test_the_flash_size_is_the_length_of_the_image(board: str, tmp_path: Path) -
     ram = manifest.ram
     assert 0 <= ram.stack - (ram.stack_bound + memory.stack_margin_bytes) < 16  # the section begins aligned
     assert ram.stack < memory.stack_bytes
-    assert manifest.ram_bytes == ram.arena + ram.states + ram.link + ram.data + ram.stack
+    assert manifest.ram_bytes == ram.arena + ram.states + ram.link + ram.data + ram.stack + ram.code
 
 
 def test_progress_counts_files_to_the_last_one(tmp_path: Path) -> None:
