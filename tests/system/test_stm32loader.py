@@ -22,10 +22,16 @@ MODEM = Path(__file__).with_name("modem")
 
 
 def stm32loader(port: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """The program, whose exit code must be 0; it writes to a port without parity and without modem lines."""
+    """The program, whose exit code must be 0; it writes to a port without parity and without modem lines.
+
+    It gives up at the first NACK, which is also what a silence within a block gets (TR_BOOT_TIMEOUT_MS), and a busy
+    computer is silent for long: then, as its user would, once more from the start."""
     command = [sys.executable, "-m", "stm32loader", "-p", port, "-P", "none", "-n", *map(str, arguments)]
     environment = {**os.environ, "PYTHONPATH": str(MODEM)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
+    for _ in range(3):
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
+        if done.returncode == 0 or "NACK" not in done.stderr:
+            break
     assert done.returncode == 0, done.stdout + done.stderr
     return done
 

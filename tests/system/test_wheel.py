@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-import tarfile
 import zipfile
 from pathlib import Path
 
@@ -75,8 +74,7 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     assert [line for line in warnings if "no previously-included" not in line] == []
     (made,) = folder.glob("*.tar.gz")
-    with tarfile.open(made) as archive:
-        archive.extractall(folder, filter="data")
+    call("tar", "-xzf", made, "-C", folder)
     return folder / made.name.removesuffix(".tar.gz")
 
 
