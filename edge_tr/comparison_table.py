@@ -34,6 +34,8 @@ ROOT = Path(__file__).resolve().parents[1]
 BOARD = "pynq-z2"
 MODELS = ("kws_ref_model", "pretrainedResnet_quant", "vww_96_int8")
 GROUP = 8
+ELEMENTS = f.FULL.rows * f.FULL.columns
+"""Of the term array."""
 PACKED = 2
 """Multiplications of eight bits that share an operand in one of 25 x 18 bits (DSP48E1, UG479)."""
 
@@ -92,8 +94,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def cells(rtl: Path) -> Cells:
     """Synthesises them."""
-    elements = f.FULL.rows * f.FULL.columns
-    array = synthesise(rtl, "tr_element").own * elements + synthesise(rtl, "tr_array").own
+    array = synthesise(rtl, "tr_element").own * ELEMENTS + synthesise(rtl, "tr_array").own
     return Cells(array, *(cell(rtl / "compare" / f"{name}.sv") for name in ("int8_mac", "tmac", "pair_mac")))
 
 
@@ -139,7 +140,7 @@ def kept(layer: Layer, budget: Budget) -> np.ndarray:
 
 def page(found: Cells, asked: Sequence[Asked], made_at: str) -> str:
     """The document."""
-    lut, lanes = found.array.lut, f.FULL.rows * f.FULL.columns * 9
+    lut, lanes = found.array.lut, ELEMENTS * f.LANES.value
     sizes = [
         ("int8 multiply-accumulate", found.int8_mac.lut, "a multiplication"),
         ("term MAC of the paper: a counter a power of two", found.tmac.lut, "a pair of terms"),

@@ -97,9 +97,9 @@ class Emitter:
 
     def _host(self, turn: Turn) -> tuple[HostLayer, ...]:
         """The processor's layers; it knows tensors by their channels' own order."""
-        names = self.assignment.aliases
+        names, own = self.assignment.aliases, {op.index for op in turn.host}
         layers = []
-        for op in (op for op in self.job.alive.graph.ops if op.index in {own.index for own in turn.host}):
+        for op in (op for op in self.job.alive.graph.ops if op.index in own):
             inputs = tuple(names.get(t, t) for t in self.job.alive.graph.activations(op))
             reason, record = self.assignment.reasons[op.index], with_cuts(op, self.cut)
             for number, tensor in enumerate(op.targets):
@@ -143,46 +143,57 @@ class Emitter:
 
     def _round(self, part: Round, last: int) -> Emitted:
         """Emit a round's commands, as many as the page takes; `last`: what is read last in the turn."""
-        placed, arrival = self.placed, None
-        sends, beats, first = [], 0, len(self.grown)
+        sends, arrival = self._send(part)
+        beats = sum(INPUT_COMMAND + BEATS * self.placed[tensor].words for tensor in part.sends)
+        self.coming = BEATS * self.placed[part.sends[-1]].words if part.sends else 0
+        overlaps = self._overlaps(part)
+        if overlaps:
+            beats, self.coming = beats - self.coming, 0
+        done = self._compute(part, arrival if overlaps else None)
+        made = {stage.output for stage in part.stages[: len(done)]}
+        own = [tensor for tensor in part.reads if tensor in made]
+        if own and len(done) < len(part.stages):
+            last = own[-1]
+        layers = tuple(self._result(stage, planned) for stage, planned in zip(part.stages, done))
+        return Emitted(sends, beats, layers, tuple(self._read(part, tensor, tensor != last) for tensor in own))
+
+    def _send(self, part: Round) -> tuple[tuple[tuple[int, Send], ...], Arrival | None]:
+        """INPUTs with what comes, and how the last one's does."""
+        sends, arrival = [], None
         for tensor in part.sends:
-            x = placed[tensor]
+            x = self.placed[tensor]
             arrival = arrival_of(x)
             with _blaming(next(stage for stage in part.stages if tensor in stage.inputs)):
                 command = self.image.command(
                     opcode=f.OPCODE.INPUT, tiles=x.words, count=arrival.across, dst=x.base, dst_stride=arrival.stride
                 )
-            index = input_index(x, arrival, self.job.order.get(tensor))
-            sends.append((command, self._of_whole(tensor, index)))
-            beats += INPUT_COMMAND + BEATS * x.words
-        self.coming = BEATS * placed[part.sends[-1]].words if part.sends else 0
-        overlaps = self._overlaps(part)
-        if overlaps:
-            beats, self.coming = beats - self.coming, 0
+            sends.append((command, self._of_whole(tensor, input_index(x, arrival, self.job.order.get(tensor)))))
+        return tuple(sends), arrival
+
+    def _compute(self, part: Round, arrival: Arrival | None) -> list[Planned]:
+        """The stages' commands, as many as the page takes; `arrival`: how the input comes that the first one begins
+        beside."""
+        first, end = len(self.grown), len(self.grown) + len(part.stages)
         done = self._emit_chain(self.chain, len(part.stages)) if self.chain and first == 0 else []
         self.grown += [{name: 0 for name in self.image.used()} for _ in done]  # it is not asked for with a chain
         for i in range(len(done), len(part.stages)):
             before, there = {name: n for name, (n, _) in self.image.used().items()}, self.image
             self.image = there.copied() if self.paged else there
             with _blaming(part.stages[i]):
-                done.append(self._emit(first + i, first + len(part.stages), arrival if i == 0 and overlaps else None))
+                planned = self._emit(first + i, end, arrival if i == 0 else None)
             if self.paged and i and part.may_end and self._is_full():
                 self.image = there
-                del done[-1]
                 break
+            done.append(planned)
             self.grown.append({name: n - before[name] for name, (n, _) in self.image.used().items()})
-        reads = []
-        made = {stage.output for stage in part.stages[: len(done)]}
-        own = [tensor for tensor in part.reads if tensor in made]
-        last = last if len(done) == len(part.stages) else own[-1] if own else last
-        for tensor in own:
-            y = placed[tensor]
-            with _blaming(next(stage for stage in part.stages if stage.output == tensor)):
-                command = self.image.command(opcode=f.OPCODE.OUTPUT, tiles=y.words, src=y.base, more=tensor != last)
-            whole, begin = self._begins(tensor)
-            reads.append(Read(command, whole, y.words, begin, index_of(y, self.job.order.get(tensor))))
-        layers = tuple(self._result(stage, planned) for stage, planned in zip(part.stages, done))
-        return Emitted(tuple(sends), beats, layers, tuple(reads))
+        return done
+
+    def _read(self, part: Round, tensor: int, more: bool) -> Read:
+        """An OUTPUT; `more`: another one goes on with its packet."""
+        y, (whole, begin) = self.placed[tensor], self._begins(tensor)
+        with _blaming(next(stage for stage in part.stages if stage.output == tensor)):
+            command = self.image.command(opcode=f.OPCODE.OUTPUT, tiles=y.words, src=y.base, more=more)
+        return Read(command, whole, y.words, begin, index_of(y, self.job.order.get(tensor)))
 
     def _is_full(self) -> bool:
         """Whether a page has no room for what must be in it whole; each command may need a LOAD of its own."""

@@ -35,7 +35,7 @@ SHARED = {
     "golden.ends": "ends", "graph": "graph", "record": "record", "structs": "structs", "target.token": "token",
 }  # fmt: skip
 """Modules of edge_tr that the driver's package has too, under these names; beside them all of `operators`."""
-SERIAL = ("agent.py", "cobs.py", "driver.py", "program.py", "server.py")
+SERIAL = ("agent.py", "cobs.py", "driver.py", "program.py", "server.py", "slots.py")
 """Modules of the package that have nothing of pynq."""
 VIVADO_STEPS = 6
 """That overlay.tcl announces."""

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from edge_tr.errors import ToolMissingError
+from edge_tr.errors import EdgeTrError
 from edge_tr.formats.accelerator import CONFIGURATION, VARIABLE, Configuration
 
 _START = "import sys; sys.path[0] = sys.argv[1]; from edge_tr.target.configured import main; main()"
@@ -41,8 +41,9 @@ def call(
             try:
                 kind, value = pickle.load(process.stdout)
             except EOFError as error:
-                raise ToolMissingError(
-                    f"the process that schedules for {configuration.name} ended: look at its words above"
+                raise EdgeTrError(
+                    f"the process that schedules for {configuration.name} ended without an answer: it was killed, or "
+                    "what it says above is a fault of edge-tr"
                 ) from error
             if kind == "returned":
                 return value

@@ -20,6 +20,8 @@ import numpy as np
 
 from edge_tr.errors import ToolMissingError
 from edge_tr.resources import folder
+from edge_tr.target.cache import folder as cache_folder
+from edge_tr.target.cache import made_once
 
 _SPLIT = 20_000
 """About the size of a generated C++ file, so that several are compiled at once."""
@@ -74,21 +76,14 @@ def model(
 ) -> Path:
     """The shared object; ToolMissingError if Verilator or the C++ compiler is missing or fails. `progress`: of how many
     files how many are compiled, if it is not there yet."""
-    cache = cache or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edge-tr"
-    target = cache / f"{design.top}-{design.digest}.so"
+    target = (cache or cache_folder()) / f"{design.top}-{design.digest}.so"
     if target.is_file():
         return target
     verilator, compiler = shutil.which("verilator"), shutil.which("g++")
     if verilator is None or compiler is None:
         raise ToolMissingError("the co-simulation needs verilator and g++: apt install verilator g++")
-    import fcntl  # where there is Verilator there is POSIX
-
     progress(0, 1)
-    cache.mkdir(parents=True, exist_ok=True)
-    with open(target.with_suffix(".lock"), "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # it takes minutes: another process that builds the same is waited for
-        if not target.is_file():
-            _compile(verilator, compiler, design, target, progress)
+    made_once(target, lambda: _compile(verilator, compiler, design, target, progress))
     progress(1, 1)
     return target
 

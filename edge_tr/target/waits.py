@@ -12,7 +12,6 @@ from __future__ import annotations
 import ctypes
 import functools
 import hashlib
-import os
 import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
@@ -23,6 +22,7 @@ import numpy as np
 
 from edge_tr.boards import Cache, Reads
 from edge_tr.errors import EdgeTrError, ToolMissingError
+from edge_tr.target.cache import folder, made_once
 from edge_tr.target.tools import require_tool
 
 IS_BLOCK = 1 << 63
@@ -35,21 +35,17 @@ _SOURCE = Path(__file__).with_suffix(".c")
 def library() -> ctypes.CDLL:
     """waits.c, compiled; ToolMissingError without a compiler."""
     code = _SOURCE.read_bytes()
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edge-tr"
-    target = cache / f"waits-{hashlib.sha256(code).hexdigest()[:16]}.so"
-    if not target.is_file():
-        _compile(target)
+    target = folder() / f"waits-{hashlib.sha256(code).hexdigest()[:16]}.so"
+    made_once(target, lambda: _compile(target))
     loaded = ctypes.CDLL(str(target))
     loaded.tr_waits_new.restype = ctypes.c_void_p
     return loaded
 
 
 def _compile(target: Path) -> None:
-    """Under another name first: several processes may do so at once."""
     compiler = require_tool("gcc", "gcc")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-        made = Path(folder) / target.name
+    with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+        made = Path(scratch) / target.name
         command = [compiler, "-std=c11", "-O2", "-shared", "-fPIC", "-o", str(made), str(_SOURCE)]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode != 0:

@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from edge_tr_pynq import frames
-from edge_tr_pynq.driver import Accelerator, Tensors
+from edge_tr_pynq.driver import Accelerator
 from edge_tr_pynq.ends import Samples, sample_shape
 from edge_tr_pynq.errors import DeviceError
 from edge_tr_pynq.frames import ALL_LAYERS, COMMAND, COUNTER, MAX_CALIBRATION, MAX_PAYLOAD, STATUS, Frame
 from edge_tr_pynq.schema import FormatError
+from edge_tr_pynq.slots import Tensors
 
 
 class _Refusal(Exception):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Protocol
 
 import numpy as np
 
@@ -18,24 +17,14 @@ from edge_tr_pynq.ends import Samples, sample_shape, samples_of
 from edge_tr_pynq.errors import DeviceError, UsageError
 from edge_tr_pynq.program import HostLayer, Level, Part, Program, Segment
 from edge_tr_pynq.requant import Rounding
+from edge_tr_pynq.slots import Registers, Slot, Tensors
 
-Tensors = dict[int, np.ndarray]
-"""By number, [elements] of their types."""
 Given = np.ndarray | Mapping[str, np.ndarray] | Samples
 """What `Accelerator.predict` takes."""
 SECONDS = 10.0  # until a wait gives up; an inference takes well under a millisecond
 STREAM_CYCLES = 50_000_000  # without progress of a stream, until the accelerator itself gives up; half a second
-BEAT = 8  # bytes
 _INFERENCE = "an inference"  # what is waited for, in messages
 _DMA_RESET, _DMA_CONTROL, _DMA_SEND_STATUS, _DMA_RECEIVE_STATUS, _DMA_RECEIVED = 4, 0x00, 0x04, 0x34, 0x58
-
-
-class Registers(Protocol):
-    """The accelerator's registers, and buffers that its streams are moved from and to."""
-
-    def read(self, offset: int) -> int: ...
-    def write(self, offset: int, value: int) -> None: ...
-    def allocate(self, size: int, dtype: type) -> np.ndarray: ...
 
 
 def identify(ip: Registers) -> None:
@@ -48,39 +37,6 @@ def identify(ip: Registers) -> None:
             f"the bitstream's accelerator has version {found}, this program needs {ACCEL_VERSION.value}: "
             "make the bitstream again"
         )
-
-
-class _Slot:
-    """Buffers of one run of the accelerator on its way, and by number the tensors that the processor has."""
-
-    def __init__(self, segment: Segment, ip: Registers, word_bytes: int) -> None:
-        self.segment = segment
-        self.values: Tensors = {}
-        inputs = sum(len(send.index) for send in segment.sends)
-        self.sent = ip.allocate(inputs + BEAT * len(segment.stream), np.uint8)
-        outputs = word_bytes * sum(read.words for read in segment.reads)
-        self.received = ip.allocate(outputs, np.uint8) if outputs else None
-        stream, at, done = segment.stream.view(np.uint8), 0, 0
-        self._places = []  # of each send
-        for send in segment.sends:
-            before = stream[done : BEAT * send.after]
-            self.sent[at : at + len(before)] = before
-            done, at = done + len(before), at + len(before)
-            self._places.append(at)
-            at += len(send.index)
-        self.sent[at:] = stream[done:]
-
-    def fill(self, values: Tensors) -> None:
-        """What is sent, from int8 tensors."""
-        self.values = values
-        padded = {send.tensor: np.append(values[send.tensor], np.int8(0)) for send in self.segment.sends}
-        for send, at in zip(self.segment.sends, self._places):
-            self.sent[at : at + len(send.index)] = padded[send.tensor][send.index].view(np.uint8)
-
-    def free(self) -> None:
-        self.sent.freebuffer()
-        if self.received is not None:
-            self.received.freebuffer()
 
 
 def _flat(samples: Samples, n: int) -> Tensors:
@@ -103,7 +59,7 @@ class Accelerator:
         self.states: Tensors = {}
         """Of the program's model, what they are before the next sample."""
         self._level = 0
-        self._slots: list[list[_Slot]] = []  # by level
+        self._slots: list[list[Slot]] = []  # by level
         self._scratch: object | None = None
         self.times_layers = False
         """Whether `layer_cycles` will be asked for; it takes register reads after each of several runs."""
@@ -127,7 +83,7 @@ class Accelerator:
         self.program, self._level = program, len(program.levels) - 1
         self.reset_state()
         self._slots = [
-            [_Slot(segment, self.ip, program.word_bytes) for segment in self._runs(level)] for level in program.levels
+            [Slot(segment, self.ip, program.word_bytes) for segment in self._runs(level)] for level in program.levels
         ]
         parts = (part for level in program.levels for layer in level.layers for part in layer.parts)
         most = max((part.words for part in parts), default=1)
@@ -278,7 +234,7 @@ class Accelerator:
             counted += self.ip.read(REGISTER.CYCLES)
             if slot.received is not None:
                 self._received(slot.received, slot.received.nbytes)
-                self._take(slot)
+                slot.take()
             if self.times_layers:
                 stamped.append(self._stamps(turn.segment))
         self._counted, self._stamped = counted, stamped
@@ -389,13 +345,13 @@ class Accelerator:
         self.ip.write(REGISTER.STOP, stop)
         self._control(CONTROL.START)
 
-    def _start(self, slot: _Slot) -> None:
+    def _start(self, slot: Slot) -> None:
         """The input is on its way already and waits for the start, so that the start does not wait for it."""
         if slot.received is not None:
             self.dma.recvchannel.transfer(slot.received)
         self._segment(slot.segment.entry, NO_STOP.value)
 
-    def _follow(self, running: _Slot, following: _Slot) -> None:
+    def _follow(self, running: Slot, following: Slot) -> None:
         """Wait for an inference, and let the DMA fetch the next one's input as soon as it has sent this one's."""
         send = self.dma.sendchannel
         self._wait(lambda: send.idle or send.error or self.ip.read(REGISTER.STATUS) & STATUS.DONE, _INFERENCE)
@@ -409,20 +365,9 @@ class Accelerator:
         if not early:
             send.transfer(following.sent)
 
-    def _take(self, slot: _Slot) -> None:
-        """What a run sent becomes one of the slot's tensors."""
-        received, at = np.array(slot.received).view(np.int8), 0
-        sizes: dict[int, int] = {}
-        for read in slot.segment.reads:
-            sizes[read.tensor] = max(sizes.get(read.tensor, 0), read.first + len(read.index))
-        slot.values.update((tensor, np.empty(size, np.int8)) for tensor, size in sizes.items())
-        for read in slot.segment.reads:
-            slot.values[read.tensor][read.first : read.first + len(read.index)] = received[at:][read.index]
-            at += self._loaded().word_bytes * read.words
-
-    def _finished(self, slot: _Slot) -> tuple[np.ndarray, ...]:
+    def _finished(self, slot: Slot) -> tuple[np.ndarray, ...]:
         """The outputs of a pipelined inference."""
-        self._take(slot)
+        slot.take()
         for turn in self._now().turns[1:]:
             self._compute(turn.host, slot.values)
         return self._outputs(slot.values)
