@@ -231,11 +231,17 @@ class Protection:
 
 @dataclass(frozen=True)
 class RamRecord:
-    """What the program's RAM is made of, bytes: `arena` tensors and scratch, `states` behind it, `link` the serial
-    link's buffers, `data` all other variables, `stack` what is reserved for it: `stack_bound` and
-    a margin, where there is a bound. `stack_bound` is the most that the
-    stack can take, None where that is not known; `stack_note`: the deepest path of calls, or why there is no bound;
-    `code` runs from there because flash is slower."""
+    """What the program's RAM is made of, bytes.
+
+    arena        tensors and scratch
+    states       what a model keeps from one inference to the next, behind the arena
+    link         the serial link's buffers
+    data         all other variables
+    stack        what is reserved for the stack: its bound and a margin, where there is a bound
+    stack_bound  the most that the stack can take, None where that is not known
+    stack_note   the deepest path of calls, or why there is no bound
+    code         what of the program runs from RAM, because flash is slower
+    """
 
     arena: int
     states: int

@@ -87,20 +87,19 @@ def _build(
     progress: Progress,
 ) -> Manifest:
     """`build` into an empty folder; `board` is the `given` one with the memory that may be used."""
-    isa = isa_of(core)
-    limited = board.memory.ram_bytes < given.memory.ram_bytes
+    isa, choice = isa_of(core), parse_choice(list(kernels))
+    percent = 100 if board.memory.ram_bytes < given.memory.ram_bytes else None
 
     def planned(hot: bool) -> Planned:
-        memory = Behind.of(board, 100 if limited else None, hot)
-        found = explore(source.graph, source.budget, parse_choice(list(kernels)), isa, source.below, memory)
-        _check_kernel(parse_choice(list(kernels)), found)
+        found = explore(source.graph, source.budget, choice, isa, source.below, Behind.of(board, percent, hot))
+        _check_kernel(choice, found)
         more_ram = protocols.ram_bytes + LAYER_RAM * len(found.ops)
-        return Planned(found, expected_room(board, more_ram, hot), objective, hot)
+        return Planned(found, expected_room(board, more_ram, hot), objective)
 
     def smallest(other: str | None, prescribed: Sequence[str]) -> int:
         cut = source if other is None else source_of(source.name, source.given, (other,))
-        choice = parse_choice(list(prescribed))
-        return lower(cut.graph, cut.budget, choice, isa, "size", below=cut.below).chosen_flash
+        chosen = parse_choice(list(prescribed))
+        return lower(cut.graph, cut.budget, chosen, isa, "size", below=cut.below).chosen_flash
 
     def compiled(program: Program, hot: bool) -> Compiled:
         return _compiled(program, board, folder, source, sealing.verifies, naming, protocols, hot, progress)
@@ -110,11 +109,10 @@ def _build(
     estimates = [sum(product.dot.estimate.flash for product in layer.products) for layer in program.layers]
     layers = sum(min(estimate, record.flash_bytes) for estimate, record in zip(estimates, manifest.layers))
     is_fastest = objective == "speed" and manifest.fits and manifest.flash_limit == given.memory.flash_bytes
+    memory = Behind.of(board, percent, linked.sizes.code_in_ram > 0)
     manifest = replace(
         manifest,
-        levels=_with_alone(
-            source, manifest, program, isa, objective, board, Behind.of(board, 100 if limited else None)
-        ),
+        levels=_with_alone(source, manifest, program, isa, objective, board, memory),
         alternatives=alternatives(program, linked.sizes, layers, given.memory, is_fastest),
         would_fit=tuple(would_fit(program, linked.sizes, board.memory, given, smallest, bool(kernels))),
     )

@@ -29,12 +29,11 @@ class Compiled(NamedTuple):
 
 @dataclass(frozen=True)
 class Planned:
-    """Candidates with room for them; `hot`: where the runtime's code runs from RAM."""
+    """Candidates, and the room there is for them."""
 
     found: Candidates
     room: Limits
     objective: str
-    hot: bool
 
     @property
     def rank(self) -> tuple[bool, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -39,16 +40,21 @@ UNLIMITED = tuple(
     for limit in ("TR_FLASH_BYTES=0x10000000", "TR_RAM_BYTES=0x10000000", "TR_CODE_DATA=0xffffffff")
 )
 """For a link that is to tell sizes and the bound of the stack, whether the program fits or not."""
+NO_STACK = "-Wl,--defsym=TR_STACK_BYTES=0"
+"""For the link that is to tell the bound: where code and data share RAM they must not overlap even in that one, as they
+might behind more stack than the bound."""
 STACK_SECTION = ".stack"
 """In the linker scripts of boards/common: what is reserved."""
-_CODE_RAM = "region `CODE_RAM' overflowed", "data reaches into the RAM of code"
-"""What a linker says, and cortex-m.ld."""
+_CODE_RAM = re.compile(
+    r"region `CODE_RAM' overflowed|data reaches into the RAM of code|section \.hot VMA|overlaps section \.hot"
+)
+"""What a linker says, and cortex-m.ld, where code has no room in RAM."""
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """Bytes of a linked program: flash holds code, constants and initial data; RAM data, the
-    reserved `stack` and `code_in_ram`."""
+    """Bytes of a linked program: flash holds code, constants and initial data; RAM holds data, the reserved `stack`,
+    and `code_in_ram`."""
 
     flash: int
     ram: int
@@ -95,9 +101,9 @@ def compile_and_link(
     in the RAM that code runs from. `stack_for`: bytes to reserve for the stack of a program that was linked without
     limits; None: what board.toml says.
 
-    ToolMissingError without the compiler; DoesNotFitError, with the sizes, when the link overflows
-    the board's memory; UsageError with the compiler's words where a board that is not edge-tr's own does not compile,
-    or where files cannot be written; EdgeTrError, likewise, on any other failure.
+    ToolMissingError without the compiler; DoesNotFitError, with the sizes, when the link overflows the board's memory;
+    HotTooLarge where code has no room in RAM; UsageError with the compiler's words where a board that is not edge-tr's
+    own does not compile, or where files cannot be written; EdgeTrError, likewise, on any other failure.
     """
     try:
         return _compile_and_link(board, part, sources, include_dirs, build_dir, name, progress, hot, stack_for)
@@ -132,7 +138,7 @@ def _compile_and_link(
             progress(done, len(commands) + 1)
     elf = build_dir / f"{name}.elf"
     if stack_for is not None and board.toolchain.freestanding:
-        _link_without_limits(part, gcc, objects, elf)
+        _link_without_limits(replace(part, ldflags=(*part.ldflags, NO_STACK)), gcc, objects, elf)
         part = replace(part, ldflags=(*part.ldflags, f"-Wl,--defsym=TR_STACK_BYTES={stack_for(elf):#x}"))
     _link(board, part, gcc, objects, elf)
     progress(len(commands) + 1, len(commands) + 1)
@@ -207,7 +213,7 @@ def _linked_in(command: Sequence[str]) -> bool:
     done = _started(command)
     if done.returncode == 0:
         return True
-    if any(words in done.stderr for words in _CODE_RAM):
+    if _CODE_RAM.search(done.stderr):
         raise HotTooLarge(done.stderr)
     if "will not fit in region" not in done.stderr and "overflowed by" not in done.stderr:
         raise CompilerFailed(command, done.stderr)

@@ -75,13 +75,39 @@ def test_the_runtimes_code_runs_from_ram_and_is_sealed_in_flash(name: str, tmp_p
     assert image[at : at + copied] == section and symbols["tr_model_start"] == symbols["tr_hot_load"]
 
 
-def test_data_that_reaches_the_ram_of_code_is_told(tmp_path: Path) -> None:
-    board, source = boards.load("nucleo-g0b1re"), tmp_path / "program.c"
-    source.write_text(HOT.format(words=(board.memory.ram_bytes - board.memory.stack_bytes - 64) // 4))
+@pytest.mark.parametrize("name", ["nucleo-l4r5zi", "nucleo-g0b1re", "rpi-pico"])
+@pytest.mark.parametrize("stack_for", [None, lambda elf: 0x200], ids=["fixed", "bound"])
+def test_data_that_reaches_the_ram_of_code_is_told(name: str, stack_for, tmp_path: Path) -> None:
+    """Within RAM, and beyond its end."""
+    board, source = boards.load(name), tmp_path / "program.c"
     runtime = [resources.folder("firmware") / "src" / f"{part}.c" for part in ("tr_stage", "tr_crc32")]
-    assert compile_and_link(board, board.application, [source, *runtime], [], tmp_path / "cold", "program").image
+
+    def linked(size: int, hot: bool, folder: str):
+        source.write_text(HOT.format(words=size // 4))
+        sources, build_dir = [source, *runtime], tmp_path / folder
+        return compile_and_link(
+            board, board.application, sources, [], build_dir, "program", hot=hot, stack_for=stack_for
+        )
+
+    most = board.memory.ram_bytes - board.memory.stack_bytes - 64
+    assert linked(most, False, "cold").image
+    for size in (most, board.memory.ram_bytes + 4096):
+        with pytest.raises(HotTooLarge):
+            linked(size, True, f"hot{size}")
+
+
+def test_data_may_reach_the_ram_of_code_with_the_stack_that_is_needed(tmp_path: Path) -> None:
+    """More would be reserved without a bound than there is between data and code."""
+    board, source = boards.load("nucleo-g0b1re"), tmp_path / "program.c"
+    room = board.code_ram.origin - board.memory.ram_origin
+    source.write_text(HOT.format(words=(room - board.memory.stack_bytes + 64) // 4))
+    sources = [source, *(resources.folder("firmware") / "src" / f"{part}.c" for part in ("tr_stage", "tr_crc32"))]
     with pytest.raises(HotTooLarge):
-        compile_and_link(board, board.application, [source, *runtime], [], tmp_path / "hot", "program", hot=True)
+        compile_and_link(board, board.application, sources, [], tmp_path / "fixed", "program", hot=True)
+    linked = compile_and_link(
+        board, board.application, sources, [], tmp_path / "bound", "program", hot=True, stack_for=lambda elf: 0x200
+    )
+    assert linked.sizes.code_in_ram > 0 and linked.sizes.stack == 0x200
 
 
 def test_an_overflow_tells_the_size_the_program_would_have(tmp_path: Path) -> None:
