@@ -184,6 +184,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--targets", type=lambda text: text.split(","), default=list(TARGETS), help="some of them")
     parser.add_argument("--print", action="store_true", help="run nothing: the document from what earlier runs kept")
     arguments = parser.parse_args(argv)
+    if unknown := set(arguments.targets).difference(TARGETS):
+        parser.error(f"--targets {','.join(sorted(unknown))}: they are {','.join(TARGETS)}")
     models = [path for path in sorted(arguments.models.glob("*.tflite")) if arguments.only in path.name]
     if not models:
         print(f"model_matrix: no .tflite file in {arguments.models}: give --models", file=sys.stderr)

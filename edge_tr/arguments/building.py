@@ -10,12 +10,6 @@ from edge_tr.project import Project
 
 
 def add_build(command: argparse.ArgumentParser, defaults: Project) -> None:
-    from edge_tr.codegen import protocols
-    from edge_tr.kernels import KERNELS
-    from edge_tr.kernels.machines import tables_of
-    from edge_tr.lower.cores import CORES
-    from edge_tr.lower.select import OBJECTIVES
-
     model_argument(command, defaults)
     command.add_argument(
         "--target", required=defaults.target is None, default=defaults.target, metavar="BOARD",
@@ -33,6 +27,25 @@ def add_build(command: argparse.ArgumentParser, defaults: Project) -> None:
         "terms; g=8,k=12,s=3: besides, of each activation the 3 largest; FILE.toml: by layer; several times, from the "
         "fewest terms on: one build that is switched between them, see `check --budget-level`",
     )
+    _add_kernels(command)
+    command.add_argument(
+        "--name",
+        default="tr_model",
+        help="of the model in C, the prefix of its functions, macros and header: NAME_invoke() in NAME.h, so that "
+        "several models link into one program (default %(default)s, in model.h)",
+    )
+    command.add_argument("--flash-limit", type=int, metavar="BYTES", help="use less than the board's flash")
+    command.add_argument("--ram-limit", type=int, metavar="BYTES", help="use less than the board's RAM")
+    _add_protection(command)
+    _add_protocols(command)
+
+
+def _add_kernels(command: argparse.ArgumentParser) -> None:
+    from edge_tr.kernels import KERNELS
+    from edge_tr.kernels.machines import tables_of
+    from edge_tr.lower.cores import CORES
+    from edge_tr.lower.select import OBJECTIVES
+
     command.add_argument(
         "--kernel",
         action="append",
@@ -54,14 +67,9 @@ def add_build(command: argparse.ArgumentParser, defaults: Project) -> None:
         help="choose by the costs of another core that runs the same code, for a chip with another pipeline or "
         f"multiplier: {', '.join(core for core in CORES if len(tables_of(core)) > 1)}",
     )
-    command.add_argument(
-        "--name",
-        default="tr_model",
-        help="of the model in C, the prefix of its functions, macros and header: NAME_invoke() in NAME.h, so that "
-        "several models link into one program (default %(default)s, in model.h)",
-    )
-    command.add_argument("--flash-limit", type=int, metavar="BYTES", help="use less than the board's flash")
-    command.add_argument("--ram-limit", type=int, metavar="BYTES", help="use less than the board's RAM")
+
+
+def _add_protection(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--verify-before-invoke",
         action="store_true",
@@ -80,6 +88,11 @@ def add_build(command: argparse.ArgumentParser, defaults: Project) -> None:
         metavar="N",
         help="of a signed image: once it has started, none with a lower one starts (default %(default)s)",
     )
+
+
+def _add_protocols(command: argparse.ArgumentParser) -> None:
+    from edge_tr.codegen import protocols
+
     command.add_argument(
         "--protocol",
         type=lambda text: text.split(","),

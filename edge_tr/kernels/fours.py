@@ -35,8 +35,8 @@ JOINT_PAIR, APART_PAIR, DUAL_BLOCK = 15.9, 18.9, 50
 UNIT_FOUR, UNIT_BLOCK, SPREAD_FOUR = 20.5, 75, 24
 """Cycles of four elements of one pixel by four rows; of four rows besides; and of laying out four elements."""
 FINISHED_BLOCK, FINISHED_SIGNED, FINISHED_TILE = 88, 8, 86
-"""Cycles of four rows and two pixels besides where they are requantised in registers; that also, more of it with a zero
-point above -128; and of two pixels."""
+"""Cycles besides where sums are requantised in registers: of four rows and two pixels; how many more those take with a
+zero point above -128; and of two pixels."""
 SPREAD_PAIR, SPREAD_ROW, DUAL_TILE = 7, 39, 148
 """Cycles of making words of two elements of two pixels; of a row of two windows, and of two pixels besides."""
 POINTWISE_TILE = 55
@@ -63,7 +63,7 @@ class FoursKernel(OneBudgetKernel):
         return not isinstance(task.params, DepthwiseParams)
 
     def runs_hot(self, task: Task) -> bool:
-        """Not tr_units.c."""
+        """All but tr_units.c, which stays in flash (`target.toolchain`)."""
         return isinstance(task.params, ConvParams) or _layout(task) != LAYOUT.FOURS_JOINT
 
     def made(self, task: Task, work: Work) -> Made:

@@ -11,7 +11,7 @@ from elftools.elf.elffile import ELFFile
 from edge_tr import boards, resources
 from edge_tr.boards import Board
 from edge_tr.errors import EdgeTrError, ToolMissingError
-from edge_tr.target.toolchain import HotTooLarge, OverflowingLink, compile_and_link
+from edge_tr.target.toolchain import COLD, RUNTIME, HotTooLarge, OverflowingLink, compile_and_link
 from edge_tr.target.tools import require_tool, variable_of
 
 MAIN = "#include <stdint.h>\nstatic volatile uint8_t big[{size}u];\nint main(void) {{ return big[3] + {data}; }}\n"
@@ -73,6 +73,10 @@ def test_the_runtimes_code_runs_from_ram_and_is_sealed_in_flash(name: str, tmp_p
     section, image = file.get_section_by_name(".hot").data(), hot.image
     at = symbols["tr_hot_load"] - board.memory.flash_origin
     assert image[at : at + copied] == section and symbols["tr_model_start"] == symbols["tr_hot_load"]
+
+
+def test_what_stays_in_flash_is_named_after_sources_that_there_are() -> None:
+    assert {f"tr_{name}" for name in COLD} <= {path.stem for path in (resources.folder("firmware") / RUNTIME).iterdir()}
 
 
 @pytest.mark.parametrize("name", ["nucleo-l4r5zi", "nucleo-g0b1re", "rpi-pico"])
