@@ -60,7 +60,8 @@ def export_tree(models: Sequence[Model], ecosystem: Ecosystem) -> SourceTree:
     for name, files in parts.items():
         if len(parts) < len(models) or {path.lower() for path in files} & {path.lower() for path in tree}:
             raise UsageError(
-                f"{name} is also the name of another model, or the beginning of its file names: build with another --name"
+                f"{name} is also the name of another model, or the beginning of its file names: build with "
+                "another --name"
             )
         tree |= files
     context = _context(models, ecosystem, runtime, parts)
