@@ -7,7 +7,7 @@ from enum import Enum
 
 import numpy as np
 
-from edge_tr.accel.addition import add_layer, add_tables
+from edge_tr.accel.addition import BY_TABLES, Tables, add_layer, add_tables, lookup_tables
 from edge_tr.accel.arrival import Arrival
 from edge_tr.accel.cycles import Gaps
 from edge_tr.accel.dense import dense_layer
@@ -21,7 +21,6 @@ from edge_tr.errors import DoesNotFitError, EdgeTrError, ModelError
 from edge_tr.formats import accelerator as f
 from edge_tr.graph import Graph, Tensor, layer_name
 from edge_tr.operators import (
-    AddParams,
     ConvParams,
     DepthwiseParams,
     DotParams,
@@ -30,6 +29,8 @@ from edge_tr.operators import (
     PoolParams,
     Record,
 )
+from edge_tr.operators.checks import INT8
+from edge_tr.operators.lookup import LookupParams
 
 
 class Effort(Enum):
@@ -42,8 +43,6 @@ class Effort(Enum):
 
 STREAMED_WORDS = f.WEIGHT_WORDS.value // 4
 """About as many weight words as one command has when weights are streamed, through two buffers."""
-Tables = tuple[np.ndarray, np.ndarray]
-"""Of an addition: int64 [256] each."""
 
 
 def output_layout(graph: Graph, stage: Stage, inputs: list[Placed]) -> Placed:
@@ -56,8 +55,8 @@ def output_layout(graph: Graph, stage: Stage, inputs: list[Placed]) -> Placed:
         if record.rows != 1:
             raise ModelError(f"{record.rows} rows, the accelerator takes one")
         return vector(record.units, at)
-    if isinstance(record, AddParams):
-        if not alike(*inputs):
+    if isinstance(record, BY_TABLES):
+        if not all(alike(x, other) for other in inputs):
             raise ModelError("its inputs lie differently in the accelerator's memory")
         return replace(x, zero_point=at)
     if isinstance(record, (MeanParams, PoolParams)):
@@ -110,8 +109,8 @@ def emit(
         return _windows(image, record, x.viewed(record.input_shape), y, name, effort, arrival)
     if isinstance(record, FullyConnectedParams):
         return dense_layer(image, record, x, y, name, pieces)
-    if isinstance(record, AddParams):
-        return add_layer(image, record.activation, x, x2, y)
+    if isinstance(record, BY_TABLES):
+        return add_layer(image, getattr(record, "activation", INT8), x, x2, y)
     if isinstance(record, PoolParams) and record.kind == "MAX_POOL_2D":
         return maximum_layer(image, record, x.viewed(record.input_shape), y, name)
     return sum_layer(image, record, x, y, name)
@@ -167,8 +166,9 @@ def _part(
 
 
 def tables_of(stage: Stage) -> Tables:
-    """Of an addition."""
-    tables = add_tables(stage.record)
+    """Of a stage that is computed by tables. DoesNotFitError if none give its results."""
+    record = stage.record
+    tables = lookup_tables(record.double) if isinstance(record, LookupParams) else add_tables(record)
     if tables is None:
         raise DoesNotFitError(f"no table of {f.TABLE_BITS.value} bits gives TFLite's sums")
     return tables
@@ -190,9 +190,7 @@ class Cut:
     @property
     def tables(self) -> Tables:
         """Of the ADD engine, which makes codes of x."""
-        entries = np.zeros(f.TABLE_VALUES.value, np.int64)
-        entries[np.arange(-128, 128) & 255] = self.codes << f.TABLE_FRACTION.value
-        return entries, np.zeros_like(entries)
+        return lookup_tables(self.codes)
 
 
 def cut_data(record: Record, x: Placed, data_terms: np.ndarray) -> Cut:
@@ -220,7 +218,7 @@ def refusal(stage: Stage, inputs: list[Placed], y: Placed, data_terms: np.ndarra
     """Why the accelerator cannot compute the layer, whatever else is in its memories; empty if it can."""
     trial = Image()
     try:
-        if isinstance(stage.record, AddParams):
+        if isinstance(stage.record, BY_TABLES):
             tables_of(stage)
         if data_terms is not None:
             cut_data(stage.record, inputs[0], data_terms)

@@ -10,6 +10,7 @@ import itertools
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from edge_tr.accel.addition import BY_TABLES
 from edge_tr.accel.arrival import BEATS
 from edge_tr.accel.estimate import cycles_of
 from edge_tr.accel.layout import COLUMNS
@@ -73,7 +74,7 @@ def words_of(graph: Graph, tensor: int, rows: int | None = None) -> int:
 
 def _can_be_strips(graph: Graph, op: Op) -> bool:
     record = op.record
-    if not isinstance(record, (ConvParams, DepthwiseParams, AddParams)) and not (
+    if not isinstance(record, (ConvParams, DepthwiseParams, *BY_TABLES)) and not (
         isinstance(record, PoolParams) and record.kind == "MAX_POOL_2D"
     ):
         return False
@@ -265,8 +266,8 @@ class Needs:
 
 
 def needs_of(graph: Graph, ops: Sequence[Op], wanted: Mapping[int, Rows]) -> Needs:
-    """From the wanted rows of the results back to what is read. An addition's inputs have the rows of its result; what
-    it reads of the group's own tensors makes these no smaller than that."""
+    """From the wanted rows of the results back to what is read. What the ADD engine reads has the rows of its result;
+    what it reads of the group's own tensors makes these no smaller than that."""
     rows, inputs = dict(wanted), {}
     for op in reversed(ops):
         span = rows[op.outputs[0]]
@@ -285,7 +286,7 @@ def needs_of(graph: Graph, ops: Sequence[Op], wanted: Mapping[int, Rows]) -> Nee
 def window_rows(op: Op, span: Rows) -> Rows:
     """Rows of the input inside the image that rows `span` of the result are computed from."""
     p = op.record
-    if isinstance(p, AddParams):
+    if isinstance(p, BY_TABLES):
         return span
     dilation = getattr(p, "dilation", (1, 1))
     first = span[0] * p.stride[0] - p.pad[0]

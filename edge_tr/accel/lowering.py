@@ -13,6 +13,7 @@ from edge_tr.accel.engines import Effort, emit, without_room
 from edge_tr.accel.groups import groups_of
 from edge_tr.accel.image import Image
 from edge_tr.accel.layout import Placed
+from edge_tr.accel.lookups import replaced, with_lookups
 from edge_tr.accel.order import by_length
 from edge_tr.accel.phases import with_phases
 from edge_tr.accel.program import AccelProgram
@@ -115,13 +116,16 @@ class _Planner:
     def _assignments(self) -> list[Assignment]:
         """Of each level, the same layers to the processor: what one level's numbers do not allow the others leave."""
         while True:
-            groups = groups_of(self.graphs[-1], self.left_out, int(self.share * self.words))
-            self.tiled = [tiled(graph, groups) for graph in self.graphs]
+            graphs = [with_lookups(graph, self.left_out) for graph in self.graphs]
+            groups = groups_of(graphs[-1], self.left_out, int(self.share * self.words))
+            self.tiled = [tiled(graph, groups) for graph in graphs]
             found = [
                 assign(of, self._cuts(of), self.left_out, self.words, seen) for of, seen in zip(self.tiled, self.known)
             ]
             refused = {op: reason for assignment in found for op, reason in assignment.reasons.items()}
             own = {op: reason for op, reason in refused.items() if any(op not in other.reasons for other in found)}
+            changed = replaced(self.graphs[-1], graphs[-1])  # the processor reads what the file says
+            own |= {op: reason for op, reason in refused.items() if op in changed}
             if not own:
                 return found
             self.left_out |= own
