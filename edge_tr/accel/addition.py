@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from edge_tr.accel.cycles import DRAIN, TABLE_WORDS
@@ -11,13 +13,15 @@ from edge_tr.accel.stage import Planned
 from edge_tr.formats import accelerator as f
 from edge_tr.operators import AddParams
 from edge_tr.operators.arithmetic import INT8_VALUES
+from edge_tr.operators.checks import INT8
+from edge_tr.operators.concatenation import ConcatenationParams
 from edge_tr.operators.lookup import LookupParams
 from edge_tr.tr.requant import Rounding
 
 PAIRS = COLUMNS // 8  # of table values in a dense word
 TABLE_COMMAND, TABLE_READS = 7, TABLE_WORDS - 1
-BY_TABLES = (AddParams, LookupParams)
-"""Records of what the ADD engine computes, value for value: the result lies as its inputs do."""
+BY_TABLES = (AddParams, LookupParams, ConcatenationParams)
+"""Records of what the ADD engine computes value for value: the result lies as its inputs do, or they lie in it."""
 Tables = tuple[np.ndarray, np.ndarray]
 """Of the ADD engine: int64 [256] each, by the byte of x."""
 
@@ -43,6 +47,16 @@ def add_layer(image: Image, limits: tuple[int, int], a: Placed, b: Placed, y: Pl
         opcode=f.OPCODE.ADD, tiles=y.words, src=a.base, src2=b.base, dst=y.base, low=limits[0], high=limits[1]
     )
     return Planned(command, 4 * y.words + DRAIN - 2)
+
+
+def join_layer(image: Image, inputs: Sequence[Placed], y: Placed) -> Planned:
+    """Tensors whose channels lie beside each other in y, by tables that leave values as they are."""
+    shares, first = {}, 0
+    for x in inputs:
+        end = first + x.shape[2]
+        done = add_layer(image, INT8, x, x, y.channels(first, end))
+        shares[done.command], first = done.cycles, end
+    return Planned(done.command, sum(shares.values()), shares=shares)
 
 
 def lookup_tables(values: np.ndarray) -> Tables:

@@ -268,7 +268,7 @@ class Emitter:
             if arrival:
                 arrival = replace(arrival, late=before)
             extra += self._beside_input(before)
-        done = emit(self.image, stage, x, placed[stage.inputs[-1]], y, self.effort, arrival)
+        done = emit(self.image, stage, [x, *(placed[t] for t in stage.inputs[1:])], y, self.effort, arrival)
         extra += self.fetched.go_by(done.cycles, done.gaps)
         own = done.shares or {done.command: done.cycles}
         shares = {**own, done.command: own[done.command] + extra}

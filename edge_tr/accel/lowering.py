@@ -14,6 +14,7 @@ from edge_tr.accel.groups import groups_of
 from edge_tr.accel.image import Image
 from edge_tr.accel.layout import Placed
 from edge_tr.accel.lookups import replaced, with_lookups
+from edge_tr.accel.moves import with_moves
 from edge_tr.accel.order import by_length
 from edge_tr.accel.phases import with_phases
 from edge_tr.accel.program import AccelProgram
@@ -66,7 +67,7 @@ class _Planner:
     def __init__(self, levels: Sequence[ProgramLevel], cut: Mapping[int, np.ndarray], words: int, pages: bool) -> None:
         self.levels, self.cut, self.words, self.pages = levels, cut, words, pages
         self.orders = [by_length(level.alive.graph) for level in levels]
-        self.graphs = [reordered(level.alive.graph, order) for level, order in zip(levels, self.orders)]
+        self.graphs = [with_moves(reordered(level.alive.graph, order)) for level, order in zip(levels, self.orders)]
         self.known: list[Refusals] = [{} for _ in levels]
         self.left_out: dict[int, str] = {}
         self.share = 1.0
@@ -174,7 +175,7 @@ def _alone(stage: Stage, x: Placed, y: Placed) -> int:
     """Cycles of a layer by itself."""
     alone = Image()
     try:
-        done = emit(alone, stage, x, x, y, Effort.FASTEST)
+        done = emit(alone, stage, [x], y, Effort.FASTEST)
     except DoesNotFitError:
         return _NOT_SO
     return _NOT_SO if without_room(alone) else done.cycles

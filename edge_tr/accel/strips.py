@@ -13,9 +13,11 @@ from dataclasses import dataclass, replace
 
 from edge_tr.accel.addition import BY_TABLES
 from edge_tr.accel.groups import Averaged, Group, Rows, needs_of
+from edge_tr.accel.moves import PixelParams
 from edge_tr.accel.sums import output_channels
 from edge_tr.graph import PART, Graph, Op
 from edge_tr.operators import MeanParams, PoolParams, Record
+from edge_tr.operators.concatenation import ConcatenationParams
 
 CROPS = 1 << 9
 """Copies of fewer rows have indices from there on: number of the strip and this many times PART."""
@@ -171,7 +173,10 @@ def _of_rows(op: Op, read: Rows, written: Rows, graph: Graph) -> Record:
     """The layer's record for rows of its result, from rows of its input."""
     p, rows = op.record, written[1] - written[0]
     if isinstance(p, BY_TABLES):
-        return replace(p, size=p.size // graph.tensor(op.outputs[0]).shape[1] * rows)
+        size = "outer" if isinstance(p, ConcatenationParams) else "size"
+        return replace(p, **{size: getattr(p, size) // graph.tensor(op.outputs[0]).shape[1] * rows})
+    if isinstance(p, PixelParams):
+        return p.of_rows(read, written)
     above = p.pad[0] + read[0] - written[0] * p.stride[0]
     return replace(
         p, input_shape=(read[1] - read[0], *p.input_shape[1:]), output_shape=(rows, *p.output_shape[1:]),
