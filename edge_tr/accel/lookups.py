@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from edge_tr.graph import Graph, Op
+from edge_tr.graph import Graph, Op, layer_name
 from edge_tr.operators import RequantizeParams
 from edge_tr.operators.arithmetic import INT8_VALUES
 from edge_tr.operators.lookup import LookupParams, looked_up
@@ -66,3 +66,12 @@ def _rewritten(graph: Graph, op: Op, origins: dict[int, Origins]) -> Op:
 def _record(size: int, table: np.ndarray) -> LookupParams:
     """The accelerator rounds in one way, and learns nothing: other tables and slopes are of no use."""
     return looked_up(size, lambda _: table, np.zeros(256))
+
+
+def lookup_notes(graph: Graph, computed: Container[int]) -> tuple[str, ...]:
+    """What a build says of the operators that `with_lookups` took out; `computed`: those that are computed."""
+    gone = [op for op in graph.ops if isinstance(op.record, LookupParams) and op.index not in computed]
+    if not gone:
+        return ()
+    names = ", ".join(layer_name(op) for op in gone)
+    return (f"products that read them are computed as tables of 256 bytes, so there is no tensor of {names}",)
