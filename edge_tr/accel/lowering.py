@@ -22,6 +22,7 @@ from edge_tr.accel.room import room_for
 from edge_tr.accel.stage import Stage, TooLarge
 from edge_tr.accel.stream import Streamed, page, resident, streamed
 from edge_tr.accel.strips import Tiled, tiled
+from edge_tr.accel.sums import settled
 from edge_tr.errors import DoesNotFitError
 from edge_tr.formats import accelerator as f
 from edge_tr.graph import PART, Graph, layer_name
@@ -67,7 +68,9 @@ class _Planner:
     def __init__(self, levels: Sequence[ProgramLevel], cut: Mapping[int, np.ndarray], words: int, pages: bool) -> None:
         self.levels, self.cut, self.words, self.pages = levels, cut, words, pages
         self.orders = [by_length(level.alive.graph) for level in levels]
-        self.graphs = [with_moves(reordered(level.alive.graph, order)) for level, order in zip(levels, self.orders)]
+        self.graphs = [
+            settled(with_moves(reordered(level.alive.graph, order))) for level, order in zip(levels, self.orders)
+        ]
         self.known: list[Refusals] = [{} for _ in levels]
         self.left_out: dict[int, str] = {}
         self.share = 1.0
