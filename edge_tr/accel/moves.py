@@ -56,7 +56,7 @@ def with_moves(graph: Graph) -> Graph:
 
 
 def _rewritten(graph: Graph, op: Op) -> Op:
-    if not isinstance(op.record, MoveParams) or op.record.item != 1:
+    if not isinstance(op.record, MoveParams) or op.record.item != 1 or op.updates:
         return op
     before, after = (graph.tensor(t).shape for t in (graph.activations(op)[0], op.outputs[0]))
     if len(before) != 4 or len(after) != 4 or before[0] != 1 or after[0] != 1 or before[3] != after[3]:
