@@ -211,6 +211,17 @@ def test_depthwise_windows_over_rows_of_every_kind(width, budget, tmp_path, runt
     assert_core_equals_golden(graph, "cortex-m4", ("dual", budget), samples(graph, rng, 3), tmp_path, runtimes)
 
 
+@pytest.mark.parametrize("dilation", [(2, 1), (3, 1), (1, 2), (2, 2)], ids=str)
+@pytest.mark.parametrize("core", ["cortex-m4", "cortex-m0"])
+def test_small_depthwise_windows_that_are_apart_along_one_axis(core, dilation, tmp_path, runtimes):
+    rng = np.random.default_rng([23, *dilation])
+    net = Alive(rng, (11, 13, 2))
+    for stride, activation in (((1, 1), "RELU"), ((1, 2), "NONE"), ((2, 1), "RELU6"), ((1, 1), "NONE")):
+        net.depthwise(1, (3, 3), dilation, stride, activation)
+    graph = parse(net.finish())
+    assert_core_equals_golden(graph, core, ("dual", "lossless"), samples(graph, rng, 3), tmp_path, runtimes)
+
+
 def windows(net: Network) -> Graph:
     """Depthwise windows of every shape: wide, long, of one row or column, apart, with outputs that share a channel."""
     net.depthwise(1, (5, 5), (1, 1), activation="RELU6")
