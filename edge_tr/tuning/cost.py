@@ -11,7 +11,7 @@ from edge_tr.graph import Graph, layer_name
 from edge_tr.kernels import parse_choice
 from edge_tr.kernels.waiting import INSTANT, Behind
 from edge_tr.lower.program import lower
-from edge_tr.operators import DotParams, FullyConnectedParams, dots
+from edge_tr.operators import DotParams, FullyConnectedParams, dots_of
 from edge_tr.prepared.budget import Budget
 from edge_tr.tr.hese import term_count
 from edge_tr.tuning.descent import INT8, Limits, most_terms
@@ -57,13 +57,14 @@ class Cost:
 
 
 def dot_layers(graph: Graph) -> list[Layer]:
-    """The layers with weights, in execution order, but for parts of operators, which stay as they are."""
-    whole = (op for op in dots(graph) if not op.part)
-    return [Layer(op.index, layer_name(op), op.record, _positions(op.record)) for op in whole]
+    """The layers with weights, in execution order; of operators that are made of dot products these, where they are
+    shown, or else they stay as they are."""
+    shown = (dot for op in graph.ops if not op.record.parts() or op.record.shows_parts for dot in dots_of(op))
+    return [Layer(op.index, layer_name(op), op.record, _positions(op.record)) for op in shown]
 
 
 def _positions(record: DotParams) -> int:
-    return record.rows if isinstance(record, FullyConnectedParams) else int(np.prod(record.output_shape[:2]))
+    return record.uses if isinstance(record, FullyConnectedParams) else int(np.prod(record.output_shape[:2]))
 
 
 def cost(

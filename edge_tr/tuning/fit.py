@@ -17,7 +17,8 @@ from edge_tr.tuning.cost import Layer, cost, estimate, slots
 from edge_tr.tuning.descent import PASSES, anneal, group_sums, limited, most_terms, terms_of
 from edge_tr.tuning.kept import Arrays
 from edge_tr.tuning.quality import ends_in_softmax, quality
-from edge_tr.tuning.select import Calibration, Choose, Problem, Selection, calibrate, inferences_of, rewritten, select
+from edge_tr.tuning.reads import inferences_of
+from edge_tr.tuning.select import Calibration, Choose, Problem, Selection, calibrate, rewritten, select
 
 LOSSLESS = "lossless"
 """The key of the point that is the model as it is."""

@@ -25,8 +25,9 @@ from edge_tr.tuning.judge import Estimate, Judge
 from edge_tr.tuning.kept import Kept
 from edge_tr.tuning.points import Judged, Points
 from edge_tr.tuning.quality import Quality, ends_in_softmax, quality
+from edge_tr.tuning.reads import inferences
 from edge_tr.tuning.search import Found, Goal, first_price, search, steps_at_most
-from edge_tr.tuning.select import Calibration, Selection, inferences, rewritten
+from edge_tr.tuning.select import Calibration, Selection, rewritten
 from edge_tr.tuning.task import Task, Test, accuracy_on
 from edge_tr.tuning.workers import InProcess, Workers
 from edge_tr.tuning.worth import worth
