@@ -1,4 +1,4 @@
-"""What a choice of terms costs: terms and slots counted here, cycles and flash by `lower`'s cost model."""
+"""What a choice of terms costs: terms and slots; `machine` has cycles and flash."""
 
 from __future__ import annotations
 
@@ -8,11 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge_tr.graph import Graph, layer_name
-from edge_tr.kernels import parse_choice
-from edge_tr.kernels.waiting import INSTANT, Behind
-from edge_tr.lower.program import lower
 from edge_tr.operators import DotParams, FullyConnectedParams, dots_of
-from edge_tr.prepared.budget import Budget
 from edge_tr.tr.hese import term_count
 from edge_tr.tuning.descent import INT8, Limits, most_terms
 
@@ -88,10 +84,3 @@ def slots(layer: Layer, group: int, most: int) -> int:
     whole, rest = divmod(depth, group)
     longest = most_terms(layer.limits)
     return rows * (whole * min(most, longest * group) + min(most, longest * rest))
-
-
-def estimate(graph: Graph, isa: str, behind: Behind = INSTANT) -> tuple[int, int]:
-    """(cycles, flash bytes) of all layers with weights, with the fastest kernels on an instruction set and what it is
-    read through."""
-    program = lower(graph, Budget(), parse_choice([]), isa, behind=behind)
-    return program.cycles_estimated, program.chosen_flash

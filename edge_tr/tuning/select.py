@@ -10,7 +10,8 @@ Means are left out of H and C where the layer has a bias of its own, as the bias
 shift; it costs nothing at run time.
 
 Of a model with states every step of every sequence is a sample of each layer. What a layer reads now hangs on what all
-layers did in the steps before, so all sequences run anew for each layer, with those chosen so far.
+layers did in the steps before, so all sequences run anew for each layer, with those chosen so far; once for the gates
+of an LSTM that read its input, once for those that read its output a step before.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from edge_tr.golden.run import run
 from edge_tr.graph import Graph
 from edge_tr.ir.rewrite import BIAS_INPUT, WEIGHTS_INPUT, rewrite_biases, rewrite_weights, sole_readers
 from edge_tr.ir.tflite import parse
-from edge_tr.operators import DepthwiseParams, DotParams, Record, with_dots, with_weights
+from edge_tr.operators import DepthwiseParams, DotParams, Record, dots_of, with_dots, with_weights
 from edge_tr.tr.requant import Rounding
 from edge_tr.tuning.cost import Layer, dot_layers
 from edge_tr.tuning.moments import Places, damping, mean_patch, patches, places, second_moments
@@ -136,13 +137,22 @@ def select(calibration: Calibration, choose: Choose) -> Selection:
 def _select_in_sequences(calibration: Calibration, choose: Choose) -> Selection:
     """Of a model with states."""
     graph, chosen = calibration.graph, {}
-    for layer in calibration.layers:
+    for layers in _reading_the_same(calibration):
         changed = _with_records(graph, chosen)
-        x = read(changed, calibration.x, computed(changed, calibration.x), {layer.index})
-        chosen[layer.index] = _choose_layer(calibration, layer, x[layer.index], choose)
+        x = read(changed, calibration.x, computed(changed, calibration.x), {layer.index for layer in layers})
+        chosen |= {layer.index: _choose_layer(calibration, layer, x[layer.index], choose) for layer in layers}
     output = run(_with_records(graph, chosen), calibration.x).output
     weights, biases = ({i: getattr(of, name) for i, of in chosen.items()} for name in ("weights", "bias"))
     return Selection(weights, biases, inferences(calibration.x, output))
+
+
+def _reading_the_same(calibration: Calibration) -> list[list[Layer]]:
+    """Layers in the order in which they are chosen: one by one, but for parts of an operator that read the same."""
+    reads = {dot.index: (op.index, dot.inputs[0]) for op in calibration.graph.ops for dot in dots_of(op)}
+    groups: dict[tuple[int, int], list[Layer]] = {}
+    for layer in calibration.layers:
+        groups.setdefault(reads[layer.index], []).append(layer)
+    return list(groups.values())
 
 
 def _with_records(graph: Graph, records: Mapping[int, DotParams]) -> Graph:
