@@ -58,9 +58,9 @@ def tune(
         max_loss=max_loss, max_terms=max_terms, max_cycles=max_cycles, max_flash=max_flash, confidence=confidence
     )
     if metric is not None and max_loss is None:
-        raise UsageError("--metric is what --max-loss is told in: give that goal")
+        raise UsageError("--metric names what --max-loss limits: give --max-loss too")
     if core is not None and target is None:
-        raise UsageError("--core needs --target: it is another cost of that board's code")
+        raise UsageError("--core needs --target: it names other costs for that board's code")
     settings = Settings(group=group, seed=seed, machine=_machine(target, core), cycles=target is not None)
     with DaskCluster(cluster) if cluster else LocalProcesses(jobs) as workers:
         result = tuning.tune(

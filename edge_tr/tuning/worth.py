@@ -30,7 +30,7 @@ def worth(graph: Graph, layers: Sequence[Layer], machine: Machine) -> Mapping[st
     priced = sum(used[name] for name, cycles in saved.items() if cycles > 0)
     if not priced:
         raise UsageError(
-            "no layer of this model gets faster there with fewer terms: build it lossless, or give --max-terms"
+            "on this target no layer of this model gets faster with fewer terms: build it lossless, or give --max-terms"
         )
     mean = sum(saved[name] * used[name] for name in saved) / priced
     return {name: round(cycles / mean, 3) for name, cycles in saved.items()}
