@@ -53,8 +53,8 @@ class Cost:
 
 
 def dot_layers(graph: Graph) -> list[Layer]:
-    """The layers with weights, in execution order; of operators that are made of dot products these, where they are
-    shown, or else they stay as they are."""
+    """The layers with weights, in execution order. Of operators that are made of dot products these are their parts if
+    the record shows them; otherwise such an operator stays as it is."""
     shown = (dot for op in graph.ops if not op.record.parts() or op.record.shows_parts for dot in dots_of(op))
     return [Layer(op.index, layer_name(op), op.record, _positions(op.record)) for op in shown]
 

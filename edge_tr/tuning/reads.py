@@ -3,6 +3,7 @@ sequences, step by step."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
@@ -22,8 +23,10 @@ class Step:
     values: Mapping[int, np.ndarray]
 
     def inputs(self, graph: Graph, op: Op) -> list[np.ndarray]:
-        """What an operator was given: of the states that it updates what they were."""
-        return [(self.before if i in op.updates else self.values)[i] for i in graph.activations(op)]
+        """What an operator was given: of the states that no operator before it updates what they were."""
+        earlier = itertools.takewhile(lambda other: other.index != op.index, graph.ops)
+        old = set(self.before).difference(*(other.updates for other in earlier))
+        return [(self.before if i in old else self.values)[i] for i in graph.activations(op)]
 
 
 def computed(graph: Graph, x: Samples) -> dict[int, np.ndarray]:
