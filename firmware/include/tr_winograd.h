@@ -4,12 +4,16 @@
 
 #include "tr_pixels.h"
 
-#define TR_WINOGRAD_TILES 8u    /* at most at once */
+#define TR_WINOGRAD_TILES 8u /* at most at once */
+#if defined(__ARM_FEATURE_DSP)
 #define TR_WINOGRAD_BYTES 8192u /* of activations' points, above which fewer tiles are taken */
+#else
+#define TR_WINOGRAD_BYTES 0u /* always two: more of them gain little beside slower multiplications */
+#endif
 #define TR_WINOGRAD_ROWS 4u
 
 /* Layout WINOGRAD; a multiple of four channels, no truncated activations. Scratch: points of the activations; sums of
- * four rows' points, [16][TR_WINOGRAD_TILES][TR_WINOGRAD_ROWS]; and activations of a tile, [4][4][channels]. */
+ * four rows' points, [tiles][TR_WINOGRAD_ROWS][16]; and activations of a tile, [4][4][channels]. */
 void tr_conv_2d_winograd(const struct tr_tiles *layer, const int8_t *input, int8_t *output, int32_t *scratch);
 
 /* The same with as many tiles at once as there may be, whatever their points take, and with every four rows of weights
@@ -27,7 +31,7 @@ struct tr_winograd_tile {
 void tr_winograd_points(const struct tr_winograd_tile *tile, uint32_t channels, int32_t *points, uint32_t step);
 
 /* Sums of four rows of weights with the points of 2 * pairs tiles. `points` by row of points, two tiles, `depth` times two
- * channels, point of the row, and tile. In assembly on Armv7E-M. */
+ * channels, point of the row, and tile. In assembly on Armv7-M and RV32IM. */
 void tr_winograd_block(const int16_t *weights, const int32_t *points, int32_t *sums, uint32_t depth, uint32_t pairs);
 
 /* Where a tile's outputs go. `without`: 1, there is none below; 2, none beside; 3, neither. */

@@ -1,5 +1,8 @@
-/* tr_winograd.h: four rows of weights by the points of two tiles at a time. */
-#if defined(__ARM_FEATURE_DSP)
+/* tr_winograd.h on Armv7-M: four rows of weights by the points of two tiles at a time, with dual multiply-accumulates
+ * where there are some; points and results in assembly only there. */
+#include "tr_isa.h"
+
+#if defined(TR_CODE_ARMV7M)
 
 #define END 0
 #define SUMS 4
@@ -14,11 +17,14 @@
 #define ROW 40 /* bytes of four points of all tiles */
 #define SIZE 44
 #define TOGETHER 8
-#define BYTES 56
-#define POINT_SUMS 128 /* bytes */
+#define ROW_SUMS 64 /* bytes */
+#define PAIR_SUMS 512
 
     .syntax unified
     .thumb
+
+#if defined(__ARM_FEATURE_DSP)
+#define BYTES 56
 
 /* Two channels of both tiles by four rows, \at of a round; `first`: sums begin with them. */
 .macro multiplied to, a, b, first
@@ -45,6 +51,41 @@
     multiplied r7, lr, r2, \first
     multiplied r11, lr, r12, \first
 .endm
+
+#else
+#define BYTES 112
+
+.macro multiplied to, a, b, first
+    .if \first
+    mul \to, \a, \b
+    .else
+    mla \to, \a, \b, \to
+    .endif
+.endm
+
+/* One channel of both tiles by four rows; \half of words of two. */
+.macro channel at, half, first
+    ldrsh r2, [r1, #32 * \at + 2 * \half]
+    ldrsh r12, [r1, #32 * \at + 2 * \half + 4]
+    ldrsh r3, [r0, #16 * \at + 2 * \half]
+    ldrsh lr, [r0, #16 * \at + 2 * \half + 4]
+    multiplied r4, r3, r2, \first
+    multiplied r8, r3, r12, \first
+    multiplied r5, lr, r2, \first
+    multiplied r9, lr, r12, \first
+    ldrsh r3, [r0, #16 * \at + 2 * \half + 8]
+    ldrsh lr, [r0, #16 * \at + 2 * \half + 12]
+    multiplied r6, r3, r2, \first
+    multiplied r10, r3, r12, \first
+    multiplied r7, lr, r2, \first
+    multiplied r11, lr, r12, \first
+.endm
+
+.macro channels at, first=0
+    channel \at, 0, \first
+    channel \at, 1, 0
+.endm
+#endif
 
 /* Behind a round: equal if it was the last one. */
 .macro next_round
@@ -86,8 +127,8 @@ tr_winograd_block:
     strd r6, r0, [sp, #ENTRY]
     strd r4, r4, [sp, #LEFT]
     movs r6, #16
-    lsl r4, r4, #5
-    rsb r4, r4, #POINT_SUMS
+    lsl r4, r4, #9
+    rsb r4, r4, #4
     strd r6, r4, [sp, #POINTS]
 1:
     ldr r2, [sp, #ENTRY]
@@ -101,7 +142,12 @@ tr_winograd_block:
     bne 2f
 3:
     ldr r2, [sp, #SUMS]
-    stmia r2!, {r4-r11}
+    .set at, 0
+    .irp sum, r4, r5, r6, r7, r8, r9, r10, r11
+    str \sum, [r2, #at]
+    .set at, at + ROW_SUMS
+    .endr
+    add r2, r2, #PAIR_SUMS
     ldrd r4, r5, [sp, #DEPTH]
     str r2, [sp, #SUMS]
     add r4, r4, r1
@@ -157,6 +203,8 @@ tr_winograd_block:
     bne 2b
     b 3b
     .size tr_winograd_block, . - tr_winograd_block
+
+#if defined(__ARM_FEATURE_DSP)
 
 /* The four activations of each column of a row into registers; r3 the row, r1 from one pixel to the next. */
 .macro row a, b, c, d
@@ -253,10 +301,10 @@ tr_winograd_points:
 
 /* Column \at of sums at r0 into r3 and r4, above and below. */
 .macro column at
-    ldr r3, [r0, #POINT_SUMS * \at]
-    ldr r5, [r0, #POINT_SUMS * (\at + 4)]
-    ldr r6, [r0, #POINT_SUMS * (\at + 8)]
-    ldr r4, [r0, #POINT_SUMS * (\at + 12)]
+    ldr r3, [r0, #4 * \at]
+    ldr r5, [r0, #4 * \at + 16]
+    ldr r6, [r0, #4 * \at + 32]
+    ldr r4, [r0, #4 * \at + 48]
     add r3, r3, r5
     add r3, r3, r6
     sub r5, r5, r6
@@ -332,7 +380,7 @@ tr_winograd_finish_\kind:
     .endif
     ldrd r2, r5, [r1], #8
     ldrd r3, r4, [sp, #NEXT]
-    add r0, r0, #16
+    add r0, r0, #4 * ROW_SUMS
     strb r7, [r2]
     cbnz r5, 3f
     strb r8, [r2, r3]
@@ -361,4 +409,5 @@ tr_winograd_finish_\kind:
     finish whole
     finish clamped
 
+#endif
 #endif
