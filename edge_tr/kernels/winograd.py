@@ -43,7 +43,7 @@ LARGEST = 128
 
 PAIR = column(40, 350, 2100, 48, 17.3, 58.5, 7500)
 """Cycles of four rows by two channels of a point of two tiles."""
-BLOCK = column(20, 60, 60, 45, 36, 50, 60)
+BLOCK = column(20, 60, 60, 64, 36, 75, 60)
 """Of four rows and a point of two tiles besides."""
 POINTS = column(60, 160, 160, 110, 80, 160, 160)
 """Of making the points of one channel of a tile."""

@@ -27,8 +27,10 @@ struct tr_winograd_tile {
 };
 
 /* Points of all channels of a tile: for every two channels the four of a row, two words apart; `step` bytes from one row
- * of points to the next. In assembly on Armv7E-M. */
+ * of points to the next. In assembly on Armv7E-M; elsewhere of four calls of the other, which makes those of every fourth
+ * channel, in assembly on Armv7-M: `points` the half of each word that is theirs. */
 void tr_winograd_points(const struct tr_winograd_tile *tile, uint32_t channels, int32_t *points, uint32_t step);
+void tr_winograd_fourth(const struct tr_winograd_tile *tile, uint32_t channels, int8_t *points, uint32_t step);
 
 /* Sums of four rows of weights with the points of 2 * pairs tiles. `points` by row of points, two tiles, `depth` times two
  * channels, point of the row, and tile. In assembly on Armv7-M and RV32IM. */
@@ -40,14 +42,26 @@ struct tr_winograd_place {
     uint32_t without;
 };
 
-/* How one channel is requantised, and where the outputs beside and below lie. */
+/* How one channel is requantised by `quick`, and how many bytes away the outputs beside and below lie. */
+struct tr_winograd_quick {
+    const struct tr_output *to;
+    uint32_t channel;
+    const struct tr_channel *quick;
+    uint32_t next, line;
+};
+
+/* One channel of all tiles from `places` to `end`. In assembly on Armv7-M. */
+void tr_winograd_finish_quick(const struct tr_winograd_quick *how, const int32_t *sums,
+                              const struct tr_winograd_place *places, const struct tr_winograd_place *end);
+
+/* The same by one long multiplication, and where the outputs beside and below lie. */
 struct tr_winograd_output {
     int32_t bias, multiplier, centre, shift; /* struct tr_direct; `centre` is (2 * zero point + 1) << shift */
     uint32_t next, line;                     /* bytes */
     uint32_t minimum, maximum;               /* in both halves */
 };
 
-/* One channel of all tiles from `places` to `end`; clamped to all of int8, or less. Armv7E-M only. */
+/* One channel of all tiles from `places` to `end`, clamped to all of int8, or less. Armv7E-M only. */
 void tr_winograd_finish_whole(const struct tr_winograd_output *how, const int32_t *sums,
                               const struct tr_winograd_place *places, const struct tr_winograd_place *end);
 void tr_winograd_finish_clamped(const struct tr_winograd_output *how, const int32_t *sums,

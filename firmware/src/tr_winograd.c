@@ -38,7 +38,9 @@ __attribute__((noinline)) static struct tr_winograd_tile copy_tile(const struct 
     return tile;
 }
 
-#if !defined(__ARM_FEATURE_DSP)
+#if !defined(TR_CODE_ARMV7M)
+
+/* What tr_winograd_armv7m.S does, portably. */
 
 static inline void put_half(int32_t value, int8_t *to)
 {
@@ -72,18 +74,29 @@ static inline void points_of(const int8_t *a, uint32_t line, uint32_t pixel, int
     row_of_points(b0 - d0, b1 - d1, b2 - d2, b3 - d3, to + 3u * step);
 }
 
-/* What tr_winograd_armv7m.S does on cores with dual multiply-accumulates, portably. */
-void tr_winograd_points(const struct tr_winograd_tile *tile, uint32_t channels, int32_t *points, uint32_t step)
+void tr_winograd_fourth(const struct tr_winograd_tile *tile, uint32_t channels, int8_t *points, uint32_t step)
 {
     uint32_t line = tile->row, pixel = tile->pixel;
-    int8_t *to = (int8_t *)points;
-    for (const int8_t *at = tile->at, *end = at + channels; at != end; to += 60) {
-        for (uint32_t half = 0u; half < 2u; half++, to += 2) { /* channels 0 and 2 share words, 1 and 3 the next ones */
-            points_of(at, line, pixel, to, step);
-            points_of(at + 1, line, pixel, to + 32, step);
-            at += 2;
-        }
+    for (const int8_t *at = tile->at, *end = at + channels; at != end; at += 4, points += 64) {
+        points_of(at, line, pixel, points, step);
     }
+}
+
+#endif
+
+#if !defined(__ARM_FEATURE_DSP)
+
+void tr_winograd_points(const struct tr_winograd_tile *tile, uint32_t channels, int32_t *points, uint32_t step)
+{
+    struct tr_winograd_tile from = *tile;
+    int8_t *to = (int8_t *)points;
+    tr_winograd_fourth(&from, channels, to, step); /* channels 0 and 2 of four share words, 1 and 3 the next ones */
+    from.at++;
+    tr_winograd_fourth(&from, channels, to + 32, step);
+    from.at++;
+    tr_winograd_fourth(&from, channels, to + 2, step);
+    from.at++;
+    tr_winograd_fourth(&from, channels, to + 34, step);
 }
 
 #endif
@@ -117,47 +130,46 @@ void tr_winograd_block(const int16_t *weights, const int32_t *points, int32_t *s
 
 #endif
 
+#if !defined(TR_CODE_ARMV7M)
+
 /* Four times the sums of a tile, by column. */
 #define COLUMN(n)                                                                                                      \
     uint32_t m##n = (uint32_t)sums[n + 4u] + (uint32_t)sums[n + 8u];                                                   \
     uint32_t top##n = (uint32_t)sums[n] + m##n;                                                                        \
     uint32_t low##n = (uint32_t)sums[n + 4u] - (uint32_t)sums[n + 8u] - (uint32_t)sums[n + 12u]
 
-/* A channel's result, as tr_output() gives it. */
-static inline int8_t result(const struct tr_output *to, const struct tr_channel *quick, uint32_t channel,
-                            uint32_t four_times)
+static inline int8_t result(const struct tr_winograd_quick *how, const struct tr_channel *quick, uint32_t four_times)
 {
     int32_t sum = (int32_t)four_times >> 2;
-    return tr_output_quick(to, quick, channel, sum, sum, quick->low);
+    return tr_output_quick(how->to, quick, how->channel, sum, sum, quick->low);
 }
 
-/* One channel of all tiles. */
-static void finish(const struct tr_tiles *layer, uint32_t channel, const int32_t *sums,
-                   const struct tr_winograd_place *places, const struct tr_winograd_place *end)
+void tr_winograd_finish_quick(const struct tr_winograd_quick *how, const int32_t *sums,
+                              const struct tr_winograd_place *places, const struct tr_winograd_place *end)
 {
-    const struct tr_output *to = &layer->to;
-    const struct tr_channel quick = to->quick[channel];
-    uint32_t next = layer->pixels.output.channels;
-    uint32_t line = layer->pixels.output.width * next;
+    const struct tr_channel quick = *how->quick;
+    uint32_t next = how->next, line = how->line;
     for (; places != end; places++, sums += TILE) {
         COLUMN(0u);
         COLUMN(1u);
         COLUMN(2u);
         COLUMN(3u);
-        int8_t *at = places->output + channel;
+        int8_t *to = places->output;
         bool below = (places->without & BELOW) == 0u, beside = (places->without & BESIDE) == 0u;
-        at[0] = result(to, &quick, channel, top0u + top1u + top2u);
+        to[0] = result(how, &quick, top0u + top1u + top2u);
         if (beside) {
-            at[next] = result(to, &quick, channel, top1u - top2u - top3u);
+            to[next] = result(how, &quick, top1u - top2u - top3u);
         }
         if (below) {
-            at[line] = result(to, &quick, channel, low0u + low1u + low2u);
+            to[line] = result(how, &quick, low0u + low1u + low2u);
         }
         if (beside && below) {
-            at[line + next] = result(to, &quick, channel, low1u - low2u - low3u);
+            to[line + next] = result(how, &quick, low1u - low2u - low3u);
         }
     }
 }
+
+#endif
 
 #if defined(__ARM_FEATURE_DSP)
 
@@ -167,45 +179,55 @@ static uint32_t in_both(int8_t value)
     return half | half << 16;
 }
 
-/* The same of `count` channels by one long multiplication. */
-static void finish_direct(const struct tr_tiles *layer, uint32_t channel, uint32_t count, const int32_t *sums,
-                          struct tr_winograd_place *places, const struct tr_winograd_place *end)
+/* One channel by one long multiplication. */
+static void finish_direct(const struct tr_tiles *layer, uint32_t channel, const int32_t *sums,
+                          const struct tr_winograd_place *places, const struct tr_winograd_place *end)
 {
     const struct tr_output *to = &layer->to;
+    const struct tr_direct *by = to->direct + channel;
     uint32_t next = layer->pixels.output.channels;
-    struct tr_winograd_output how = {.next = next, .line = layer->pixels.output.width * next};
-    how.minimum = in_both(to->minimum);
-    how.maximum = in_both(to->maximum);
+    const struct tr_winograd_output how = {
+        .bias = by->bias,
+        .multiplier = by->multiplier,
+        .centre = (2 * to->zero_point + 1) * (1 << by->shift),
+        .shift = by->shift,
+        .next = next,
+        .line = layer->pixels.output.width * next,
+        .minimum = in_both(to->minimum),
+        .maximum = in_both(to->maximum),
+    };
     bool whole = to->minimum == INT8_MIN && to->maximum == INT8_MAX;
-    for (; count > 0u; count--, channel++, sums += 16) {
-        const struct tr_direct *by = to->direct + channel;
-        how.bias = by->bias;
-        how.multiplier = by->multiplier;
-        how.centre = (2 * to->zero_point + 1) * (1 << by->shift);
-        how.shift = by->shift;
-        (whole ? tr_winograd_finish_whole : tr_winograd_finish_clamped)(&how, sums, places, end);
-        for (struct tr_winograd_place *place = places; place != end; place++) {
-            place->output++;
-        }
-    }
+    (whole ? tr_winograd_finish_whole : tr_winograd_finish_clamped)(&how, sums, places, end);
 }
 
 #endif
 
-/* Channels from `channel` on, at most a block of rows. */
+static void finish_channel(const struct tr_tiles *layer, uint32_t channel, const int32_t *sums,
+                           const struct tr_winograd_place *places, const struct tr_winograd_place *end)
+{
+    const struct tr_output *to = &layer->to;
+#if defined(__ARM_FEATURE_DSP)
+    if (to->direct != 0) {
+        finish_direct(layer, channel, sums, places, end);
+        return;
+    }
+#endif
+    uint32_t next = layer->pixels.output.channels;
+    struct tr_winograd_quick how = {to, channel, to->quick + channel, next, layer->pixels.output.width * next};
+    tr_winograd_finish_quick(&how, sums, places, end);
+}
+
+/* Channels from `channel` on, at most a block of rows; places move on by as many. */
 static void finish_block(const struct tr_tiles *layer, uint32_t channel, const int32_t *sums,
                          struct tr_winograd_place *places, const struct tr_winograd_place *end)
 {
     uint32_t left = layer->pixels.output.channels - channel;
     uint32_t count = left < TR_WINOGRAD_ROWS ? left : TR_WINOGRAD_ROWS;
-#if defined(__ARM_FEATURE_DSP)
-    if (layer->to.direct != 0) {
-        finish_direct(layer, channel, count, sums, places, end);
-        return;
-    }
-#endif
-    for (uint32_t n = 0u; n < count; n++) {
-        finish(layer, channel + n, sums + 16u * n, places, end);
+    for (uint32_t n = 0u; n < count; n++, sums += 16) {
+        finish_channel(layer, channel + n, sums, places, end);
+        for (struct tr_winograd_place *place = places; place != end; place++) {
+            place->output++;
+        }
     }
 }
 

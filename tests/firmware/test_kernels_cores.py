@@ -277,6 +277,14 @@ def test_tiles_of_four_outputs(core, shape, tmp_path, runtimes):
     assert_core_equals_golden(graph, core, ("winograd", "lossless"), samples(graph, rng, 3), tmp_path, runtimes)
 
 
+def test_tiles_on_cortex_m4_without_one_long_multiplication(tmp_path, runtimes, monkeypatch):
+    """As where a scale is 1/2 or more: requantised like on Cortex-M3."""
+    monkeypatch.setattr("edge_tr.kernels.output.DIRECT", set())
+    rng = np.random.default_rng(17)
+    graph = threes(Alive(rng, (5, 7, 8)))
+    assert_core_equals_golden(graph, "cortex-m4", ("winograd", "lossless"), samples(graph, rng, 3), tmp_path, runtimes)
+
+
 class Lanes(Joint):
     """The largest weights of which two by -128 fit a lane of 16 bits."""
 
