@@ -27,9 +27,11 @@ struct tr_winograd_tile {
 };
 
 /* Points of all channels of a tile: for every two channels the four of a row, two words apart; `step` bytes from one row
- * of points to the next. In assembly on Armv7E-M; elsewhere of four calls of the other, which makes those of every fourth
- * channel, in assembly on Armv7-M: `points` the half of each word that is theirs. */
+ * of points to the next. In assembly on Armv7E-M. */
 void tr_winograd_points(const struct tr_winograd_tile *tile, uint32_t channels, int32_t *points, uint32_t step);
+
+/* Points of every fourth channel, from the tile's first one on; `points` is the half of the words that is theirs. Not on
+ * Armv7E-M; in assembly on Armv7-M. */
 void tr_winograd_fourth(const struct tr_winograd_tile *tile, uint32_t channels, int8_t *points, uint32_t step);
 
 /* Sums of four rows of weights with the points of 2 * pairs tiles. `points` by row of points, two tiles, `depth` times two
@@ -54,7 +56,7 @@ struct tr_winograd_quick {
 void tr_winograd_finish_quick(const struct tr_winograd_quick *how, const int32_t *sums,
                               const struct tr_winograd_place *places, const struct tr_winograd_place *end);
 
-/* The same by one long multiplication, and where the outputs beside and below lie. */
+/* The same for one long multiplication. */
 struct tr_winograd_output {
     int32_t bias, multiplier, centre, shift; /* struct tr_direct; `centre` is (2 * zero point + 1) << shift */
     uint32_t next, line;                     /* bytes */
