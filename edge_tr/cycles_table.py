@@ -16,6 +16,7 @@ from pathlib import Path
 
 from edge_tr import compiler
 from edge_tr.errors import EdgeTrError, UsageError
+from edge_tr.manifest import OverlayManifest
 from edge_tr.target.cosim import build as build_core
 from edge_tr.target.count_provenance import commit
 from edge_tr.target.outcome import CheckReport, PlannedCost
@@ -58,40 +59,51 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--jobs", type=int, default=2)
     arguments = parser.parse_args(argv)
     try:
-        reports = run_all(arguments.models, arguments.builds, arguments.jobs)
+        runs = run_all(arguments.models, arguments.builds, arguments.jobs)
     except EdgeTrError as error:
         print(f"cycles_table: {error}", file=sys.stderr)
         return error.exit_code
-    arguments.out.write_text(cycles_text(reports, commit(ROOT)), encoding="utf-8")
+    reports = {key: run.report for key, run in runs.items()}
+    kinds = {name: runs[name, BUDGETS[0]].manifest for name in MODELS}
+    text = cycles_text(reports, commit(ROOT)) + kinds_text(kinds)
+    arguments.out.write_text(text, encoding="utf-8")
     return 0 if all(report.bit_exact for report in reports.values()) else 7
 
 
-def run_all(models: Path, builds: Path, jobs: int) -> dict[Key, CheckReport]:
+@dataclass(frozen=True)
+class Run:
+    """A model with a budget: what was built, and its check."""
+
+    manifest: OverlayManifest
+    report: CheckReport
+
+
+def run_all(models: Path, builds: Path, jobs: int) -> dict[Key, Run]:
     """Every model at every budget."""
     missing = [model.file for model in MODELS.values() if not (models / model.file).is_file()]
     if missing:
         raise UsageError(f"{models} lacks {', '.join(missing)}: give the folder of the models with --models")
     build_core()
     keys = [(name, budget) for name in MODELS for budget in BUDGETS]
-    reports: dict[Key, CheckReport] = {}
+    runs: dict[Key, Run] = {}
     start = time.monotonic()
     with ProcessPoolExecutor(jobs, max_tasks_per_child=1) as pool:
         running = {pool.submit(run_one, key, models, builds): key for key in keys}
         for done in as_completed(running):
-            reports[running[done]] = done.result()
+            runs[running[done]] = done.result()
             name, budget = running[done]
-            said = f"{len(reports)}/{len(keys)} {name} {budget}"
+            said = f"{len(runs)}/{len(keys)} {name} {budget}"
             print(f"{said} ({time.monotonic() - start:.0f} s)", file=sys.stderr, flush=True)
-    return {key: reports[key] for key in keys}
+    return {key: runs[key] for key in keys}
 
 
-def run_one(key: Key, models: Path, builds: Path) -> CheckReport:
+def run_one(key: Key, models: Path, builds: Path) -> Run:
     """Build, then check one inference in every layer."""
     name, budget = key
     file = models / MODELS[name].file
     folder = builds / f"{file.stem}-{budget.replace(',', '-')}"
-    compiler.build(file, BOARD, folder, budget=budget)
-    return compiler.check(folder, limit=1, layers=True)
+    manifest = compiler.build(file, BOARD, folder, budget=budget)
+    return Run(manifest, compiler.check(folder, limit=1, layers=True))
 
 
 def cycles_text(reports: Mapping[Key, CheckReport], made_at: str) -> str:
@@ -116,6 +128,26 @@ def cycles_text(reports: Mapping[Key, CheckReport], made_at: str) -> str:
             "",
         )
     )
+
+
+def kinds_text(manifests: Mapping[str, OverlayManifest]) -> str:
+    """Where the cycles of lossless builds go: of each model its kinds of layers on the accelerator."""
+    head = ("model", "layers", "number", "cycles predicted", "MACs", "MACs a cycle")
+    rows = [(name, *cells) for name, manifest in manifests.items() for cells in _kinds(manifest)]
+    lines = ["| " + " | ".join(row) + " |" for row in (head, ("---", "---", *["---:"] * 4), *rows)]
+    said = "As predicted for lossless builds, without transfers that nothing runs beside."
+    return "\n".join(("", "## By kind of layer", "", said, "", *lines, ""))
+
+
+def _kinds(manifest: OverlayManifest) -> list[tuple[str, ...]]:
+    """Kind, number, cycles, MACs and MACs a cycle."""
+    layers = [layer for layer in manifest.layers if layer.cycles_estimated is not None]
+    found = []
+    for kind in dict.fromkeys(layer.op for layer in layers):
+        own = [layer for layer in layers if layer.op == kind]
+        cycles, macs = sum(layer.cycles_estimated for layer in own), sum(layer.macs for layer in own)
+        found.append((kind, f"{len(own)}", f"{cycles:,}", f"{macs:,}", f"{macs / cycles:.0f}" if macs else ""))
+    return found
 
 
 def _row(name: str, budget: str, report: CheckReport) -> tuple[str, ...]:
