@@ -28,6 +28,7 @@ struct Accelerator {
     Accelerator() {
         top.clk = 0;
         top.resetn = 0;
+        top.m_axis_resetn = 1;
         for (int i = 0; i < 4; i++) tick();
         top.resetn = 1;
         tick();
@@ -131,6 +132,10 @@ void accel_drop(void *self) {
     a.to_core.clear();
     a.from_core.clear();
     a.offered = false;
+    a.top.m_axis_resetn = 0;
+    for (int i = 0; i < 8; i++) a.tick();
+    a.top.m_axis_resetn = 1;
+    a.from_core.clear();
 }
 int accel_interrupt(void *self) { return static_cast<Accelerator *>(self)->top.irq; }
 uint64_t accel_cycles(void *self) { return static_cast<Accelerator *>(self)->cycles; }
