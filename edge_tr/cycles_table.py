@@ -1,12 +1,14 @@
 """Write docs/accelerator-cycles.md: `python -m edge_tr.cycles_table`, or `make cycles`.
 
 Builds every model for an accelerator at every budget and checks one inference of it, every layer, in the
-cycle-accurate co-simulation: the generated package under the real pynq on the Verilated core.
+cycle-accurate co-simulation: the generated package under the real pynq on the Verilated core. A second inference has
+its streams at the pace that the DMA's guide publishes.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -19,6 +21,7 @@ from edge_tr.errors import EdgeTrError, UsageError
 from edge_tr.target.cosim import build as build_core
 from edge_tr.target.count_provenance import commit
 from edge_tr.target.outcome import CheckReport, PlannedCost
+from edge_tr.target.virtual_board import PACE
 
 ROOT = Path(__file__).resolve().parents[1]
 BOARD = "pynq-z2"
@@ -47,6 +50,7 @@ MODELS = {
     "digits MLP": Model("digits_mlp_int8.tflite", {}),
 }
 Key = tuple[str, str]  # a model's name, a budget
+Reports = tuple[CheckReport, CheckReport]  # of every layer, with a stream that never waits; with a DMA's pace
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -63,17 +67,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"cycles_table: {error}", file=sys.stderr)
         return error.exit_code
     arguments.out.write_text(cycles_text(reports, commit(ROOT)), encoding="utf-8")
-    return 0 if all(report.bit_exact for report in reports.values()) else 7
+    return 0 if all(report.bit_exact for both in reports.values() for report in both) else 7
 
 
-def run_all(models: Path, builds: Path, jobs: int) -> dict[Key, CheckReport]:
+def run_all(models: Path, builds: Path, jobs: int) -> dict[Key, Reports]:
     """Every model at every budget."""
     missing = [model.file for model in MODELS.values() if not (models / model.file).is_file()]
     if missing:
         raise UsageError(f"{models} lacks {', '.join(missing)}: give the folder of the models with --models")
     build_core()
     keys = [(name, budget) for name in MODELS for budget in BUDGETS]
-    reports: dict[Key, CheckReport] = {}
+    reports: dict[Key, Reports] = {}
     start = time.monotonic()
     with ProcessPoolExecutor(jobs, max_tasks_per_child=1) as pool:
         running = {pool.submit(run_one, key, models, builds): key for key in keys}
@@ -85,20 +89,23 @@ def run_all(models: Path, builds: Path, jobs: int) -> dict[Key, CheckReport]:
     return {key: reports[key] for key in keys}
 
 
-def run_one(key: Key, models: Path, builds: Path) -> CheckReport:
-    """Build, then check one inference in every layer."""
+def run_one(key: Key, models: Path, builds: Path) -> Reports:
+    """Build, then check one inference in every layer, and one at the DMA's pace. In a process of its own.""" ""
     name, budget = key
     file = models / MODELS[name].file
     folder = builds / f"{file.stem}-{budget.replace(',', '-')}"
     compiler.build(file, BOARD, folder, budget=budget)
-    return compiler.check(folder, limit=1, layers=True)
+    ideal = compiler.check(folder, limit=1, layers=True)
+    os.environ[PACE] = "published"
+    return ideal, compiler.check(folder, limit=1)
 
 
-def cycles_text(reports: Mapping[Key, CheckReport], made_at: str) -> str:
+def cycles_text(reports: Mapping[Key, Reports], made_at: str) -> str:
     """The page. Cycles run from start to done, transfers of input and output included."""
-    rows = [_row(name, budget, report) for (name, budget), report in reports.items()]
-    head = ("model", "budget", "cycles", "aim", "predicted", "ms at 100 MHz", "published ms", "every layer")
-    lines = ["| " + " | ".join(row) + " |" for row in (head, ("---", "---", *["---:"] * 5, "---"), *rows)]
+    rows = [_row(name, budget, *both) for (name, budget), both in reports.items()]
+    head = ("model", "budget", "cycles", "aim", "predicted", "PG021's DMA", "ms at 100 MHz", "published ms",
+            "every layer")  # fmt: skip
+    lines = ["| " + " | ".join(row) + " |" for row in (head, ("---", "---", *["---:"] * 6, "---"), *rows)]
     return "\n".join(
         (
             "# Cycles of the accelerator",
@@ -112,15 +119,19 @@ def cycles_text(reports: Mapping[Key, CheckReport], made_at: str) -> str:
             "fpgaConvNet's time for the same unmodified int8 model on the same die. Every layer's tensor was compared",
             "with golden on one input.",
             "",
+            "Cycles, predicted ones too, are with streams that never wait for the DMA. The column PG021's DMA is with",
+            "the performance that AXI DMA's product guide publishes: a transfer's first beat comes 44 cycles after its",
+            "start, one cycle of 417 brings none, and one of four takes none of the output.",
+            "",
             *lines,
             "",
         )
     )
 
 
-def _row(name: str, budget: str, report: CheckReport) -> tuple[str, ...]:
+def _row(name: str, budget: str, report: CheckReport, paced: CheckReport) -> tuple[str, ...]:
     cost, model = report.cost, MODELS[name]
-    assert isinstance(cost, PlannedCost)
+    assert isinstance(cost, PlannedCost) and paced.cost is not None
     bar, published = model.bars.get(budget), model.published_ms
     return (
         name,
@@ -128,9 +139,10 @@ def _row(name: str, budget: str, report: CheckReport) -> tuple[str, ...]:
         f"{cost.per_inference:,.0f}",
         "" if bar is None else f"{bar:,}{'' if cost.per_inference <= bar else ' missed'}",
         f"{cost.predicted:,} ({cost.per_inference / cost.predicted - 1:+.1%})",
+        f"{paced.cost.per_inference:,.0f}",
         f"{cost.per_inference / cost.clock_mhz / 1000:.3f}",
         "" if published is None else f"{published:g}",
-        "equal" if report.bit_exact else "DIFFERS",
+        "equal" if report.bit_exact and paced.bit_exact else "DIFFERS",
     )
 
 
