@@ -10,8 +10,8 @@ from edge_tr.accel.layout import COLUMNS, Placed
 from edge_tr.accel.stage import Planned
 from edge_tr.formats import accelerator as f
 from edge_tr.operators import AddParams
+from edge_tr.operators.add_tables import solved
 from edge_tr.operators.arithmetic import INT8_VALUES
-from edge_tr.tr.requant import Rounding
 
 PAIRS = COLUMNS // 8  # of table values in a dense word
 TABLE_COMMAND, TABLE_READS = 7, TABLE_WORDS - 1
@@ -38,22 +38,18 @@ def add_layer(image: Image, limits: tuple[int, int], a: Placed, b: Placed, y: Pl
 
 
 def add_tables(p: AddParams) -> tuple[np.ndarray, np.ndarray] | None:
-    """Both tables in units of 2^-20 of the result's step, the half and the result's zero point in the first; None if a
-    pair of inputs differs."""
-    shift = int(p.requant_out.shift[0])
-    unit = float(p.requant_out.multiplier[0]) * 2.0 ** (shift - 31)
-    shares = [share * unit for share in p.shares]
-    step = 1 << f.TABLE_FRACTION.value
-    a, b = np.repeat(INT8_VALUES, 256).astype(np.int8), np.tile(INT8_VALUES, 256).astype(np.int8)
-    (exact,), limit = p.golden([a, b], Rounding.DOUBLE), 1 << (f.TABLE_BITS.value - 1)
-    for nudge in (0, 1, -1, 2, -2, 4, -4):
-        first = np.round(shares[0] * step).astype(np.int64) + step // 2 + nudge + p.output_zero_point * step
-        second = np.round(shares[1] * step).astype(np.int64)
-        total = np.repeat(first, 256) + np.tile(second, 256)
-        if not all(-limit <= values.min() and values.max() < limit for values in (first, second, total)):
-            return None
-        if np.array_equal(np.clip(total >> f.TABLE_FRACTION.value, *p.activation), exact):
-            tables = np.zeros((2, f.TABLE_VALUES.value), np.int64)
-            tables[:, INT8_VALUES & 255] = first, second
-            return tables[0], tables[1]
-    return None
+    """Both tables, int64 [256] by the byte of x, in units of 2^-20 of the result's step, the half and the result's zero
+    point in the first; None if no tables of so many bits give the reference's result for every pair of inputs."""
+    found = solved(p, f.TABLE_FRACTION.value)
+    limit = 1 << (f.TABLE_BITS.value - 1)
+    if found is None or not all(-limit <= low and high < limit for low, high in _reaches(*found)):
+        return None
+    tables = np.zeros((2, f.TABLE_VALUES.value), np.int64)
+    tables[:, INT8_VALUES & 255] = found
+    return tables[0], tables[1]
+
+
+def _reaches(first: np.ndarray, second: np.ndarray) -> list[tuple[int, int]]:
+    """The least and the largest value of each table, and of their sums."""
+    each = [(int(values.min()), int(values.max())) for values in (first, second)]
+    return [*each, tuple(map(sum, zip(*each)))]

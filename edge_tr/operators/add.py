@@ -35,8 +35,8 @@ STRUCT = Struct(
 TABLES = Struct(
     "tr_add_tables",
     "The same by tables of each input's share of the result, [256] by x as an unsigned byte, with `fraction` fraction\n"
-    "bits, rounding included; sums below `threshold` are less by `nudge`. Results are 0 to `range` above `minimum`.\n"
-    "The generator has tried all pairs (edge_tr/operators/add_tables.py).",
+    "bits, rounding included. Results are 0 to `range` above `minimum`. The generator has made them for all pairs\n"
+    "(edge_tr/operators/add_tables.py).",
     (
         Field("const int32_t *", "first"),
         Field("const int32_t *", "second"),
@@ -44,8 +44,6 @@ TABLES = Struct(
         Field("uint32_t", "range"),
         Field("int32_t", "minimum"),
         Field("uint32_t", "size"),
-        Field("int32_t", "threshold"),
-        Field("int32_t", "nudge"),
     ),
 )
 
@@ -137,8 +135,6 @@ class AddParams(Record):
             "size": self.size,
             "first": Array("int32_t", "first", tables.first),
             "second": Array("int32_t", "second", tables.second),
-            "threshold": tables.threshold,
-            "nudge": tables.nudge,
             "fraction": tables.fraction,
             "range": high - low,
             "minimum": low,

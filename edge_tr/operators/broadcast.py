@@ -40,8 +40,6 @@ STRUCT = Struct(
         Field("const int32_t *", "first"),
         Field("const int32_t *", "second"),
         Field("uint32_t", "fraction", "see tr_add_tables"),
-        Field("int32_t", "threshold"),
-        Field("int32_t", "nudge"),
     ),
 )
 

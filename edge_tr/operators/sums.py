@@ -90,8 +90,6 @@ class SumParams(BroadcastParams):
             "first": Array("int32_t", "first", self.tables.first),
             "second": Array("int32_t", "second", self.tables.second),
             "fraction": self.tables.fraction,
-            "threshold": self.tables.threshold,
-            "nudge": self.tables.nudge,
             **limits,
         }
 

@@ -65,10 +65,8 @@ void tr_max_pool_2d(const struct tr_pool *layer, const int8_t *input, int8_t *ou
 
 void tr_add(const struct tr_add *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
 
+/* In assembly where there is a file for the core. */
 void tr_add_tables(const struct tr_add_tables *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
-
-/* Its loop where `nudge` is zero. In assembly where there is a file for the core. */
-void tr_add_looked_up(const struct tr_add_tables *layer, const int8_t *input0, const int8_t *input1, int8_t *output);
 
 /* The same of `fours` times four elements where results are all of int8. Armv7-M only. */
 void tr_add_whole(const struct tr_add_tables *layer, const int8_t *input0, const int8_t *input1, int8_t *output,

@@ -54,8 +54,8 @@ struct tr_add {
 };
 
 /* The same by tables of each input's share of the result, [256] by x as an unsigned byte, with `fraction` fraction
- * bits, rounding included; sums below `threshold` are less by `nudge`. Results are 0 to `range` above `minimum`.
- * The generator has tried all pairs (edge_tr/operators/add_tables.py). */
+ * bits, rounding included. Results are 0 to `range` above `minimum`. The generator has made them for all pairs
+ * (edge_tr/operators/add_tables.py). */
 struct tr_add_tables {
     const int32_t *first;
     const int32_t *second;
@@ -63,8 +63,6 @@ struct tr_add_tables {
     uint32_t range;
     int32_t minimum;
     uint32_t size;
-    int32_t threshold;
-    int32_t nudge;
 };
 
 /* SOFTMAX over the last axis. `exponential` [256]: e^-d scaled to Q0.31 for d = maximum - x,
@@ -279,8 +277,6 @@ struct tr_arithmetic {
     const int32_t *first;
     const int32_t *second;
     uint32_t fraction; /* see tr_add_tables */
-    int32_t threshold;
-    int32_t nudge;
 };
 
 /* ADD_N of `count` tensors of one quantisation. */

@@ -18,16 +18,13 @@ void tr_add(const struct tr_add *layer, const int8_t *input0, const int8_t *inpu
     }
 }
 
-/* Inlined twice, with and without a nudge. */
-static inline void add(const struct tr_add_tables *layer, const int8_t *input0, const int8_t *input1, int8_t *output,
-                       bool nudged)
+#if !defined(TR_CODE_ARMV6M)
+
+static void add(const struct tr_add_tables *layer, const int8_t *input0, const int8_t *input1, int8_t *output)
 {
     const struct tr_add_tables at = *layer; /* stores of int8 may alias anything */
     for (const int8_t *end = input0 + at.size; input0 < end; input0++, input1++, output++) {
         int32_t sum = at.first[(uint8_t)*input0] + at.second[(uint8_t)*input1];
-        if (nudged && sum < at.threshold) {
-            sum -= at.nudge;
-        }
         uint32_t result = (uint32_t)sum >> at.fraction;
         if (result > at.range) {
             result = sum < 0 ? 0u : at.range;
@@ -36,10 +33,8 @@ static inline void add(const struct tr_add_tables *layer, const int8_t *input0, 
     }
 }
 
-#if !defined(TR_CODE_ARMV6M)
-
 /* What tr_add_armv6m.S does, portably; on Armv7-M by another file where results are clamped to all of int8. */
-void tr_add_looked_up(const struct tr_add_tables *layer, const int8_t *input0, const int8_t *input1, int8_t *output)
+void tr_add_tables(const struct tr_add_tables *layer, const int8_t *input0, const int8_t *input1, int8_t *output)
 {
 #if defined(TR_CODE_ARMV7M)
     if (layer->range == 255u) {
@@ -47,20 +42,11 @@ void tr_add_looked_up(const struct tr_add_tables *layer, const int8_t *input0, c
         struct tr_add_tables rest = *layer;
         rest.size -= whole;
         tr_add_whole(layer, input0, input1, output, whole / 4u);
-        add(&rest, input0 + whole, input1 + whole, output + whole, false);
+        add(&rest, input0 + whole, input1 + whole, output + whole);
         return;
     }
 #endif
-    add(layer, input0, input1, output, false);
+    add(layer, input0, input1, output);
 }
 
 #endif
-
-void tr_add_tables(const struct tr_add_tables *layer, const int8_t *input0, const int8_t *input1, int8_t *output)
-{
-    if (layer->nudge == 0) {
-        tr_add_looked_up(layer, input0, input1, output);
-    } else {
-        add(layer, input0, input1, output, true);
-    }
-}

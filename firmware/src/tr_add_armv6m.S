@@ -1,4 +1,4 @@
-/* tr_add_looked_up of tr_kernels.h on Armv6-M. */
+/* tr_add_tables of tr_kernels.h on Armv6-M. */
 #include "tr_isa.h"
 
 #if defined(TR_CODE_ARMV6M)
@@ -33,15 +33,15 @@
     b .Lstore_\name
 .endm
 
-/* void tr_add_looked_up(layer, input0, input1, output)
+/* void tr_add_tables(layer, input0, input1, output)
  * r0 and r4 tables, r1 and r2 inputs, r3 output, r5 fraction; r8 range, r9 minimum, r10 end of whole rounds, r12
  * end */
-    .section .text.tr_add_looked_up, "ax", %progbits
+    .section .text.tr_add_tables, "ax", %progbits
     .align 2
-    .global tr_add_looked_up
-    .type tr_add_looked_up, %function
+    .global tr_add_tables
+    .type tr_add_tables, %function
     .thumb_func
-tr_add_looked_up:
+tr_add_tables:
     push {r4-r7, lr}
     mov r4, r8
     mov r5, r9
@@ -90,6 +90,6 @@ tr_add_looked_up:
     .irp name, 0, 1, 2, 3, last
     clamp \name
     .endr
-    .size tr_add_looked_up, . - tr_add_looked_up
+    .size tr_add_tables, . - tr_add_tables
 
 #endif

@@ -27,13 +27,10 @@ static void row_looked_up(const struct tr_arithmetic *layer, const int8_t *first
 {
     const uint32_t steps[2] = {layer->walk.operands[0].step, layer->walk.operands[1].step};
     const int32_t *const tables[2] = {layer->first, layer->second}; /* stores of int8 may alias anything */
-    const int32_t threshold = layer->threshold, nudge = layer->nudge, minimum = layer->minimum;
+    const int32_t minimum = layer->minimum;
     const uint32_t fraction = layer->fraction, range = (uint32_t)(layer->maximum - minimum);
     for (const int8_t *end = output + layer->walk.count; output != end; output++) {
         int32_t sum = tables[0][(uint8_t)*first] + tables[1][(uint8_t)*second];
-        if (sum < threshold) {
-            sum -= nudge;
-        }
         uint32_t result = (uint32_t)sum >> fraction;
         if (result > range) {
             result = sum < 0 ? 0u : range;
