@@ -36,6 +36,7 @@ documents: install-test ## write the pages, pictures and numbers of the document
 	$(BIN)/python -m documents.reference
 	$(BIN)/python -m documents.pictures
 	$(BIN)/python -m documents.numbers
+	$(BIN)/python -m documents.sizes
 
 tutorials: install-test ## run every command of docs/tutorials, each page in an empty folder (gigabytes, minutes): PAGES=docs/tutorials/keras.md
 	$(BIN)/python -m documents.commands $(PAGES)

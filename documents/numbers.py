@@ -9,10 +9,9 @@ import argparse
 import re
 import sys
 
-from documents import DOCS, PROJECT
+from documents import DOCS, PROJECT, marked
 
 README = PROJECT / "README.md"
-BEGIN, END = "<!-- numbers: written by `python -m documents.numbers` -->\n", "<!-- end of numbers -->"
 SECTION = "Cortex-M0+, multiplication in 1 cycle"
 
 
@@ -58,8 +57,7 @@ def _conformance() -> tuple[int, int, int]:
 
 def readme() -> str:
     """README.md with the numbers as they are now."""
-    before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
-    return f"{before}{BEGIN}{numbers()}{END}{rest.partition(END)[2]}"
+    return marked.with_part(README, "numbers", numbers())
 
 
 def main() -> int:

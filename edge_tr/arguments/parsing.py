@@ -14,7 +14,7 @@ from edge_tr.project import Project
 _EVERYWHERE = ("--json", "--quiet", "-q")
 FIRST_STEPS = """\
 first steps:
-  edge-tr demo                                   all of it, on an emulated board
+  edge-tr demo                                   everything at once, on an emulated board
   edge-tr build MODEL.tflite --target BOARD      BOARD: see edge-tr boards; writes out/MODEL-BOARD
   edge-tr flash out/MODEL-BOARD                  --port /dev/ttyACM0 for a board on a cable
   edge-tr check out/MODEL-BOARD --layers         compare every layer with the reference"""
@@ -95,14 +95,14 @@ def _made(wanted: str | None, defaults: Project) -> tuple[argparse.ArgumentParse
         prog="edge-tr",
         description=(
             "Turn an int8 TFLite model into firmware whose weights are sums of powers of two, or into a\n"
-            "program of the FPGA term accelerator, and check on the device that every byte is right."
+            "program for the FPGA term accelerator, and check on the device that every byte is right."
         ),
         epilog=f"{FIRST_STEPS}\n\n{EXIT_CODES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     made.add_argument("--version", action=_Version, help="print the version, and the commit in a checkout")
-    made.add_argument("--json", action="store_true", help="print JSON on stdout; before the command or behind it")
-    made.add_argument("-q", "--quiet", action="store_true", help="no progress; the same")
+    made.add_argument("--json", action="store_true", help="print JSON on stdout; may also follow the command")
+    made.add_argument("-q", "--quiet", action="store_true", help="print no progress; may also follow the command")
     subparsers, commands = made.add_subparsers(required=True, metavar="COMMAND", dest="verb"), {}
     for verb in VERBS:
         about = f"{verb.text[0].upper()}{verb.text[1:]}."
@@ -112,6 +112,6 @@ def _made(wanted: str | None, defaults: Project) -> tuple[argparse.ArgumentParse
         )  # fmt: skip
         if verb.name == wanted:
             command.add_argument("--json", action="store_true", help="print JSON on stdout")
-            command.add_argument("-q", "--quiet", action="store_true", help="no progress")
+            command.add_argument("-q", "--quiet", action="store_true", help="print no progress")
             verb.add(command, defaults)
     return made, commands

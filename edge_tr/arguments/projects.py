@@ -13,18 +13,18 @@ DOCTOR_CODES = """\
 exit codes: 0 nothing is missing that is needed, 2 usage, 5 a compiler, an emulator, the reference
             interpreter or (of BOARD) every flasher is missing, 6 a port may not be opened"""
 _DATA = (
-    "a folder of images (PNG, JPEG) or of .wav files, a folder in it being a class; or .csv with a row a sample and a "
-    "column y; or .npy"
+    "a folder of images (PNG, JPEG) or of .wav files, in which each subfolder is a class; or a .csv file with a row "
+    "for each sample and a column y; or a .npy file"
 )
 
 
 def add_init(command: argparse.ArgumentParser, defaults: Project) -> None:
     command.add_argument(
-        "model", type=Path, nargs="?", metavar="MODEL.tflite", help="default: the only one in the folder"
+        "model", type=Path, nargs="?", metavar="MODEL.tflite", help="the model (default: the only one in the folder)"
     )
-    command.add_argument("--target", metavar="BOARD", help="a name of `edge-tr boards`, or a folder")
-    command.add_argument("--data", type=Path, metavar="X.npz", help="what check runs")
-    command.add_argument("--port", metavar="URL", help="the board's, for flash and check")
+    command.add_argument("--target", metavar="BOARD", help="a name from `edge-tr boards`, or a board's folder")
+    command.add_argument("--data", type=Path, metavar="X.npz", help="samples for `edge-tr check`")
+    command.add_argument("--port", metavar="URL", help="the board's port, for flash and check")
 
 
 def add_inspect(command: argparse.ArgumentParser, defaults: Project) -> None:
@@ -34,35 +34,42 @@ def add_inspect(command: argparse.ArgumentParser, defaults: Project) -> None:
 def add_data(command: argparse.ArgumentParser, defaults: Project) -> None:
     command.add_argument("action", choices=("make",), help="make: write an .npz file of samples and labels")
     command.add_argument("source", type=Path, metavar="SOURCE", help=_DATA)
-    command.add_argument("-o", dest="out", type=Path, metavar="X.npz", required=True)
+    command.add_argument("-o", dest="out", type=Path, metavar="X.npz", required=True, help="file to write")
     command.add_argument("--size", type=size, metavar="HEIGHTxWIDTH", help="resize images (bilinear)")
-    command.add_argument("--grey", action="store_true", help="images with one channel")
+    command.add_argument("--grey", action="store_true", help="convert images to one channel")
     command.add_argument(
-        "--scale", type=float, metavar="A", help="x becomes float32 x * A + B, as 0.00392157 for 1/255"
+        "--scale", type=float, metavar="A", help="x becomes float32 x * A + B, for example 0.00392157 for 1/255"
     )
-    command.add_argument("--offset", type=float, default=0.0, metavar="B", help="default: 0")
+    command.add_argument("--offset", type=float, default=0.0, metavar="B", help="see --scale (default: 0)")
 
 
 def add_keys(command: argparse.ArgumentParser, defaults: Project) -> None:
-    command.add_argument("-o", dest="out", type=Path, metavar="NAME", default=Path("edge-tr"), help="%(default)s")
+    command.add_argument(
+        "-o",
+        dest="out",
+        type=Path,
+        metavar="NAME",
+        default=Path("edge-tr"),
+        help="NAME.pem and NAME.pub.pem are written (default: %(default)s)",
+    )
 
 
 def add_boards(command: argparse.ArgumentParser, defaults: Project) -> None:
-    command.add_argument("board", nargs="?", metavar="BOARD", help="all that is known of one")
+    command.add_argument("board", nargs="?", metavar="BOARD", help="show everything about this board")
     change = command.add_mutually_exclusive_group()
-    change.add_argument("--add", type=Path, metavar="FOLDER", help="make your own board known by its name")
-    change.add_argument("--remove", metavar="NAME", help="forget one that was added; its folder stays")
+    change.add_argument("--add", type=Path, metavar="FOLDER", help="make a board of your own known by its name")
+    change.add_argument("--remove", metavar="NAME", help="forget a board that was added; its folder stays")
 
 
 def add_doctor(command: argparse.ArgumentParser, defaults: Project) -> None:
-    command.add_argument("board", nargs="?", metavar="BOARD", help="only what this one needs, its flasher included")
+    command.add_argument("board", nargs="?", metavar="BOARD", help="only what this board needs, including its flasher")
 
 
 def add_clean(command: argparse.ArgumentParser, defaults: Project) -> None:
     command.add_argument(
         "paths", type=Path, nargs="+", metavar="PATH",
-        help="a folder that build wrote: all that it wrote; a budget that tune wrote (budget.toml): the points that it "
-        "keeps in budget.work",
+        help="a folder that `build` wrote: removes everything that it wrote; a budget that `tune` wrote (budget.toml): "
+        "removes the points that it keeps in budget.work",
     )  # fmt: skip
 
 
@@ -71,4 +78,6 @@ def add_completion(command: argparse.ArgumentParser, defaults: Project) -> None:
 
 
 def add_demo(command: argparse.ArgumentParser, defaults: Project) -> None:
-    command.add_argument("-o", dest="out", type=Path, metavar="DIR", default=Path("out/demo"), help="default: out/demo")
+    command.add_argument(
+        "-o", dest="out", type=Path, metavar="DIR", default=Path("out/demo"), help="folder to write (default: out/demo)"
+    )

@@ -31,7 +31,7 @@ def model_argument(command: argparse.ArgumentParser, defaults: Project) -> None:
 
 
 def folder_argument(
-    command: argparse.ArgumentParser, defaults: Project, text: str = "what `edge-tr build` wrote"
+    command: argparse.ArgumentParser, defaults: Project, text: str = "folder that `edge-tr build` wrote"
 ) -> None:
     optional = {} if defaults.folder is None else {"nargs": "?", "default": defaults.folder}
     command.add_argument("build", type=Path, metavar="DIR", help=text, **optional)
@@ -41,6 +41,6 @@ def trust_argument(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--trust",
         action="store_true",
-        help="run what the build brings (a program of this computer, an emulator, a Python package) though it was not "
-        "built by you, here: it can do whatever you can",
+        help="run the programs in the build (for this computer, an emulator, a Python package) although you did not "
+        "build it here: they can do whatever you can",
     )

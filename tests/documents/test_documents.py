@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from documents import DOCS, PROJECT, commands, hooks, numbers, pictures, reference
+from documents import DOCS, PROJECT, commands, hooks, marked, numbers, pictures, reference, sizes
 from edge_tr import arguments
 
 if sys.version_info >= (3, 11):
@@ -58,6 +60,15 @@ def test_the_reference_is_what_the_source_says() -> None:
 
 def test_the_numbers_of_the_readme_are_those_of_the_campaigns() -> None:
     assert numbers.README.read_text(encoding="utf-8") == numbers.readme(), "run python -m documents.numbers"
+
+
+@pytest.mark.parametrize(
+    ("page", "words", "count"), [(sizes.SMALLEST, sizes.smallest, 2), (sizes.PROTOCOLS, sizes.protocols, 4)]
+)
+def test_sizes_of_builds_stand_in_the_words_of_the_script(page: Path, words: Callable[..., str], count: int) -> None:
+    text = marked.part(page, sizes.SCRIPT)
+    figures = [int(figure.replace(",", "")) for figure in re.findall(r"\b([\d,]+)\s(?:bytes|of flash)", text)]
+    assert len(figures) == count and words(*figures) == text, "run python -m documents.sizes"
 
 
 def test_every_option_of_every_verb_is_in_the_reference() -> None:
