@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from edge_tr.accel.addition import BY_TABLES
 from edge_tr.accel.engines import hwc, output_layout, refusal, zero_point
 from edge_tr.accel.layout import Placed, planar, vector
 from edge_tr.accel.stage import Round, Stage, TooLarge, Turn
@@ -21,7 +22,6 @@ from edge_tr.errors import ModelError
 from edge_tr.formats import accelerator as f
 from edge_tr.graph import Op
 from edge_tr.operators import (
-    AddParams,
     ConvParams,
     DepthwiseParams,
     FullyConnectedParams,
@@ -173,7 +173,7 @@ class _Assigner:
             elif isinstance(record, (ConvParams, DepthwiseParams, PoolParams)):
                 if record.input_shape[2] != x.shape[2]:
                     return False
-            elif isinstance(record, (AddParams, MeanParams)) and y.shape[-1] != x.shape[2]:
+            elif isinstance(record, (*BY_TABLES, MeanParams)) and y.shape[-1] != x.shape[2]:
                 return False
         return True
 
@@ -258,7 +258,7 @@ class _Assigner:
             return vector(found.size, zero_point(found))
         strides = {record.stride for record in readers if isinstance(record, (ConvParams, DepthwiseParams))}
         plain = any(
-            isinstance(record, AddParams) or getattr(record, "dilation", (1, 1)) != (1, 1) for record in readers
+            isinstance(record, BY_TABLES) or getattr(record, "dilation", (1, 1)) != (1, 1) for record in readers
         )
         phases = strides.pop() if len(strides) == 1 and not plain else (1, 1)
         return planar(hwc(found), zero_point(found), phases if max(phases) <= 2 else (1, 1))

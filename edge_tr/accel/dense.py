@@ -47,9 +47,11 @@ def dense_layer(
     pause = COLUMNS + 8 if each else 7  # until the next block may begin
     step, cycles, gaps, shares = 1 if pieces else blocks, 0, [], {}
     for first in range(0, blocks, step):
+        own = [word for block in words[first : first + step] for word in block]
+        start = image.dense(own)
         command = image.command(
             opcode=f.OPCODE.DENSE, tiles=step, count=channels, pixels=pixels, each=each,
-            weights=image.dense([word for block in words[first : first + step] for word in block]),
+            weights=start, extent=(start, start + 2 * len(own)),
             parameters=parameters + (first * COLUMNS if each else 0),
             channels=min(step * COLUMNS, p.units - first * COLUMNS) if each else 1, src=x.base, src_stride=stride,
             dst=y.base + first, zero_point=x.zero_point, extreme=127 - x.zero_point,

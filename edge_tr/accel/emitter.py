@@ -10,12 +10,12 @@ from itertools import accumulate
 
 import numpy as np
 
-from edge_tr.accel.addition import TABLE_READS, add_layer, load_tables
+from edge_tr.accel.addition import BY_TABLES, TABLE_READS, Tables, add_layer, load_tables
 from edge_tr.accel.arrival import BEATS, Arrival, arrival_of
 from edge_tr.accel.assign import Assignment
 from edge_tr.accel.chain import Chain
 from edge_tr.accel.cycles import Coming
-from edge_tr.accel.engines import Effort, Tables, cut_tables, emit, tables_of
+from edge_tr.accel.engines import Effort, cut_tables, emit, tables_of
 from edge_tr.accel.image import Image
 from edge_tr.accel.indices import index_of, input_index, scattered
 from edge_tr.accel.layout import Placed
@@ -31,7 +31,7 @@ from edge_tr.accel.windows import emit_windows, window_parameters
 from edge_tr.errors import DoesNotFitError
 from edge_tr.formats import accelerator as f
 from edge_tr.graph import layer_name
-from edge_tr.operators import AddParams, ConvParams, DepthwiseParams, with_cuts
+from edge_tr.operators import ConvParams, DepthwiseParams, with_cuts
 from edge_tr.prepared.budget import Budget
 from edge_tr.prepared.dead import Alive
 
@@ -261,14 +261,14 @@ class Emitter:
             extra += self._beside_input(self._load(self._cut_tables(stage)) + self.fetched.take())
             x, cycles = self._truncate(stage, x)
             extra += cycles
-        if isinstance(stage.record, AddParams):
+        if isinstance(stage.record, BY_TABLES):
             extra += self._beside_input(self._load(tables_of(stage)) + self.fetched.take())
         else:
             before = self._load_next(i, end)
             if arrival:
                 arrival = replace(arrival, late=before)
             extra += self._beside_input(before)
-        done = emit(self.image, stage, x, placed[stage.inputs[-1]], y, self.effort, arrival)
+        done = emit(self.image, stage, [x, *(placed[t] for t in stage.inputs[1:])], y, self.effort, arrival)
         extra += self.fetched.go_by(done.cycles, done.gaps)
         own = done.shares or {done.command: done.cycles}
         shares = {**own, done.command: own[done.command] + extra}
@@ -282,7 +282,7 @@ class Emitter:
         for stage in self.stages[i + 1 : end]:
             if stage.op.index in self.cut:
                 return self._load(self._cut_tables(stage))
-            if isinstance(stage.record, AddParams):
+            if isinstance(stage.record, BY_TABLES):
                 return self._load(tables_of(stage))
         return 0
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from enum import Enum
 
 import numpy as np
 
-from edge_tr.accel.addition import add_layer, add_tables
+from edge_tr.accel.addition import BY_TABLES, Tables, add_layer, add_tables, join_layer, lookup_tables
 from edge_tr.accel.arrival import Arrival
 from edge_tr.accel.cycles import Gaps
 from edge_tr.accel.dense import dense_layer
 from edge_tr.accel.image import Image
 from edge_tr.accel.layout import Placed, alike, planar, vector
+from edge_tr.accel.moves import PixelParams, move_layer
 from edge_tr.accel.pools import maximum_layer, sum_layer
 from edge_tr.accel.stage import Planned, Stage
 from edge_tr.accel.sums import output_channels
@@ -21,7 +23,6 @@ from edge_tr.errors import DoesNotFitError, EdgeTrError, ModelError
 from edge_tr.formats import accelerator as f
 from edge_tr.graph import Graph, Tensor, layer_name
 from edge_tr.operators import (
-    AddParams,
     ConvParams,
     DepthwiseParams,
     DotParams,
@@ -30,6 +31,9 @@ from edge_tr.operators import (
     PoolParams,
 )
 from edge_tr.operators.arithmetic import INT8_VALUES
+from edge_tr.operators.checks import INT8
+from edge_tr.operators.concatenation import ConcatenationParams
+from edge_tr.operators.lookup import LookupParams
 
 
 class Effort(Enum):
@@ -42,8 +46,6 @@ class Effort(Enum):
 
 STREAMED_WORDS = f.WEIGHT_WORDS.value // 4
 """About as many weight words as one command has when weights are streamed, through two buffers."""
-Tables = tuple[np.ndarray, np.ndarray]
-"""Of an addition: int64 [256] each."""
 
 
 def output_layout(graph: Graph, stage: Stage, inputs: list[Placed]) -> Placed:
@@ -56,10 +58,16 @@ def output_layout(graph: Graph, stage: Stage, inputs: list[Placed]) -> Placed:
         if record.rows != 1:
             raise ModelError(f"{record.rows} rows, the accelerator takes one")
         return vector(record.units, at)
-    if isinstance(record, AddParams):
-        if not alike(*inputs):
+    if isinstance(record, ConcatenationParams):
+        return replace(_joined(record, inputs), zero_point=at)
+    if isinstance(record, BY_TABLES):
+        if not all(alike(x, other) for other in inputs):
             raise ModelError("its inputs lie differently in the accelerator's memory")
         return replace(x, zero_point=at)
+    if isinstance(record, PixelParams):
+        if x.vector:
+            raise ModelError("pixels of a vector")
+        return planar(hwc(tensor), at)
     if isinstance(record, (MeanParams, PoolParams)):
         return _reduced(tensor, stage, x)
     if not isinstance(record, (ConvParams, DepthwiseParams)):
@@ -69,6 +77,16 @@ def output_layout(graph: Graph, stage: Stage, inputs: list[Placed]) -> Placed:
     if not isinstance(record, ConvParams) or record.kernel != (1, 1) or record.output_shape[:2] != (1, 1):
         raise ModelError("a window over a vector")
     return vector(tensor.size, at)
+
+
+def _joined(p: ConcatenationParams, inputs: list[Placed]) -> Placed:
+    """Of a CONCATENATION of channels: like its inputs, with the channels of all of them."""
+    x, runs = inputs[0], [of.shape[2] for of in inputs]
+    if any(of.vector for of in inputs) or not p.last or list(p.runs) != runs:
+        raise ModelError("the accelerator puts channels of images beside each other, nothing else")
+    if not all(alike(replace(of, shape=x.shape), x) for of in inputs):
+        raise ModelError("its inputs lie differently in the accelerator's memory")
+    return replace(x, shape=(*x.shape[:2], sum(runs)))
 
 
 def _reduced(tensor: Tensor, stage: Stage, x: Placed) -> Placed:
@@ -99,19 +117,23 @@ def _covers(record: MeanParams | PoolParams, x: Placed) -> bool:
 
 
 def emit(
-    image: Image, stage: Stage, x: Placed, x2: Placed, y: Placed, effort: Effort, arrival: Arrival | None = None
+    image: Image, stage: Stage, inputs: Sequence[Placed], y: Placed, effort: Effort, arrival: Arrival | None = None
 ) -> Planned:
-    """The layer's commands; x2 is an addition's other input; `arrival`: x comes meanwhile. DoesNotFitError if the
-    engine's numbers are too small for it."""
-    name, record, pieces = layer_name(stage.op), stage.record, effort is Effort.STREAMED
+    """The layer's commands. `arrival`: its first input comes meanwhile. DoesNotFitError if the engine's numbers are too
+    small for it."""
+    name, record, pieces, x = layer_name(stage.op), stage.record, effort is Effort.STREAMED, inputs[0]
     if isinstance(record, (ConvParams, DepthwiseParams)):
         if x.vector:
             return dense_layer(image, _as_dense(record), x, y, name, pieces)
         return _windows(image, record, x.viewed(record.input_shape), y, name, effort, arrival)
     if isinstance(record, FullyConnectedParams):
         return dense_layer(image, record, x, y, name, pieces)
-    if isinstance(record, AddParams):
-        return add_layer(image, record.activation, x, x2, y)
+    if isinstance(record, ConcatenationParams):
+        return join_layer(image, inputs, y)
+    if isinstance(record, BY_TABLES):
+        return add_layer(image, getattr(record, "activation", INT8), x, inputs[-1], y)
+    if isinstance(record, PixelParams):
+        return move_layer(image, record, x.viewed(record.input_shape), y)
     if isinstance(record, PoolParams) and record.kind == "MAX_POOL_2D":
         return maximum_layer(image, record, x.viewed(record.input_shape), y, name)
     return sum_layer(image, record, x, y, name)
@@ -167,8 +189,11 @@ def _part(
 
 
 def tables_of(stage: Stage) -> Tables:
-    """Of an addition."""
-    tables = add_tables(stage.record)
+    """Of a stage that is computed by tables. DoesNotFitError if none give its results."""
+    record = stage.record
+    if isinstance(record, ConcatenationParams):
+        return lookup_tables(INT8_VALUES)
+    tables = lookup_tables(record.double) if isinstance(record, LookupParams) else add_tables(record)
     if tables is None:
         raise DoesNotFitError(f"no table of {f.TABLE_BITS.value} bits gives TFLite's sums")
     return tables
@@ -176,19 +201,16 @@ def tables_of(stage: Stage) -> Tables:
 
 def cut_tables(x: Placed, data_terms: np.ndarray) -> Tables:
     """Of the ADD engine, which cuts data to a few terms a value. `data_terms`: int16 [511] of x - zero point."""
-    entries = np.zeros(f.TABLE_VALUES.value, np.int64)
-    values = data_terms[INT8_VALUES - x.zero_point + 255].astype(np.int64) + x.zero_point
-    entries[INT8_VALUES & 255] = values << f.TABLE_FRACTION.value
-    return entries, np.zeros_like(entries)
+    return lookup_tables(data_terms[INT8_VALUES - x.zero_point + 255].astype(np.int64) + x.zero_point)
 
 
 def refusal(stage: Stage, inputs: list[Placed], y: Placed) -> str:
     """Why the accelerator cannot compute the layer, whatever else is in its memories; empty if it can."""
     trial = Image()
     try:
-        if isinstance(stage.record, AddParams):
+        if isinstance(stage.record, BY_TABLES):
             tables_of(stage)
-        emit(trial, stage, inputs[0], inputs[-1], y, Effort.STREAMED)
+        emit(trial, stage, inputs, y, Effort.STREAMED)
     except EdgeTrError as error:
         return str(error).removeprefix(f"{layer_name(stage.op)}: ")
     return without_room(trial)

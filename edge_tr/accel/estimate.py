@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from edge_tr.accel.addition import BY_TABLES
 from edge_tr.accel.layout import COLUMNS
+from edge_tr.accel.moves import PixelParams
 from edge_tr.formats import accelerator as f
-from edge_tr.operators import AddParams, ConvParams, DepthwiseParams, PoolParams, Record
+from edge_tr.operators import ConvParams, DepthwiseParams, PoolParams, Record
 from edge_tr.tr.hese import term_count
 
 FILLED = 0.6
@@ -17,8 +19,10 @@ ADD_CYCLES = 4
 
 def cycles_per_tile(record: Record) -> float:
     """Of the slowest of gathering, adding and writing results; of an addition, or a maximum, all of it."""
-    if isinstance(record, AddParams):
+    if isinstance(record, BY_TABLES):
         return ADD_CYCLES
+    if isinstance(record, PixelParams):
+        return COLUMNS * record.runs / record.sources.size
     taps = record.kernel[0] * -(-record.kernel[1] // f.BANKS.value) * record.stride[1]
     if isinstance(record, PoolParams):
         return CUTS * record.kernel[0] * record.kernel[1] * record.stride[1]
@@ -34,4 +38,4 @@ def cycles_per_tile(record: Record) -> float:
 def cycles_of(record: Record, rows: int, width: int, channels: int) -> int:
     """Of so many rows of the result."""
     tiles, each = -(-rows * width // COLUMNS), cycles_per_tile(record)
-    return round(tiles * each * (channels if isinstance(record, (AddParams, PoolParams)) else 1))
+    return round(tiles * each * (channels if isinstance(record, (*BY_TABLES, PixelParams, PoolParams)) else 1))

@@ -10,11 +10,14 @@ import itertools
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from edge_tr.accel.addition import BY_TABLES
 from edge_tr.accel.arrival import BEATS
 from edge_tr.accel.estimate import cycles_of
 from edge_tr.accel.layout import COLUMNS
+from edge_tr.accel.moves import PixelParams
 from edge_tr.graph import Graph, Op
 from edge_tr.operators import AddParams, ConvParams, DepthwiseParams, MeanParams, PoolParams, Record
+from edge_tr.operators.concatenation import ConcatenationParams
 
 Rows = tuple[int, int]
 """[first, end)"""
@@ -73,14 +76,16 @@ def words_of(graph: Graph, tensor: int, rows: int | None = None) -> int:
 
 def _can_be_strips(graph: Graph, op: Op) -> bool:
     record = op.record
-    if not isinstance(record, (ConvParams, DepthwiseParams, AddParams)) and not (
+    if not isinstance(record, (ConvParams, DepthwiseParams, PixelParams, *BY_TABLES)) and not (
         isinstance(record, PoolParams) and record.kind == "MAX_POOL_2D"
     ):
         return False
     tensors = [graph.tensor(t) for t in (*graph.activations(op), *op.outputs)]
-    return all(len(t.shape) == 4 and t.shape[0] == 1 and t.dtype == "int8" for t in tensors) and len(
-        {t.shape for t in tensors}
-    ) <= (1 if isinstance(record, AddParams) else 2)
+    if any(len(t.shape) != 4 or t.shape[0] != 1 or t.dtype != "int8" for t in tensors):
+        return False
+    if isinstance(record, ConcatenationParams):
+        return record.last and len({t.shape[1:3] for t in tensors}) == 1
+    return len({t.shape for t in tensors}) <= (1 if isinstance(record, AddParams) else 2)
 
 
 def _live(graph: Graph) -> list[int]:
@@ -265,8 +270,8 @@ class Needs:
 
 
 def needs_of(graph: Graph, ops: Sequence[Op], wanted: Mapping[int, Rows]) -> Needs:
-    """From the wanted rows of the results back to what is read. An addition's inputs have the rows of its result; what
-    it reads of the group's own tensors makes these no smaller than that."""
+    """From the wanted rows of the results back to what is read. What the ADD engine reads has the rows of its result;
+    what it reads of the group's own tensors makes these no smaller than that."""
     rows, inputs = dict(wanted), {}
     for op in reversed(ops):
         span = rows[op.outputs[0]]
@@ -285,8 +290,10 @@ def needs_of(graph: Graph, ops: Sequence[Op], wanted: Mapping[int, Rows]) -> Nee
 def window_rows(op: Op, span: Rows) -> Rows:
     """Rows of the input inside the image that rows `span` of the result are computed from."""
     p = op.record
-    if isinstance(p, AddParams):
+    if isinstance(p, BY_TABLES):
         return span
+    if isinstance(p, PixelParams):
+        return p.rows(span)
     dilation = getattr(p, "dilation", (1, 1))
     first = span[0] * p.stride[0] - p.pad[0]
     end = (span[1] - 1) * p.stride[0] - p.pad[0] + (p.kernel[0] - 1) * dilation[0] + 1

@@ -63,6 +63,7 @@ class Image:
     shared: dict[tuple[int, int], int] = field(default_factory=dict)
     lists: dict[tuple[tuple[int, ...], ...], int] = field(default_factory=dict)
     weights: dict[tuple[int, ...], int] = field(default_factory=dict)
+    wholes: dict[tuple[int, ...], int] = field(default_factory=dict)
     scales: dict[tuple[tuple[Scale, int], ...], int] = field(default_factory=dict)
     extents: dict[int, list[Extent]] = field(default_factory=lambda: {memory: [] for memory in _STREAMED})
     buffers: dict[int, int] = field(default_factory=dict)
@@ -71,8 +72,8 @@ class Image:
         """Another image of the same words, to which other ones can be added."""
         return Image(
             {memory: list(words) for memory, words in self.words.items()}, dict(self.shared), dict(self.lists),
-            dict(self.weights), dict(self.scales), {memory: list(of) for memory, of in self.extents.items()},
-            dict(self.buffers),
+            dict(self.weights), dict(self.wholes), dict(self.scales),
+            {memory: list(of) for memory, of in self.extents.items()}, dict(self.buffers),
         )  # fmt: skip
 
     def _share(self, memory: int, word: int) -> int:
@@ -92,14 +93,16 @@ class Image:
         return self.weights[key]
 
     def dense(self, words: list[int]) -> int:
-        """Whole words; the address of the first, in halves."""
-        halves = self.words[f.MEMORY.WEIGHTS]
-        if len(halves) % 2:
-            halves.append(0)
-        start = len(halves)
-        for word in words:
-            halves += [word & ((1 << HALF_BITS) - 1), word >> HALF_BITS]
-        return start
+        """Whole words; the address of the first, in halves. Equal ones are there once."""
+        key = tuple(words)
+        if key not in self.wholes:
+            halves = self.words[f.MEMORY.WEIGHTS]
+            if len(halves) % 2:
+                halves.append(0)
+            self.wholes[key] = len(halves)
+            for word in words:
+                halves += [word & ((1 << HALF_BITS) - 1), word >> HALF_BITS]
+        return self.wholes[key]
 
     def mask(self, cut: Cut) -> int:
         """Where the cut's mask is."""

@@ -13,6 +13,8 @@ from edge_tr.accel.engines import Effort, emit, without_room
 from edge_tr.accel.groups import groups_of
 from edge_tr.accel.image import Image
 from edge_tr.accel.layout import Placed
+from edge_tr.accel.lookups import replaced, with_lookups
+from edge_tr.accel.moves import with_moves
 from edge_tr.accel.order import by_length
 from edge_tr.accel.phases import with_phases
 from edge_tr.accel.program import AccelProgram
@@ -20,6 +22,7 @@ from edge_tr.accel.room import room_for
 from edge_tr.accel.stage import Stage, TooLarge
 from edge_tr.accel.stream import Streamed, page, resident, streamed
 from edge_tr.accel.strips import Tiled, tiled
+from edge_tr.accel.sums import settled
 from edge_tr.errors import DoesNotFitError
 from edge_tr.formats import accelerator as f
 from edge_tr.graph import PART, Graph, layer_name
@@ -65,7 +68,9 @@ class _Planner:
     def __init__(self, levels: Sequence[ProgramLevel], cut: Mapping[int, np.ndarray], words: int, pages: bool) -> None:
         self.levels, self.cut, self.words, self.pages = levels, cut, words, pages
         self.orders = [by_length(level.alive.graph) for level in levels]
-        self.graphs = [reordered(level.alive.graph, order) for level, order in zip(levels, self.orders)]
+        self.graphs = [
+            settled(with_moves(reordered(level.alive.graph, order))) for level, order in zip(levels, self.orders)
+        ]
         self.known: list[Refusals] = [{} for _ in levels]
         self.left_out: dict[int, str] = {}
         self.share = 1.0
@@ -115,13 +120,16 @@ class _Planner:
     def _assignments(self) -> list[Assignment]:
         """Of each level, the same layers to the processor: what one level's numbers do not allow the others leave."""
         while True:
-            groups = groups_of(self.graphs[-1], self.left_out, int(self.share * self.words))
-            self.tiled = [tiled(graph, groups) for graph in self.graphs]
+            graphs = [with_lookups(graph, self.left_out) for graph in self.graphs]
+            groups = groups_of(graphs[-1], self.left_out, int(self.share * self.words))
+            self.tiled = [tiled(graph, groups) for graph in graphs]
             found = [
                 assign(of, self._cuts(of), self.left_out, self.words, seen) for of, seen in zip(self.tiled, self.known)
             ]
             refused = {op: reason for assignment in found for op, reason in assignment.reasons.items()}
             own = {op: reason for op, reason in refused.items() if any(op not in other.reasons for other in found)}
+            changed = replaced(self.graphs[-1], graphs[-1])  # the processor reads what the file says
+            own |= {op: reason for op, reason in refused.items() if op in changed}
             if not own:
                 return found
             self.left_out |= own
@@ -170,7 +178,7 @@ def _alone(stage: Stage, x: Placed, y: Placed) -> int:
     """Cycles of a layer by itself."""
     alone = Image()
     try:
-        done = emit(alone, stage, x, x, y, Effort.FASTEST)
+        done = emit(alone, stage, [x], y, Effort.FASTEST)
     except DoesNotFitError:
         return _NOT_SO
     return _NOT_SO if without_room(alone) else done.cycles

@@ -1,16 +1,17 @@
 """Which tensors have their rows, or rows and columns, sorted by phase, so that a layer with a stride reads neighbours.
 
-Sorting helps the reader and may cost the writer: both are scheduled either way and the cycles compared. Tensors that an
-ADD ties together lie alike, so they are decided together.
+Sorting helps the reader and may cost the writer: both are scheduled either way and the cycles compared. Tensors that
+the ADD engine ties together lie alike, so they are decided together.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from edge_tr.accel.addition import BY_TABLES
 from edge_tr.accel.layout import Placed, planar
 from edge_tr.accel.stage import Stage
-from edge_tr.operators import AddParams, ConvParams, DepthwiseParams
+from edge_tr.operators import ConvParams, DepthwiseParams
 
 Cycles = Callable[[Stage, Placed, Placed], int]
 """cycles(stage, x, y): predicted, of a layer that reads x and writes y."""
@@ -44,8 +45,8 @@ def _stride(stage: Stage) -> int:
 
 
 def _total(stages: Sequence[Stage], tied: set[int], layouts: Mapping[int, Placed], cycles: Cycles) -> int:
-    """Of the layers that read or write one of the tensors, additions excepted: any layout suits those."""
-    touching = (s for s in stages if tied & {*s.inputs, s.output} and not isinstance(s.record, AddParams))
+    """Of the layers that read or write one of the tensors, but for those of the ADD engine: any layout suits it."""
+    touching = (s for s in stages if tied & {*s.inputs, s.output} and not isinstance(s.record, BY_TABLES))
     return sum(cycles(stage, layouts[stage.inputs[0]], layouts[stage.output]) for stage in touching)
 
 
@@ -53,7 +54,7 @@ def _tied(stages: Sequence[Stage], tensors: Mapping[int, Placed]) -> list[set[in
     """All tensors, in sets of those that must lie alike, in the order of their first one."""
     sets = {tensor: {tensor} for tensor in tensors}
     for stage in stages:
-        if isinstance(stage.record, AddParams):
+        if isinstance(stage.record, BY_TABLES):
             whole = set().union(*(sets[tensor] for tensor in (*stage.inputs, stage.output)))
             sets |= dict.fromkeys(whole, whole)
     return list({id(tied): tied for tied in sets.values()}.values())

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from edge_tr.accel.cycles import DRAIN
-from edge_tr.accel.gather import COLUMNS, IDLE, PADDING, cover
+from edge_tr.accel.gather import COLUMNS, IDLE, PADDING, Cut, cover
 from edge_tr.accel.image import Image
 from edge_tr.accel.layout import Placed
 from edge_tr.accel.scale import average, scale_of
@@ -46,7 +48,7 @@ def maximum_layer(image: Image, p: PoolParams, x: Placed, y: Placed, name: str) 
     if p.activation != (-128, 127) and p.activation[0] > -128 and x.zero_point != p.activation[0]:
         raise DoesNotFitError(f"{name}: a maximum with an activation of its own")
     geometry = Geometry(p.kernel, p.stride, (1, 1), p.pad)
-    ops = []
+    tiles = []
     for pixels in tile_pixels(y):
         part = []
         for ky in range(p.kernel[0]):
@@ -54,6 +56,14 @@ def maximum_layer(image: Image, p: PoolParams, x: Placed, y: Placed, name: str) 
                 need = needs_of(x, geometry, pixels, (ky, kx), 0)
                 if (need >= 0).any():
                     part += cover({0: np.where(need == PADDING, IDLE, need)})
+        tiles.append(part)
+    return largest(image, tiles, x, y)
+
+
+def largest(image: Image, tiles: Sequence[Sequence[Cut]], x: Placed, y: Placed, padding: int = 0) -> Planned:
+    """The MAXIMUM command: in each column of each of y's tiles the largest of what its windows hold, or `padding`."""
+    ops = []
+    for part in tiles:
         ops += [
             {"first": cut.first, "address": cut.address, "count": 1, "phase": cut.phase, "banks": 1,
              "mask": image.mask(cut)} for cut in part
@@ -62,6 +72,6 @@ def maximum_layer(image: Image, p: PoolParams, x: Placed, y: Placed, name: str) 
     ops[-1]["end"] = 1
     command = image.command(
         opcode=f.OPCODE.MAXIMUM, count=x.shape[2], gather=image.gather(ops), src_stride=x.blocks, dst=y.base,
-        dst_stride=y.blocks,
+        dst_stride=y.blocks, zero_point=padding,
     )  # fmt: skip
     return Planned(command, x.shape[2] * len(ops) + DRAIN)

@@ -11,10 +11,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from edge_tr.accel.addition import BY_TABLES
 from edge_tr.accel.groups import Averaged, Group, Rows, needs_of
+from edge_tr.accel.moves import PixelParams
 from edge_tr.accel.sums import output_channels
 from edge_tr.graph import PART, Graph, Op
-from edge_tr.operators import AddParams, MeanParams, PoolParams, Record
+from edge_tr.operators import MeanParams, PoolParams, Record
+from edge_tr.operators.concatenation import ConcatenationParams
 
 CROPS = 1 << 9
 """Copies of fewer rows have indices from there on: number of the strip and this many times PART."""
@@ -124,9 +127,9 @@ class _Writer:
             self.channels[index] = span
 
     def _cropped(self, op: Op, number: int, piece: int, rows: Rows) -> int:
-        """The piece as the operator can read it: an addition reads as many rows as it writes."""
+        """The piece as the operator can read it: the ADD engine reads as many rows as it writes."""
         given = self.pieces[piece]
-        if not isinstance(op.record, AddParams) or given.rows == rows:
+        if not isinstance(op.record, BY_TABLES) or given.rows == rows:
             return piece
         result = self._piece(given.whole, rows)
         before, after = (self.tensors[t].shape[1:] for t in (piece, result))
@@ -169,8 +172,11 @@ def _of_channels(record: MeanParams | PoolParams, channels: int) -> Record:
 def _of_rows(op: Op, read: Rows, written: Rows, graph: Graph) -> Record:
     """The layer's record for rows of its result, from rows of its input."""
     p, rows = op.record, written[1] - written[0]
-    if isinstance(p, AddParams):
-        return replace(p, size=p.size // graph.tensor(op.outputs[0]).shape[1] * rows)
+    if isinstance(p, BY_TABLES):
+        size = "outer" if isinstance(p, ConcatenationParams) else "size"
+        return replace(p, **{size: getattr(p, size) // graph.tensor(op.outputs[0]).shape[1] * rows})
+    if isinstance(p, PixelParams):
+        return p.of_rows(read, written)
     above = p.pad[0] + read[0] - written[0] * p.stride[0]
     return replace(
         p, input_shape=(read[1] - read[0], *p.input_shape[1:]), output_shape=(rows, *p.output_shape[1:]),

@@ -10,6 +10,7 @@ import numpy as np
 
 from edge_tr import __version__, overlays
 from edge_tr.accel import AccelLayer, AccelProgram, HostLayer, Level, lower_accel
+from edge_tr.accel.lookups import lookup_notes
 from edge_tr.codegen import overlay as codegen
 from edge_tr.compiler import overlay_boards
 from edge_tr.compiler.bill import package_bill
@@ -128,12 +129,16 @@ def _manifest(
     revealed: Iterable[str],
 ) -> OverlayManifest:
     taken, most = board.resources(), program.most
+    computed = {layer.op for turn in most.turns for layer in turn.layers}
     return OverlayManifest(
         manifest_version=MANIFEST_VERSION,
         edge_tr_version=__version__,
         model=source.name,
         model_sha256=program.sha256,
-        notes=free_notes(source.graph) + host_notes(source.graph) + pad_notes(source.graph, most.alive.graph),
+        notes=free_notes(source.graph)
+        + host_notes(source.graph)
+        + pad_notes(source.graph, most.alive.graph)
+        + lookup_notes(most.alive.graph, computed),
         target=board.name,
         board_folder="" if overlays.ships(board) else str(board.folder),
         budget=str(source.budget),

@@ -78,10 +78,10 @@ def test_a_layer_in_the_middle_is_the_processors(board: SimulatedBoard, budget: 
     model.conv(6, (3, 2), (1, 1), "RELU")
     model.pad()
     model.skip()
-    model.rescale()
+    model.softmax()
     model.conv(5, (1, 1), (2, 2))
     graph, program = built(model, budget)
-    assert [host for host, _ in split(program)] == [[], ["PAD"], ["QUANTIZE"]]
+    assert [host for host, _ in split(program)] == [[], ["PAD"], ["SOFTMAX"]]
     check(board, graph, program)
     assert program.levels[0].cycles > sum(layer.cycles for layer in program.most.layers)
 
@@ -176,10 +176,10 @@ def test_a_sample_that_is_also_added_lies_as_the_addition_needs_it(board: Simula
 
 def test_a_model_without_a_layer_for_the_accelerator_is_the_processors(board: SimulatedBoard) -> None:
     model = Model((12,))
-    model.rescale()
+    model.softmax()
     model.softmax()
     graph, program = built(model)
-    assert split(program) == [(["QUANTIZE", "SOFTMAX"], [])]
+    assert split(program) == [(["SOFTMAX", "SOFTMAX"], [])]
     assert all("no engine" in layer.reason for layer in program.most.host_layers)
     check(board, graph, program)
 
