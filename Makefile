@@ -47,6 +47,9 @@ bench: install-test install-reproduce ## tune, count whole models on every core 
 cycles: install-test ## count the accelerator's cycles of nine models at six budgets and write docs/accelerator-cycles.md (minutes)
 	$(BIN)/python -m edge_tr.cycles_table
 
+cycles-large: install-test ## the same of models larger than the accelerator, and docs/accelerator-large.md: MODELS=names (an hour of one core; resumable)
+	$(BIN)/python -m tests.large_cycles $(MODELS)
+
 synth: install-test ## estimate the accelerator's resources with yosys and write docs/accelerator-resources.md (minutes)
 	$(BIN)/python -m edge_tr.synth_table
 

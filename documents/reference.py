@@ -112,8 +112,8 @@ def _board_toml() -> str:
     parts = [
         "# board.toml",
         "A board is a folder with this file in it, named after the board ([how to add one](../boards.md)). Keys "
-        "without a default are required. Addresses and sizes are in bytes. `edge-tr boards FOLDER` says all that "
-        "is wrong in one.",
+        "without a default are required. Sizes are in bytes. `edge-tr boards FOLDER` lists everything that is wrong "
+        "in a board's file.",
         "## Top level",
         _fields(Board, {"folder"}),
     ]

@@ -25,7 +25,7 @@ PathLike = str | os.PathLike[str]
 
 
 class Shown:
-    """What prints as the command line prints it, in notebooks with fixed columns."""
+    """A result that prints as the command line prints it, in notebooks too."""
 
     def _repr_html_(self) -> str:
         return f"<pre>{html.escape(str(self))}</pre>"
@@ -33,7 +33,7 @@ class Shown:
 
 @dataclass(frozen=True, repr=False)
 class Model(Shown):
-    """A model file that can be built; `graph` in edge-tr's own terms."""
+    """A model file that can be built. `graph` holds its tensors and operators."""
 
     path: Path
     graph: Graph
@@ -61,7 +61,7 @@ class Build(Shown):
 
 @dataclass(frozen=True)
 class Flashed(Shown):
-    """What was written onto a board, and how."""
+    """What was written to a board, and how."""
 
     result: FlashResult
 
@@ -71,14 +71,14 @@ class Flashed(Shown):
 
 @dataclass(frozen=True, repr=False)
 class Checked(Shown):
-    """What a board answered, against the reference. `page`: the same as HTML, with every layer."""
+    """A board's answers compared with the reference. `page` is the report as an HTML file."""
 
     report: CheckReport
     page: Path
 
     @property
     def bit_exact(self) -> bool:
-        """Whether every byte that was compared is the reference's."""
+        """Whether every byte that was compared equals the reference."""
         return self.report.bit_exact
 
     def __str__(self) -> str:
@@ -90,7 +90,7 @@ class Checked(Shown):
 
 @dataclass(frozen=True, repr=False)
 class Tuned(Shown):
-    """A budget that was found; `budget` is the file that `build` takes."""
+    """A budget that was found. `budget` is the file that `build` takes."""
 
     budget: Path
     result: Tuning
@@ -103,7 +103,7 @@ class Tuned(Shown):
 
 
 def load(path: PathLike) -> Model:
-    """A model file; ModelError if it is damaged, UsageError if it cannot be read."""
+    """Read a model file. ModelError if it is damaged, UsageError if it cannot be read."""
     return Model(Path(path), tflite.load(Path(path)))
 
 
@@ -124,9 +124,9 @@ def build(
 ) -> Build:
     """Build a model for the board called `target`, into the folder `out` (default: out/MODEL-BOARD).
 
-    `budget`: one, or several from the fewest terms on; `objective`: speed, balanced or size; limits in bytes; `name`:
-    of the model in C. ModelError for what is not supported, DoesNotFitError, ToolMissingError without a compiler,
-    UsageError for a choice that there is not.
+    `budget`: one budget, or several from the fewest terms to the most; `objective`: speed, balanced or size;
+    `flash_limit`, `ram_limit`: bytes; `name`: the model's name in C. ModelError if something in the model is not
+    supported, DoesNotFitError if it is too large, ToolMissingError without a compiler, UsageError for a wrong argument.
     """
     path = _model(model)
     folder = Path("out") / f"{path.stem}-{Path(target).name}" if out is None else Path(out)
@@ -138,9 +138,9 @@ def build(
 
 
 def flash(build: PathLike | Build, port: str | None = None, *, trust: bool = False) -> Flashed:
-    """Write a build onto its board: through `port` (any pyserial URL), or into the memory of the emulated board.
+    """Write a build to its board: through `port` (any pyserial URL), or into the memory of the emulated board.
 
-    `trust`: run what the build brings, though it was not built by this user here. DeviceError where that fails.
+    `trust`: run programs in the build although this user did not build it here. DeviceError if flashing fails.
     """
     return Flashed(compiler.flash(_folder(build), port, trust=trust))
 
@@ -156,11 +156,11 @@ def check(
     metric: str | None = None,
     trust: bool = False,
 ) -> Checked:
-    """Run samples on the board and compare every byte with the reference; a difference is told, not raised.
+    """Run samples on the board and compare every byte with the reference; a difference is reported, not raised.
 
-    `data`: an .npz file (default: seeded noise); `limit`: samples; `layers`: every layer's tensor, too; `level`: which
-    of several budgets (default: the one with the most terms); `metric` as for the command line. DeviceError where the
-    board does not answer.
+    `data`: an .npz file (default: seeded noise); `limit`: only so many samples; `layers`: compare every layer's tensor,
+    not only the outputs; `level`: which of several budgets (default: the one with the most terms); `metric`: as on the
+    command line. DeviceError if the board does not answer.
     """
     folder = _folder(build)
     report = compiler.check(
@@ -187,12 +187,12 @@ def tune(
     seed: int = 0,
     jobs: int | None = None,
 ) -> Tuned:
-    """Choose which terms to keep, on the samples in the .npz file `calibration`, until one of the four limits is met.
+    """Choose which terms to keep, by the samples in the .npz file `calibration`, so that a goal is met.
 
-    Points of accuracy on other data (estimated; of another `metric` than a share its units), terms per MAC, cycles or
-    bytes of flash of the layers with weights; the last two for the core of `target`. `confidence`: with which
-    probability a loss is within its goal. `time_budget`: seconds. `data`: to report on. The best point is written
-    however it ends; UsageError where it does not reach its goal.
+    Give one goal. `max_loss`: loss of accuracy on other data in percentage points (estimated), or of another `metric`
+    in its own unit; `max_terms`: terms per MAC; `max_cycles`, `max_flash`: of the layers with weights, for the core of
+    `target`. `confidence`: how sure to be that a loss is within the goal; `time_budget`: seconds; `data`: samples to
+    report on. The best point is always written; UsageError if it does not reach the goal.
     """
     budget = Path(out).with_suffix(".toml")
     result = compiler.tune(

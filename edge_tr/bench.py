@@ -53,7 +53,7 @@ def bench(path: Path, core: str | None = None, wait_states: int | None = None) -
     """Count a build's instructions and estimate its cycles; MismatchError if its answers are wrong. `wait_states`:
     other ones than the board's."""
     if wait_states is not None and wait_states < 0:
-        raise UsageError(f"--wait-states {wait_states}: flash cannot be faster than at once")
+        raise UsageError(f"--wait-states {wait_states}: the number of wait states cannot be negative")
     _, manifest, board = _open(path)
     core = _table(core, board, manifest).name  # before the work is done
     return trace_build(path, (core,), wait_states).on(core)
@@ -116,7 +116,9 @@ def _compare(levels: Sequence[Graph], manifest: Manifest, x: Samples, traced: Tr
     tensors = Expected(levels, len(levels) - 1, manifest).tensors(x)
     for layer, ran in zip(manifest.layers, traced.layers):
         if tensors[layer.tensor_index].tobytes() != ran.output:
-            raise MismatchError(f"layer {layer.name} computed something else than golden: its cost says nothing")
+            raise MismatchError(
+                f"layer {layer.name} computed a result that differs from golden's, so its cost is meaningless"
+            )
 
 
 def _report(ran: Run, core: cores.Core, counted: Count) -> BenchReport:

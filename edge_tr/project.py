@@ -71,7 +71,7 @@ def _check(path: Path, name: str, value: object) -> None:
         raise UsageError(f"{path}: unknown key {brief(name)}: {f'did you mean {close[0]}?' if close else _listed()}")
     several = name == "budget" and isinstance(value, list) and value and all(isinstance(one, str) for one in value)
     if not several and not (isinstance(value, str) and value):
-        raise UsageError(f"{path}: {name} must be a text{' or a list of texts' if name == 'budget' else ''}")
+        raise UsageError(f"{path}: {name} must be text{' or a list of texts' if name == 'budget' else ''}")
 
 
 def _listed() -> str:
@@ -87,7 +87,7 @@ def _typed(name: str, value: str | list[str]) -> object:
 def write(model: Path | None, target: str | None, data: Path | None, port: str | None, path: Path = FILE) -> Path:
     """Begin a project; UsageError if there is one, or if it is not clear which model is meant."""
     if path.exists():
-        raise UsageError(f"{path} is there already: change it by hand, or remove it")
+        raise UsageError(f"{path} exists already: edit it, or remove it")
     lines = [
         "# What edge-tr takes in this folder where the command line does not say it.",
         _line("model", str(model or _only_model())),

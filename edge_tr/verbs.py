@@ -43,7 +43,7 @@ def _print(arguments: argparse.Namespace, data: object, text: str) -> None:
 
 def _line(arguments: argparse.Namespace) -> Line:
     if arguments.port is None and (arguments.baud is not None or arguments.wait):
-        raise UsageError("--baud and --wait are about a serial port: give its --port too")
+        raise UsageError("--baud and --wait need --port: they apply to a serial port")
     interactive = sys.stdin is not None and sys.stdin.isatty() and not arguments.json
     return Line(arguments.baud, arguments.wait, _ask if interactive else refuse_to_guess)
 
@@ -170,7 +170,7 @@ def _report(arguments: argparse.Namespace) -> int:
         page = compiler.write_comparison(arguments.build, arguments.other, arguments.out)
     _print(arguments, {"page": str(page)}, f"written: {page}")
     if arguments.open and not webbrowser.open(page.resolve().as_uri()):
-        raise ToolMissingError(f"no browser was found: open {page} by hand")
+        raise ToolMissingError(f"no browser was found: open {page} yourself")
     return 0
 
 

@@ -20,9 +20,9 @@ HEAD = """\
 # Reliability: what was tried, and what was found
 
 Printed by `make reliability` from docs/reliability/, which the campaigns write. "Found" counts outcomes that must not
-be, in the state that this page describes; what was found on the way there was mended and has a test. Time is processor
-time of this project's machines, of emulators too. Nothing here was run on a board: boards are emulated, simulated or,
-where it says so, fakes that obey the same contract tests as the real loader.
+happen, in the version that this page describes; what was found earlier has been corrected and has a test. Times are
+processor times of this project's machines, emulators included. Nothing here was run on a board: boards are emulated,
+simulated or, where the page says so, fakes that pass the same contract tests as the real loader.
 """
 
 
@@ -62,24 +62,25 @@ SECTIONS = (
     Section(
         "fuzz",
         "Hostile bytes",
-        "`make fuzz-serial`. On the device's side the firmware's own C, under address and undefined-behaviour "
-        "sanitizers on the host, gets frames and loader requests, right, damaged and cut off, and each answer is held "
-        "against code of its own. On the host's side a device answers as it likes: an execution is a whole check of "
-        "one or two samples, or a whole transfer, and it must end in bounded time with a result or one DeviceError.",
+        "`make fuzz-serial`. On the device's side, the firmware's own C runs on the host under address and "
+        "undefined-behaviour sanitizers. It is sent frames and loader requests that are correct, damaged or cut off, "
+        "and each answer is compared with that of independent code. On the host's side, a device gives arbitrary "
+        "answers. An execution is a whole check of one or two samples, or a whole transfer, and it must end in bounded "
+        "time with a result or one DeviceError.",
     ),
     Section(
         "wire",
         "A bad wire",
-        "`make soak PARTS=wire`. The firmware runs as a process of the host; between it and `check` each byte of "
-        "either direction is lost, doubled, changed in one bit or followed by a random one, each with a quarter of the "
-        "chance that is given, and chunks are repeated and delayed. Found: a wrong answer, or a check that ended.",
+        "`make soak PARTS=wire`. The firmware runs as a process of the host. Between it and `check`, in both "
+        "directions, a byte is lost, doubled, changed in one bit or followed by a random byte, each with a quarter of "
+        "the given probability, and chunks are repeated and delayed. Found: a wrong answer, or a check that gave up.",
     ),
     Section(
         "kill",
         "Killed, unplugged, flashed again",
         "`make soak PARTS=kill`. `edge-tr flash`, or the emulated board, is killed at a random moment of a transfer "
-        "through the emulated UART. Found: an image that runs and is not the whole one, or a board that the next "
-        "`flash` does not bring back.",
+        "through the emulated UART. Found: an incomplete image that runs, or a board that the next `flash` does not "
+        "recover.",
     ),
     Section(
         "accelerator",
@@ -90,8 +91,8 @@ SECTIONS = (
     Section(
         "flips",
         "Flipped bits in flash",
-        "`make soak`, its first part. Here every bit that was flipped has to be found: by the check before the next "
-        "inference while the program runs (in Unicorn, and on the emulated board), by the loader at rest.",
+        "`make soak`, first part. Here every flipped bit has to be found: while the program runs, by the check before "
+        "the next inference (in Unicorn, and on the emulated board); at rest, by the loader.",
         _flips,
     ),
 )

@@ -14,7 +14,7 @@ def size(text: str) -> tuple[int, int]:
     """--size: height and width."""
     parts = text.lower().split("x")
     if len(parts) != 2 or not all(part.isdecimal() and 0 < int(part) < 1 << 14 for part in parts):
-        raise argparse.ArgumentTypeError(f"{text!r} is not like 96x96")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 96x96")
     return int(parts[0]), int(parts[1])
 
 
@@ -23,7 +23,7 @@ def budget_level(text: str) -> int:
     if text == "all":
         return ALL_LEVELS
     if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is neither a number from 0 on nor all")
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a level (0, 1, ...) nor all")
     return int(text)
 
 
@@ -57,5 +57,5 @@ def length(text: str) -> float:
     found = re.fullmatch(r"(\d{1,9}(?:\.\d+)?)([smh]?)", text)
     seconds = float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]] if found else 0.0
     if seconds <= 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time such as 90s, 5m or 2h")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 90s, 5m or 2h")
     return seconds

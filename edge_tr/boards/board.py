@@ -39,22 +39,22 @@ VERSION_PAGES = 2
 class Board:
     """A validated board.toml."""
 
-    name: str
-    description: str
-    core: str
-    verified: Verified
-    manuals: tuple[str, ...]
-    toolchain: Toolchain
-    memory: Memory
-    sources: Sources
-    link: Link
-    flash: Flash
-    loader: Loader | None = None
-    boot: Boot | None = None
-    mcuboot: Mcuboot | None = None
-    emulator: Emulator | None = None
-    reads: Reads | None = None  # None: nothing waits, as far as is known
-    counts_on: str | None = None  # the emulated board that costs are counted on, where there is no emulator
+    name: str  # the name of the folder
+    description: str  # board and chip in a line
+    core: str  # whose code and costs are used, for example "cortex-m4"
+    verified: Verified  # what the board's code was run on; "builds": nothing
+    manuals: tuple[str, ...]  # titles of the manuals that the facts are from
+    toolchain: Toolchain  # the compiler
+    memory: Memory  # flash and RAM
+    sources: Sources  # C files and linker script
+    link: Link  # the application's serial port
+    flash: Flash  # how the board is flashed
+    loader: Loader | None = None  # where edge-tr's loader lies, if the board has it
+    boot: Boot | None = None  # what the chip's ROM needs in front of the image
+    mcuboot: Mcuboot | None = None  # what MCUboot requires, if the board has it
+    emulator: Emulator | None = None  # the program that emulates the board
+    reads: Reads | None = None  # caches and wait states; without this table nothing waits
+    counts_on: str | None = None  # for a board without an emulator: the emulated board on which costs are counted
     ticks: Ticks = "time"  # what tr_board_ticks() counts
     unverified: tuple[str, ...] = ()  # registers and figures whose source could not be read, or that nobody tried
     folder: Path = dataclasses.field(default=Path(), metadata={"toml": False})

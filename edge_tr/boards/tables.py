@@ -13,44 +13,43 @@ Ticks = Literal["time", "instructions", "nothing"]
 
 @dataclass(frozen=True)
 class Toolchain:
-    """The compiler: `prefix` + gcc of Debian's `package`, with the core's own flags."""
+    """The compiler and its options."""
 
-    prefix: str
-    package: str
-    cflags: tuple[str, ...] = ()
-    freestanding: bool = True  # False: the host's own process with its C library
+    prefix: str  # of the compiler's program, for example "arm-none-eabi-"; gcc follows
+    package: str  # the Debian package that contains it
+    cflags: tuple[str, ...] = ()  # options for the core
+    freestanding: bool = True  # false: the program is a process of the host and uses its C library
 
 
 @dataclass(frozen=True)
 class Memory:
-    """What the application may use. The linker and `build` hold it to these limits (addresses and bytes)."""
+    """The memory that the application may use; the linker and `build` enforce these limits."""
 
-    flash_origin: int
-    flash_bytes: int
-    ram_origin: int
-    ram_bytes: int
-    stack_bytes: int  # of ram_bytes, reserved where no bound of the stack is known
-    stack_margin_bytes: int = 128  # reserved beyond the bound of the stack, where one is known
+    flash_origin: int  # address at which the image begins
+    flash_bytes: int  # size from there on
+    ram_origin: int  # address of RAM
+    ram_bytes: int  # size of RAM
+    stack_bytes: int  # the part of ram_bytes that is reserved for the stack if no bound of the stack is known
+    stack_margin_bytes: int = 128  # reserved in addition to the bound of the stack if one is known
 
 
 @dataclass(frozen=True)
 class Cache:
-    """`lines` in sets of `ways` (0: one set), of which the least recently used gives way. A miss brings no more of a
-    line than one access to flash gives."""
+    """A cache that replaces the least recently used line of a set. A miss loads only as much of a line as one access to
+    flash returns."""
 
-    lines: int
-    line_bytes: int
-    ways: int = 0
+    lines: int  # number of lines
+    line_bytes: int  # size of a line
+    ways: int = 0  # lines in a set; 0: all lines are one set
 
 
 @dataclass(frozen=True)
 class CodeRam:
-    """RAM that code may run from without waiting, and that nothing else of a program lies in. `data`: where the same
-    RAM is for loads and stores, None: there too."""
+    """RAM from which code runs without waiting, and which holds nothing else of a program."""
 
-    origin: int
-    bytes: int
-    data: int | None = None
+    origin: int  # address for fetching code
+    bytes: int  # size
+    data: int | None = None  # address of the same RAM for loads and stores, if it is a different one
 
     @property
     def data_end(self) -> int:
@@ -60,117 +59,111 @@ class CodeRam:
 
 @dataclass(frozen=True)
 class Reads:
-    """What the core reads code and constants through, as the board's own start-up leaves it.
+    """The memory through which the core reads code and constants, as the board's own start-up sets it up."""
 
-    An access to flash gives `width` bytes and takes `wait_states` cycles more than one of RAM; with `prefetch` the next
-    bytes of code are read meanwhile. `manual` names the sections that say so, `unverified` the figures whose source
-    could not be read. `staging_percent`: of the RAM, what a build without a limit may fill with weights and code that
-    are faster to read there.
-    """
-
-    clock_hz: int  # of the core
-    wait_states: int
-    width: int
-    manual: str
-    prefetch: bool = False
-    code_cache: Cache | None = None
-    data_cache: Cache | None = None
-    unified: bool = False  # constants are read through code_cache too
-    code_ram: CodeRam | None = None
-    staging_percent: int = 25
-    unverified: tuple[str, ...] = ()
+    clock_hz: int  # clock of the core
+    wait_states: int  # cycles that an access to flash takes in addition to those of an access to RAM
+    width: int  # bytes that one access to flash returns
+    manual: str  # the sections of the manual that say so
+    prefetch: bool = False  # the next bytes of code are read while the core executes
+    code_cache: Cache | None = None  # the cache for code
+    data_cache: Cache | None = None  # the cache for constants
+    unified: bool = False  # constants are also read through code_cache
+    code_ram: CodeRam | None = None  # RAM for code
+    staging_percent: int = 25  # how much of the RAM a build without a limit may fill with copies of weights and code
+    unverified: tuple[str, ...] = ()  # figures whose source could not be read
 
 
 @dataclass(frozen=True)
 class Sources:
     """C files and the linker script, relative to the board's folder."""
 
-    files: tuple[str, ...]
-    loader_files: tuple[str, ...] = ()  # besides, in the loader only
-    linker_script: str | None = None
+    files: tuple[str, ...]  # C files of the application and of the loader
+    loader_files: tuple[str, ...] = ()  # more C files, of the loader only
+    linker_script: str | None = None  # of the application
 
 
 @dataclass(frozen=True)
 class Loader:
-    """Where our second-stage loader lies; a board without this table has a ROM loader or none."""
+    """Where edge-tr's second-stage loader lies. A board without this table has a ROM loader or none."""
 
-    origin: int
-    bytes: int
-    wait_ms: int  # after reset, for a host, before a good image is started (the board's own milliseconds)
-    timeout_ms: int  # of silence inside a request, after which the loader waits for a new one (likewise)
+    origin: int  # address
+    bytes: int  # size that is reserved for it
+    wait_ms: int  # how long it waits for a host after reset before it starts a good image (the board's milliseconds)
+    timeout_ms: int  # silence inside a request after which it waits for a new one (the board's milliseconds)
 
 
 @dataclass(frozen=True)
 class Link:
     """The application's serial port."""
 
-    baud: int
-    parity: Parity = "none"
-    usb: tuple[str, ...] = ()  # "0483:374b": USB ids of the adapter that the board has for it, vendor and product
+    baud: int  # bits per second
+    parity: Parity = "none"  # parity bit
+    usb: tuple[str, ...] = ()  # vendor and product ids of the board's USB adapter, for example "0483:374b"
 
 
 @dataclass(frozen=True)
 class Pages:
-    """A run of erasable pages of one size; the first page of the first run lies at flash_origin."""
+    """Consecutive erasable pages of one size; the first page of the first entry lies at flash_origin."""
 
-    count: int
-    bytes: int
+    count: int  # number of pages
+    bytes: int  # size of a page
 
 
 @dataclass(frozen=True)
 class Command:
     """A flasher that somebody else wrote, run as a program.
 
-    In `arguments`, {elf} {bin} {hex} {uf2} are files of the build, {port} is the serial port; {address} is where {bin}
-    begins for the core, {offset} how far from the beginning of flash.
+    In `arguments`, {elf} {bin} {hex} {uf2} are files of the build, {port} is the serial port, {address} is the address
+    at which {bin} begins for the core, and {offset} is its distance from the beginning of flash.
     """
 
-    program: str
-    install: str  # what a person does who has it not: "pip install esptool"
-    arguments: tuple[str, ...]
+    program: str  # name of the program
+    install: str  # how to install it, for example "pip install esptool"
+    arguments: tuple[str, ...]  # of the program
 
 
 @dataclass(frozen=True)
 class Flash:
-    """How the image gets into the board: through a loader that speaks AN3155, by a copy of the build's UF2 or HEX file
-    to the drive that the board shows (uf2, drive), by programs, of which the first that is installed is run, or to
-    MCUboot (mcumgr)."""
+    """How the image gets into the board: through a loader that speaks AN3155 (an3155), by copying the build's UF2 or
+    HEX file to the drive that the board shows (uf2, drive), by the first of several programs that is installed
+    (command), or through MCUboot (mcumgr)."""
 
-    protocol: Literal["an3155", "uf2", "drive", "command", "mcumgr", "none"]
-    product_id: int = 0  # what Get ID answers
-    baud: int = 115200
-    parity: Parity = "even"
-    pages: tuple[Pages, ...] = ()  # numbered from 0; an image that reaches past them needs a mass erase
-    enter: tuple[str, ...] = ()  # steps into the ROM loader: "rts=1", "dtr=0", "wait=50" (ms)
-    leave: tuple[str, ...] = ()  # and back to the application
-    help: str = "reset the board and try again"  # what a person does when the loader does not answer
-    usb: tuple[str, ...] = ()  # of the port that is flashed through, where that is not [link]'s
-    base: int | None = None  # address of flash's first byte; None: flash_origin
-    family: int = 0  # of UF2 files
+    protocol: Literal["an3155", "uf2", "drive", "command", "mcumgr", "none"]  # how the board is flashed
+    product_id: int = 0  # the chip's answer to Get ID
+    baud: int = 115200  # bits per second to the loader
+    parity: Parity = "even"  # parity bit to the loader
+    pages: tuple[Pages, ...] = ()  # erasable pages, numbered from 0; an image that ends behind them needs a mass erase
+    enter: tuple[str, ...] = ()  # steps that start the ROM loader: "rts=1", "dtr=0", "wait=50" (ms)
+    leave: tuple[str, ...] = ()  # steps that start the application again
+    help: str = "reset the board and try again"  # what to do if the loader does not answer
+    usb: tuple[str, ...] = ()  # USB ids of the port for flashing, if it is not the one of [link]
+    base: int | None = None  # address of flash's first byte, if it is not flash_origin
+    family: int = 0  # family id of UF2 files
     drive: str = ""  # label of the drive
-    commands: tuple[Command, ...] = ()  # by preference; after the drive, where there is one
+    commands: tuple[Command, ...] = ()  # programs in order of preference; used if there is no drive or none is found
 
 
 @dataclass(frozen=True)
 class Boot:
-    """What the chip's ROM wants to find before the image, linked by itself."""
+    """What the chip's ROM needs in front of the image; it is linked separately."""
 
-    origin: int
-    bytes: int
-    files: tuple[str, ...]
-    linker_script: str
+    origin: int  # address
+    bytes: int  # size
+    files: tuple[str, ...]  # C files, relative to the board's folder
+    linker_script: str  # relative to the board's folder
     checksum: Literal["none", "rp2040"] = "none"  # rp2040: CRC-32, most significant bit first, in the last four bytes
 
 
 @dataclass(frozen=True)
 class Mcuboot:
-    """What MCUboot wants of an image: its header lies before [memory] flash_origin, at the beginning of the slot."""
+    """What MCUboot requires of an image. Its header lies in front of flash_origin, at the beginning of the slot."""
 
-    slot_bytes: int
-    header_bytes: int
-    align: int = 4  # of writes to flash: 1, 2, 4, 8, 16 or 32
+    slot_bytes: int  # size of the first slot
+    header_bytes: int  # size of the header
+    align: int = 4  # alignment of writes to flash: 1, 2, 4, 8, 16 or 32
     key: str | None = (
-        None  # file of the private key, relative to the board's folder; without it images have a hash only
+        None  # file of the private key, relative to the board's folder; without it, images only have a hash
     )
 
 
@@ -178,27 +171,28 @@ class Mcuboot:
 class Emulator:
     """A program that runs the board and serves its UART on TCP.
 
-    In `arguments` are filled in
+    In `arguments`, these names in braces are replaced:
 
     listener      number of the inherited listening socket on which the UART is served
-    flash loader  file behind the emulated flash; our loader's ELF
-    image         what is placed at flash_origin
-    image_hex     the same as Intel HEX
-    boot          what lies before it, where the build has such a thing
-    common        the folder of what boards share
-    modules       where packages of npm are, in its node_modules
+    flash         the file that stands for the emulated flash
+    loader        the ELF file of edge-tr's loader
+    image         the file of the image, which is placed at flash_origin
+    image_hex     the same image as Intel HEX
+    boot          what lies in front of the image, if the board has [boot]
+    common        the folder of files that boards share
+    modules       the folder whose node_modules holds npm packages
 
-    The program prints "waiting for connection", and starts the board with the first one.
+    The program prints "waiting for connection", and starts the board when the first client connects.
     """
 
-    program: str
-    package: str
-    arguments: tuple[str, ...]
-    flash_file_bytes: int = 0  # size of {flash}, the file behind the emulated flash; 0: none, the image is placed
-    placed: str = ""  # why the emulator places the image; "" if our loader writes it
-    instructions_per_tick: str = "1"  # of tr_board_ticks(), for example "5/8"; "0": ticks are no instructions
-    cycles_per_tick: str = "0"  # likewise, where the emulator counts the core's cycles
-    modules: tuple[str, ...] = ()  # packages of npm that the program needs
+    program: str  # name of the program
+    package: str  # the Debian package that contains it
+    arguments: tuple[str, ...]  # of the program
+    flash_file_bytes: int = 0  # size of {flash}; 0: there is no such file, and the emulator places the image
+    placed: str = ""  # the reason why the emulator places the image; empty if edge-tr's loader writes it
+    instructions_per_tick: str = "1"  # instructions in a tick of tr_board_ticks(), for example "5/8"; "0": not counted
+    cycles_per_tick: str = "0"  # cycles of the core in a tick, if the emulator counts cycles
+    modules: tuple[str, ...] = ()  # npm packages that the program needs
 
 
 @dataclass(frozen=True)

@@ -96,6 +96,6 @@ def _require_contexts(layers: Sequence[LayerCode]) -> None:
     dialled = [code.name for code in layers for part in code.parts if part.product.kernel.dialled]
     if dialled:
         raise UsageError(
-            f"{', '.join(dict.fromkeys(dialled))}: with several budgets there can be no context of such a layer: "
+            f"{', '.join(dict.fromkeys(dialled))}: such a layer cannot have a context with several budgets: "
             "build with one --budget"
         )

@@ -59,7 +59,10 @@ def export_tree(models: Sequence[Model], ecosystem: Ecosystem) -> SourceTree:
     tree = dict(runtime)
     for name, files in parts.items():
         if len(parts) < len(models) or {path.lower() for path in files} & {path.lower() for path in tree}:
-            raise UsageError(f"{name} is the name of another model too, or begins its files: build with other --name")
+            raise UsageError(
+                f"{name} is also the name of another model, or the beginning of its file names: build with "
+                "another --name"
+            )
         tree |= files
     context = _context(models, ecosystem, runtime, parts)
     for path, template in _wanted(ecosystem).items():

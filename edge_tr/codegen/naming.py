@@ -93,10 +93,13 @@ def named(name: str) -> Naming:
         return DEFAULT
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or len(name) > LONGEST:
         raise UsageError(
-            f"--name {brief(repr(name))}: it begins names in C: up to {LONGEST} letters, digits and _, a letter first"
+            f"--name {brief(repr(name))}: names in C begin with it: use up to {LONGEST} letters, digits and _, "
+            "with a letter first"
         )
     if name.lower() == RUNTIME.rstrip("_") or name.lower().startswith(RUNTIME):
-        raise UsageError(f"--name {name}: {RUNTIME} begins names of the runtime: choose another, for example my_{name}")
+        raise UsageError(
+            f"--name {name}: names of the runtime begin with {RUNTIME}: choose another, for example my_{name}"
+        )
     if name.lower() in _TAKEN:
-        raise UsageError(f"--name {name}: {name}.h would be taken for another header: choose another name")
+        raise UsageError(f"--name {name}: {name}.h would be confused with another header: choose another name")
     return Naming(name)

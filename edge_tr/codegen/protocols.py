@@ -120,8 +120,8 @@ def protocols_of(request: Wanted, graph: Graph, board: Board) -> Protocols:
         return NONE
     if board.ticks != "time":
         raise UsageError(
-            f"--protocol {','.join(request.names)}: these protocols tell times, and {board.name} has no clock: its "
-            f"counter counts {board.ticks}; choose another board"
+            f"--protocol {','.join(request.names)}: these protocols report times, and {board.name} has no clock: "
+            f"its counter counts {board.ticks}; choose another board"
         )
     return Protocols(_as_benchmark(request, graph) if MLPERF in request.names else None, ST in request.names)
 
@@ -130,7 +130,7 @@ def _as_benchmark(request: Wanted, graph: Graph) -> AsBenchmark:
     """The benchmark that was named, or the only one that the model looks like."""
     inputs, outputs = graph.named_inputs, graph.named_outputs
     if graph.states:
-        raise UsageError(f"--protocol {MLPERF}: this model has states, which its runner does not know of")
+        raise UsageError(f"--protocol {MLPERF}: this model has states, which the runner does not support")
     if len(inputs) != 1 or len(outputs) != 1 or not (_is_int8(inputs[0]) and _is_int8(outputs[0])):
         raise UsageError(
             f"--protocol {MLPERF}: it knows one int8 input and one int8 output, this model has {_ends(graph)}"

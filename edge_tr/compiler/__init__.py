@@ -97,7 +97,9 @@ def build(
     if naming != DEFAULT:
         raise UsageError(f"{target} is an accelerator: names in C are for microcontrollers")
     if spoken.names:
-        raise UsageError(f"{target} is an accelerator: its agent speaks edge-tr's frames, --protocol is for firmware")
+        raise UsageError(
+            f"{target} is an accelerator: its agent speaks only edge-tr's frames; --protocol is for firmware"
+        )
     if protect != UNPROTECTED:
         raise UsageError(f"{target} is an accelerator: checks of memory and signatures are for microcontrollers")
     return overlay.build(model, target, out, budgets=budgets, progress=progress)
@@ -258,7 +260,7 @@ def _run(
         raise UsageError(f"{folder.model} is not the model of this build: run edge-tr build again")
     computed = {tensor for op in graph.ops for tensor in (*op.outputs, *op.updates)}
     if not all(layer.tensor_index in computed for layer in manifest.layers):
-        raise UsageError(f"{folder.manifest_file} is damaged (it has layers that the model has not): build again")
+        raise UsageError(f"{folder.manifest_file} is damaged (it has layers that are not in the model): build again")
     x, labels = samples(graph, asked.data, asked.limit, labelled=asked.metric is not None)
     revealed = tuple(tflite.read_file(folder.revealed_of(level)) for level in manifest.levels)
     models = device_check.Models(tflite.read_file(folder.model), revealed)

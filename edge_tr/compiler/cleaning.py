@@ -41,7 +41,7 @@ def clean(path: Path) -> Removed:
 
 def _points(work: Path) -> Removed:
     if not work.is_dir():
-        raise UsageError(f"{work} is not there: tune has kept no points for this budget")
+        raise UsageError(f"{work} does not exist: tune has kept no points for this budget")
     with locked(work):
         found = list(work.glob("*.npz"))
         removed = _sum(work, found)

@@ -78,14 +78,16 @@ def _write(folder: Path, tree: dict[str, bytes]) -> None:
 def _model(path: Path, naming: Naming | None) -> Model:
     with opened(path) as (folder, manifest):
         if not isinstance(manifest, Manifest):
-            raise UsageError(f"{path} is a build for an accelerator, whose package runs as it is: export is for C")
+            raise UsageError(f"{path} is a build for an accelerator, whose package needs no export: export is for C")
         graph = _graph(folder, manifest)
         budgets = [level.budget for level in manifest.levels]
         isa = isa_of(manifest.core)
         choice = [f"{product.name}={product.kernel}" for product in manifest.products]
         program = _lowered(graph, budgets, parse_choice(choice), isa, "speed")
         if not _is_as_built(program, manifest):
-            raise UsageError(f"{path} was built by another edge-tr, which lowers it otherwise: run edge-tr build again")
+            raise UsageError(
+                f"{path} was built by another version of edge-tr, which chose differently: run edge-tr build again"
+            )
         portable = None if isa == PORTABLE else _lowered(graph, budgets, parse_choice([]), PORTABLE, "balanced")
         exported = Exported(
             naming=naming or named(manifest.name),

@@ -46,7 +46,7 @@ def claimed(folder: BuildFolder) -> Iterator[None]:
 
 def _require_ours(folder: BuildFolder) -> None:
     if not folder.is_ours():
-        raise UsageError(f"{folder.path} holds files that are no build of edge-tr: choose another -o, or empty it")
+        raise UsageError(f"{folder.path} holds files that edge-tr did not build: choose another -o, or empty it")
 
 
 @contextlib.contextmanager

@@ -97,7 +97,7 @@ def _require_residents(program: AccelProgram, board: OverlayBoard) -> None:
     streamed = sum(segment.stream.nbytes for level in program.levels for segment in level.segments)
     if streamed:
         raise DoesNotFitError(
-            f"the model's weights and parameters do not stay in {board.name}'s block RAM: {streamed:,} bytes of them "
+            f"the model's weights and parameters do not fit {board.name}'s block RAM: {streamed:,} bytes of them "
             "would come with each inference; take a smaller model or a budget of fewer terms, or --target pynq-z2"
         )
 

@@ -39,9 +39,9 @@ class Sealing:
         sign, image_version = protect.sign, protect.image_version
         self._signer = None if sign is None else Signer(sign)
         if not 0 <= image_version < 1 << 16:
-            raise UsageError(f"--image-version {image_version}: 0 to {(1 << 16) - 1}")
+            raise UsageError(f"--image-version {image_version}: give 0 to {(1 << 16) - 1}")
         if sign is None and image_version:
-            raise UsageError("--image-version needs --sign: an unsigned version can be changed by anybody")
+            raise UsageError("--image-version needs --sign: anybody can change the version of an unsigned image")
         if sign is not None and not board.toolchain.freestanding:
             raise UsageError(f"{board.name} runs a program of this computer: --sign is for images in flash")
 

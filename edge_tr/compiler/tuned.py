@@ -56,9 +56,9 @@ def tune(
         max_loss=max_loss, max_terms=max_terms, max_cycles=max_cycles, max_flash=max_flash, confidence=confidence
     )
     if metric is not None and max_loss is None:
-        raise UsageError("--metric is what --max-loss is told in: give that goal")
+        raise UsageError("--metric names what --max-loss limits: give --max-loss too")
     if core is not None and target is None:
-        raise UsageError("--core needs --target: it is another cost of that board's code")
+        raise UsageError("--core needs --target: it names other costs for that board's code")
     board = None if target is None else boards.load(target)
     isa = "c" if board is None else isa_of(planned_for(board.name, board.core, core))
     behind = Behind() if board is None else Behind.of(board)

@@ -126,4 +126,4 @@ def refuse_links(folder: Path, *, recursive: bool) -> None:
                 mode = os.stat(path, follow_symlinks=False).st_mode
                 if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
                     kind = "a symbolic link" if stat.S_ISLNK(mode) else "neither a file nor a folder"
-                    raise UsageError(f"{path} is {kind}, which a build folder must not have: remove it")
+                    raise UsageError(f"{path} is {kind}, which a build folder must not contain: remove it")

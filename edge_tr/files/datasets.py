@@ -144,7 +144,7 @@ def _image(path: Path, size: tuple[int, int] | None, grey: bool) -> np.ndarray:
             resized = plain if size is None else plain.resize((size[1], size[0]), Image.Resampling.BILINEAR)
             array = np.asarray(resized, np.uint8)
     except (UnidentifiedImageError, OSError, ValueError) as error:
-        raise UsageError(f"{path} is no image that can be read: {error}") from error
+        raise UsageError(f"{path} is not an image that can be read: {error}") from error
     return array[..., None] if array.ndim == 2 else array
 
 
@@ -155,7 +155,7 @@ def _sound(path: Path) -> np.ndarray:
             width, channels = file.getsampwidth(), file.getnchannels()
             data = file.readframes(file.getnframes())
     except (wave.Error, EOFError, OSError) as error:
-        raise UsageError(f"{path} is no .wav file of PCM: {error}") from error
+        raise UsageError(f"{path} is not a .wav file with PCM samples: {error}") from error
     if width not in (1, 2):
         raise UsageError(f"{path} has {8 * width} bits a sample: 8 and 16 are read")
     values = np.frombuffer(data, np.uint8 if width == 1 else "<i2").reshape(-1, channels)[:, 0].astype(np.int16)
@@ -181,7 +181,7 @@ def make(
     except OSError as error:
         raise UsageError(f"cannot read {source}: {error.strerror or error}") from error
     except (ValueError, KeyError) as error:
-        raise UsageError(f"{source} is no file of samples: {error}") from error
+        raise UsageError(f"{source} is not a file of samples: {error}") from error
     if scale is not None or offset:
         factor = np.float32(1.0 if scale is None else scale)
         arrays["x"] = arrays["x"].astype(np.float32) * factor + np.float32(offset)

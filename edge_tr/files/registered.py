@@ -26,7 +26,7 @@ def folders() -> Mapping[str, Path]:
     except (OSError, ValueError) as error:
         raise UsageError(f"{_file()} cannot be read ({error}): correct or remove it") from error
     if not isinstance(listed, dict) or not all(isinstance(folder, str) for folder in listed.values()):
-        raise UsageError(f"{_file()} is not a list of boards: correct or remove it")
+        raise UsageError(f"{_file()} is not a list of boards: correct it or remove it")
     return {name: Path(folder) for name, folder in sorted(listed.items())}
 
 

@@ -75,7 +75,7 @@ def _reading(path: Path, read: Callable[[Mapping[str, Array]], T]) -> T:
     except TooLarge as error:
         raise UsageError(f"{path}: {error}: use fewer samples (check has --limit)") from error
     except (ValueError, KeyError) as error:
-        raise UsageError(f"{path} is no file with samples x (and labels y): {error}") from error
+        raise UsageError(f"{path} is not a file with samples x (and labels y): {error}") from error
 
 
 def _read(
@@ -112,7 +112,7 @@ class _Inputs:
         counts = {self.names[i]: stored.shape[0] for i, (stored, _) in self._found.items()}
         if len(set(counts.values())) > 1:
             found = ", ".join(f"{name} has {n} samples" for name, n in counts.items())
-            raise UsageError(f"{path}: {found}: as many of each are needed")
+            raise UsageError(f"{path}: {found}: the numbers must be equal")
         _, shape = self._found[graph.inputs[0]]
         self.leading = shape[: leading_axes(graph, graph.inputs[0], shape)]
 

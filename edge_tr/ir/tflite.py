@@ -51,7 +51,7 @@ def read_file(path: str | Path) -> bytes:
     try:
         return read_bytes(Path(path), MAX_BINARY)
     except ValueError as error:
-        raise UsageError(f"cannot read the model {path}: {error}; no board here holds such a model") from error
+        raise UsageError(f"cannot read the model {path}: {error}; no board can hold such a model") from error
     except OSError as error:
         raise UsageError(f"cannot read the model {path}: {error.strerror}; check the path") from error
 

@@ -4,12 +4,12 @@ CONCATENATION versions 1 to 7, PACK 1 to 5; int8, any axis, any number of inputs
 output's quantisation, as the reference requires: it does not rescale int8. It does uint8, by float32 arithmetic
 (`ConcatenationWithScaling`), which tables hold. A fused activation is refused, as there.
 
-Along the outermost axis the inputs are written where they belong (`lower.views`). Along any other they are copied:
-kernels write the channels of their pixels one behind the other, in C and in each instruction set's assembly, and would
-all need a distance from pixel to pixel. A copy takes 2.5 cycles a byte on Cortex-M4, 3.0 on Cortex-M0 and 3.2 on RV32EC
-in runs of 64 channels, in runs of 16 4.1, 5.3 and 5.3 (estimated by `edge-tr bench`). That is 0.4 to 0.7 % of the 662
-million cycles that a detector of YOLOv5n's shape (tests/models/large_networks.py) is planned with on Cortex-M4: its 13
-copies are 1,049,600 bytes.
+Along the outermost axis the inputs are written directly to their places in the output (`lower.views`). Along any other
+axis they are copied. Without copies, every kernel would need a distance from pixel to pixel, in C and in the assembly
+of each instruction set, because kernels write the channels of neighbouring pixels one behind the other. A copy takes
+(by hand, from `edge-tr bench`, estimated) 2.5 cycles a byte on Cortex-M4, 3.0 on Cortex-M0 and 3.2 on RV32EC in runs of
+64 channels, and 4.1, 5.3 and 5.3 in runs of 16. A detector of YOLOv5n's shape (tests/models/large_networks.py) is
+planned with 662 million cycles on Cortex-M4; its 13 copies are 1,049,600 bytes, which is 0.4 to 0.7 % of them.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ def call(
             except EOFError as error:
                 raise EdgeTrError(
                     f"the process that schedules for {configuration.name} ended without an answer: it was killed, or "
-                    "what it says above is a fault of edge-tr"
+                    "its message above shows a fault of edge-tr"
                 ) from error
             if kind == "returned":
                 return value

@@ -120,7 +120,7 @@ class Machine:
         self.isa = {"EM_ARM": "arm", "EM_RISCV": "riscv"}.get(file["e_machine"], "")
         self._functions = sorted((s["st_value"], s.name) for s in symbols if s["st_info"]["type"] == "STT_FUNC")
         if not self.isa or file.elfclass != 32:
-            raise UsageError(f"{elf} is no program for Cortex-M or RV32: only those have instructions to count")
+            raise UsageError(f"{elf} is not a program for Cortex-M or RV32; edge-tr counts only their instructions")
         self._engine, self._registers = self._start()
         segments = [segment for segment in file.iter_segments() if segment["p_type"] == "PT_LOAD"]
         self._stop = self._map(segments)

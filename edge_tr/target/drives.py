@@ -58,7 +58,9 @@ def drive_of(board: Board, folder: str | None, line: Line) -> Path | None:
     """`folder`, or the board's drive; None if there is none within the time of `line`."""
     if folder is not None:
         if not Path(folder).is_dir():
-            raise DeviceError(f"--port {folder}: {board.name} is flashed by a copy to its drive, and this is no folder")
+            raise DeviceError(
+                f"--port {folder}: {board.name} is flashed by a copy to its drive, but this is not a folder"
+            )
         return Path(folder)
     deadline = time.monotonic() + line.wait_seconds
     while not (found := drives_of(board)):

@@ -155,5 +155,5 @@ def _run(board: OverlayBoard, texts: Mapping[str, bytes], work: Path, progress: 
         )  # fmt: skip
         if run.returncode:
             words = "\n".join(run.stdout.splitlines()[-_TOLD:])
-            raise ToolMissingError(f"{program} made no bitstream for {board.name}; its last words:\n{words}")
+            raise ToolMissingError(f"{program} made no bitstream for {board.name}; the end of its output:\n{words}")
     progress(len(PROGRAMS), len(PROGRAMS))

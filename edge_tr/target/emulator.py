@@ -115,7 +115,7 @@ def _command(board: Board, state_dir: Path, loader_elf: Path | None, listener: i
     state_dir.mkdir(parents=True, exist_ok=True)
     _make_flash(flash_file(state_dir), emulator.flash_file_bytes)
     if board.loader and (loader_elf is None or not loader_elf.is_file()):
-        raise DeviceError(f"{board.name} starts from a loader that has not been built: build again")
+        raise DeviceError(f"{board.name} starts from a loader, which has not been built: build again")
     if not board.loader and not image_file(state_dir).is_file():
         raise DeviceError(f"{board.name} has no image yet: flash it first")
     values = {

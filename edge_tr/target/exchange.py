@@ -228,8 +228,8 @@ def _payload(request: Request, reply: Frame) -> bytes:
         )
     if reply.status == STATUS.DENIED:
         raise DeviceError(
-            "the board's agent wants its token, and this is not it: give edge-tr check --token-file FILE, or set "
-            f"{VARIABLE}"
+            "the board's agent requires its token, which was missing or wrong: give edge-tr check --token-file FILE, "
+            f"or set {VARIABLE}"
         )
     if reply.status == STATUS.BAD_TABLE:
         raise DeviceError("the model in the board's flash is damaged: run edge-tr flash again")
@@ -240,6 +240,6 @@ def _payload(request: Request, reply: Frame) -> bytes:
     if request.reply_bytes not in (None, len(reply.payload)):
         raise DeviceError(
             f"the board answered {name} with {len(reply.payload)} bytes instead of {request.reply_bytes}: "
-            "its firmware is damaged, or none of edge-tr's: run edge-tr flash again"
+            "its firmware is damaged or not edge-tr's: run edge-tr flash again"
         )
     return reply.payload

@@ -99,7 +99,7 @@ def _onto_hardware(
     if board.flash.commands and programs.installed(board) is not None:
         return f"by {programs.run(board, files, None, line)}", False
     others = f"; or install {board.flash.commands[0].install}" if board.flash.commands else ""
-    raise DeviceError(f"no drive {board.flash.drive} of {board.name} is there: {board.flash.help}{others}")
+    raise DeviceError(f"the drive {board.flash.drive} of {board.name} was not found: {board.flash.help}{others}")
 
 
 def _check(board: Board, image: bytes) -> None:

@@ -144,7 +144,7 @@ class Inferences:
         theirs = np.frombuffer(data, ours.dtype)
         differing = np.flatnonzero(theirs != ours)
         if not differing.size:
-            raise DeviceError(f"{where}: the digest of {layer.name} was wrong, its tensor is right: {_SUSPECT}")
+            raise DeviceError(f"{where}: the digest of {layer.name} was wrong, but its tensor is right: {_SUSPECT}")
         index = int(differing[0])
         step = None if self.x.steps is None else place[1]
         shape = tensor.shape[len(self.x.leading) :]

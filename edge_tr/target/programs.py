@@ -48,7 +48,7 @@ def launched(command: Command, words: Sequence[str], help: str) -> str:
             errors="replace", timeout=LONGEST,
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
-        raise DeviceError(f"{command.program} did not end within {LONGEST:.0f} s: {help}") from error
+        raise DeviceError(f"{command.program} did not finish within {LONGEST:.0f} s: {help}") from error
     except OSError as error:
         raise ToolMissingError(f"{words[0]} could not be started: {error}") from error
     if done.returncode:

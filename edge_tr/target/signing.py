@@ -32,9 +32,11 @@ class Signer:
         except OSError as error:
             raise UsageError(f"cannot read the key {path}: {error.strerror}; edge-tr keys makes one") from error
         except TypeError as error:
-            raise UsageError(f"the key {path} has a passphrase: give one without, from a safe place") from error
+            raise UsageError(
+                f"the key {path} has a passphrase: give a key without one, and keep it in a safe place"
+            ) from error
         except Exception as error:  # several of the package's own
-            raise UsageError(f"{path} is no private key in PEM: edge-tr keys makes one") from error
+            raise UsageError(f"{path} is not a private key in PEM format: edge-tr keys makes one") from error
         if not isinstance(key, ed25519.Ed25519PrivateKey):
             raise UsageError(f"the key {path} is not for Ed25519: edge-tr keys makes one that is")
         self._key = key
@@ -59,7 +61,7 @@ def make_keys(name: Path) -> KeyFiles:
     files = Path(f"{name}{PRIVATE}"), Path(f"{name}{PUBLIC}")
     try:
         if taken := [file for file in files if file.exists()]:
-            raise UsageError(f"{taken[0]} is there already: choose another -o, keys are not overwritten")
+            raise UsageError(f"{taken[0]} exists already: choose another -o; keys are not overwritten")
         _create(files[0], private, 0o600)
         _create(files[1], public, 0o644)
     except OSError as error:

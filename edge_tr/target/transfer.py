@@ -118,7 +118,7 @@ class Transfer:
             todo = [page for page in self._pages if page.start <= wrong[0] < page.start + page.bytes]
         raise DeviceError(
             "verifying failed at {:#010x}: {:#04x} was written, {:#04x} read back; "
-            "flash again; if it stays, the flash is worn out or protected".format(self._at(wrong[0]), *wrong[1:])
+            "flash again; if it fails again, the flash is worn out or protected".format(self._at(wrong[0]), *wrong[1:])
         )
 
     def _erase(self, loader: Loader, todo: list[Page]) -> None:

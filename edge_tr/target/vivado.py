@@ -75,6 +75,6 @@ def _run(sources: Path, vivado: str, out: Path, progress: Callable[[int, int], N
     missing = [name for name in FILES if not (out / name).is_file()]
     if run.returncode or missing:
         raise ToolMissingError(
-            f"Vivado made no bitstream; its log is {sources / 'vivado.log'}, its last words are below. Correct that, "
-            f"or build without it ({variable_of('vivado')}=none):\n{''.join(words).rstrip()}"
+            f"Vivado made no bitstream; its log is {sources / 'vivado.log'}, the end of its output is below. Correct "
+            f"the cause, or build without Vivado ({variable_of('vivado')}=none):\n{''.join(words).rstrip()}"
         )

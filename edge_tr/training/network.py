@@ -105,7 +105,7 @@ def prepare(network: nn.Module, x: torch.Tensor, *, group: int = 8, budget: int 
         raise UsageError(f"the network has no Conv2d and no Linear; supported are {SUPPORTED}")
     if any(orders[i] is not None for i in trace.outputs):
         raise UsageError(
-            "the network returns a flattened image, whose order in the file is another: end in a Linear layer"
+            "the network returns a flattened image, whose order is different in the file: end with a Linear layer"
         )
     return RevealedNetwork(stages, [step.inputs for step in trace.steps], trace.outputs, grids, shapes, trace.single)
 
@@ -173,6 +173,6 @@ def _order(step: Step, shape: tuple[int, ...], orders: list[torch.Tensor | None]
         return torch.arange(torch.Size(shape).numel()).reshape(shape).permute(1, 2, 0).flatten()
     if any(order is not None for order in orders) and not isinstance(step.module, nn.Linear | nn.Dropout):
         raise UsageError(
-            f"{step.module} behind a Flatten of an image, whose order in the file is another, cannot be exported"
+            f"{step.module} cannot be exported behind a Flatten of an image, whose order is different in the file"
         )
     return orders[0]

@@ -62,7 +62,9 @@ def train(
     """
     fits = isinstance(y, torch.nn.Module) or len(x) == len(y)
     if not fits or not budgets or epochs < 1 or batch < 1:
-        raise UsageError("training needs a budget, a label for each sample, an epoch and a sample a batch at least")
+        raise UsageError(
+            "training needs a budget, a label for each sample, at least one epoch, and at least one sample in a batch"
+        )
     in_epoch = -(-len(x) // batch)
 
     def draw(step: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:

@@ -102,7 +102,7 @@ def tune(
     terms reaches the goal.
     """
     if not out.name:
-        raise UsageError(f"-o {out}: give a file, such as budget.toml")
+        raise UsageError(f"-o {out}: give the name of a file, such as budget.toml")
     task = Task.read(model, calibration, out, goal, settings or Settings(), data, metric)
     for note in task.warnings():
         say(note)

@@ -63,7 +63,7 @@ class LocalProcesses:
                 yield futures[future], future.result()
         except BrokenProcessPool as error:
             raise UsageError(
-                "a worker process was killed, perhaps for want of memory; finished points are kept: "
+                "a worker process was killed, perhaps because memory ran out; finished points are kept: "
                 "run the same command again, with --jobs 1 if it happens again"
             ) from error
 

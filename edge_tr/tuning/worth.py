@@ -34,7 +34,7 @@ def worth(layers: Sequence[Layer], isa: str, behind: Behind) -> Mapping[str, flo
     priced = sum(used[name] for name, cycles in saved.items() if cycles > 0)
     if not priced:
         raise UsageError(
-            "no layer of this model gets faster there with fewer terms, since its fastest kernels multiply: "
+            "on this core no layer of this model gets faster with fewer terms, because the fastest kernels multiply: "
             "build it lossless, or give --max-terms"
         )
     mean = sum(saved[name] * used[name] for name in saved) / priced

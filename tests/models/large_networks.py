@@ -98,7 +98,7 @@ class MobileNet(MobileNetV2):
         self.conv(channels, (1, 1), (1, 1), "RELU6")
 
 
-def narrow_mobilenet_v2(size: int = 128, width: float = 0.35) -> bytes:
+def narrow_mobilenet_v2(size: int = 128, width: float = 0.35, classes: int = 2) -> bytes:
     """MobileNetV2 as people run it on microcontrollers."""
     net = MobileNet(np.random.default_rng(SEED), (size, size, 3))
     net.conv(divisible(32 * width), (3, 3), (2, 2), "RELU6")
@@ -107,7 +107,7 @@ def narrow_mobilenet_v2(size: int = 128, width: float = 0.35) -> bytes:
             net.bottleneck(expansion, divisible(channels * width), stride if number == 0 else 1)
     net.conv(1280, (1, 1), (1, 1), "RELU6")
     net.mean()
-    net.dense(2)
+    net.dense(classes)
     return net.finish()
 
 

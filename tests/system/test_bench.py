@@ -198,7 +198,7 @@ def test_the_command_prints_a_table_with_its_source(built, capsys: pytest.Captur
     [
         (("--core", "cortex-m99"), "no cycle table for core 'cortex-m99'"),
         (("--core", "rv32ec"), "rv32ec does not run arm code"),
-        (("--wait-states", "-1"), "cannot be faster"),
+        (("--wait-states", "-1"), "cannot be negative"),
     ],
 )
 def test_wrong_arguments_are_explained(arguments, message: str, built, capsys: pytest.CaptureFixture[str]) -> None:

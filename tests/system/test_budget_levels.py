@@ -109,7 +109,7 @@ def test_a_level_that_is_not_there_is_refused_with_those_that_are(level: str, wo
 @pytest.mark.parametrize("level", ["-1", "x", "1.5", ""])
 def test_what_is_no_level_is_refused(level: str, folder: Path) -> None:
     ran = run("check", folder, f"--budget-level={level}")
-    assert ran.code == 2 and "neither a number from 0 on nor all" in ran.err
+    assert ran.code == 2 and "neither a level (0, 1, ...) nor all" in ran.err
 
 
 @pytest.mark.parametrize("level", ["0", "all"])

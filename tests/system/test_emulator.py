@@ -70,7 +70,7 @@ def test_a_package_of_npm_that_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_p
 
 
 def test_a_loader_that_was_not_built(tmp_path: Path) -> None:
-    with pytest.raises(DeviceError, match="mps2-an386 starts from a loader that has not been built: build again"):
+    with pytest.raises(DeviceError, match="mps2-an386 starts from a loader, which has not been built: build again"):
         start(BOARD, tmp_path)
 
 

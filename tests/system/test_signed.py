@@ -53,8 +53,8 @@ def test_the_signature_is_of_the_image_and_its_header_has_the_version(keys: Path
     ("content", "words"),
     [
         (None, "cannot read the key"),
-        ("", "is no private key in PEM"),
-        ("public", "is no private key in PEM"),
+        ("", "is not a private key in PEM"),
+        ("public", "is not a private key in PEM"),
         ("rsa", "is not for Ed25519"),
         ("locked", "has a passphrase"),
     ],

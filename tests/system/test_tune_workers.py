@@ -76,7 +76,7 @@ def vanish(shared: object, item: object) -> None:
 
 
 def test_a_local_process_that_is_killed_is_said_to_be(tmp_path):
-    with LocalProcesses(1) as who, pytest.raises(UsageError, match="was killed, perhaps for want of memory"):
+    with LocalProcesses(1) as who, pytest.raises(UsageError, match="was killed, perhaps because memory ran out"):
         list(who.run(vanish, None, [0]))
 
 

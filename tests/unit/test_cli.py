@@ -157,8 +157,8 @@ def test_ctrl_c_ends_with_one_line_and_130(built: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--baud", "9600"), "--baud and --wait are about a serial port: give its --port too"),
-        (("--wait", "3"), "--baud and --wait are about a serial port: give its --port too"),
+        (("--baud", "9600"), "--baud and --wait need --port: they apply to a serial port"),
+        (("--wait", "3"), "--baud and --wait need --port: they apply to a serial port"),
         (("--port", "x", "--baud", "0"), "'0' is not a speed from 1 to 20,000,000 bits in a second"),
         (("--port", "x", "--baud", "fast"), "'fast' is not a speed from 1 to"),
         (("--port", "x", "--wait", "-1"), "'-1' is not a number of seconds from 0 to 86,400"),

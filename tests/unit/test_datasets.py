@@ -106,8 +106,8 @@ def test_sounds_are_their_first_channel(tmp_path: Path) -> None:
         ("x.csv", "1,2\n3\n", "different numbers of columns"),
         ("x.npy", "no", "no file of samples"),
         ("x.npz", "no", "no file of samples"),
-        ("d/x.png", "no", "no image that can be read"),
-        ("d/x.wav", "no", "no .wav file of PCM"),
+        ("d/x.png", "no", "not an image that can be read"),
+        ("d/x.wav", "no", "not a .wav file with PCM samples"),
         ("d/x.txt", "no", "holds no images"),
     ],
 )

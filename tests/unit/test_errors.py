@@ -212,7 +212,7 @@ def test_wrong_samples(arrays: dict, words: str, flashed: Path, tmp_path: Path) 
 @pytest.mark.parametrize("contents", [b"", b"PK\x03\x04 garbage", b"\x93NUMPY\x01\x00", b"x" * 1000])
 def test_a_file_that_is_no_npz(contents: bytes, flashed: Path, tmp_path: Path) -> None:
     (tmp_path / "data.npz").write_bytes(contents)
-    refused(run("check", flashed, "--data", tmp_path / "data.npz"), 2, "is no file with samples x")
+    refused(run("check", flashed, "--data", tmp_path / "data.npz"), 2, "is not a file with samples x")
 
 
 def test_samples_that_cannot_be_read(flashed: Path, tmp_path: Path) -> None:

@@ -129,7 +129,7 @@ def test_without_a_drive_the_program_is_run_and_without_that_named(built, tmp_pa
     log = fake_program(tmp_path / "bin", "picotool")
     assert "by picotool load --verify --execute" in succeed("flash", built[PICO], "--port", "usb").out
     assert log.read_text().split("\n")[:-1] == ["load", "--verify", "--execute", str(built[PICO] / "firmware.uf2")]
-    refused(run("flash", built[PICO], "--port", tmp_path / "nothing"), 6, "is no folder")
+    refused(run("flash", built[PICO], "--port", tmp_path / "nothing"), 6, "this is not a folder")
 
 
 def test_a_program_gets_its_port_and_its_failure_is_told(built, tmp_path: Path, alone: list) -> None:

@@ -71,7 +71,7 @@ def test_a_build_json_of_another_tool_is_left_alone(tmp_path: Path, text: str) -
     (tmp_path / "src").mkdir()
     (tmp_path / "src" / "mine.c").write_text("mine")
     refused(run("check", tmp_path), 2, "is not edge-tr's")
-    refused(run("build", DIGITS, "--target", "host", "-o", tmp_path), 2, "files that are no build of edge-tr")
+    refused(run("build", DIGITS, "--target", "host", "-o", tmp_path), 2, "files that edge-tr did not build")
     assert (tmp_path / "build.json").read_text() == text
     assert (tmp_path / "src" / "mine.c").read_text() == "mine"
 

@@ -23,9 +23,9 @@ def test_prefixes_of_c_names_are_taken(name: str) -> None:
     ("name", "reason"),
     [
         *((name, "letters, digits and _") for name in ("", "2x", "_k", "a-b", "a b", "ä", "x" * (LONGEST + 1), "a\n")),
-        *((name, "begins names of the runtime") for name in ("tr_kws", "tr_", "TR_x", "tr_models")),
+        *((name, "names of the runtime begin with") for name in ("tr_kws", "tr_", "TR_x", "tr_models")),
         *(
-            (name, "taken for another header")
+            (name, "confused with another header")
             for name in ("string", "stdint", "Arduino", "assert", "identity", "model")
         ),
     ],

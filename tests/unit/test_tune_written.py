@@ -44,7 +44,7 @@ def test_times(text: str, seconds: float) -> None:
 
 @pytest.mark.parametrize("text", ["", "0", "0s", "-1", "m", "5 m", "5d", "1e3", "inf", "nan"])
 def test_what_is_no_time(text: str) -> None:
-    with pytest.raises(argparse.ArgumentTypeError, match="is no time such as 90s"):
+    with pytest.raises(argparse.ArgumentTypeError, match="is not a time such as 90s"):
         length(text)
 
 
