@@ -48,7 +48,7 @@ def _rewritten(graph: Graph, op: Op, origins: dict[int, Origins]) -> Op:
     inputs, record = graph.activations(op), op.record
     if isinstance(record, (LookupParams, RequantizeParams)):
         (source,), (table,) = inputs, record.golden([_ITSELF], Rounding.DOUBLE)
-    elif isinstance(record, MulParams) and record.constants == (None, None) and record.shapes[0] == record.shapes[1]:
+    elif isinstance(record, MulParams) and len(inputs) == 2 and record.shapes[0] == record.shapes[1]:
         first, second = ({t: _ITSELF, **origins.get(t, {})} for t in inputs)
         source = next((t for t in first if t in second), None)
         if source is None:

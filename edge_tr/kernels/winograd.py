@@ -19,6 +19,7 @@ from edge_tr.formats.term_table import LAYOUT, Table
 from edge_tr.kernels.call import DotCall
 from edge_tr.kernels.cost import Work, column
 from edge_tr.kernels.kernel import Made, OneBudgetKernel
+from edge_tr.kernels.machines import DUAL
 from edge_tr.kernels.pixels import tiles
 from edge_tr.kernels.product import DotProduct, Task
 from edge_tr.kernels.tables import table_of
@@ -32,16 +33,17 @@ MOST_TILES, LEAST_TILES = 8, 2
 PART_BYTES = 2 * 16 * ROWS
 """Of four rows of weights, for each channel."""
 POINTS_BYTES = 8 << 10
-"""Of the activations' points, above which fewer tiles are taken at a time."""
+"""Of the activations' points on cores with dual multiply-accumulates, above which fewer tiles are taken at a time.
+Other cores always take two: more of them gain little beside slower multiplications."""
 WEIGHTS = np.array([[2, 0, 0], [1, 1, 1], [1, -1, 1], [0, 0, 2]])
 ACTIVATIONS = np.array([[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]])
 OUTPUTS = np.array([[1, 1, 1, 0], [0, 1, -1, -1]])
 LARGEST = 128
 """|x| of activations as they are."""
 
-PAIR = column(40, 350, 2100, 160, 17.3, 300, 7500)
+PAIR = column(40, 350, 2100, 48, 17.3, 58.5, 7500)
 """Cycles of four rows by two channels of a point of two tiles."""
-BLOCK = column(20, 60, 60, 45, 36, 60, 60)
+BLOCK = column(20, 60, 60, 64, 36, 75, 60)
 """Of four rows and a point of two tiles besides."""
 POINTS = column(60, 160, 160, 110, 80, 160, 160)
 """Of making the points of one channel of a tile."""
@@ -85,7 +87,7 @@ class WinogradKernel(OneBudgetKernel):
         multiplied = 16 * pairs * blocks * (channels / 2 * PAIR[isa] + BLOCK[isa])
         cycles = multiplied + count * (channels * POINTS[isa] + 4 * rows * SUMS[isa])
         cycles += _at_the_border(task.params) * (BORDER + BORDER_CHANNEL * channels)
-        return Made(body, scratch_bytes(channels), work.estimate(cycles, len(body), isa))
+        return Made(body, scratch_bytes(channels, isa), work.estimate(cycles, len(body), isa))
 
 
 def _tiles(params: ConvParams) -> int:
@@ -109,21 +111,21 @@ def fits(weights: np.ndarray) -> bool:
     return 4 * LARGEST * int(np.abs(weights.astype(np.int64)).sum(axis=1).max(initial=0)) < 1 << 31
 
 
-def tiles_at_once(channels: int) -> int:
+def tiles_at_once(channels: int, isa: str) -> int:
     """As many as POINTS_BYTES hold (tr_winograd.c)."""
-    tiles = MOST_TILES
+    tiles = MOST_TILES if isa in DUAL else LEAST_TILES
     while tiles > LEAST_TILES and 32 * tiles * channels > POINTS_BYTES:
         tiles //= 2
     return tiles
 
 
-def scratch_bytes(channels: int) -> int:
+def scratch_bytes(channels: int, isa: str) -> int:
     """Points of the activations; sums of four rows' points; and the activations of a tile at the border."""
-    return _scratch_bytes(channels, tiles_at_once(channels))
+    return _scratch_bytes(channels, tiles_at_once(channels, isa))
 
 
 def _scratch_bytes(channels: int, at_once: int) -> int:
-    return 32 * at_once * channels + 4 * 16 * MOST_TILES * ROWS + 16 * channels
+    return at_once * (32 * channels + 4 * 16 * ROWS) + 16 * channels
 
 
 def winograd_table(weights: np.ndarray, setting: TrSetting) -> Table:

@@ -1,10 +1,11 @@
 #include "tr_winograd.h"
 
+#include "tr_isa.h"
 #include "tr_stage.h"
 
 #define BELOW 1u /* struct tr_winograd_place */
 #define BESIDE 2u
-#define POINT (TR_WINOGRAD_TILES * TR_WINOGRAD_ROWS) /* sums of a point */
+#define TILE (16u * TR_WINOGRAD_ROWS) /* sums of a tile */
 
 static inline uint32_t four_bytes(const int8_t *from)
 {
@@ -37,48 +38,70 @@ __attribute__((noinline)) static struct tr_winograd_tile copy_tile(const struct 
     return tile;
 }
 
-#if !defined(__ARM_FEATURE_DSP)
+#if !defined(TR_CODE_ARMV7M)
 
-/* What tr_winograd_armv7em.S does, portably. */
+/* What tr_winograd_armv7m.S does, portably. */
 
-static int32_t in_halves(int32_t low, int32_t high)
+static inline void put_half(int32_t value, int8_t *to)
 {
-    return (int32_t)(((uint32_t)low & 0xFFFFu) | (uint32_t)high << 16);
+    int16_t half = (int16_t)value;
+    __builtin_memcpy(to, &half, sizeof half);
 }
 
-/* A row of points of one channel: columns of two rows of activations are added or subtracted, then these. */
-static void points_of(const int8_t *first, const int8_t *second, int32_t sign, uint32_t pixel, int32_t *points)
+/* Points of one channel and a row, eight bytes apart, of its columns of activations. */
+static inline void row_of_points(int32_t a, int32_t b, int32_t c, int32_t d, int8_t *to)
 {
-    int32_t of_rows[4];
-    for (uint32_t column = 0u; column < 4u; column++) {
-        of_rows[column] = first[column * pixel] + sign * second[column * pixel];
+    put_half(a - c, to);
+    put_half(b + c, to + 8);
+    put_half(c - b, to + 16);
+    put_half(b - d, to + 24);
+}
+
+#define ACTIVATIONS(row)                                                                                               \
+    int32_t row##0 = row[0], row##1 = row[pixel], row##2 = row[2u * pixel], row##3 = row[3u * pixel]
+
+/* All points of one channel; `step` bytes from one row of them to the next. */
+static inline void points_of(const int8_t *a, uint32_t line, uint32_t pixel, int8_t *to, uint32_t step)
+{
+    const int8_t *b = a + line, *c = b + line, *d = c + line;
+    ACTIVATIONS(b);
+    ACTIVATIONS(c);
+    row_of_points(b0 + c0, b1 + c1, b2 + c2, b3 + c3, to + step);
+    row_of_points(c0 - b0, c1 - b1, c2 - b2, c3 - b3, to + 2u * step);
+    ACTIVATIONS(a);
+    row_of_points(a0 - c0, a1 - c1, a2 - c2, a3 - c3, to);
+    ACTIVATIONS(d);
+    row_of_points(b0 - d0, b1 - d1, b2 - d2, b3 - d3, to + 3u * step);
+}
+
+void tr_winograd_fourth(const struct tr_winograd_tile *tile, uint32_t channels, int8_t *points, uint32_t step)
+{
+    uint32_t line = tile->row, pixel = tile->pixel;
+    for (const int8_t *at = tile->at, *end = at + channels; at != end; at += 4, points += 64) {
+        points_of(at, line, pixel, points, step);
     }
-    points[0] = of_rows[0] - of_rows[2];
-    points[1] = of_rows[1] + of_rows[2];
-    points[2] = of_rows[2] - of_rows[1];
-    points[3] = of_rows[1] - of_rows[3];
 }
+
+#endif
+
+#if !defined(__ARM_FEATURE_DSP)
 
 void tr_winograd_points(const struct tr_winograd_tile *tile, uint32_t channels, int32_t *points, uint32_t step)
 {
-    static const struct {
-        uint8_t first, second;
-        int8_t sign;
-    } rows[4] = {{0u, 2u, -1}, {1u, 2u, 1}, {2u, 1u, -1}, {1u, 3u, -1}};
-    for (uint32_t pair = 0u; pair < channels / 2u; pair++, points += 8) {
-        uint32_t channel = pair / 2u * 4u + pair % 2u;
-        for (uint32_t row = 0u; row < 4u; row++) {
-            const int8_t *first = tile->at + rows[row].first * tile->row + channel;
-            const int8_t *second = tile->at + rows[row].second * tile->row + channel;
-            int32_t low[4], high[4];
-            points_of(first, second, rows[row].sign, tile->pixel, low);
-            points_of(first + 2, second + 2, rows[row].sign, tile->pixel, high);
-            for (uint32_t point = 0u; point < 4u; point++) {
-                points[row * step / 4u + 2u * point] = in_halves(low[point], high[point]);
-            }
-        }
-    }
+    struct tr_winograd_tile from = *tile;
+    int8_t *to = (int8_t *)points;
+    tr_winograd_fourth(&from, channels, to, step); /* channels 0 and 2 of four share words, 1 and 3 the next ones */
+    from.at++;
+    tr_winograd_fourth(&from, channels, to + 32, step);
+    from.at++;
+    tr_winograd_fourth(&from, channels, to + 2, step);
+    from.at++;
+    tr_winograd_fourth(&from, channels, to + 34, step);
 }
+
+#endif
+
+#if !defined(TR_CODE_ARMV7M) && (!defined(__riscv_mul) || defined(__riscv_32e))
 
 static inline uint32_t product(int32_t a, int32_t b)
 {
@@ -88,7 +111,7 @@ static inline uint32_t product(int32_t a, int32_t b)
 
 void tr_winograd_block(const int16_t *weights, const int32_t *points, int32_t *sums, uint32_t depth, uint32_t pairs)
 {
-    for (uint32_t point = 0u; point < 16u; point++, weights += 8u * depth, sums += POINT) {
+    for (uint32_t point = 0u; point < 16u; point++, weights += 8u * depth, sums++) {
         const int32_t *row = points + point / 4u * 8u * depth * pairs + 2u * (point % 4u);
         for (uint32_t tile = 0u; tile < 2u * pairs; tile++) {
             const int32_t *x = row + tile / 2u * 8u * depth + tile % 2u;
@@ -99,7 +122,7 @@ void tr_winograd_block(const int16_t *weights, const int32_t *points, int32_t *s
                     __builtin_memcpy(&word, weights + 8u * i + 2u * n, sizeof word);
                     sum += product(word, x[8u * i]);
                 }
-                sums[TR_WINOGRAD_ROWS * tile + n] = (int32_t)sum;
+                sums[TILE * tile + 16u * n] = (int32_t)sum;
             }
         }
     }
@@ -107,43 +130,46 @@ void tr_winograd_block(const int16_t *weights, const int32_t *points, int32_t *s
 
 #endif
 
+#if !defined(TR_CODE_ARMV7M)
+
 /* Four times the sums of a tile, by column. */
 #define COLUMN(n)                                                                                                      \
-    uint32_t m##n = (uint32_t)sums[((n) + 4u) * POINT] + (uint32_t)sums[((n) + 8u) * POINT];                           \
-    uint32_t top##n = (uint32_t)sums[(n) * POINT] + m##n;                                                              \
-    uint32_t low##n = (uint32_t)sums[((n) + 4u) * POINT] - (uint32_t)sums[((n) + 8u) * POINT] -                        \
-                      (uint32_t)sums[((n) + 12u) * POINT]
+    uint32_t m##n = (uint32_t)sums[n + 4u] + (uint32_t)sums[n + 8u];                                                   \
+    uint32_t top##n = (uint32_t)sums[n] + m##n;                                                                        \
+    uint32_t low##n = (uint32_t)sums[n + 4u] - (uint32_t)sums[n + 8u] - (uint32_t)sums[n + 12u]
 
-static inline int32_t quarter(uint32_t four_times)
+static inline int8_t result(const struct tr_winograd_quick *how, const struct tr_channel *quick, uint32_t four_times)
 {
-    return (int32_t)four_times >> 2;
+    int32_t sum = (int32_t)four_times >> 2;
+    return tr_output_quick(how->to, quick, how->channel, sum, sum, quick->low);
 }
 
-/* One channel of all tiles. */
-static void finish(const struct tr_tiles *layer, uint32_t channel, const int32_t *sums,
-                   const struct tr_winograd_place *places, const struct tr_winograd_place *end)
+void tr_winograd_finish_quick(const struct tr_winograd_quick *how, const int32_t *sums,
+                              const struct tr_winograd_place *places, const struct tr_winograd_place *end)
 {
-    uint32_t next = layer->pixels.output.channels;
-    uint32_t line = layer->pixels.output.width * next;
-    for (; places != end; places++, sums += TR_WINOGRAD_ROWS) {
+    const struct tr_channel quick = *how->quick;
+    uint32_t next = how->next, line = how->line;
+    for (; places != end; places++, sums += TILE) {
         COLUMN(0u);
         COLUMN(1u);
         COLUMN(2u);
         COLUMN(3u);
-        int8_t *to = places->output + channel;
+        int8_t *to = places->output;
         bool below = (places->without & BELOW) == 0u, beside = (places->without & BESIDE) == 0u;
-        to[0] = tr_output(&layer->to, channel, quarter(top0u + top1u + top2u));
+        to[0] = result(how, &quick, top0u + top1u + top2u);
         if (beside) {
-            to[next] = tr_output(&layer->to, channel, quarter(top1u - top2u - top3u));
+            to[next] = result(how, &quick, top1u - top2u - top3u);
         }
         if (below) {
-            to[line] = tr_output(&layer->to, channel, quarter(low0u + low1u + low2u));
+            to[line] = result(how, &quick, low0u + low1u + low2u);
         }
         if (beside && below) {
-            to[line + next] = tr_output(&layer->to, channel, quarter(low1u - low2u - low3u));
+            to[line + next] = result(how, &quick, low1u - low2u - low3u);
         }
     }
 }
+
+#endif
 
 #if defined(__ARM_FEATURE_DSP)
 
@@ -153,45 +179,55 @@ static uint32_t in_both(int8_t value)
     return half | half << 16;
 }
 
-/* The same of `count` channels by one long multiplication. */
-static void finish_direct(const struct tr_tiles *layer, uint32_t channel, uint32_t count, const int32_t *sums,
-                          struct tr_winograd_place *places, const struct tr_winograd_place *end)
+/* One channel by one long multiplication. */
+static void finish_direct(const struct tr_tiles *layer, uint32_t channel, const int32_t *sums,
+                          const struct tr_winograd_place *places, const struct tr_winograd_place *end)
 {
     const struct tr_output *to = &layer->to;
+    const struct tr_direct *by = to->direct + channel;
     uint32_t next = layer->pixels.output.channels;
-    struct tr_winograd_output how = {.next = next, .line = layer->pixels.output.width * next};
-    how.minimum = in_both(to->minimum);
-    how.maximum = in_both(to->maximum);
+    const struct tr_winograd_output how = {
+        .bias = by->bias,
+        .multiplier = by->multiplier,
+        .centre = (2 * to->zero_point + 1) * (1 << by->shift),
+        .shift = by->shift,
+        .next = next,
+        .line = layer->pixels.output.width * next,
+        .minimum = in_both(to->minimum),
+        .maximum = in_both(to->maximum),
+    };
     bool whole = to->minimum == INT8_MIN && to->maximum == INT8_MAX;
-    for (; count > 0u; count--, channel++, sums++) {
-        const struct tr_direct *by = to->direct + channel;
-        how.bias = by->bias;
-        how.multiplier = by->multiplier;
-        how.centre = (2 * to->zero_point + 1) * (1 << by->shift);
-        how.shift = by->shift;
-        (whole ? tr_winograd_finish_whole : tr_winograd_finish_clamped)(&how, sums, places, end);
-        for (struct tr_winograd_place *place = places; place != end; place++) {
-            place->output++;
-        }
-    }
+    (whole ? tr_winograd_finish_whole : tr_winograd_finish_clamped)(&how, sums, places, end);
 }
 
 #endif
 
-/* Channels from `channel` on, at most a block of rows. */
+static void finish_channel(const struct tr_tiles *layer, uint32_t channel, const int32_t *sums,
+                           const struct tr_winograd_place *places, const struct tr_winograd_place *end)
+{
+    const struct tr_output *to = &layer->to;
+#if defined(__ARM_FEATURE_DSP)
+    if (to->direct != 0) {
+        finish_direct(layer, channel, sums, places, end);
+        return;
+    }
+#endif
+    uint32_t next = layer->pixels.output.channels;
+    struct tr_winograd_quick how = {to, channel, to->quick + channel, next, layer->pixels.output.width * next};
+    tr_winograd_finish_quick(&how, sums, places, end);
+}
+
+/* Channels from `channel` on, at most a block of rows; places move on by as many. */
 static void finish_block(const struct tr_tiles *layer, uint32_t channel, const int32_t *sums,
                          struct tr_winograd_place *places, const struct tr_winograd_place *end)
 {
     uint32_t left = layer->pixels.output.channels - channel;
     uint32_t count = left < TR_WINOGRAD_ROWS ? left : TR_WINOGRAD_ROWS;
-#if defined(__ARM_FEATURE_DSP)
-    if (layer->to.direct != 0) {
-        finish_direct(layer, channel, count, sums, places, end);
-        return;
-    }
-#endif
-    for (uint32_t n = 0u; n < count; n++) {
-        finish(layer, channel + n, sums + n, places, end);
+    for (uint32_t n = 0u; n < count; n++, sums += 16) {
+        finish_channel(layer, channel + n, sums, places, end);
+        for (struct tr_winograd_place *place = places; place != end; place++) {
+            place->output++;
+        }
     }
 }
 
@@ -236,7 +272,7 @@ static void convolve(const struct tr_tiles *layer, const int8_t *input, int8_t *
         uint32_t pairs = ((left < at_once ? left : at_once) + 1u) / 2u;
         for (; count < at_once && y < pixels->output.height; count++) {
             int32_t *points = scratch + count / 2u * 8u * depth + count % 2u;
-            read_tile(pixels, input, y, x, points, 32u * depth * pairs, (int8_t *)(sums + 16u * POINT));
+            read_tile(pixels, input, y, x, points, 32u * depth * pairs, (int8_t *)(sums + TILE * at_once));
             places[count].output = output + (y * pixels->output.width + x) * channels;
             places[count].without = (x + 1u < pixels->output.width ? 0u : BESIDE) |
                                     (y + 1u < pixels->output.height ? 0u : BELOW);
@@ -250,7 +286,7 @@ static void convolve(const struct tr_tiles *layer, const int8_t *input, int8_t *
         for (uint32_t row = 0u; row < channels; row += TR_WINOGRAD_ROWS, weights += 128u * depth) {
             const int16_t *block = weights;
             if (copied) {
-                uint32_t *copy = (uint32_t *)(sums + 16u * POINT + 8u * depth);
+                uint32_t *copy = (uint32_t *)(sums + TILE * at_once + 8u * depth);
                 tr_stage(copy, (const uint32_t *)(const void *)weights, 256u * depth);
                 block = (const int16_t *)copy;
             }

@@ -89,3 +89,12 @@ def test_what_the_processor_computes_stays_as_the_file_has_it() -> None:
     assert [(op.kind, op.inputs) for op in left.ops] == [(op.kind, op.inputs) for op in graph.ops]
     (factor,) = (op.inputs[0] for op in graph.ops if op.kind == "LOGISTIC")
     assert [op.inputs for op in with_lookups(graph, ()).ops if op.kind in ("MUL", "LOGISTIC")] == [(factor,)]
+
+
+def test_a_product_with_a_constant_for_each_channel_is_no_function_of_one_value() -> None:
+    net = Detector(np.random.default_rng(10), (5, 4, 3))
+    net._move("LOGISTIC", [net.x], net.shape, 1 / 256, -128)
+    for factors in (np.array([90, -3, 7], np.int8), np.full((1, 5, 4, 3), 9, np.int8)):
+        net._move("MUL", [net.model.constant(factors, [0.01], [-10]), net.x], net.shape, 0.03, -4)
+    graph = parse(net.finish())
+    assert [op.inputs for op in with_lookups(graph, ()).ops] == [op.inputs for op in graph.ops]

@@ -278,13 +278,21 @@ def threes(net: Network) -> Graph:
 
 
 @pytest.mark.parametrize("shape", [(5, 7, 4), (6, 4, 8), (1, 9, 4), (4, 1, 16), (11, 8, 4)], ids=str)
-@pytest.mark.parametrize("core", ["cortex-m4", "rv32imc"])
+@pytest.mark.parametrize("core", ["cortex-m4", "cortex-m3", "cortex-m0", "rv32imc"])
 def test_tiles_of_four_outputs(core, shape, tmp_path, runtimes):
     rng = np.random.default_rng([13, *shape])
     graph = threes(Alive(rng, shape))
     program = lower_with(graph, "winograd", "lossless", TARGETS[core].isa)
     assert {layer.kernel_name for layer in program.layers} == {"winograd"}
     assert_core_equals_golden(graph, core, ("winograd", "lossless"), samples(graph, rng, 3), tmp_path, runtimes)
+
+
+def test_tiles_on_cortex_m4_without_one_long_multiplication(tmp_path, runtimes, monkeypatch):
+    """As where a scale is 1/2 or more: requantised like on Cortex-M3."""
+    monkeypatch.setattr("edge_tr.kernels.output.DIRECT", set())
+    rng = np.random.default_rng(17)
+    graph = threes(Alive(rng, (5, 7, 8)))
+    assert_core_equals_golden(graph, "cortex-m4", ("winograd", "lossless"), samples(graph, rng, 3), tmp_path, runtimes)
 
 
 class Lanes(Joint):
@@ -350,12 +358,12 @@ def test_units_with_two_rows_in_one_halfword(budget, tmp_path, runtimes):
     assert_core_equals_golden(graph, "cortex-m4", ("fours", budget), samples(graph, rng, 3), tmp_path, runtimes)
 
 
-@pytest.mark.parametrize("core", ["cortex-m4", "rv32imc"])
+@pytest.mark.parametrize("core", ["cortex-m4", "cortex-m3", "rv32imc"])
 def test_tiles_whose_weights_are_copied_by_fours(core, tmp_path, runtimes):
     """Where RAM holds no more of them."""
     rng = np.random.default_rng(16)
     graph = threes(Alive(rng, (9, 8, 16)))
-    program = lower_with(graph, "winograd", "lossless", TARGETS[core].isa, replace(SLOW_FLASH, staging=6000))
+    program = lower_with(graph, "winograd", "lossless", TARGETS[core].isa, replace(SLOW_FLASH, staging=8000))
     assert any(layer.dot.by_parts for layer in program.layers)
     elf, x = link_model(TARGETS[core], program, runtimes(core), tmp_path), samples(graph, rng, 2)
     assert run_model(elf, program, x) == expected_bytes(graph, program, x)

@@ -49,5 +49,7 @@ def test_points_that_leave_32_bits_on_the_way_come_back():
 
 
 def test_fewer_tiles_of_many_channels():
-    assert [tiles_at_once(channels) for channels in (4, 32, 36, 64, 68, 4096)] == [8, 8, 4, 4, 2, 2]
+    sizes = (4, 32, 36, 64, 68, 4096)
+    assert [tiles_at_once(channels, "armv7e-m") for channels in sizes] == [8, 8, 4, 4, 2, 2]
+    assert {tiles_at_once(channels, isa) for channels in sizes for isa in ("c", "armv7-m", "rv32")} == {2}
     assert (MOST_TILES, LEAST_TILES) == (8, 2)
