@@ -41,8 +41,9 @@ documents: install-test ## write the pages, pictures and numbers of the document
 tutorials: install-test ## run every command of docs/tutorials, each page in an empty folder (gigabytes, minutes): PAGES=docs/tutorials/keras.md
 	$(BIN)/python -m documents.commands $(PAGES)
 
-bench: install-test install-reproduce ## tune, count whole models on every core and write docs/benchmarks.md (minutes)
+bench: install-test install-reproduce ## tune, count whole models on every core and write docs/benchmarks.md and docs/benchmarks-mobile.md (minutes)
 	$(SAME_SUMS) $(BIN)/python -m edge_tr.bench_table
+	$(BIN)/python -m tests.mobile_table
 
 cycles: install-test ## count the accelerator's cycles of nine models at six budgets and write docs/accelerator-cycles.md (minutes)
 	$(BIN)/python -m edge_tr.cycles_table

@@ -96,13 +96,17 @@ def metric_of(name: str) -> Metric:
 
 
 def scores_of(graph: Graph, outputs: Mapping[int, np.ndarray], y: np.ndarray, steps: int | None) -> Scores:
-    """Of the inferences that have labels: of sequences all, if `y` is [n, steps, ...], else the last of each."""
+    """Of the inferences that have labels: of sequences all, if `y` is [n, steps, ...], else the last of each. An output
+    of several rows has an answer in each, if there is an integer label for each."""
     index = graph.outputs[0]
     output, tensor = outputs[index], graph.tensor(index)
     if steps is not None and y.shape[1:2] != (steps,):
         output = output[:, -1]
     writer, scale = graph.writer(index), 1.0 if tensor.quantization is None else float(tensor.quantization.scale[0])
     values = real(tensor, output).astype(np.float64).reshape(-1, tensor.size)
+    classes = tensor.shape[-1]
+    if classes > 1 and y.dtype.kind in "iub" and y.size * classes == values.size:
+        values = values.reshape(-1, classes)
     return Scores(values, "" if writer is None else writer.kind, scale)
 
 

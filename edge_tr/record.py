@@ -85,6 +85,8 @@ class Record:
 
     same_bytes: ClassVar[bool] = False
     """Whether the output is the input's bytes under another shape, which costs nothing."""
+    shows_parts: ClassVar[bool] = False
+    """Whether `part_inputs` and `backward` tell of its `parts`; only then does `tune` change them."""
 
     def parts(self) -> tuple[Part, ...]:
         """The dot products that it is made of, where it is not one itself: each is planned by kernels, and revealed by
@@ -93,6 +95,10 @@ class Record:
 
     def with_parts(self, records: Mapping[str, Record]) -> Record:
         """The same operator with other records of some of its `parts`, by name."""
+        raise NotImplementedError
+
+    def part_inputs(self, inputs: Sequence[np.ndarray]) -> Mapping[str, np.ndarray]:
+        """What each of its `parts` reads, by name: int8 [n, uses, depth]."""
         raise NotImplementedError
 
     def golden(
@@ -167,3 +173,10 @@ class Record:
     ) -> list[np.ndarray]:
         """The same of an operator with any number of outputs: from those of all of them."""
         return self.gradients(inputs, outputs[0], gradients[0])
+
+    def backward(
+        self, inputs: Sequence[np.ndarray], outputs: Sequence[np.ndarray], gradients: Sequence[np.ndarray]
+    ) -> tuple[list[np.ndarray], Mapping[str, np.ndarray]]:
+        """`all_gradients`, and of an operator that shows its parts those of their sums, by name: float32
+        [n, uses, units]."""
+        return self.all_gradients(inputs, outputs, gradients), {}

@@ -27,6 +27,7 @@ module tr_accelerator
     input  logic        s_axis_tvalid,
     output logic        s_axis_tready,
     input  logic        s_axis_tlast,
+    input  logic        m_axis_resetn,  // of the DMA that receives: what runs ends, and what was offered is taken back
     output logic [63:0] m_axis_tdata,
     output logic [ 7:0] m_axis_tkeep,
     output logic        m_axis_tvalid,
@@ -35,7 +36,7 @@ module tr_accelerator
     output logic        irq
 );
   // ---- registers ------------------------------------------------------------------------------------------------
-  logic write, got_address, got_data, start_run, start_load, start_dump, soft_reset, busy, done, done_seen, interrupt_on;
+  logic write, got_address, got_data, start_run, start_load, start_dump, soft_reset, stream_reset, busy, done, done_seen, interrupt_on;
   logic waits_input, waits_output;
   logic [15:0] entry, stop, command_index, dump_address, dump_count;
   logic [31:0] timeout, cycles, stamp, program_crc, read_value;
@@ -79,7 +80,8 @@ module tr_accelerator
   end
 
   always_ff @(posedge clk) begin
-    {start_run, start_load, start_dump, soft_reset} <= '0;
+    {start_run, start_load, start_dump} <= '0;
+    {soft_reset, stream_reset} <= {2{!m_axis_resetn}};
     if (s_axi_awvalid && s_axi_awready) begin
       write_at <= {s_axi_awaddr[7:2], 2'b00};
       {got_address, s_axi_awready} <= 2'b10;
@@ -98,7 +100,7 @@ module tr_accelerator
           start_run <= write_value[0] && !busy;
           start_load <= write_value[1] && !busy;
           start_dump <= write_value[2] && !busy;
-          soft_reset <= write_value[3];
+          if (write_value[3]) soft_reset <= 1'b1;
         end
         8'(AccelRegisterEntry): entry <= 16'(merged(32'(entry), write_value, strobe));
         8'(AccelRegisterStop): stop <= 16'(merged(32'(stop), write_value, strobe));
@@ -125,7 +127,7 @@ module tr_accelerator
       {got_address, got_data, reads} <= '0;
       {s_axi_awready, s_axi_wready, s_axi_arready} <= '1;
       {s_axi_bvalid, s_axi_rvalid, start_run, start_load, start_dump, interrupt_on, done_seen, irq} <= '0;
-      soft_reset <= 1'b1;
+      {soft_reset, stream_reset} <= '1;
       {entry, timeout, select, dump_address, dump_count} <= '0;
       stop <= 16'(AccelNoStop);
     end
@@ -133,7 +135,7 @@ module tr_accelerator
 
   assign m_axis_tkeep = '1;
   tr_core core (
-      .clk, .reset(soft_reset), .start_run, .start_load, .start_dump, .entry, .stop, .timeout,
+      .clk, .reset(soft_reset), .stream_reset, .start_run, .start_load, .start_dump, .entry, .stop, .timeout,
       .dump_address, .dump_count, .select, .busy, .done, .error, .command_index, .cycles, .stamp,
       .program_crc, .waits_input, .waits_output, .in_data(s_axis_tdata), .in_valid(s_axis_tvalid),
       .in_ready(s_axis_tready), .in_last(s_axis_tlast), .out_data(m_axis_tdata), .out_valid(m_axis_tvalid),

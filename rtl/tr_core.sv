@@ -6,6 +6,7 @@ module tr_core
 (
     input  logic                               clk,
     input  logic                               reset,
+    input  logic                               stream_reset,  // with reset: of what `out_valid` offers, too
     // control
     input  logic                               start_run,
     input  logic                               start_load,
@@ -246,7 +247,7 @@ module tr_core
       .lanes_valid, .lanes_one, .lanes_place, .lanes_half, .lanes_address, .lanes_results, .other_write,
       .address(write_address), .enable_even(write_even), .enable_odd(write_odd), .data(write_data));
   tr_output out_words (
-      .clk, .stop(ended), .launch, .tiles, .more(goes_on), .reads(scan_valid && is_output),
+      .clk, .stop(ended), .stream_reset, .launch, .tiles, .more(goes_on), .reads(scan_valid && is_output),
       .room(out_room),
       .valid(valid_5 && is_output), .values(window[8*W-1:0]), .busy(output_busy), .out_data, .out_valid, .out_ready,
       .out_last);

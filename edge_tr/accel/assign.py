@@ -148,7 +148,7 @@ class _Assigner:
         """Why no engine computes the layer; empty if one does."""
         key = (stage.op.index, *((x.vector, x.shape) for x in inputs))
         if key not in self.known:
-            self.known[key] = refusal(stage, inputs, y, self.cut.get(stage.op.index))
+            self.known[key] = refusal(stage, inputs, y)
         return self.known[key]
 
     def _offered(self, tensor: int, reader: Record) -> Placed:

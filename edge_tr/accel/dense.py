@@ -54,7 +54,7 @@ def dense_layer(
             weights=start, extent=(start, start + 2 * len(own)),
             parameters=parameters + (first * COLUMNS if each else 0),
             channels=min(step * COLUMNS, p.units - first * COLUMNS) if each else 1, src=x.base, src_stride=stride,
-            dst=y.base + first, zero_point=x.zero_point, extreme=127 - x.zero_point if x.extreme is None else x.extreme,
+            dst=y.base + first, zero_point=x.zero_point, extreme=127 - x.zero_point,
             **results(p.activation, p.output_zero_point),
         )  # fmt: skip
         read = [cycles + i * (len(rows) + pause) + len(rows) for i in range(step)]

@@ -15,7 +15,7 @@ from edge_tr.accel.arrival import BEATS, Arrival, arrival_of
 from edge_tr.accel.assign import Assignment
 from edge_tr.accel.chain import Chain
 from edge_tr.accel.cycles import Coming
-from edge_tr.accel.engines import Cut, Effort, cut_data, emit, tables_of
+from edge_tr.accel.engines import Effort, cut_tables, emit, tables_of
 from edge_tr.accel.image import Image
 from edge_tr.accel.indices import index_of, input_index, scattered
 from edge_tr.accel.layout import Placed
@@ -258,7 +258,7 @@ class Emitter:
         stage, placed, extra = self.stages[i], self.placed, 0
         x, y = placed[stage.inputs[0]], stage.target(placed[stage.output])
         if stage.op.index in self.cut:
-            extra += self._beside_input(self._load(self._cut(stage).tables) + self.fetched.take())
+            extra += self._beside_input(self._load(self._cut_tables(stage)) + self.fetched.take())
             x, cycles = self._truncate(stage, x)
             extra += cycles
         if isinstance(stage.record, BY_TABLES):
@@ -281,7 +281,7 @@ class Emitter:
             return 0
         for stage in self.stages[i + 1 : end]:
             if stage.op.index in self.cut:
-                return self._load(self._cut(stage).tables)
+                return self._load(self._cut_tables(stage))
             if isinstance(stage.record, BY_TABLES):
                 return self._load(tables_of(stage))
         return 0
@@ -303,13 +303,11 @@ class Emitter:
     def _truncate(self, stage: Stage, x: Placed) -> tuple[Placed, int]:
         """The input with s terms a value, made by the ADD engine from a table of all values: in place, or a copy where
         a later layer reads it whole."""
-        cut = self._cut(stage)
-        base = self.room.copies.get(stage.op.index, x.base)
-        result = replace(x, base=base, zero_point=cut.zero_point, extreme=cut.extreme)
+        result = replace(x, base=self.room.copies.get(stage.op.index, x.base))
         return result, add_layer(self.image, (-128, 127), x, x, result).cycles
 
-    def _cut(self, stage: Stage) -> Cut:
-        return cut_data(stage.record, self.assignment.layouts[stage.inputs[0]], self.cut[stage.op.index])
+    def _cut_tables(self, stage: Stage) -> Tables:
+        return cut_tables(self.assignment.layouts[stage.inputs[0]], self.cut[stage.op.index])
 
 
 @contextlib.contextmanager

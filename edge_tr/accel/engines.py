@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 
 import numpy as np
@@ -29,7 +29,6 @@ from edge_tr.operators import (
     FullyConnectedParams,
     MeanParams,
     PoolParams,
-    Record,
 )
 from edge_tr.operators.arithmetic import INT8_VALUES
 from edge_tr.operators.checks import INT8
@@ -200,54 +199,17 @@ def tables_of(stage: Stage) -> Tables:
     return tables
 
 
-@dataclass(frozen=True)
-class Cut:
-    """A layer's data truncated to a few terms a value.
-
-    codes       int64 [256], by x + 128: int8, as they lie in memory
-    zero_point  of the codes
-    extreme     what code 127, or -128 if this is negative, is less the zero point; None: the difference
-    """
-
-    codes: np.ndarray
-    zero_point: int
-    extreme: int | None
-
-    @property
-    def tables(self) -> Tables:
-        """Of the ADD engine, which makes codes of x."""
-        return lookup_tables(self.codes)
+def cut_tables(x: Placed, data_terms: np.ndarray) -> Tables:
+    """Of the ADD engine, which cuts data to a few terms a value. `data_terms`: int16 [511] of x - zero point."""
+    return lookup_tables(data_terms[INT8_VALUES - x.zero_point + 255].astype(np.int64) + x.zero_point)
 
 
-def cut_data(record: Record, x: Placed, data_terms: np.ndarray) -> Cut:
-    """By int16 [511] of x - zero point: codes that eight bits hold, of x's zero point or one near it. The fully
-    connected engine allows for one value at either end that is farther out than they reach. DoesNotFitError if they
-    cannot be."""
-    values = data_terms.astype(np.int64)[np.arange(-128, 128) - x.zero_point + 255]
-    ends = np.unique(values)
-    options = [(ends, -128, 127, None)]
-    if isinstance(record, FullyConnectedParams) or x.vector:
-        options += [(ends[:-1], -128, 126, int(ends[-1])), (ends[1:], -127, 127, int(ends[0]))]
-    for inner, low, high, extreme in options:
-        least, most = low - int(inner[0]), high - int(inner[-1])
-        if least <= most and (extreme is None or abs(extreme) <= 255):
-            zero_point = min(max(x.zero_point, least, -128), most, 127)
-            outside = 0 if extreme is None else 127 if extreme >= 0 else -128
-            return Cut(np.where(values == extreme, outside, values + zero_point), zero_point, extreme)
-    raise DoesNotFitError(
-        f"with so few terms a value its input less the zero point is {ends[0]} to {ends[-1]}, more than eight bits "
-        "hold; allow this layer four terms a value or more"
-    )
-
-
-def refusal(stage: Stage, inputs: list[Placed], y: Placed, data_terms: np.ndarray | None) -> str:
+def refusal(stage: Stage, inputs: list[Placed], y: Placed) -> str:
     """Why the accelerator cannot compute the layer, whatever else is in its memories; empty if it can."""
     trial = Image()
     try:
         if isinstance(stage.record, BY_TABLES):
             tables_of(stage)
-        if data_terms is not None:
-            cut_data(stage.record, inputs[0], data_terms)
         emit(trial, stage, inputs, y, Effort.STREAMED)
     except EdgeTrError as error:
         return str(error).removeprefix(f"{layer_name(stage.op)}: ")

@@ -25,7 +25,6 @@ class Placed:
     vector: bool
     base: int = 0  # first word
     zero_point: int = 0
-    extreme: int | None = None  # as `engines.Cut` has it
     phases: tuple[int, int] = (1, 1)
 
     @property

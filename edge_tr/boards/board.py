@@ -180,7 +180,7 @@ class Board:
         if self.toolchain.freestanding:
             cflags += ("-ffreestanding", "-fno-common", "-ffunction-sections", "-fdata-sections")
             ldflags = ("-nostdlib", "-nostartfiles", "-static", "-Wl,--gc-sections", "-Wl,--build-id=none")
-            ldflags += tuple(f"-Wl,--defsym={name}={value:#x}" for name, value in self._symbols(origin, size).items())
+            ldflags += tuple(_symbol(*item) for item in self._symbols(origin, size).items())
             ldflags += (*script, "-lgcc")
         else:  # at addresses that are known when the model is sealed
             cflags, ldflags = (*cflags, "-fno-pie"), ("-no-pie", *script)
@@ -192,12 +192,27 @@ class Board:
         """RAM that code runs from faster than from flash."""
         return self.reads.code_ram if self.reads else None
 
+    @property
+    def data_beside_code(self) -> tuple[tuple[int, int], ...]:
+        """Where a program's data may begin and must end, so that code has `code_ram` for itself: below it, where a
+        stack that overflows leaves RAM, and above it if there is more."""
+        memory, code = self.memory, self.code_ram
+        below = memory.ram_origin, code.as_data
+        above = code.as_data + code.bytes, memory.ram_origin + memory.ram_bytes
+        return (below, above) if above[1] - above[0] > below[1] - below[0] else (below,)
+
+    @property
+    def hot_flags(self) -> tuple[tuple[str, ...], ...]:
+        """For the linker, of a program whose code runs from `code_ram`, by places of its data."""
+        places = self.data_beside_code
+        return tuple((_symbol("TR_RAM_ORIGIN", begin), _symbol("TR_CODE_DATA", end)) for begin, end in places)
+
     def _symbols(self, origin: int, size: int) -> dict[str, int]:
         code = self.code_ram or CodeRam(self.memory.ram_origin, 0)
         return {
             "TR_CODE_ORIGIN": code.origin,
             "TR_CODE_BYTES": code.bytes,
-            "TR_CODE_DATA": code.data_end,
+            "TR_CODE_DATA": code.as_data,
             "TR_FLASH_ORIGIN": origin,
             "TR_FLASH_BYTES": size,
             "TR_RAM_ORIGIN": self.memory.ram_origin,
@@ -208,6 +223,10 @@ class Board:
 
 def _define(name: str, value: int | str) -> str:
     return f"-D{name}={value}" if isinstance(value, str) else f"-D{name}={value}u"
+
+
+def _symbol(name: str, value: int) -> str:
+    return f"-Wl,--defsym={name}={value:#x}"
 
 
 def _firmware(path: str) -> Path:

@@ -114,8 +114,8 @@ def _reads_inconsistencies(board: Board) -> Iterator[str]:
     if reads.unified and (reads.code_cache is None or reads.data_cache is not None):
         yield "reads.unified: needs code_cache, which constants are read through, and no data_cache"
     memory, code = board.memory, reads.code_ram
-    if code is not None and not memory.ram_origin < code.data_end <= memory.ram_origin + memory.ram_bytes:
-        yield f"reads.code_ram: data would have to end at {code.data_end:#x}, which is not in memory's RAM"
+    if code is not None and not memory.ram_origin < code.as_data <= memory.ram_origin + memory.ram_bytes:
+        yield f"reads.code_ram: {code.as_data:#x} is not in memory's RAM, behind its first byte"
 
 
 def _cache_problems(cache: Cache, width: int) -> Iterator[str]:

@@ -52,8 +52,8 @@ class CodeRam:
     data: int | None = None  # address of the same RAM for loads and stores, if it is a different one
 
     @property
-    def data_end(self) -> int:
-        """The address where a program's data must end, so that code has this RAM for itself."""
+    def as_data(self) -> int:
+        """Its first address for loads and stores."""
         return self.origin if self.data is None else self.data
 
 

@@ -226,6 +226,7 @@ def _block_design(board: OverlayBoard) -> dict[str, object]:
             "registers/aresetn", "memory/aresetn", f"{accelerator}/resetn", f"{interrupts}/s_axi_aresetn",
             f"{dma}/axi_resetn",
         ),
+        f"{dma}/s2mm_prmry_reset_out_n": (f"{accelerator}/m_axis_resetn",),
         f"{accelerator}/irq": (f"{interrupts}/intr",),
         f"{interrupts}/irq": (f"{processor}/IRQ_F2P",),
     }  # fmt: skip

@@ -44,11 +44,11 @@ class Planned:
 
 def expected_room(board: Board, more_ram: int, hot: bool) -> Limits:
     """What the layers have room for. `more_ram`: that the server takes beside what it always does; `hot`: the runtime's
-    code takes some too, at an address that data must not reach."""
+    code takes some too, which data must lie beside."""
     memory = board.memory
     ram, stack = memory.ram_bytes, min(memory.stack_bytes, EXPECTED_STACK)
     if hot and board.code_ram is not None:
-        ram = min(ram - HOT_BYTES, board.code_ram.data_end - memory.ram_origin)
+        ram = min(ram - HOT_BYTES, max(end - begin for begin, end in board.data_beside_code))
     return Limits(memory.flash_bytes - RUNTIME_FLASH, ram - stack - RUNTIME_RAM - more_ram)
 
 

@@ -59,6 +59,13 @@ def is_unsigned(params: DotParams) -> bool:
     return params.output_zero_point == -128 and tuple(params.activation) == WHOLE
 
 
+def way(params: DotParams) -> str:
+    """Which code requantises: `plain` as of `is_unsigned`, `signed` to all of int8, or `clamped` to less."""
+    if tuple(params.activation) != WHOLE:
+        return "clamped"
+    return "plain" if is_unsigned(params) else "signed"
+
+
 def apply(constants: Direct, sums: np.ndarray, channel: int) -> np.ndarray:
     """int64 results of int64 sums: the assembly's mirror."""
     doubled = 2 * sums + int(constants.bias[channel])

@@ -66,7 +66,7 @@ class DualKernel(OneBudgetKernel):
             "outside": dot.params.input_zero_point,
             "data_terms": lookup_name(dot),
             "table": f"{name}_table",
-            "plane": f"tr_dual_{_window(planes)}_{_finish(dot.params)}" if isinstance(dot.requant, Direct) else 0,
+            "plane": f"tr_dual_{_window(planes)}_{direct.way(dot.params)}" if isinstance(dot.requant, Direct) else 0,
             **to,
         }
         return DotCall("tr_depthwise_conv_2d_dual", PLANES, values, arrays, rows, lookup(dot))
@@ -80,13 +80,6 @@ def _planes(params: DepthwiseParams) -> Planes:
 def _window(planes: Planes) -> str:
     """Which code."""
     return f"3x3_{planes.across.stride}" if planes.small else "lines"
-
-
-def _finish(params: DotParams) -> str:
-    """How it requantises."""
-    if tuple(params.activation) != direct.WHOLE:
-        return "clamped"
-    return "plain" if direct.is_unsigned(params) else "signed"
 
 
 def _table(task: Task, planes: Planes) -> term_table.Table:
@@ -112,7 +105,7 @@ def _cycles(task: Task, work: Work, planes: Planes) -> float:
     run = work.rows * _plane_cycles(planes)
     if task.isa not in DUAL or not work.direct:
         run = work.macs * WINDOW_CYCLES * MAC[task.isa] + work.requantising(task.isa)
-    elif (finish := _finish(task.params)) != "plain":
+    elif (finish := direct.way(task.params)) != "plain":
         pairs = planes.pairs * planes.down.outputs * work.rows
         run += pairs * (SIGNED if finish == "signed" else CLAMPED)
     rows, columns = (planes.down.size, planes.across.size)

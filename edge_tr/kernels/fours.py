@@ -34,9 +34,9 @@ JOINT_PAIR, APART_PAIR, DUAL_BLOCK = 15.9, 18.9, 50
 """Cycles of two elements of two pixels by four rows, layouts FOURS_JOINT and FOURS_APART; of four rows besides."""
 UNIT_FOUR, UNIT_BLOCK, SPREAD_FOUR = 20.5, 75, 24
 """Cycles of four elements of one pixel by four rows; of four rows besides; and of laying out four elements."""
-FINISHED_BLOCK, FINISHED_SIGNED, FINISHED_TILE = 88, 8, 86
-"""Cycles besides where sums are requantised in registers: of four rows and two pixels; how many more those take with a
-zero point above -128; and of two pixels."""
+FINISHED_BLOCK, FINISHED_TILE = {"plain": 88, "signed": 96, "clamped": 108}, 86
+"""Cycles besides where sums are requantised in registers: of four rows and two pixels by `direct.way`; and of two
+pixels."""
 SPREAD_PAIR, SPREAD_ROW, DUAL_TILE = 7, 39, 148
 """Cycles of making words of two elements of two pixels; of a row of two windows, and of two pixels besides."""
 POINTWISE_TILE = 55
@@ -86,7 +86,7 @@ class FoursKernel(OneBudgetKernel):
         routine = _ROUTINES[layout_of(dot.body)]
         if not (isinstance(dot.requant, Direct) and _finishes(dot.params, layout_of(dot.body))):
             return tiles(name, dot, routine)
-        call = tiles(name, dot, f"{routine}_{'plain' if direct.is_unsigned(dot.params) else 'signed'}")
+        call = tiles(name, dot, f"{routine}_{direct.way(dot.params)}")
         nothing = ((0, 0, 0),) * (-len(call.rows.items) % 4)  # read, and not used
         return replace(call, rows=replace(call.rows, items=call.rows.items + nothing))
 
@@ -102,7 +102,7 @@ def _layout(task: Task) -> int:
 
 def _finishes(params: DotParams, layout: int) -> bool:
     """Whether `direct` requantises sums while they are in registers (tr_joint.h)."""
-    return isinstance(params, ConvParams) and layout != LAYOUT.FOURS and tuple(params.activation) == direct.WHOLE
+    return isinstance(params, ConvParams) and layout != LAYOUT.FOURS
 
 
 def _scratch_bytes(params: DotParams, layout: int, finishes: bool) -> int:
@@ -152,7 +152,7 @@ def _dual_cycles(work: Work, params: ConvParams, layout: int, finishes: bool) ->
     block, tile = DUAL_BLOCK, pairs * SPREAD_PAIR + height * SPREAD_ROW + DUAL_TILE
     if finishes:
         tile = pairs * SPREAD_PAIR + POINTWISE_TILE if is_pointwise(params) and work.depth % 4 == 0 else tile
-        block = FINISHED_BLOCK + (0 if direct.is_unsigned(params) else FINISHED_SIGNED)
+        block = FINISHED_BLOCK[direct.way(params)]
         tile += FINISHED_TILE
     tile += -(-work.rows // 4) * (block + pairs * pair)
     return (work.positions + 1) // 2 * tile + work.positions * _copying(work, params)

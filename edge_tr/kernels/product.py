@@ -16,7 +16,7 @@ from edge_tr.kernels.waiting import INSTANT, Behind
 from edge_tr.operators import DotParams
 from edge_tr.operators.products import SumsParams
 from edge_tr.prepared.budget import TrSetting
-from edge_tr.tr.reveal import Revealed, truncate_data
+from edge_tr.tr.reveal import Revealed, cut_data
 
 if TYPE_CHECKING:
     from edge_tr.kernels.kernel import Kernel
@@ -51,7 +51,7 @@ class Task:
     @property
     def data_terms(self) -> np.ndarray | None:
         """int16 [511], index x - zero_point + 255: that cut to s terms; None: all terms."""
-        return truncate_data(self.setting.data_terms) if self.cut else None
+        return cut_data(self.setting.data_terms, self.params.input_zero_point) if self.cut else None
 
 
 @dataclass(frozen=True)

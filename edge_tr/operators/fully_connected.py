@@ -52,6 +52,11 @@ class FullyConnectedParams(MixingParams):
     requant: Requant  # n = units
     weights_zero_point: int = 0
 
+    @property
+    def uses(self) -> int:
+        """How often one inference uses each weight."""
+        return self.rows
+
     def accumulated(self, x: np.ndarray) -> np.ndarray:
         acc = matmul(x.reshape(-1, self.depth), self.weights)
         acc += self.bias

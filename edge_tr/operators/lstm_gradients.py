@@ -21,6 +21,10 @@ STEEPEST = np.float32(8)
 """A gate has 12 fraction bits before its sigmoid or tanh and 15 behind."""
 
 
+Sums = dict[str, np.ndarray]
+"""Gradients of the sums of an LSTM's parts in one step, by the part's name: float32 [n, units]."""
+
+
 @dataclass(frozen=True)
 class Step:
     """Integers of one step of an LSTM: what it read; by name, each gate before and behind its activation; the new cell
@@ -55,22 +59,23 @@ def through_tanh(squashed: np.ndarray) -> np.ndarray:
 
 def through_gate(
     gate: Gate, step: Step, name: str, cell: np.ndarray, gradient: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of (input, output a step before, the cell state `cell` that the gate sees), from that of the gate behind its
-    activation."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, Sums]:
+    """Of (input, output a step before, the cell state `cell` that the gate sees), and of the gate's sums, from that of
+    the gate behind its activation."""
     value = step.gates[name] / ONE
     slope = through_tanh(step.gates[name]) if name == "cell" else value * (1 - value)
     summed = gradient * STEEPEST * slope * inside(step.before[name])
     if gate.norm is not None:
         summed = _through_norm(gate.norm, _unnormalised(gate, step, cell), summed)
+    sums = {f"input_to_{name}": summed * real(gate.input), f"recurrent_to_{name}": summed * real(gate.recurrent)}
     parts = ((gate.input, step.x), (gate.recurrent, step.h))
-    x, h = (part.input_gradient(summed * real(part)).reshape(of.shape) for part, of in parts)
+    x, h = (part.input_gradient(of).reshape(read.shape) for of, (part, read) in zip(sums.values(), parts))
     seen = np.zeros(cell.shape, np.float32)
     if gate.peephole is not None:
         count = gate.peephole.count
         weights = gate.peephole.weights.astype(np.float32) * np.float32(gate.peephole.factor.real[0])
         seen[:, :count] = (summed * weights)[:, :count]
-    return x, h, seen
+    return x, h, seen, sums
 
 
 def _unnormalised(gate: Gate, step: Step, cell: np.ndarray) -> np.ndarray:

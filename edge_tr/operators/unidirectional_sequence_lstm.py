@@ -14,13 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 
 from edge_tr.operators.arithmetic import finish, requant
 from edge_tr.operators.checks import INT8
 from edge_tr.operators.lstm_gates import Gate, Gates, added, multiplied
-from edge_tr.operators.lstm_gradients import ONE, Step, inside, real, through_gate, through_tanh
+from edge_tr.operators.lstm_gradients import ONE, Step, Sums, inside, real, through_gate, through_tanh
 from edge_tr.operators.products import PRODUCT, SumsParams, product, replaced
 from edge_tr.record import Part, Record, Requant
 from edge_tr.structs import FACTOR, Array, Call, Field, Struct, Value
@@ -93,6 +94,8 @@ class LstmParams(Record):
     hidden     of the product of output gate and tanh of the cell, n = 1
     """
 
+    shows_parts: ClassVar[bool] = True
+
     batch: int
     steps: int
     time_major: bool
@@ -130,6 +133,17 @@ class LstmParams(Record):
         }
         projection = self.projection and replace(self.projection, sums=own["projection"])
         return replace(self, gates=replace(self.gates, **gates), projection=projection)
+
+    def part_inputs(self, inputs: Sequence[np.ndarray]) -> Mapping[str, np.ndarray]:
+        steps = list(self._steps(inputs, Rounding.DOUBLE))
+        read = {name: self._used([getattr(step, name) for step in steps]) for name in ("x", "h", "hidden")}
+        source = {0: "x", Part.OUTPUT: "h", Part.INSIDE: "hidden"}
+        return {part.name: read[source[part.activation]] for part in self.parts()}
+
+    def _used(self, of_steps: Sequence[np.ndarray]) -> np.ndarray:
+        """[n, uses, ...] of [n * batch, ...] in each step."""
+        stacked = np.stack(of_steps, axis=1)
+        return stacked.reshape(-1, self.batch * self.steps, *stacked.shape[2:])
 
     def golden(
         self, inputs: Sequence[np.ndarray], rounding: Rounding, data_table: np.ndarray | None = None
@@ -186,22 +200,33 @@ class LstmParams(Record):
     def all_gradients(
         self, inputs: Sequence[np.ndarray], outputs: Sequence[np.ndarray], gradients: Sequence[np.ndarray]
     ) -> list[np.ndarray]:
-        """Of the inputs, the output state and the cell state; gates are computed again. One inference's states are the
-        next one's inputs, so that `inputs` must hold what they were."""
+        """Of the inputs, the output state and the cell state."""
+        return self.backward(inputs, outputs, gradients)[0]
+
+    def backward(
+        self, inputs: Sequence[np.ndarray], outputs: Sequence[np.ndarray], gradients: Sequence[np.ndarray]
+    ) -> tuple[list[np.ndarray], Mapping[str, np.ndarray]]:
+        """Gates are computed again. One inference's states are the next one's inputs, so that `inputs` must hold what
+        they were."""
         steps, rows = list(self._steps(inputs, Rounding.DOUBLE)), len(inputs[0]) * self.batch
-        of_outputs, of_x = self._in_order(gradients[0]), [None] * self.steps
+        of_outputs, of_x, of_sums = self._in_order(gradients[0]), [None] * self.steps, [None] * self.steps
         h, cell = (gradients[n].reshape(rows, -1) for n in (1, 2))
         for number in reversed(range(self.steps)):
             h = h + of_outputs.take(number, axis=self._time).reshape(rows, -1)
-            of_x[number], h, cell = self._back(steps[number], h, cell)
+            of_x[number], h, cell, of_sums[number] = self._back(steps[number], h, cell)
         shaped = [x.reshape(len(inputs[0]), self.batch, -1) for x in of_x]
-        return [np.stack(shaped, axis=self._time), h, cell]
+        sums = {name: self._used([of[name] for of in of_sums]) for name in of_sums[0]}
+        return [np.stack(shaped, axis=self._time), h, cell], sums
 
-    def _back(self, step: Step, output: np.ndarray, cell: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Of (x, h, cell) of a step, from those of its output and of its new cell state."""
+    def _back(
+        self, step: Step, output: np.ndarray, cell: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, Sums]:
+        """Of (x, h, cell) of a step and of its sums, from those of its output and of its new cell state."""
+        sums: Sums = {}
         if self.projection is not None:
             part = self.projection.sums
-            output = part.input_gradient(output * inside(step.output) * real(part))
+            sums["projection"] = output * inside(step.output) * real(part)
+            output = part.input_gradient(sums["projection"])
         product = output * inside(step.hidden) * np.float32(self.hidden.real[0])
         found = [self._through("output", step, product * step.squashed, step.new_cell)]
         bent = product * step.gates["output"] * through_tanh(step.squashed) * (1 << self.cell_bits)
@@ -216,12 +241,13 @@ class LstmParams(Record):
             forget = forget - let_in
         found.append(self._through("forget", step, forget, step.cell))
         found.append(self._through("cell", step, candidate, step.cell))
-        x, h = (sum(parts) for parts in zip(*((x, h) for x, h, _ in found)))
-        return x, h, kept + sum(seen for _, _, seen in found[1:])
+        for of in found:
+            sums |= of[3]
+        return sum(of[0] for of in found), sum(of[1] for of in found), kept + sum(of[2] for of in found[1:]), sums
 
     def _through(
         self, name: str, step: Step, gradient: np.ndarray, cell: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, Sums]:
         return through_gate(getattr(self.gates, name), step, name, cell, gradient)
 
     def golden_bytes(self, elements: int) -> int:

@@ -12,7 +12,7 @@ from edge_tr.operators import DotParams, dots
 from edge_tr.prepared.budget import Budget, TrSetting
 from edge_tr.prepared.dead import Alive, remove_what_is_always_dead
 from edge_tr.prepared.padding import without_pads
-from edge_tr.tr.reveal import reveal, truncate_data
+from edge_tr.tr.reveal import cut_data, reveal
 
 
 @dataclass(frozen=True)
@@ -44,5 +44,10 @@ def _revealed(record: DotParams, setting: TrSetting) -> np.ndarray:
 
 def truncations(graph: Graph, budget: Budget) -> dict[int, np.ndarray]:
     """int16 [511] by operator index, of every layer whose activations the budget cuts to s terms."""
-    limits = {op.index: budget.of(layer_name(op)).data_terms for op in dots(graph)}
-    return {index: truncate_data(limit) for index, limit in limits.items() if limit is not None}
+    return data_tables(graph, {op.index: budget.of(layer_name(op)).data_terms for op in dots(graph)})
+
+
+def data_tables(graph: Graph, limits: Mapping[int, int | None]) -> dict[int, np.ndarray]:
+    """int16 [511] by operator index, what x - zero point becomes; `limits`: s of each operator, None for all terms."""
+    zero_points = {op.index: op.record.input_zero_point for op in dots(graph)}
+    return {index: cut_data(s, zero_points[index]) for index, s in limits.items() if s is not None}

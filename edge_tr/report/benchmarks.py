@@ -41,12 +41,19 @@ class Variant:
 
 
 G0B1RE = Platform("NUCLEO-G0B1RE, 512 KB flash, 144 KB RAM", "nucleo-g0b1re")
-MUL32 = Platform("the same board with a slow multiplier", "nucleo-g0b1re", core="cortex-m0-mul32")
+MUL32 = Platform(
+    "a Cortex-M0 with 512 KB flash, 144 KB RAM and a slow multiplier",
+    "qemu-cortex-m0",
+    512 << 10,
+    144 << 10,
+    core="cortex-m0-mul32",
+)
+M4 = Platform("a Cortex-M4 with 2 MB flash, 640 KB RAM", "mps2-an386", 2 << 20, 640 << 10)
 M3 = Platform("a Cortex-M3 with 512 KB flash, 128 KB RAM", "mps2-an385", 512 << 10, 128 << 10)
 L4R5ZI = Platform("NUCLEO-L4R5ZI, 2 MB flash, 640 KB RAM", "nucleo-l4r5zi")
 RV32IMC = Platform("an RV32IMC with 512 KB flash, 96 KB RAM", "qemu-rv32imc", 512 << 10, 96 << 10)
 RV32EC = Platform("an RV32EC with 512 KB flash, 96 KB RAM", "qemu-rv32ec", 512 << 10, 96 << 10)
-PLATFORMS = (L4R5ZI, G0B1RE, MUL32, M3, RV32IMC, RV32EC)
+PLATFORMS = (L4R5ZI, M4, G0B1RE, MUL32, M3, RV32IMC, RV32EC)
 VARIANTS = (Variant(LOSSLESS), Variant(CUT), Variant(TUNED), Variant(LOSSLESS, ("int8",)))
 
 
@@ -74,7 +81,8 @@ _M4_BARS = {LOSSLESS: (3.9, 7.6, 12.0, 0.48)}
 _M4_BOARD_BARS = {LOSSLESS: (4.4, 9.0, 13.0, 0.64), TUNED: (3.9, 8.6, None, None)}
 _M4_KNOWN = {_TFLM: (9.17, 29.1, 36.5, 0.72), "X-CUBE-AI, published": (5.2, 10.7, 19.8, 0.63)}
 SECTIONS = (
-    Section("Cortex-M4", L4R5ZI, "cortex-m4", _M4_BARS, _M4_KNOWN, _M4_BOARD_BARS),
+    Section("Cortex-M4", L4R5ZI, "cortex-m4", {}, _M4_KNOWN, _M4_BOARD_BARS),
+    Section("Cortex-M4 at zero wait states, planned for them", M4, "cortex-m4", _M4_BARS, _M4_KNOWN),
     Section("Cortex-M0+, multiplication in 1 cycle", G0B1RE, "cortex-m0plus", _M0_BARS, _M0_KNOWN, _M0PLUS_BOARD_BARS),
     Section("The same firmware by the table of Cortex-M0", G0B1RE, "cortex-m0", _M0_BARS, _M0_KNOWN),
     Section(
@@ -322,7 +330,7 @@ def _sizes(outcomes: Mapping[Key, Outcome]) -> str:
 
 def _arenas(outcomes: Mapping[Key, Outcome]) -> str:
     """RAM of tensors and scratch on every core."""
-    rows = [("model", "budget", "bar", *(section.core for section in _OWN))]
+    rows = [("model", "budget", "bar", *(section.platform.core or section.platform.board for section in _OWN))]
     for name in MODELS:
         for variant in VARIANTS[:3]:
             reports = [_on(outcomes.get((section.platform, name, variant)), section.core) for section in _OWN]
@@ -343,7 +351,7 @@ def _requantisation(outcomes: Mapping[Key, Outcome]) -> str:
 
 def _slowest(outcomes: Mapping[Key, Outcome], most: int = 4) -> str:
     """Where the cycles go, lossless."""
-    rows = [("core", "model", "layer", "operator", "kernel", "M cycles", "share", "cycles/MAC", "planned M cycles")]
+    rows = [("firmware", "model", "layer", "operator", "kernel", "M cycles", "share", "cycles/MAC", "planned M cycles")]
     for section in SECTIONS:
         for name in MODELS:
             report = _on(outcomes[section.platform, name, VARIANTS[0]], section.core)
@@ -353,7 +361,7 @@ def _slowest(outcomes: Mapping[Key, Outcome], most: int = 4) -> str:
                 planned = "" if layer.cycles_planned is None else f"{layer.cycles_planned / 1e6:.2f}"
                 per_mac = f"{_counted(layer) / layer.macs:.2f}" if layer.macs else ""
                 figures = (f"{_counted(layer) / 1e6:.2f}", f"{layer.share:.0%}", per_mac, planned)
-                rows.append((section.core, name, layer.name, layer.op, layer.kernel, *figures))
+                rows.append((section.title, name, layer.name, layer.op, layer.kernel, *figures))
     return (
         f"\n## Slowest layers\n\nLossless, the {most} slowest of each model, with memory where that is simulated; "
         f"*planned* is what the choice of kernels reckoned with.\n\n{markdown_table(rows, left=5)}"

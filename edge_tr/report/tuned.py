@@ -52,7 +52,7 @@ def notes(tuning: Tuning) -> list[str]:
         "terms/MAC: kept terms, weighted by MACs; zero weights cost nothing. loss~ +-: estimated with its standard "
         f"error, from calibration samples that the point was not fitted to and {BY[tuning.labelled]}. agree (%): on "
         "the calibration set, that it was fitted to. Cycles and flash are the cost model's for the layers with "
-        "weights.",
+        "weights; of an accelerator the schedule's for an inference, and the bytes of its program.",
         *tuning.notes,
         *filter(None, [promise(tuning)]),
     ]

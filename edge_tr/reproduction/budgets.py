@@ -22,6 +22,7 @@ from edge_tr.reproduction import classifiers
 from edge_tr.tr.reveal import reveal
 from edge_tr.tuning.cost import cost, dot_layers
 from edge_tr.tuning.fit import Settings
+from edge_tr.tuning.machine import Processor
 from edge_tr.tuning.quality import accuracy, quality
 from edge_tr.tuning.tuning import tune
 from edge_tr.tuning.workers import Workers
@@ -49,7 +50,10 @@ class Measured:
     def tuned(self, workers: Workers, progress: Progress) -> tuple[Path, BudgetQuality]:
         """The budget file of `edge-tr tune --target` the smallest board."""
         out = classifiers.budget_file(self._subject, self._work)
-        goal, settings = goal_of(max_terms=self._subject.goal), Settings(isa=isa_of(boards.load(G0B1RE.board).core))
+        goal, settings = (
+            goal_of(max_terms=self._subject.goal),
+            Settings(machine=Processor(isa_of(boards.load(G0B1RE.board).core))),
+        )
         tune(self._model, self._calibration, out, goal, settings=settings, workers=workers, progress=progress)
         cut = parse(read_file(out.with_suffix(".tflite")))
         weights = {layer.index: layer.record.weights for layer in dot_layers(cut)}

@@ -8,8 +8,7 @@ import numpy as np
 
 from edge_tr.graph import Graph
 from edge_tr.ir.writer import ModelWriter
-from edge_tr.operators import FullyConnectedParams, dots
-from edge_tr.operators.products import SumsParams
+from edge_tr.operators import dots
 from edge_tr.operators.unidirectional_sequence_lstm import GATES
 
 LSTM, LINEAR = "UNIDIRECTIONAL_SEQUENCE_LSTM", "FULLY_CONNECTED"
@@ -111,8 +110,4 @@ class Matrix:
 
 def matrices(graph: Graph) -> list[Matrix]:
     """All of a model's."""
-    return [Matrix(op.index, op.inputs[0], op.record.weights, _uses(op.record)) for op in dots(graph)]
-
-
-def _uses(record: FullyConnectedParams) -> int:
-    return record.uses if isinstance(record, SumsParams) else record.rows
+    return [Matrix(op.index, op.inputs[0], op.record.weights, op.record.uses) for op in dots(graph)]

@@ -14,8 +14,8 @@ from edge_tr.graph import Graph
 from edge_tr.manifest import BuildRecord
 from edge_tr.operators import dots
 from edge_tr.prepared.dead import Alive, remove_what_is_always_dead
+from edge_tr.prepared.revealed import data_tables
 from edge_tr.tr.requant import Rounding
-from edge_tr.tr.reveal import truncate_data
 
 
 class Expected:
@@ -24,8 +24,8 @@ class Expected:
     def __init__(self, levels: Sequence[Graph], level: int, manifest: BuildRecord) -> None:
         self.graph, self.manifest = levels[level], manifest
         self._levels, self._level = levels, level
-        limits = {dot.index: dot.data_terms for dot in manifest.products if dot.data_terms is not None}
-        self._cut = {index: truncate_data(limit) for index, limit in limits.items()}
+        limits = {dot.index: dot.data_terms for dot in manifest.products}
+        self._cut = data_tables(self.graph, limits)
 
     @cached_property
     def _alive(self) -> Alive:

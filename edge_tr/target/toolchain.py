@@ -137,10 +137,13 @@ def _compile_and_link(
         for done, _ in enumerate(pool.map(_run, commands), 1):
             progress(done, len(commands) + 1)
     elf = build_dir / f"{name}.elf"
-    if stack_for is not None and board.toolchain.freestanding:
-        _link_without_limits(replace(part, ldflags=(*part.ldflags, NO_STACK)), gcc, objects, elf)
-        part = replace(part, ldflags=(*part.ldflags, f"-Wl,--defsym=TR_STACK_BYTES={stack_for(elf):#x}"))
-    _link(board, part, gcc, objects, elf)
+    for last, flags in _placings(board, hot):
+        try:
+            _link_with_stack(board, _linked_by(part, *flags), gcc, objects, elf, stack_for)
+            break
+        except HotTooLarge:
+            if last:
+                raise
     progress(len(commands) + 1, len(commands) + 1)
     model_bytes = _seal_model(board, elf)
     image = _raw_image(board, elf) if board.toolchain.freestanding else None
@@ -200,6 +203,26 @@ def _link(board: Board, part: Part, gcc: str, objects: Sequence[Path], elf: Path
     sizes, symbols = _sizes(board, elf), _symbols(board, elf)
     elf.unlink()
     raise OverflowingLink(sizes, symbols)
+
+
+def _placings(board: Board, hot: bool) -> list[tuple[bool, tuple[str, ...]]]:
+    """Flags by where data may lie, those to try first at the front; and whether there is no other place left."""
+    places = board.hot_flags if hot else ((),)
+    return [(flags is places[-1], flags) for flags in places]
+
+
+def _linked_by(part: Part, *flags: str) -> Part:
+    return replace(part, ldflags=(*part.ldflags, *flags))
+
+
+def _link_with_stack(
+    board: Board, part: Part, gcc: str, objects: Sequence[Path], elf: Path, stack_for: Callable[[Path], int] | None
+) -> None:
+    """With the stack that `stack_for` says, see `compile_and_link`."""
+    if stack_for is not None and board.toolchain.freestanding:
+        _link_without_limits(_linked_by(part, NO_STACK), gcc, objects, elf)
+        part = _linked_by(part, f"-Wl,--defsym=TR_STACK_BYTES={stack_for(elf):#x}")
+    _link(board, part, gcc, objects, elf)
 
 
 def _link_without_limits(part: Part, gcc: str, objects: Sequence[Path], elf: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import importlib.util
+import os
 import socket
 import sys
 import tempfile
@@ -17,13 +18,16 @@ from types import ModuleType
 
 from edge_tr import overlays
 from edge_tr.codegen.overlay import PACKAGE
-from edge_tr.errors import EdgeTrError
+from edge_tr.errors import EdgeTrError, UsageError
+from edge_tr.files.reading import brief
 from edge_tr.overlays import OverlayBoard
-from edge_tr.target.cosim import Core
+from edge_tr.target.cosim import PACES, Core
 
 SECONDS = 300.0
 """The driver's patience: a simulated cycle takes microseconds."""
 STREAM_CYCLES = 200_000
+PACE = "EDGE_TR_DMA"
+"""Environment variable: the simulated DMA's pace, of `cosim.PACES`."""
 _START = (
     "import sys; sys.path[0] = sys.argv.pop(1); import runpy; "
     "runpy.run_module(sys.argv.pop(1), run_name='__main__', alter_sys=True)"
@@ -52,8 +56,11 @@ def main() -> int:
     arguments = parser.parse_args()
     from edge_tr.target.virtual_zynq import VirtualZynq, overlay_files
 
-    board = overlays.load(arguments.board)
+    board, pace = overlays.load(arguments.board), os.environ.get(PACE, "ideal")
+    if pace not in PACES:
+        raise UsageError(f"{PACE} is {brief(pace)}: {' or '.join(PACES)}")
     with tempfile.TemporaryDirectory() as scratch, Core(arguments.library) as core:
+        core.pace(PACES[pace])
         sys.pycache_prefix = scratch
         agent, overlay, server = package(arguments.build / PACKAGE, "agent", "overlay", "server")
         bitfile, device = overlay_files(Path(scratch), board), VirtualZynq(board, core)

@@ -131,6 +131,16 @@ def truncate_data(limit: int, encoding: Encoding = Encoding.MINIMAL) -> np.ndarr
     return terms(np.arange(-255, 256), encoding).values(limit).astype(np.int16)
 
 
+def cut_data(limit: int, zero_point: int) -> np.ndarray:
+    """int16 [511], what a data budget makes of x - zero_point: as `truncate_data`, and where zero_point + value would
+    be no int8 (5,334 of the 65,536 pairs of x and zero_point at s=1, 72 at s=3) the nearest sum of `limit` terms with
+    which it is one. A tensor with s terms a value is a tensor of int8. Entries of differences that no int8 x has are
+    within these values."""
+    values = truncate_data(limit)
+    inside = values[(values >= INT8[0] - zero_point) & (values <= INT8[1] - zero_point)]
+    return values.clip(inside.min(), inside.max())
+
+
 def _group(weights: np.ndarray, group: int) -> np.ndarray:
     """[rows, K] as [rows, groups, min(g, K)], each row padded with zeros."""
     rows, length = weights.shape

@@ -1,4 +1,4 @@
-"""What a choice of terms costs: terms and slots counted here, cycles and flash by `lower`'s cost model."""
+"""What a choice of terms costs: terms and slots; `machine` has cycles and flash."""
 
 from __future__ import annotations
 
@@ -8,11 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge_tr.graph import Graph, layer_name
-from edge_tr.kernels import parse_choice
-from edge_tr.kernels.waiting import INSTANT, Behind
-from edge_tr.lower.program import lower
-from edge_tr.operators import DotParams, FullyConnectedParams, dots
-from edge_tr.prepared.budget import Budget
+from edge_tr.operators import DotParams, FullyConnectedParams, dots_of
 from edge_tr.tr.hese import term_count
 from edge_tr.tuning.descent import INT8, Limits, most_terms
 
@@ -57,13 +53,14 @@ class Cost:
 
 
 def dot_layers(graph: Graph) -> list[Layer]:
-    """The layers with weights, in execution order, but for parts of operators, which stay as they are."""
-    whole = (op for op in dots(graph) if not op.part)
-    return [Layer(op.index, layer_name(op), op.record, _positions(op.record)) for op in whole]
+    """The layers with weights, in execution order. Of operators that are made of dot products these are their parts if
+    the record shows them; otherwise such an operator stays as it is."""
+    shown = (dot for op in graph.ops if not op.record.parts() or op.record.shows_parts for dot in dots_of(op))
+    return [Layer(op.index, layer_name(op), op.record, _positions(op.record)) for op in shown]
 
 
 def _positions(record: DotParams) -> int:
-    return record.rows if isinstance(record, FullyConnectedParams) else int(np.prod(record.output_shape[:2]))
+    return record.uses if isinstance(record, FullyConnectedParams) else int(np.prod(record.output_shape[:2]))
 
 
 def cost(
@@ -87,10 +84,3 @@ def slots(layer: Layer, group: int, most: int) -> int:
     whole, rest = divmod(depth, group)
     longest = most_terms(layer.limits)
     return rows * (whole * min(most, longest * group) + min(most, longest * rest))
-
-
-def estimate(graph: Graph, isa: str, behind: Behind = INSTANT) -> tuple[int, int]:
-    """(cycles, flash bytes) of all layers with weights, with the fastest kernels on an instruction set and what it is
-    read through."""
-    program = lower(graph, Budget(), parse_choice([]), isa, behind=behind)
-    return program.cycles_estimated, program.chosen_flash

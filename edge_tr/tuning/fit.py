@@ -12,12 +12,13 @@ import numpy as np
 
 from edge_tr.golden.ends import Samples
 from edge_tr.ir.tflite import parse
-from edge_tr.kernels.waiting import INSTANT, Behind
-from edge_tr.tuning.cost import Layer, cost, estimate, slots
+from edge_tr.tuning.cost import Layer, cost, slots
 from edge_tr.tuning.descent import PASSES, anneal, group_sums, limited, most_terms, terms_of
 from edge_tr.tuning.kept import Arrays
+from edge_tr.tuning.machine import PORTABLE, Machine
 from edge_tr.tuning.quality import ends_in_softmax, quality
-from edge_tr.tuning.select import Calibration, Choose, Problem, Selection, calibrate, inferences_of, rewritten, select
+from edge_tr.tuning.reads import inferences_of
+from edge_tr.tuning.select import Calibration, Choose, Problem, Selection, calibrate, rewritten, select
 
 LOSSLESS = "lossless"
 """The key of the point that is the model as it is."""
@@ -35,8 +36,7 @@ class Settings:
               each `group` weights along the reduction axis, one k a layer (the accelerator)
     emphasis  the last layer's errors count this much more than the first's: what early layers lose, later
               ones partly make up for
-    isa       of `kernels.machines`, for the estimates of cycles and flash
-    behind    what the board reads through, likewise
+    machine   for the estimates of cycles and flash
     cycles    whether these are what counts: not terms, but cycles of layers are traded for errors
     worth     by layer, what a term less saves (`tuning.worth`); None: all the same
     costed    whether points say what cycles and flash they are estimated to take
@@ -46,8 +46,7 @@ class Settings:
     emphasis: float = 1.0
     passes: int = PASSES
     seed: int = 0
-    isa: str = "c"
-    behind: Behind = INSTANT
+    machine: Machine = PORTABLE
     cycles: bool = False
     worth: Mapping[str, float] | None = None
     costed: bool = True
@@ -142,7 +141,7 @@ def _described(calibration: Calibration, request: Request, selection: Selection)
     close = quality(calibration.output, selection.output, ends_in_softmax(calibration.graph))
     estimated = None, None
     if settings.costed:
-        estimated = estimate(parse(rewritten(calibration, selection)), settings.isa, settings.behind)
+        estimated = settings.machine.estimate(parse(rewritten(calibration, selection)))
     return Point(
         key=request.key,
         price=request.price,

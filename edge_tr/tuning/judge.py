@@ -24,7 +24,7 @@ import numpy as np
 from edge_tr.golden.ends import real
 from edge_tr.graph import Graph
 from edge_tr.metrics import Metric
-from edge_tr.tuning.quality import ends_in_softmax, probabilities
+from edge_tr.tuning.quality import answers, ends_in_softmax, probabilities
 
 BOOTSTRAPS = 200
 NEIGHBOURS = np.log(3.0)
@@ -67,7 +67,8 @@ def one_sided(confidence: float) -> float:
 class Judge:
     """`output` is the original's first, int8 [n, ...]; `labels` as metrics take them, at least `y`, or nothing;
     `test_samples`: for which the interval is, None: as many as these. Of sequences of `steps`, outputs have one
-    inference a row, and labels are [n, steps], or [n] for the last step."""
+    inference a row, and labels are [n, steps], or [n] for the last step. Outputs of several
+    answers have a label each."""
 
     def __init__(
         self,
@@ -99,15 +100,15 @@ class Judge:
         return self._accuracies(outputs) if self.of_accuracy else self._figures(outputs)
 
     def _accuracies(self, outputs: Sequence[np.ndarray]) -> list[Estimate]:
-        y, steps = self._labels.get("y"), self._steps or 1
-        each = 1 if y is None else len(self._output) // y.size  # one inference of so many has a label: the last
-        looked = [of[each - 1 :: each] for of in (self._output, *outputs)]
+        y, samples = self._labels.get("y"), self._draws.shape[1]
+        looked = [answers(of, None if y is None else y.size) for of in (self._output, *outputs)]
+        each = len(looked[0]) // samples
         changes = Changes.of(self._graph, looked[0], looked[1:], None if y is None else y.ravel())
         whole = np.ones((1, len(looked[0])))
-        losses, drawn = changes.losses(whole)[0], changes.losses(np.repeat(self._draws, steps // each, axis=1))
+        losses, drawn = changes.losses(whole)[0], changes.losses(np.repeat(self._draws, each, axis=1))
         noise = drawn.std(axis=0)
         errors = np.sqrt(np.square(noise) + np.square(losses) * (MISFIT**2 + np.square(PRIOR * (1 - changes.trust()))))
-        spread = np.sqrt(changes.variances() / (self._samples * (steps // each)))
+        spread = np.sqrt(changes.variances() / (self._samples * each))
         return [self._estimate(*values, 0.5 / self._samples) for values in zip(losses, errors, noise, spread)]
 
     def _estimate(self, loss: float, error: float, noise: float, spread: float, step: float) -> Estimate:

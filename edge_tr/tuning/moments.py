@@ -45,7 +45,7 @@ def patches(record: DotParams, x: np.ndarray, at: Places) -> np.ndarray:
     x  int8 [samples, ...], the layer's input
     """
     if isinstance(record, FullyConnectedParams):
-        rows = _centred(record, x).reshape(len(x), record.rows, record.depth)
+        rows = _centred(record, x).reshape(len(x), record.uses, record.depth)
         return rows[at.sample, at.y].astype(np.float32)
     image = _padded(record, x)
     taps = np.empty((len(at.sample), record.kernel[0] * record.kernel[1], image.shape[-1]), np.float32)
@@ -91,7 +91,7 @@ def damping(moments: np.ndarray, count: int) -> np.ndarray:
 
 
 def _output_size(record: DotParams) -> tuple[int, int]:
-    return (record.rows, 1) if isinstance(record, FullyConnectedParams) else record.output_shape[:2]
+    return (record.uses, 1) if isinstance(record, FullyConnectedParams) else record.output_shape[:2]
 
 
 def _centred(record: DotParams, x: np.ndarray) -> np.ndarray:

@@ -13,7 +13,8 @@ from edge_tr.errors import UsageError
 from edge_tr.tr.reveal import MAX_GROUP
 from edge_tr.tuning.fit import ALGORITHM, FOLDS, Point, Request, Settings, Source, compute, held_out
 from edge_tr.tuning.kept import Arrays, Kept
-from edge_tr.tuning.select import Selection, inferences_of
+from edge_tr.tuning.reads import inferences_of
+from edge_tr.tuning.select import Selection
 from edge_tr.tuning.workers import InProcess, Workers
 
 

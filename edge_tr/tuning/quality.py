@@ -25,8 +25,8 @@ class Quality:
 
 
 def quality(original: np.ndarray, output: np.ndarray, softmax: bool) -> Quality:
-    """Compare int8 [n, ...] with int8 [n, ...]; `softmax`: outputs are probabilities, (y + 128) / 256."""
-    original, output = (y.reshape(len(y), -1) for y in (original, output))
+    """Compare int8 [n, ...] with int8 [n, ...], by answers; `softmax`: outputs are probabilities, (y + 128) / 256."""
+    original, output = answers(original), answers(output)
     rows = np.arange(len(original))
     choice, new_choice = original.argmax(axis=1), output.argmax(axis=1)
     agreement = 100.0 * float((choice == new_choice).mean())
@@ -36,8 +36,17 @@ def quality(original: np.ndarray, output: np.ndarray, softmax: bool) -> Quality:
 
 
 def accuracy(output: np.ndarray, labels: np.ndarray) -> float:
-    """% of int8 [n, ...] whose largest output is the label."""
-    return 100.0 * float((output.reshape(len(output), -1).argmax(axis=1) == labels).mean())
+    """% of the labelled answers of int8 [n, ...] that are the label."""
+    return 100.0 * float((answers(output, labels.size).argmax(axis=1) == labels.ravel()).mean())
+
+
+def answers(output: np.ndarray, count: int | None = None) -> np.ndarray:
+    """int8 [m, classes] of [n, ..., classes]: each row along the last axis is an answer; an axis of one element is
+    none. With a `count` those that have labels: of so many answers the last of each few."""
+    classes = output.shape[-1]
+    rows = output.reshape(-1, classes) if classes > 1 else output.reshape(len(output), -1)
+    each = 1 if count is None else max(1, len(rows) // count)
+    return rows[each - 1 :: each]
 
 
 def ends_in_softmax(graph: Graph) -> bool:

@@ -10,7 +10,8 @@ Means are left out of H and C where the layer has a bias of its own, as the bias
 shift; it costs nothing at run time.
 
 Of a model with states every step of every sequence is a sample of each layer. What a layer reads now hangs on what all
-layers did in the steps before, so all sequences run anew for each layer, with those chosen so far.
+layers did in the steps before, so all sequences run anew for each layer, with those chosen so far; once for the gates
+of an LSTM that read its input, once for those that read its output a step before.
 """
 
 from __future__ import annotations
@@ -26,11 +27,12 @@ from edge_tr.golden.run import run
 from edge_tr.graph import Graph
 from edge_tr.ir.rewrite import BIAS_INPUT, WEIGHTS_INPUT, rewrite_biases, rewrite_weights, sole_readers
 from edge_tr.ir.tflite import parse
-from edge_tr.operators import DepthwiseParams, DotParams, Record, with_weights
+from edge_tr.operators import DepthwiseParams, DotParams, Record, dots_of, with_dots, with_weights
 from edge_tr.tr.requant import Rounding
 from edge_tr.tuning.cost import Layer, dot_layers
 from edge_tr.tuning.moments import Places, damping, mean_patch, patches, places, second_moments
-from edge_tr.tuning.sensitivity import computed, sensitivities
+from edge_tr.tuning.reads import computed, inferences, inferences_of, read
+from edge_tr.tuning.sensitivity import sensitivities
 
 SMALLEST_SENSITIVITY = 1e-3
 """Of the layer's mean: a channel that seems dead on the calibration set may not be elsewhere."""
@@ -105,39 +107,26 @@ def calibrate(data: bytes, x: Given | Samples, seed: int = 0) -> Calibration:
     """Run the original model `data` on samples x and measure its sensitivities."""
     graph = parse(data)
     x = samples_of(graph, x)
-    tensors = {i: inferences(x, values) for i, values in computed(graph, x).items()}
-    layers = tuple(dot_layers(graph))
+    tensors, layers = computed(graph, x), tuple(dot_layers(graph))
     if not layers:
         kinds = ", ".join(dict.fromkeys(op.kind for op in graph.ops))
         raise UsageError(
             "tune has nothing to choose: it changes convolutions and fully connected layers, the model has "
             f"{kinds}; build it with --budget g=8,k=12 or others of your own"
         )
-    source = {op.index: op.inputs[0] for op in graph.ops}
     return Calibration(
         data=data,
         graph=graph,
         x=x,
-        output=tensors[graph.outputs[0]],
+        output=inferences(x, tensors[graph.outputs[0]]),
         layers=layers,
-        inputs={layer.index: tensors[source[layer.index]] for layer in layers},
+        inputs=read(graph, x, tensors, {layer.index for layer in layers}),
         squares=sensitivities(graph, x, np.random.default_rng(seed)),
         fitted=np.arange(len(x)),
         biased=sole_readers(data, BIAS_INPUT),
         free=sole_readers(data, WEIGHTS_INPUT),
         seed=seed,
     )
-
-
-def inferences(x: Samples, values: np.ndarray) -> np.ndarray:
-    """A tensor of samples x [n, ...], or of sequences [n, steps, ...], with one inference a row."""
-    return values if x.steps is None else values.reshape(-1, *values.shape[2:])
-
-
-def inferences_of(x: Samples, some: np.ndarray) -> np.ndarray:
-    """intp: rows of `inferences` that are some of the samples', or of all steps of some sequences."""
-    steps = x.steps or 1
-    return (some[:, None] * steps + np.arange(steps)).ravel()
 
 
 def select(calibration: Calibration, choose: Choose) -> Selection:
@@ -148,19 +137,27 @@ def select(calibration: Calibration, choose: Choose) -> Selection:
 def _select_in_sequences(calibration: Calibration, choose: Choose) -> Selection:
     """Of a model with states."""
     graph, chosen = calibration.graph, {}
-    source = {op.index: op.inputs[0] for op in graph.ops}
-    for layer in calibration.layers:
-        tensors = computed(_with_records(graph, chosen), calibration.x)
-        x = inferences(calibration.x, tensors[source[layer.index]])
-        chosen[layer.index] = _choose_layer(calibration, layer, x, choose)
+    for layers in _reading_the_same(calibration):
+        changed = _with_records(graph, chosen)
+        x = read(changed, calibration.x, computed(changed, calibration.x), {layer.index for layer in layers})
+        chosen |= {layer.index: _choose_layer(calibration, layer, x[layer.index], choose) for layer in layers}
     output = run(_with_records(graph, chosen), calibration.x).output
     weights, biases = ({i: getattr(of, name) for i, of in chosen.items()} for name in ("weights", "bias"))
     return Selection(weights, biases, inferences(calibration.x, output))
 
 
+def _reading_the_same(calibration: Calibration) -> list[list[Layer]]:
+    """Layers in the order in which they are chosen: one by one, but for parts of an operator that read the same."""
+    reads = {dot.index: (op.index, dot.inputs[0]) for op in calibration.graph.ops for dot in dots_of(op)}
+    groups: dict[tuple[int, int], list[Layer]] = {}
+    for layer in calibration.layers:
+        groups.setdefault(reads[layer.index], []).append(layer)
+    return list(groups.values())
+
+
 def _with_records(graph: Graph, records: Mapping[int, DotParams]) -> Graph:
-    """The graph with some records exchanged, by operator index."""
-    return replace(graph, ops=tuple(replace(op, record=records.get(op.index, op.record)) for op in graph.ops))
+    """The graph with some dot products' records exchanged, by the index that `dots` has."""
+    return replace(graph, ops=tuple(replace(op, record=with_dots(op, records)) for op in graph.ops))
 
 
 def _select(calibration: Calibration, choose: Choose) -> Selection:

@@ -9,15 +9,14 @@ no gradient. In a sequence gradients go back through the states from each step t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 
-from edge_tr.golden.ends import Given, Samples, sample_shape, samples_of
-from edge_tr.golden.run import run
+from edge_tr.golden.ends import Given, Samples, samples_of
 from edge_tr.graph import Graph
-from edge_tr.operators import DotParams
+from edge_tr.operators import DotParams, parts_of
+from edge_tr.tuning.reads import Step, by_step, computed
 
 MAX_SAMPLES = 128
 """Inferences: of sequences as many as have so many steps together, and one at least."""
@@ -38,7 +37,7 @@ def sensitivities(graph: Graph, x: Given | Samples, rng: np.random.Generator) ->
 
 def _of_batch(graph: Graph, x: Samples, rng: np.random.Generator) -> dict[int, np.ndarray]:
     """[n, rows] of some samples, summed over projections and steps."""
-    steps, totals = _by_step(graph, computed(graph, x), x.steps), {}
+    steps, totals = by_step(graph, computed(graph, x), x.steps), {}
     for _ in range(PROJECTIONS):
         for index, squares in _backward(graph, steps, rng).items():
             totals[index] = totals.get(index, 0.0) + squares
@@ -52,36 +51,7 @@ def logits(graph: Graph) -> list[int]:
     return [op.inputs[0] if op.kind == "SOFTMAX" else i for i, op in computed.items()]
 
 
-def computed(graph: Graph, x: Samples) -> dict[int, np.ndarray]:
-    """Every tensor, inputs included, of samples x, or of all steps of sequences; states are what became of them."""
-    kept = {i: _held(graph, i, x.leading) for i in graph.states}
-    return {**x.values, **kept, **run(graph, x, keep="all").tensors}
-
-
-def _held(graph: Graph, state: int, leading: tuple[int, ...]) -> np.ndarray:
-    """A state that nothing updates, as often as there are inferences."""
-    shape = sample_shape(graph.tensor(state))
-    return np.broadcast_to(graph.states[state].reshape(shape), (*leading, *shape))
-
-
-@dataclass(frozen=True)
-class _Step:
-    """Tensors [n, ...] of one step: `before`, the states that it began with, and all others with what these became."""
-
-    before: Mapping[int, np.ndarray]
-    values: Mapping[int, np.ndarray]
-
-
-def _by_step(graph: Graph, values: Mapping[int, np.ndarray], steps: int | None) -> list[_Step]:
-    """Of samples, or of sequences of `steps`."""
-    states = {i: _held(graph, i, (len(next(iter(values.values()))),)) for i in graph.states}
-    if steps is None:
-        return [_Step(states, values)]
-    each = [{i: of[:, step] for i, of in values.items()} for step in range(steps)]
-    return [_Step(*of) for of in zip([states, *each], each)]
-
-
-def _backward(graph: Graph, steps: Sequence[_Step], rng: np.random.Generator) -> dict[int, np.ndarray]:
+def _backward(graph: Graph, steps: Sequence[Step], rng: np.random.Generator) -> dict[int, np.ndarray]:
     """Squared gradients [n, rows] by operator index, summed over steps and positions, of one projection."""
     totals, gradients = {}, {}
     signs = np.array([-1.0, 1.0], np.float32)
@@ -93,27 +63,27 @@ def _backward(graph: Graph, steps: Sequence[_Step], rng: np.random.Generator) ->
     return totals
 
 
-def _step_backward(graph: Graph, step: _Step, gradients: dict[int, np.ndarray]) -> dict[int, np.ndarray]:
+def _step_backward(graph: Graph, step: Step, gradients: dict[int, np.ndarray]) -> dict[int, np.ndarray]:
     """The same of one step; `gradients`, by tensor index, of the outputs and of what the states became, go over into
     those of the inputs and of what the states were."""
-    squares, values = {}, dict(step.values)
+    squares, values = {}, step.values
     for op in reversed(graph.ops):
         targets = (*op.outputs, *op.updates)
         given, outputs = [gradients.pop(i, None) for i in targets], [values[i] for i in targets]
-        values |= {i: step.before[i] for i in op.updates}
         if all(of is None for of in given):
             continue
-        record = op.record
         given = [np.zeros(y.shape, np.float32) if of is None else of for y, of in zip(outputs, given)]
-        inputs = graph.activations(op)
-        if isinstance(record, DotParams):
-            gradient = record.accumulator_gradient(outputs[0], given[0])
-            by_sample = np.square(gradient).reshape(len(outputs[0]), -1, gradient.shape[-1])
-            squares[op.index] = by_sample.sum(axis=1, dtype=np.float64)
-            parts = [record.input_gradient(gradient)]
+        inputs = step.inputs(graph, op)
+        if isinstance(op.record, DotParams):
+            gradient = op.record.accumulator_gradient(outputs[0], given[0])
+            found, sums = [op.record.input_gradient(gradient)], {op.index: gradient}
         else:
-            parts = record.all_gradients([values[i] for i in inputs], outputs, given)
-        for tensor, part in zip(inputs, parts):
-            part = part.reshape(values[tensor].shape)
+            found, named = op.record.backward(inputs, outputs, given)
+            sums = {part.index: named[part.part] for part in parts_of(op) if part.part in named}
+        for index, gradient in sums.items():
+            by_sample = np.square(gradient).reshape(len(outputs[0]), -1, gradient.shape[-1])
+            squares[index] = by_sample.sum(axis=1, dtype=np.float64)
+        for tensor, values_read, part in zip(graph.activations(op), inputs, found):
+            part = part.reshape(values_read.shape)
             gradients[tensor] = gradients[tensor] + part if tensor in gradients else part
     return squares

@@ -17,8 +17,8 @@ from edge_tr.ir import tflite
 from edge_tr.metrics import Metric
 from edge_tr.tuning.fit import Settings
 from edge_tr.tuning.quality import accuracy
+from edge_tr.tuning.reads import inferences
 from edge_tr.tuning.search import Goal
-from edge_tr.tuning.select import inferences
 from edge_tr.tuning.written import resolved
 
 
@@ -95,8 +95,5 @@ def _content(x: Samples, n: int) -> bytes:
 
 
 def accuracy_on(test: Test, output: np.ndarray) -> float | None:
-    """In %, of the inferences that have labels; None without any."""
-    if test.labels is None:
-        return None
-    each = len(output) // test.labels.size
-    return accuracy(output[each - 1 :: each], test.labels.ravel())
+    """In %, of the answers that have labels; None without any."""
+    return None if test.labels is None else accuracy(output, test.labels)

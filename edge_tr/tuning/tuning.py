@@ -25,8 +25,9 @@ from edge_tr.tuning.judge import Estimate, Judge
 from edge_tr.tuning.kept import Kept
 from edge_tr.tuning.points import Judged, Points
 from edge_tr.tuning.quality import Quality, ends_in_softmax, quality
+from edge_tr.tuning.reads import inferences
 from edge_tr.tuning.search import Found, Goal, first_price, search, steps_at_most
-from edge_tr.tuning.select import Calibration, Selection, inferences, rewritten
+from edge_tr.tuning.select import Calibration, Selection, rewritten
 from edge_tr.tuning.task import Task, Test, accuracy_on
 from edge_tr.tuning.workers import InProcess, Workers
 from edge_tr.tuning.worth import worth
@@ -159,10 +160,11 @@ class _Run:
     def _priced(self) -> Settings:
         """Where cycles count, terms of each layer are worth what they take there; under a goal on terms or flash they
         are all alike."""
-        settings, goal = self._task.settings, self._task.goal
+        task = self._task
+        settings, goal = task.settings, task.goal
         if settings.cycles and settings.group is None and goal.name in ("--max-loss", "--max-cycles"):
             try:
-                of = worth(self._shared.layers, settings.isa, settings.behind)
+                of = worth(task.graph, self._shared.layers, settings.machine)
             except UsageError as error:
                 self._notes.append(str(error))
                 of = {layer.name: 0.0 for layer in self._shared.layers}

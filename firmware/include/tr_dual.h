@@ -20,7 +20,7 @@ struct tr_dual {
     uint32_t odd;                            /* 1: an output without a neighbour ends each row */
     uint32_t output_skip;                    /* from behind a row's last output to the next row's first */
     uint32_t minimum, maximum;               /* of activations, in both halves */
-    uint32_t pitch;                          /* from a row of a plane to the next */
+    uint32_t pitch;                          /* from a row of taps to the next */
     uint32_t pair;                           /* from a pair's window to the next one's */
     uint32_t lines;                          /* of weights, counted */
     uint32_t line;                           /* from a line to the next */

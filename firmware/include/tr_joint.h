@@ -16,12 +16,14 @@ void tr_conv_2d_joint(const struct tr_tiles *layer, const int8_t *input, int8_t 
 void tr_conv_2d_apart(const struct tr_tiles *layer, const int8_t *input, int8_t *output, int32_t *scratch);
 
 /* The same with sums that are requantised while they are in registers, so that none are in scratch: by `direct` alone,
- * without a clamp besides int8's, `plain` where the zero point is -128. Constants of as many channels as rows, rounded up
- * to four. */
+ * `plain` where the zero point is -128, `signed` above it, and `clamped` to less than int8. Constants of as many channels
+ * as rows, rounded up to four. */
 void tr_conv_2d_joint_plain(const struct tr_tiles *layer, const int8_t *input, int8_t *output, int32_t *scratch);
 void tr_conv_2d_joint_signed(const struct tr_tiles *layer, const int8_t *input, int8_t *output, int32_t *scratch);
+void tr_conv_2d_joint_clamped(const struct tr_tiles *layer, const int8_t *input, int8_t *output, int32_t *scratch);
 void tr_conv_2d_apart_plain(const struct tr_tiles *layer, const int8_t *input, int8_t *output, int32_t *scratch);
 void tr_conv_2d_apart_signed(const struct tr_tiles *layer, const int8_t *input, int8_t *output, int32_t *scratch);
+void tr_conv_2d_apart_clamped(const struct tr_tiles *layer, const int8_t *input, int8_t *output, int32_t *scratch);
 
 /* Sums [4 * blocks][2] of all rows and two pixels. `words` to `end`: for each pair of activations a word of the first
  * pixel and one of the second; at least one pair. */
@@ -35,13 +37,16 @@ struct tr_rows_to {
     uint32_t second; /* bytes from a result to that of the second pixel */
     uint32_t channels;
     int32_t centre; /* twice the zero point + 1 */
+    uint32_t minimum, maximum; /* of results, in each byte */
 };
 
 /* The same with results in place of sums, and at least two pairs. */
 void tr_rows_joint_plain(const int8_t *weights, const int32_t *words, const int32_t *end, const struct tr_rows_to *to);
 void tr_rows_joint_signed(const int8_t *weights, const int32_t *words, const int32_t *end, const struct tr_rows_to *to);
+void tr_rows_joint_clamped(const int8_t *weights, const int32_t *words, const int32_t *end, const struct tr_rows_to *to);
 void tr_rows_apart_plain(const int8_t *weights, const int32_t *words, const int32_t *end, const struct tr_rows_to *to);
 void tr_rows_apart_signed(const int8_t *weights, const int32_t *words, const int32_t *end, const struct tr_rows_to *to);
+void tr_rows_apart_clamped(const int8_t *weights, const int32_t *words, const int32_t *end, const struct tr_rows_to *to);
 
 /* `count` bytes (> 0, a multiple of four) of two pixels as `count` words of two elements: of every four elements 0 and
  * 2, then 1 and 3, each of the first pixel and then of the second; the word behind them. */

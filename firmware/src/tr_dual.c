@@ -116,7 +116,7 @@ static struct tr_dual how_of(const struct tr_planes *layer)
         .output_skip = (uint32_t)layer->output_line,
         .minimum = in_both(layer->to.minimum),
         .maximum = in_both(layer->to.maximum),
-        .pitch = 2u * layer->pitch,
+        .pitch = 2u * layer->dilation_y * layer->pitch,
         .pair = pair,
         .lines = layer->lines,
         .line = 8u * layer->words + 4u,

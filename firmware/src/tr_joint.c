@@ -110,6 +110,25 @@ __attribute__((always_inline)) static inline int32_t *spread(const struct tr_pix
     return words;
 }
 
+static uint32_t four_times(int8_t value)
+{
+    return (uint8_t)value * 0x01010101u;
+}
+
+static struct tr_rows_to rows_to(const struct tr_output *layer, int8_t *output, uint32_t channels)
+{
+    struct tr_rows_to to = {
+        .direct = layer->direct,
+        .output = output,
+        .second = channels,
+        .channels = channels,
+        .centre = 2 * layer->zero_point + 1,
+        .minimum = four_times(layer->minimum),
+        .maximum = four_times(layer->maximum),
+    };
+    return to;
+}
+
 /* One of `multiply` and `finish` is null. */
 __attribute__((always_inline)) static inline void convolve(const struct tr_tiles *layer, const int8_t *input,
                                                            int8_t *output, int32_t *scratch, multiplication *multiply,
@@ -123,7 +142,7 @@ __attribute__((always_inline)) static inline void convolve(const struct tr_tiles
     uint32_t depth = pixels->window.height * rows.pitch;
     int32_t *sums = scratch + depth;
     int8_t *copies = (int8_t *)(sums + (finish != 0 ? 0u : 8u * blocks));
-    struct tr_rows_to to = {layer->to.direct, output, channels, channels, 2 * layer->to.zero_point + 1};
+    struct tr_rows_to to = rows_to(&layer->to, output, channels);
     struct tr_corner corner = tr_first_corner(pixels);
     for (uint32_t left = pixels->output.height * pixels->output.width; left > 0u;) {
         uint32_t pair = left > 1u ? 2u : 1u; /* a last odd pixel is computed twice */
@@ -170,7 +189,7 @@ __attribute__((noinline)) static void pointwise(const struct tr_tiles *layer, co
     const struct tr_pixels *pixels = &layer->pixels;
     struct tr_table table = tr_table_open(layer->table);
     uint32_t depth = pixels->input.channels, channels = pixels->output.channels;
-    struct tr_rows_to to = {layer->to.direct, output, channels, channels, 2 * layer->to.zero_point + 1};
+    struct tr_rows_to to = rows_to(&layer->to, output, channels);
     for (uint32_t left = pixels->output.height * pixels->output.width; left > 0u;) {
         uint32_t pair = left > 1u ? 2u : 1u; /* a last odd pixel is computed twice */
         const int32_t *end = tr_spread(input, input + (pair - 1u) * depth, depth, scratch);
@@ -212,6 +231,11 @@ void tr_conv_2d_joint_signed(const struct tr_tiles *layer, const int8_t *input, 
     convolve_finished(layer, input, output, scratch, tr_rows_joint_signed);
 }
 
+void tr_conv_2d_joint_clamped(const struct tr_tiles *layer, const int8_t *input, int8_t *output, int32_t *scratch)
+{
+    convolve_finished(layer, input, output, scratch, tr_rows_joint_clamped);
+}
+
 void tr_conv_2d_apart_plain(const struct tr_tiles *layer, const int8_t *input, int8_t *output, int32_t *scratch)
 {
     convolve_finished(layer, input, output, scratch, tr_rows_apart_plain);
@@ -220,6 +244,11 @@ void tr_conv_2d_apart_plain(const struct tr_tiles *layer, const int8_t *input, i
 void tr_conv_2d_apart_signed(const struct tr_tiles *layer, const int8_t *input, int8_t *output, int32_t *scratch)
 {
     convolve_finished(layer, input, output, scratch, tr_rows_apart_signed);
+}
+
+void tr_conv_2d_apart_clamped(const struct tr_tiles *layer, const int8_t *input, int8_t *output, int32_t *scratch)
+{
+    convolve_finished(layer, input, output, scratch, tr_rows_apart_clamped);
 }
 
 #endif

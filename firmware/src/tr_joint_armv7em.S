@@ -189,7 +189,26 @@ tr_rows_\kind:
 #define TO_SECOND 28
 #define TO_CHANNELS 32
 #define TO_CENTRE 36
-#define TO_SIZE 40
+#define TO_MINIMUM 40
+#define TO_SIZE 48
+
+/* Four rows' results in a word each, of the first pixel in r4 and of the second one in r5. */
+.macro pack_results
+    bfi r4, r6, #8, #8
+    bfi r4, r8, #16, #8
+    bfi r4, r10, #24, #8
+    bfi r5, r7, #8, #8
+    bfi r5, r9, #16, #8
+    bfi r5, r11, #24, #8
+.endm
+
+/* Every byte of \word no less than that of \minimum and no more than that of \maximum; r3 is spent. */
+.macro clamp_bytes word, minimum, maximum
+    ssub8 r3, \word, \minimum
+    sel \word, \word, \minimum
+    ssub8 r3, \maximum, \word
+    sel \word, \word, \maximum
+.endm
 
 /* void tr_rows_KIND_WAY(weights, words, end, to)
  * Like tr_rows_KIND, but that the first pair stands before the loop, so that no sum is set to zero, and that four rows'
@@ -203,6 +222,10 @@ tr_rows_\kind:
 tr_rows_\kind\()_\way:
     push {r4-r11, lr}
     sub sp, sp, #TO_SIZE
+    .ifc \way, clamped
+    ldrd r4, r5, [r3, #20]
+    strd r4, r5, [sp, #TO_MINIMUM]
+    .endif
     ldmia r3, {r6-r10}
     subs r4, r2, r1
     lsrs r4, r4, #3
@@ -235,14 +258,18 @@ tr_rows_\kind\()_\way:
     ldr r0, [sp, #TO_OUTPUT]
     ldr r1, [sp, #TO_SECOND]
     ldr r2, [sp, #TO_CHANNELS]
+    .ifc \way, clamped
+    pack_results
+    ldrd r6, r7, [sp, #TO_MINIMUM]
+    clamp_bytes r4, r6, r7
+    clamp_bytes r5, r6, r7
     subs r2, r2, #4
     blt 5f
-    bfi r4, r6, #8, #8
-    bfi r4, r8, #16, #8
-    bfi r4, r10, #24, #8
-    bfi r5, r7, #8, #8
-    bfi r5, r9, #16, #8
-    bfi r5, r11, #24, #8
+    .else
+    subs r2, r2, #4
+    blt 5f
+    pack_results
+    .endif
     str r4, [r0]
     str r5, [r0, r1]
     add r0, r0, #4
@@ -254,6 +281,12 @@ tr_rows_\kind\()_\way:
     add sp, sp, #TO_SIZE
     pop {r4-r11, pc}
 5: /* one to three rows */
+    .ifc \way, clamped
+    lsr r6, r4, #8
+    lsr r7, r5, #8
+    lsr r8, r4, #16
+    lsr r9, r5, #16
+    .endif
     strb r4, [r0], #1
     add r1, r1, r0
     strb r5, [r1, #-1]
@@ -271,8 +304,10 @@ tr_rows_\kind\()_\way:
 
     multiply_finish joint, 52, plain
     multiply_finish joint, 52, signed
+    multiply_finish joint, 52, clamped
     multiply_finish apart, 58, plain
     multiply_finish apart, 58, signed
+    multiply_finish apart, 58, clamped
 
 /* int32_t *tr_spread(first, second, count, words)
  * r0, r1 bytes, r2 words left, r3 words; eight of a row's bytes at a time, four first where they are not a multiple */

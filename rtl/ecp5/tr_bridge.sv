@@ -40,7 +40,8 @@ module tr_bridge
     output logic                       in_last,
     input  logic [               63:0] out_data,
     input  logic                       out_valid,
-    output logic                       out_ready
+    output logic                       out_ready,
+    output logic                       flush       // of both streams
 );
   localparam int P = $clog2(BEATS);
   localparam int HeadBytes = TransferBits / 8;  // RegisterAccess is as long
@@ -62,7 +63,7 @@ module tr_bridge
   logic [64:0] in_queue[BEATS];
   logic [P:0] in_head, in_tail;
   logic [55:0] early;
-  logic has_room, flush, takes;
+  logic has_room, takes;
   logic [9:0] in_at;
   wire [9:0] last_at = 10'(HeadBytes - 1) + count[9:0];
   wire [P:0] in_level = in_tail - in_head;

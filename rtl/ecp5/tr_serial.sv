@@ -34,12 +34,12 @@ module tr_serial
   logic [31:0] write_value, read_value;
   logic awvalid, awready, wvalid, wready, bvalid, arvalid, arready, rvalid;
   logic [63:0] in_data, out_data;
-  logic in_valid, in_ready, in_last, out_valid, out_ready;
+  logic in_valid, in_ready, in_last, out_valid, out_ready, flush;
   tr_bridge bridge (
       .clk, .reset, .header, .put, .put_at, .put_value, .ended, .good, .busy(active), .reply, .reply_header,
       .payload_at, .payload_value, .replying, .address, .write_value, .awvalid, .awready, .wvalid, .wready, .bvalid,
       .arvalid, .arready, .rvalid, .read_value, .in_data, .in_valid, .in_ready, .in_last, .out_data, .out_valid,
-      .out_ready);
+      .out_ready, .flush);
 
   /* verilator lint_off UNUSEDSIGNAL */
   logic [7:0] keep;
@@ -52,7 +52,7 @@ module tr_serial
       .s_axi_wready(wready), .s_axi_bresp(bresp), .s_axi_bvalid(bvalid), .s_axi_bready(1'b1),
       .s_axi_araddr(address), .s_axi_arprot('0), .s_axi_arvalid(arvalid), .s_axi_arready(arready),
       .s_axi_rdata(read_value), .s_axi_rresp(rresp), .s_axi_rvalid(rvalid), .s_axi_rready(1'b1),
-      .s_axis_tdata(in_data), .s_axis_tvalid(in_valid), .s_axis_tready(in_ready), .s_axis_tlast(in_last),
+      .m_axis_resetn(!flush), .s_axis_tdata(in_data), .s_axis_tvalid(in_valid), .s_axis_tready(in_ready), .s_axis_tlast(in_last),
       .m_axis_tdata(out_data), .m_axis_tkeep(keep), .m_axis_tvalid(out_valid), .m_axis_tready(out_ready),
       .m_axis_tlast(out_last), .irq);
 endmodule

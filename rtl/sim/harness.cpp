@@ -1,5 +1,5 @@
 // The Verilated accelerator behind a C interface for ctypes: a clock, an AXI4-Lite master, and two stream ends that
-// can pause at random. See edge_tr/target/cosim.py.
+// can pause at random, or keep a DMA's pace. See edge_tr/target/cosim.py.
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -22,12 +22,14 @@ struct Accelerator {
     std::deque<Beat> to_core, from_core;
     std::mt19937 random{1};
     unsigned pause_in = 0, pause_out = 0;  // per 256: how often a stream end pauses
-    uint64_t cycles = 0;
+    unsigned latency = 0, rest_in = 0, rest_out = 0;  // to a transfer's first beat; a stream end rests once in so many cycles
+    uint64_t cycles = 0, first_at = 0;                // when the transfer that waits may offer its first beat
     bool offered = false;
 
     Accelerator() {
         top.clk = 0;
         top.resetn = 0;
+        top.m_axis_resetn = 1;
         for (int i = 0; i < 4; i++) tick();
         top.resetn = 1;
         tick();
@@ -35,12 +37,15 @@ struct Accelerator {
 
     bool pause(unsigned share) { return share != 0 && random() % 256 < share; }
 
+    bool rests(unsigned once_in) { return once_in != 0 && cycles % once_in == 0; }
+
     void tick() {
-        if (!offered) offered = !to_core.empty() && !pause(pause_in);  // once offered, a beat stays
+        if (!offered)  // once offered, a beat stays
+            offered = !to_core.empty() && cycles >= first_at && !rests(rest_in) && !pause(pause_in);
         top.s_axis_tvalid = offered;
         top.s_axis_tdata = offered ? to_core.front().data : 0;
         top.s_axis_tlast = offered && to_core.front().last;
-        top.m_axis_tready = !pause(pause_out);
+        top.m_axis_tready = !rests(rest_out) && !pause(pause_out);
         top.eval();
         bool taken = offered && top.s_axis_tready;
         bool given = top.m_axis_tvalid && top.m_axis_tready;
@@ -98,6 +103,7 @@ void accel_write(void *self, uint32_t offset, uint32_t value) {
 
 void accel_send(void *self, const uint64_t *beats, size_t count, int last) {
     auto &a = *static_cast<Accelerator *>(self);
+    if (a.to_core.empty()) a.first_at = a.cycles + a.latency;
     for (size_t i = 0; i < count; i++) a.to_core.push_back({beats[i], last && i + 1 == count});
 }
 
@@ -131,6 +137,10 @@ void accel_drop(void *self) {
     a.to_core.clear();
     a.from_core.clear();
     a.offered = false;
+    a.top.m_axis_resetn = 0;
+    for (int i = 0; i < 8; i++) a.tick();
+    a.top.m_axis_resetn = 1;
+    a.from_core.clear();
 }
 int accel_interrupt(void *self) { return static_cast<Accelerator *>(self)->top.irq; }
 uint64_t accel_cycles(void *self) { return static_cast<Accelerator *>(self)->cycles; }
@@ -140,5 +150,12 @@ void accel_pause(void *self, unsigned share_in, unsigned share_out, unsigned see
     a.pause_in = share_in;
     a.pause_out = share_out;
     a.random.seed(seed);
+}
+
+void accel_pace(void *self, unsigned latency, unsigned rest_in, unsigned rest_out) {
+    auto &a = *static_cast<Accelerator *>(self);
+    a.latency = latency;
+    a.rest_in = rest_in;
+    a.rest_out = rest_out;
 }
 }

@@ -13,7 +13,7 @@ from edge_tr.formats import accelerator as f
 from edge_tr.golden.run import run
 from edge_tr.ir import tflite
 from edge_tr.prepared.budget import parse
-from edge_tr.target.cosim import Core, build
+from edge_tr.target.cosim import PACES, Core, Pace, build
 from tests.firmware.harness_models import Network
 
 R, C = f.REGISTER, f.CONTROL
@@ -160,6 +160,24 @@ def test_streams_that_pause_change_nothing(library: Path, shared: Path, share_in
         load(core, program)
         infer(core, program, x)
         assert np.array_equal(output(core, program), golden.ravel())
+
+
+@pytest.mark.parametrize("pace", [PACES["published"], Pace(latency=500), Pace(rest_in=2, rest_out=2)])
+def test_a_dma_with_a_pace_of_its_own_costs_cycles_and_changes_nothing(library: Path, shared: Path, pace: Pace) -> None:
+    graph = tflite.load(shared / "models" / "digits_cnn_int8.tflite")
+    program = lower_accel(graph, parse("lossless"))
+    x = np.random.default_rng(5).integers(-128, 128, (1, 8, 8, 1)).astype(np.int8)
+    golden = run(graph, x, keep="all").tensors[program.most.layers[-1].tensor]
+    beats = sum(segment.sent_bytes for segment in program.most.segments) // 8
+    with Core(library) as core:
+        core.pace(pace)
+        load(core, program)
+        cycles = infer(core, program, x)
+        assert np.array_equal(output(core, program), golden.ravel())
+        rests = beats // (pace.rest_in - 1) if pace.rest_in else 0
+        assert (
+            program.most.cycles + pace.latency + rests - 40 <= cycles <= program.most.cycles + pace.latency + 4 * beats
+        )
 
 
 def test_errors_end_in_a_code_and_the_next_inference_works(library: Path, shared: Path) -> None:

@@ -211,6 +211,17 @@ def test_depthwise_windows_over_rows_of_every_kind(width, budget, tmp_path, runt
     assert_core_equals_golden(graph, "cortex-m4", ("dual", budget), samples(graph, rng, 3), tmp_path, runtimes)
 
 
+@pytest.mark.parametrize("dilation", [(2, 1), (3, 1), (1, 2), (2, 2)], ids=str)
+@pytest.mark.parametrize("core", ["cortex-m4", "cortex-m0"])
+def test_small_depthwise_windows_that_are_apart_along_one_axis(core, dilation, tmp_path, runtimes):
+    rng = np.random.default_rng([23, *dilation])
+    net = Alive(rng, (11, 13, 2))
+    for stride, activation in (((1, 1), "RELU"), ((1, 2), "NONE"), ((2, 1), "RELU6"), ((1, 1), "NONE")):
+        net.depthwise(1, (3, 3), dilation, stride, activation)
+    graph = parse(net.finish())
+    assert_core_equals_golden(graph, core, ("dual", "lossless"), samples(graph, rng, 3), tmp_path, runtimes)
+
+
 def windows(net: Network) -> Graph:
     """Depthwise windows of every shape: wide, long, of one row or column, apart, with outputs that share a channel."""
     net.depthwise(1, (5, 5), (1, 1), activation="RELU6")
@@ -314,19 +325,22 @@ def test_dual_multiplications_of_rows_in_one_halfword_and_apart(network, shape, 
     assert_core_equals_golden(graph, "cortex-m4", ("fours", budget), samples(graph, rng, 3), tmp_path, runtimes)
 
 
-@pytest.mark.parametrize("zero", [-128, -20])
+@pytest.mark.parametrize(
+    ("zero", "activation", "way"),
+    [(-128, "RELU", "plain"), (-20, "NONE", "signed"), (-20, "RELU", "clamped"), (-100, "RELU6", "clamped")],
+)
 @pytest.mark.parametrize("network", DUAL_LAYOUTS, ids=["joint", "apart"])
-def test_sums_that_are_requantised_in_registers(network, zero, tmp_path, runtimes):
+def test_sums_that_are_requantised_in_registers(network, zero, activation, way, tmp_path, runtimes):
     """Each number of rows that is left over from blocks of four, and of pairs that a round of eight begins with."""
     rng = np.random.default_rng([14, -zero])
     net = network(rng, (3, 5, 36))
     net._zero = lambda: zero
     for rows in (33, 26, 23, 17, 12, 6, 3, 7, 8):
-        net.conv(rows, (1, 1), (1, 1), "RELU" if zero == -128 else "NONE")
+        net.conv(rows, (1, 1), (1, 1), activation)
     graph = parse(net.finish())
     program = lower_with(graph, "fours", "lossless", "armv7e-m")
-    way = f"{network.__name__.lower()}_{'plain' if zero == -128 else 'signed'}"
-    assert f"tr_conv_2d_{way}" in {layer.dot.kernel.call(layer.name, layer.dot).function for layer in program.layers}
+    function = f"tr_conv_2d_{network.__name__.lower()}_{way}"
+    assert function in {layer.dot.kernel.call(layer.name, layer.dot).function for layer in program.layers}
     assert_core_equals_golden(graph, "cortex-m4", ("fours", "lossless"), samples(graph, rng, 3), tmp_path, runtimes)
 
 

@@ -44,6 +44,7 @@ class Board:
     async def reset(self) -> None:
         """Power on."""
         self.dut.resetn.value = 0
+        self.dut.m_axis_resetn.value = 1
         await ClockCycles(self.dut.clk, 4)
         self.dut.resetn.value = 1
         await ClockCycles(self.dut.clk, 2)
@@ -70,7 +71,9 @@ class Board:
         self.source.clear()
         for end in (self.source, self.sink):
             end.assert_reset(True)
+        self.dut.m_axis_resetn.value = 0
         await ClockCycles(self.dut.clk, 2)
+        self.dut.m_axis_resetn.value = 1
         for end in (self.source, self.sink):
             end.assert_reset(False)
         self.sink.clear()

@@ -19,6 +19,7 @@ from edge_tr.manifest import BuildFolder
 from edge_tr.report.bench import bench_text
 from edge_tr.target.count_stack import worst_case
 from edge_tr.target.count_trace import Machine
+from tests.firmware.harness_models import Network
 from tests.system.helpers import ONE_OF_EACH_CORE, place, succeed
 
 COUNTING = [name for name in boards.names() if boards.load(name).instructions_per_tick]
@@ -150,6 +151,18 @@ def test_weights_are_copied_where_that_pays_and_ram_is_left(built) -> None:
     narrow = [region for region in BuildFolder(limited).read().arena if region.kind == "staged weights"]
     assert staged and sum(region.bytes for region in narrow) < sum(region.bytes for region in staged)
     assert bench.bench(folder).cycles_with_memory < bench.bench(limited).cycles_with_memory
+
+
+def test_code_runs_from_ram_beside_tensors_that_only_fit_above_it(tmp_path: Path) -> None:
+    """Every tensor equal to golden's, and hardly a wait for code."""
+    net, folder = Network(np.random.default_rng(22), (120, 128, 8)), tmp_path / "build"
+    net.conv(16, (1, 1), (1, 1))
+    net.mean()
+    (tmp_path / "net.tflite").write_bytes(net.finish())
+    manifest = compiler.build(tmp_path / "net.tflite", "nucleo-l4r5zi", folder)
+    assert manifest.arena_bytes > 0x3_0000 and manifest.ram.code > 0
+    report = bench.bench(folder)
+    assert 0 < report.stalls_code < report.cycles_with_memory / 200
 
 
 def test_wait_states_can_be_given_where_the_board_has_none(built) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from edge_tr import boards, cli, compiler, demo
+from edge_tr.accel.lowering import lower_accel
 from edge_tr.errors import UsageError
 from edge_tr.golden.oracle import Oracle
 from edge_tr.golden.probe import reference_info
@@ -27,6 +28,7 @@ from edge_tr.tuning.cost import dot_layers
 from edge_tr.tuning.descent import group_sums, terms_of
 from edge_tr.tuning.fit import Settings
 from edge_tr.tuning.judge import one_sided
+from edge_tr.tuning.machine import Accelerator, Processor
 from edge_tr.tuning.moments import mean_patch
 from edge_tr.tuning.search import SIGMAS
 from edge_tr.tuning.select import calibrate, corrected_bias
@@ -303,18 +305,27 @@ def test_a_data_budget_by_layer_beside_tuned_weights_builds_and_is_bit_exact(dig
 
 def test_for_a_board_layers_that_gain_nothing_keep_all_their_terms(digits):
     """A layer whose kernel multiplies whatever its terms is left as it was, others lose theirs."""
-    behind = Behind.of(boards.load("mps2-an385"))
-    settings = Settings(passes=8, isa="armv7-m", behind=behind, cycles=True)
+    machine = Processor("armv7-m", Behind.of(boards.load("mps2-an385")))
+    settings = Settings(passes=8, machine=machine, cycles=True)
     found = tuned(digits, digits / "board.toml", settings=settings, max_loss=2.0)
     before, after = (
         {op.index: op.record.weights for op in dots(parse((digits / name).read_bytes()))}
         for name in ("model.tflite", "board.tflite")
     )
-    layers = dot_layers(parse((digits / "model.tflite").read_bytes()))
-    of = worth(layers, "armv7-m", behind)
+    graph = parse((digits / "model.tflite").read_bytes())
+    layers = dot_layers(graph)
+    of = worth(graph, layers, machine)
     whole = {layer.index for layer in layers if of[layer.name] == 0}
     assert 0 < len(whole) < len(before)
     for index, weights in before.items():
         assert np.array_equal(weights, after[index]) == (index in whole)
     points = [row.point for row in found.rows[1:] if row.estimate.at_most(SIGMAS) <= 2.0]
     assert found.chosen.point.cycles_estimated == min(point.cycles_estimated for point in points)
+
+
+def test_for_the_accelerator_the_schedule_says_what_a_point_takes(digits):
+    """The fewest scheduled cycles of those that meet the goal, and fewer than the model's as it is."""
+    settings = Settings(passes=4, machine=Accelerator("full"), cycles=True)
+    found = tuned(digits, digits / "overlay.toml", settings=settings, max_loss=2.0)
+    scheduled = lower_accel(parse((digits / "overlay.tflite").read_bytes()), budget.Budget()).most.cycles
+    assert found.chosen.point.cycles_estimated == scheduled < found.rows[0].point.cycles_estimated

@@ -12,7 +12,7 @@ from edge_tr.ir.writer import ModelWriter
 from edge_tr.prepared.budget import parse as parse_budget
 from edge_tr.prepared.dead import Alive, remove_dead_channels, reordered, tied
 from edge_tr.prepared.ranges import channel_ranges
-from edge_tr.tr.reveal import truncate_data
+from edge_tr.prepared.revealed import data_tables
 from tests.firmware.harness_models import Network, lower_with, random_network, samples
 
 WINDOW = dict(stride_h=1, stride_w=1, dilation_h_factor=1, dilation_w_factor=1)
@@ -87,7 +87,7 @@ def test_budgets_of_terms_and_of_data_make_their_own_dead_channels(seed):
     rng = np.random.default_rng(seed)
     graph = planted(rng)
     program = lower_with(graph, "int8", "g=16,k=1,s=1")
-    cut = {index: truncate_data(1) for index in program.revealed}
+    cut = data_tables(graph, dict.fromkeys(program.revealed, 1))
     assert_same_on_every_tensor(graph, program.alive, samples(graph, rng, 4), program.revealed, cut)
 
 

@@ -20,21 +20,21 @@ from tests.models.with_ends import shared_ends, stream
 SCALE = 0.05
 
 
-def model(classes: int, kind: str = "QUANTIZE") -> Graph:
-    """One operator that makes `classes` values of as many."""
+def model(classes: int, kind: str = "QUANTIZE", shape: tuple[int, ...] | None = None) -> Graph:
+    """One operator that makes `classes` values of as many, in one row or a `shape`."""
     writer = ModelWriter()
     quantization = {"SOFTMAX": (1 / 256, -128), "LOG_SOFTMAX": (16 / 256, 127)}.get(kind, (SCALE, 3))
-    x, y = writer.activation((1, classes), SCALE, 3), writer.activation((1, classes), *quantization)
+    x, y = (writer.activation(shape or (1, classes), *of) for of in ((SCALE, 3), quantization))
     options = {"beta": 1.0} if kind == "SOFTMAX" else {}
     if kind == "QUANTIZE":
-        y = writer.activation((1, classes), 2 * SCALE, 3)
+        y = writer.activation(shape or (1, classes), 2 * SCALE, 3)
     writer.op(kind, [x], [y], **options)
     return parse(writer.finish([x], [y]))
 
 
 def drawn(graph: Graph, n: int = 60, few: bool = False) -> dict[int, np.ndarray]:
     """The outputs of random samples; `few` values, so that many are equal."""
-    shape = (n, graph.tensor(graph.inputs[0]).size)
+    shape = (n, *graph.tensor(graph.inputs[0]).shape[1:])
     x = np.random.default_rng(7).integers(-128, 128, shape) // (40 if few else 1) * (40 if few else 1)
     return dict(run(graph, np.clip(x, -128, 127).astype(np.int8)).outputs)
 
@@ -50,6 +50,16 @@ def figure(name: str, graph: Graph, outputs: dict[int, np.ndarray], y: np.ndarra
 def reals(graph: Graph, outputs: dict[int, np.ndarray]) -> np.ndarray:
     index = graph.outputs[0]
     return real(graph.tensor(index), outputs[index]).astype(np.float64)
+
+
+@pytest.mark.parametrize("name", ["accuracy", "top-5", "perplexity"])
+def test_an_output_of_several_rows_has_a_label_for_each(name):
+    """As if each row were an inference of its own."""
+    together, alone = model(3 * 7, shape=(1, 3, 7)), model(7)
+    outputs, y = drawn(together), labels(60 * 3, 7)
+    index = together.outputs[0]
+    rows = {alone.outputs[0]: outputs[index].reshape(-1, 7)}
+    assert figure(name, together, outputs, y.reshape(60, 3)) == pytest.approx(figure(name, alone, rows, y))
 
 
 @pytest.mark.parametrize("few", [False, True])

@@ -9,7 +9,7 @@ import pytest
 
 from edge_tr.errors import UsageError
 from edge_tr.tr.hese import Encoding, encode
-from edge_tr.tr.reveal import reveal, truncate_data
+from edge_tr.tr.reveal import cut_data, reveal, truncate_data
 
 SHAPES = [(1, 1), (1, 8), (2, 9), (3, 7), (5, 31), (4, 27), (1, 300), (0, 5), (3, 0)]
 BUDGETS = [1, 2, 3, 5, 8, 12, 31, None]
@@ -214,6 +214,21 @@ def test_truncated_data_reaches_256_and_is_exact_with_five_terms():
     np.testing.assert_array_equal(truncate_data(5), np.arange(-255, 256))
     with pytest.raises(UsageError, match="s=0 is out of range"):
         truncate_data(0)
+
+
+@pytest.mark.parametrize("limit", range(1, 9))
+def test_cut_data_stays_in_int8_and_is_else_truncated_data(limit):
+    """All pairs of x and zero point, against a search among all sums of so many terms."""
+    sums = np.array([d for d in range(-256, 257) if len(encode(d)) <= limit])
+    x, outside = np.arange(-128, 128), 0
+    for zero_point in range(-128, 128):
+        cut, whole = (table[x - zero_point + 255] for table in (cut_data(limit, zero_point), truncate_data(limit)))
+        possible = sums[(sums + zero_point >= -128) & (sums + zero_point <= 127)]
+        distance = np.abs(whole[:, None] - possible)
+        assert np.array_equal(cut, possible[distance.argmin(axis=1)])
+        assert (np.count_nonzero(distance == distance.min(axis=1, keepdims=True), axis=1) == 1).all()
+        outside += np.count_nonzero(cut != whole)
+    assert outside == {1: 5_334, 3: 72}.get(limit, outside) and (limit < 5 or outside == 0)
 
 
 @pytest.mark.parametrize("zero_point", [0, 1, 100, 127, 129, 156, 254, 255])

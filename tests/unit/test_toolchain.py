@@ -114,6 +114,22 @@ def test_data_may_reach_the_ram_of_code_with_the_stack_that_is_needed(tmp_path: 
     assert linked.sizes.code_in_ram > 0 and linked.sizes.stack == 0x200
 
 
+@pytest.mark.parametrize(
+    ("size", "begin"), [(100 << 10, 0x2000_0000), (200 << 10, 0x2004_0000), (382 << 10, 0x2004_0000)]
+)
+def test_data_lie_above_the_ram_of_code_where_there_is_more_of_it(size: int, begin: int, tmp_path: Path) -> None:
+    board, source = boards.load("nucleo-l4r5zi"), tmp_path / "program.c"
+    source.write_text(HOT.format(words=size // 4))
+    sources = [source, *(resources.folder("firmware") / "src" / f"{part}.c" for part in ("tr_stage", "tr_crc32"))]
+    linked = compile_and_link(
+        board, board.application, sources, [], tmp_path / "hot", "program", hot=True, stack_for=lambda elf: 0x200
+    )
+    file = ELFFile(linked.elf.open("rb"))
+    symbols = {symbol.name: symbol["st_value"] for symbol in file.get_section_by_name(".symtab").iter_symbols()}
+    assert begin <= symbols["to"] and symbols["to"] + size <= begin + (0x3_0000 if begin == 0x2000_0000 else 0x6_0000)
+    assert 0x1000_0000 <= symbols["tr_stage"] < 0x1001_0000 and linked.sizes.code_in_ram > 0
+
+
 def test_an_overflow_tells_the_size_the_program_would_have(tmp_path: Path) -> None:
     board = boards.load("mps2-an386")
     tiny = dataclasses.replace(board, memory=dataclasses.replace(board.memory, ram_bytes=0x5000))

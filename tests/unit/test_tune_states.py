@@ -22,8 +22,9 @@ from edge_tr.tuning.descent import anneal, group_sums, limited, most_terms, term
 from edge_tr.tuning.fit import Settings, Source
 from edge_tr.tuning.kept import Kept
 from edge_tr.tuning.points import Points
+from edge_tr.tuning.reads import by_step, computed
 from edge_tr.tuning.select import calibrate, rewritten, select
-from edge_tr.tuning.sensitivity import _by_step, _step_backward, computed, sensitivities
+from edge_tr.tuning.sensitivity import _step_backward, sensitivities
 from edge_tr.tuning.tuning import tune
 from edge_tr.tuning.written import goal_of
 from tests.firmware.harness_models import Network
@@ -52,7 +53,7 @@ def test_gradients_go_back_through_the_state_to_what_it_was_at_first() -> None:
     start = rng.integers(-20, 20, graph.states[state].shape).astype(np.int8)
     graph = replace(graph, states={state: start})
     gradients: dict[int, np.ndarray] = {}
-    steps = _by_step(graph, computed(graph, x), x.steps)
+    steps = by_step(graph, computed(graph, x), x.steps)
     for number in reversed(range(STEPS)):
         gradients = {i: of for i, of in gradients.items() if i == state}
         gradients[graph.outputs[0]] = signs[:, number]

@@ -3,7 +3,7 @@
 `default_nettype none
 module tr_accelerator_ip (
     (* X_INTERFACE_INFO = "xilinx.com:signal:clock:1.0 clk CLK" *)
-    (* X_INTERFACE_PARAMETER = "ASSOCIATED_BUSIF s_axi:s_axis:m_axis, ASSOCIATED_RESET resetn" *)
+    (* X_INTERFACE_PARAMETER = "ASSOCIATED_BUSIF s_axi:s_axis:m_axis, ASSOCIATED_RESET resetn:m_axis_resetn" *)
     input  wire        clk,
     (* X_INTERFACE_INFO = "xilinx.com:signal:reset:1.0 resetn RST" *)
     (* X_INTERFACE_PARAMETER = "POLARITY ACTIVE_LOW" *)
@@ -31,6 +31,9 @@ module tr_accelerator_ip (
     input  wire        s_axis_tvalid,
     output wire        s_axis_tready,
     input  wire        s_axis_tlast,
+    (* X_INTERFACE_INFO = "xilinx.com:signal:reset:1.0 m_axis_resetn RST" *)
+    (* X_INTERFACE_PARAMETER = "POLARITY ACTIVE_LOW" *)
+    input  wire        m_axis_resetn,
     output wire [63:0] m_axis_tdata,
     output wire [ 7:0] m_axis_tkeep,
     output wire        m_axis_tvalid,
@@ -66,6 +69,7 @@ module tr_accelerator_ip (
       .s_axis_tvalid(s_axis_tvalid),
       .s_axis_tready(s_axis_tready),
       .s_axis_tlast(s_axis_tlast),
+      .m_axis_resetn(m_axis_resetn),
       .m_axis_tdata(m_axis_tdata),
       .m_axis_tkeep(m_axis_tkeep),
       .m_axis_tvalid(m_axis_tvalid),
