@@ -269,12 +269,23 @@ class Needs:
     inputs: Mapping[int, tuple[Rows, ...]]
 
 
-def needs_of(graph: Graph, ops: Sequence[Op], wanted: Mapping[int, Rows]) -> Needs:
+def needs_of(
+    graph: Graph,
+    ops: Sequence[Op],
+    wanted: Mapping[int, Rows],
+    done: Mapping[int, int] | None = None,
+    last: bool = False,
+) -> Needs:
     """From the wanted rows of the results back to what is read. What the ADD engine reads has the rows of its result;
-    what it reads of the group's own tensors makes these no smaller than that."""
+    what it reads of the group's own tensors makes these no smaller than that. `done`: by tensor how many rows the
+    strips before have; what nothing reads is computed too: behind these, and by the `last` strip to the end."""
     rows, inputs = dict(wanted), {}
     for op in reversed(ops):
-        span = rows[op.outputs[0]]
+        y = op.outputs[0]
+        if y not in wanted:
+            first, end = rows[y]
+            rows[y] = min(first, (done or {}).get(y, first)), graph.tensor(y).shape[1] if last else end
+        span = rows[y]
         needed = window_rows(op, span)
         found = []
         for t in graph.activations(op):

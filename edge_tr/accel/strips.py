@@ -88,10 +88,12 @@ class _Writer:
         ops = self.graph.ops[group.first : group.end]
         result = ops[-1].outputs[0]
         height = self.graph.tensor(result).shape[1]
+        done = {op.outputs[0]: 0 for op in ops}
         for number, first in enumerate(range(0, height, group.rows), 1):
             self.round += 1
             span = first, min(first + group.rows, height)
-            needs, made = needs_of(self.graph, ops, {result: span}), {}
+            needs, made = needs_of(self.graph, ops, {result: span}, done, last=span[1] == height), {}
+            done = {y: max(end, needs.rows[y][1]) for y, end in done.items()}
             inner = {op.outputs[0] for op in ops}
             for op in ops:
                 inputs = []

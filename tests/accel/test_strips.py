@@ -110,3 +110,13 @@ def test_random_shapes_in_little_memory_equal_golden(board: SimulatedBoard, seed
     graph = parse(random_shapes.build(rng))
     program = lower_accel(graph, parse_budget(["lossless", "g=8,k=6"][seed % 2]), words=int(rng.integers(20, 80)))
     compare(board, graph, program, samples(graph, rng, 2))
+
+
+def test_rows_that_nothing_reads_are_computed_too(board: SimulatedBoard) -> None:
+    net = MobileNet(np.random.default_rng(4), (40, 20, 2))
+    net.conv(6, (3, 3), (1, 1), "RELU6")
+    net.conv(5, (1, 1), (3, 2))
+    graph = parse(net.finish())
+    program = lower_accel(graph, parse_budget("lossless"), words=50)
+    assert max(len(layer.parts) for layer in program.most.layers) > 1
+    compare(board, graph, program, samples(graph, np.random.default_rng(2), 2))
