@@ -7,6 +7,8 @@ moment of a command with one line.
 from __future__ import annotations
 
 import argparse
+import atexit
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -16,6 +18,8 @@ from edge_tr.errors import EdgeTrError, UsageError
 from edge_tr.files.writing import SURROUNDINGS
 
 INTERRUPTED = 130
+# Python forgets how it handles Ctrl-C while it ends, and would be killed though all is done.
+atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

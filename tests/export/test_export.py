@@ -30,9 +30,11 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def readme_commands() -> list[str]:
-    """The three lines under "Into your own project"."""
+    """The three lines under "To use a model in your own project"."""
     text = (PROJECT / "README.md").read_text(encoding="utf-8")
-    return re.search(r"^Into your own project.*?```\n(.*?)```", text, re.DOTALL | re.MULTILINE)[1].splitlines()
+    return re.search(r"^To use a model in your own project.*?```\n(.*?)```", text, re.DOTALL | re.MULTILINE)[
+        1
+    ].splitlines()
 
 
 def test_the_readmes_three_commands_make_projects_from_an_empty_folder(shared: Path, tmp_path: Path) -> None:

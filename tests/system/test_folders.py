@@ -185,7 +185,7 @@ def test_links_in_a_build_folder_are_refused_and_not_followed(
         outside.mkdir()
     link.symlink_to(outside)
     before = contents(outside) if outside.is_dir() else outside.read_bytes()
-    refused(run(*COMMANDS[command], built), 2, f"{link} is a symbolic link, which a build folder must not have")
+    refused(run(*COMMANDS[command], built), 2, f"{link} is a symbolic link, which a build folder must not contain")
     assert (contents(outside) if outside.is_dir() else outside.read_bytes()) == before
 
 

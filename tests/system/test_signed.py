@@ -35,7 +35,7 @@ def test_a_pair_of_keys_is_made_once_and_the_private_one_is_for_its_owner(tmp_pa
     assert stat.S_IMODE(Path(made["private"]).stat().st_mode) == 0o600
     assert Signer(Path(made["private"])).public_key.hex() == made["public_key"]
     before = Path(made["private"]).read_bytes()
-    refused(run("keys", "-o", tmp_path / "k"), 2, "is there already", "not overwritten")
+    refused(run("keys", "-o", tmp_path / "k"), 2, "exists already", "not overwritten")
     assert Path(made["private"]).read_bytes() == before
     refused(run("keys", "-o", tmp_path / "none" / "k"), 2, "cannot write")
 

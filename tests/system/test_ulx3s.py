@@ -84,7 +84,7 @@ def test_a_model_whose_weights_do_not_stay_is_refused(tmp_path: Path) -> None:
     model.op("FULLY_CONNECTED", [x, w, -1], [y])
     (tmp_path / "large.tflite").write_bytes(model.finish([x], [y]))
     ran = run("build", tmp_path / "large.tflite", "--target", BOARD.name, "-o", tmp_path / "out")
-    assert ran.code == 4 and "do not stay in ulx3s-85f's block RAM" in ran.message
+    assert ran.code == 4 and "do not fit ulx3s-85f's block RAM" in ran.message
     assert not (tmp_path / "out").exists()
 
 

@@ -109,7 +109,7 @@ def test_in_a_projects_folder_commands_need_no_arguments(folder: Path) -> None:
     checked = succeed("check", "--json").json
     assert checked["samples"] == 4 and checked["bit_exact"] and checked["accuracy"] is not None
     assert succeed("report", "--json").json["page"] == "out/digits-host/report.html"
-    refused(run("init"), 2, "edge-tr.toml is there already")
+    refused(run("init"), 2, "edge-tr.toml exists already")
 
 
 def test_the_command_line_comes_before_the_file(folder: Path) -> None:
@@ -125,8 +125,8 @@ def test_the_command_line_comes_before_the_file(folder: Path) -> None:
     ("text", "said"),
     [
         ('taget = "host"', "unknown key taget: did you mean target?"),
-        ("target = 3", "target must be a text"),
-        ("budget = [1]", "budget must be a text or a list of texts"),
+        ("target = 3", "target must be text"),
+        ("budget = [1]", "budget must be text or a list of texts"),
         ("= 1", "edge-tr.toml cannot be read"),
     ],
 )

@@ -104,8 +104,8 @@ def test_sounds_are_their_first_channel(tmp_path: Path) -> None:
     [
         ("x.csv", "", "holds no rows"),
         ("x.csv", "1,2\n3\n", "different numbers of columns"),
-        ("x.npy", "no", "no file of samples"),
-        ("x.npz", "no", "no file of samples"),
+        ("x.npy", "no", "is not a file of samples"),
+        ("x.npz", "no", "is not a file of samples"),
         ("d/x.png", "no", "not an image that can be read"),
         ("d/x.wav", "no", "not a .wav file with PCM samples"),
         ("d/x.txt", "no", "holds no images"),

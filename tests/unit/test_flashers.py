@@ -123,7 +123,11 @@ def test_a_refusal_of_the_debugger_is_told(built, tmp_path: Path) -> None:
 
 def test_without_a_drive_the_program_is_run_and_without_that_named(built, tmp_path: Path) -> None:
     message = refused(
-        run("flash", built[PICO], "--port", "usb"), 6, "no drive RPI-RP2 of rpi-pico", "hold BOOTSEL", "picotool"
+        run("flash", built[PICO], "--port", "usb"),
+        6,
+        "the drive RPI-RP2 of rpi-pico was not found",
+        "hold BOOTSEL",
+        "picotool",
     )
     assert "install" in message
     log = fake_program(tmp_path / "bin", "picotool")

@@ -227,7 +227,7 @@ def test_what_was_trained_builds_and_answers_as_simulated(trained, tmp_path):
         (nn.AdaptiveAvgPool2d(2), "supported are"),
         (nn.BatchNorm2d(4), "BatchNorm2d behind a convolution"),
         (nn.ReLU(), "ReLU and ReLU6 behind one of them"),
-        (nn.Sequential(nn.Conv2d(4, 4, 3), nn.Flatten()), "end in a Linear layer"),
+        (nn.Sequential(nn.Conv2d(4, 4, 3), nn.Flatten()), "end with a Linear layer"),
         (nn.Sequential(nn.Flatten(), nn.SiLU(), nn.Linear(256, 3)), "SiLU.* behind a Flatten"),
         (nn.Sequential(nn.Conv2d(3, 4, 3)), "cannot take what comes before it"),
     ],
