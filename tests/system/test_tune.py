@@ -213,6 +213,15 @@ def test_limits_that_make_no_sense_are_refused():
             goal_of(**limits)
 
 
+def test_an_accelerator_of_other_sizes_is_refused_with_the_remedy(digits):
+    files = digits / "model.tflite", digits / "calibration.npz", digits / "refused.toml"
+    with pytest.raises(UsageError, match="set EDGE_TR_ACCELERATOR=ulx3s, or leave --target out"):
+        compiler.tune(*files, max_loss=1.0, target="ulx3s-85f")
+    with pytest.raises(UsageError, match="--core: pynq-z2 has the term accelerator"):
+        compiler.tune(*files, max_loss=1.0, target="pynq-z2", core="cortex-m4")
+    assert not files[2].exists()
+
+
 def test_a_group_keeps_to_its_k(digits, tmp_path):
     """Every layer's k is in the budget file, and no group of the tuned weights has more terms."""
     out = tmp_path / "accelerator.toml"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from edge_tr.tuning.descent import anneal, group_sums, limited, most_terms, term
 from edge_tr.tuning.fit import Settings, Source
 from edge_tr.tuning.kept import Kept
 from edge_tr.tuning.points import Points
-from edge_tr.tuning.reads import by_step, computed
+from edge_tr.tuning.reads import Step, by_step, computed
 from edge_tr.tuning.select import calibrate, rewritten, select
 from edge_tr.tuning.sensitivity import _step_backward, sensitivities
 from edge_tr.tuning.tuning import tune
@@ -198,3 +199,12 @@ def test_lossless_nine_bit_weights_stay_as_they_are() -> None:
     calibration = calibrate(data, np.zeros((2, 6, 5, 3), np.int8))
     same = select(calibration, lambda problem: problem.layer.record.weights)
     assert rewritten(calibration, same) == data
+
+
+def test_an_operator_is_given_a_state_as_it_was_until_one_before_it_updates_it() -> None:
+    old, new = np.zeros((2, 3), np.int8), np.ones((2, 3), np.int8)
+    reader, writer, after = (SimpleNamespace(index=n, updates=of) for n, of in enumerate([(), (7,), ()]))
+    graph = SimpleNamespace(ops=(reader, writer, after), activations=lambda op: (7,))
+    step = Step({7: old}, {7: new})
+    assert [step.inputs(graph, op)[0] is old for op in graph.ops] == [True, True, False]
+    assert step.inputs(graph, after)[0] is new
