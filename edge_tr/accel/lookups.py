@@ -7,6 +7,7 @@ it is, so a check of the product is a check of its factors too.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Container, Mapping
 from dataclasses import replace
 
@@ -30,11 +31,15 @@ def with_lookups(graph: Graph, excepted: Container[int]) -> Graph:
     origins: dict[int, Origins] = {}
     ops = [op if op.index in excepted else _rewritten(graph, op, origins) for op in graph.ops]
     read_before = {t for op in graph.ops for t in op.inputs}
+    readers = Counter([*graph.outputs, *graph.states, *(t for op in ops for t in op.inputs)])
+    kept = []
     for op in reversed(ops):
-        read = {*graph.outputs, *graph.states, *(t for other in ops for t in other.inputs)}
-        if isinstance(op.record, LookupParams) and read_before.issuperset(op.outputs) and read.isdisjoint(op.outputs):
-            ops.remove(op)
-    return replace(graph, ops=tuple(ops))
+        unread = read_before.issuperset(op.outputs) and not any(readers[y] for y in op.outputs)
+        if isinstance(op.record, LookupParams) and unread:
+            readers.subtract(op.inputs)
+        else:
+            kept.append(op)
+    return replace(graph, ops=tuple(reversed(kept)))
 
 
 def replaced(before: Graph, after: Graph) -> set[int]:

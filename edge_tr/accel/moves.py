@@ -74,7 +74,7 @@ def _pixels(p: MoveParams, channels: int) -> np.ndarray | None:
     source[p.places(1)] = p.places(0)
     source = source.reshape(-1, channels)
     expected = np.where(source[:, :1] < 0, -1, source[:, :1] + np.arange(channels))
-    alike = np.array_equal(source, expected) and (source[:, 0] % channels <= 0)[source[:, 0] >= 0].all()
+    alike = np.array_equal(source, expected) and (source[source[:, 0] >= 0, 0] % channels == 0).all()
     return np.where(source[:, 0] < 0, -1, source[:, 0] // channels) if alike else None
 
 

@@ -26,8 +26,8 @@ from edge_tr.operators import DepthwiseParams, DotParams
 
 PAIR, ROW_CYCLES, PLANE = 48, 45, 130
 """Cycles of two outputs of 3x3 windows, requantised by `kernels.direct`; of a row of them; and of a plane."""
-SIGNED, CLAMPED = 4, 13
-"""Of two outputs besides: with a zero point above -128; and clamped to less than int8."""
+FINISHED = {"plain": 0, "signed": 4, "clamped": 13}
+"""Of two outputs besides, by `direct.way`."""
 LINE, LINE_WORD, LINES_PAIR = 11, 6, 36
 """Of two outputs of any other window: of a line, of a word of it, and besides."""
 TAKEN_LINE, TAKEN_TAP = 45, 14
@@ -105,9 +105,8 @@ def _cycles(task: Task, work: Work, planes: Planes) -> float:
     run = work.rows * _plane_cycles(planes)
     if task.isa not in DUAL or not work.direct:
         run = work.macs * WINDOW_CYCLES * MAC[task.isa] + work.requantising(task.isa)
-    elif (finish := direct.way(task.params)) != "plain":
-        pairs = planes.pairs * planes.down.outputs * work.rows
-        run += pairs * (SIGNED if finish == "signed" else CLAMPED)
+    else:
+        run += planes.pairs * planes.down.outputs * work.rows * FINISHED[direct.way(task.params)]
     rows, columns = (planes.down.size, planes.across.size)
     gathered = planes.channels * rows * (columns * GATHERED + GATHERED_ROW / 2)
     return run + (gathered + 2 * planes.size * FILLED) * PACK[task.isa] / PACK["armv7e-m"]
